@@ -1,0 +1,39 @@
+# Two commands set everything up on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= auto
+
+.PHONY: help demo test check format schemas clean
+
+help:  ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP)  ## install, start a small origin that misbehaves, fetch the quickstart manifest from it, show the report
+	@$(BIN)/python -m examples.demo
+
+test: $(STAMP)  ## all tests, in parallel; says which it left out for want of a server
+	@$(BIN)/python -m pytest -n $(WORKERS)
+
+check: $(STAMP)  ## format, lint, types, import contract, schemas fresh
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m schemas --check
+
+format: $(STAMP)  ## format the code and sort its imports
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schemas: $(STAMP)  ## write the JSON Schemas anew from the models
+	$(BIN)/python -m schemas
+
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) demo-output .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,40 @@
+"""Write a file whole or not at all: beside its place first, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from marscore.adapters.files import storage_error
+
+
+def write_text(path: Path, chunks: Iterable[str], doing: str) -> None:
+    """Write text in UTF-8; readers see the old file or the new one.
+
+    Raises:
+        StorageError: it cannot be written; `doing` begins the message.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+                stream.writelines(chunks)
+            # mkstemp makes files for their owner alone; a report is as readable as any file the user makes.
+            Path(temporary).chmod(0o666 & ~_umask())
+            Path(temporary).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+            raise
+    except OSError as error:
+        raise storage_error(error, doing) from error
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,65 @@
+"""What a child process runs: one worker, told what to do over standard input.
+
+frames of Call --stdin--> Worker --stdout--> frames of Batch and Paused
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from typing import IO
+
+from marscore.adapters.crew import Call, make_worker, read_frame, write_frame
+from marscore.events import Event
+from marscore.execute.messages import Batch, Paused
+from marscore.execute.worker import Worker, WorkerSettings
+from marscore.values import Failure
+
+_ORPHANED = Failure("interrupted", "the run was ended from outside")
+
+
+def main() -> None:
+    """Serve the parent until its input ends; then leave without waiting for threads that hang in a dial."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        # The parent is told too, and tells its workers to stop in order; where it died, our input ends.
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    # Frames get a descriptor of their own: whatever is printed goes to standard error and not between them.
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    _serve(sys.stdin.buffer, out)
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _serve(commands: IO[bytes], out: IO[bytes]) -> None:
+    settings = read_frame(commands)
+    if not isinstance(settings, WorkerSettings):
+        return
+    lock = threading.Lock()
+
+    def send(message: Batch | Paused) -> None:
+        try:
+            with lock:
+                write_frame(out, message)
+        except OSError:
+            # The parent is gone; the end of our input says the same.
+            return
+
+    def send_events(events: list[Event]) -> None:
+        send(Batch(0, events))
+
+    worker = make_worker(settings, send_events)
+    worker.on_pause(lambda host, seconds: send(Paused(0, host, seconds)))
+    worker.start()
+    _obey(worker, commands)
+
+
+def _obey(worker: Worker, commands: IO[bytes]) -> None:
+    while isinstance(call := read_frame(commands), Call):
+        getattr(worker, call.method)(*call.arguments)
+        if call.method in ("stop", "close"):
+            return
+    worker.stop(_ORPHANED, _ORPHANED.message)

@@ -1,0 +1,304 @@
+"""The output folder: the only code that opens payload files and the partial files behind them.
+
+    <output_dir>/.marscore/partial/KEY.part       bytes at their final offsets      KEY = state.key_of(output path)
+    <output_dir>/.marscore/partial/KEY.journal    which pieces of them were written
+    <output_dir>/PATH                             appears by one rename, whole and verified
+
+`create` always makes a new inode, so a thread that still writes to the file of an older epoch writes into one that has no name any more.
+Nothing is opened through a symbolic link that leads out of the folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import stat
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from marscore.adapters import positioned
+from marscore.errors import StorageError
+from marscore.journal import Header, Journal, Piece, decode, encode_finished, encode_header, encode_piece
+from marscore.state import FileIdentity, key_of
+from marscore.values import Failure, FailureKind
+
+#: What marscore keeps for itself, under the output folder.
+OWN_FOLDER = ".marscore"
+_HASH_READ = 1024 * 1024
+#: A file of up to this size is not worth a look at the free space before it is written.
+_SMALL = 1024 * 1024
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+_OLD = _NEW & ~(os.O_CREAT | os.O_EXCL)
+_KINDS: dict[int, FailureKind] = {
+    errno.ENOSPC: "disk_full",
+    errno.EDQUOT: "disk_full",
+    errno.EFBIG: "disk_full",
+    errno.EACCES: "permission",
+    errno.EPERM: "permission",
+    errno.EROFS: "permission",
+}
+
+
+def storage_error(error: OSError, doing: str) -> StorageError:
+    """Name what the operating system said. The message holds no path, since a path may hold what came from the environment."""
+    kind = _KINDS.get(error.errno or 0, "path")
+    return StorageError(Failure(kind, f"{doing}: {os.strerror(error.errno) if error.errno else error}"))
+
+
+@contextlib.contextmanager
+def _naming(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(error, doing) from error
+
+
+class Folder:
+    """Implements `ports.FileStore` on one output folder. With `portable` it uses no POSIX-only call."""
+
+    def __init__(self, root: Path, portable: bool = False) -> None:
+        self._root = root
+        self._partials = root / OWN_FOLDER / "partial"
+        self._io = positioned.choose(portable)
+        self._known_folders: set[Path] = set()
+
+    def create(self, path: str) -> PartialFile:
+        """Begin a partial file, in place of any there was."""
+        base = self._partials / key_of(path)
+        self._check_place(path)
+        with _naming("cannot create a partial file"):
+            self._partials.mkdir(parents=True, exist_ok=True)
+            for old in (_journal(base), _part(base)):
+                old.unlink(missing_ok=True)
+            return PartialFile(self, base, os.open(_part(base), _NEW, 0o666), None, self._io)
+
+    def reopen(self, path: str) -> tuple[PartialFile, Journal] | None:
+        """Open what an earlier run left, or None."""
+        base = self._partials / key_of(path)
+        try:
+            journal = decode(_journal(base).read_bytes())
+            if journal is None:
+                return None
+            fd = self._reopen_part(base, path, journal)
+        except OSError:
+            return None
+        return PartialFile(self, base, fd, journal.header, self._io), journal
+
+    def _reopen_part(self, base: Path, path: str, journal: Journal) -> int:
+        # A run that was killed between the rename and its claim left the whole file under its name: it is taken back.
+        if journal.finished and not _part(base).exists():
+            target = self.place(path)
+            if self.digests(path, ["sha256"])["sha256"] == journal.finished:
+                target.replace(_part(base))
+        return os.open(_part(base), _OLD)
+
+    def identify(self, path: str) -> FileIdentity | None:
+        """What identifies the finished file."""
+        try:
+            return identity_of(os.lstat(self._root / path))
+        except OSError:
+            return None
+
+    def digests(self, path: str, algorithms: Sequence[str]) -> dict[str, str]:
+        """Hash a finished file."""
+        with _naming("cannot read the file in place"):
+            fd = os.open(self.place(path), _OLD & ~os.O_RDWR)
+            try:
+                return digests_of(self._io(fd), os.fstat(fd).st_size, algorithms)
+            finally:
+                os.close(fd)
+
+    def partial_keys(self) -> set[str]:
+        """The keys of all partial files that a run left here."""
+        try:
+            return {entry.stem for entry in self._partials.iterdir() if entry.suffix == ".journal"}
+        except OSError:
+            return set()
+
+    def forget_partial(self, path: str) -> None:
+        """Remove what is left of a partial file whose finished file is claimed."""
+        base = self._partials / key_of(path)
+        for old in (_journal(base), _part(base)):
+            with contextlib.suppress(OSError):
+                old.unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove every partial file; for a run that has all its downloads in place."""
+        shutil.rmtree(self._partials, ignore_errors=True)
+
+    def place(self, path: str) -> Path:
+        """The final path of a download, with its folder made.
+
+        Raises:
+            StorageError: the folder cannot be made, or a symbolic link leads out of the output folder.
+        """
+        target = self._root / path
+        folder = target.parent
+        if folder not in self._known_folders:
+            with _naming("cannot make the folder"):
+                folder.mkdir(parents=True, exist_ok=True)
+                inside = folder.resolve().is_relative_to(self._root.resolve())
+            if not inside:
+                raise StorageError(Failure("path", "a symbolic link leads out of the output folder"))
+            self._known_folders.add(folder)
+        return target
+
+    def _check_place(self, path: str) -> None:
+        identity = self.identify(path)
+        if identity and identity.kind == "folder":
+            raise StorageError(Failure("path", "a folder stands where the file should be"))
+        self.place(path)
+
+
+class PartialFile:
+    """Implements `ports.Partial`. Closing waits for calls in other threads, so that none writes to a descriptor that was given away."""
+
+    def __init__(
+        self, folder: Folder, base: Path, fd: int, header: Header | None, io: type[positioned.Posix] | type[positioned.Seeking]
+    ) -> None:
+        self._folder = folder
+        self._base = base
+        self._fd = fd
+        self._io = io(fd)
+        self._header = header
+        self._journal: int | None = os.open(_journal(base), os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)) if header else None
+        self._lock = threading.Lock()
+        self._users = 0
+        self._closing = False
+        self._placed = False
+        self._reserved = False
+
+    def write(self, offset: int, data: bytes | memoryview) -> None:
+        """Write all of `data`; nothing once the file is closed."""
+        with self._in_use() as usable, _naming("cannot write"):
+            view = memoryview(data)
+            while usable and view:
+                count = self._io.write(view, offset)
+                view, offset = view[count:], offset + count
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read up to `length` bytes."""
+        with self._in_use() as usable, _naming("cannot read the partial file"):
+            return self._io.read(length, offset) if usable else b""
+
+    def reserve(self, size: int) -> None:
+        """Say so at once where the disk has no room for the rest of `size` bytes."""
+        if size <= _SMALL or self._reserved:
+            return
+        self._reserved = True
+        with self._in_use() as usable, _naming("cannot reserve space"):
+            if not usable:
+                return
+            missing = size - _allocated(os.fstat(self._fd))
+            if missing > shutil.disk_usage(self._base.parent).free:
+                raise OSError(errno.ENOSPC, "")
+
+    def describe(self, header: Header) -> None:
+        """Set what the journal will say."""
+        with self._lock:
+            if self._journal is None:
+                self._header = header
+
+    def record(self, piece: Piece) -> None:
+        """Append a piece to the journal, which begins with the first."""
+        self._append(encode_piece(piece), begin=True)
+
+    def digests(self, size: int, algorithms: Sequence[str]) -> dict[str, str]:
+        """Hash the first `size` bytes."""
+        with self._in_use() as usable, _naming("cannot read the partial file"):
+            return digests_of(self._io, size if usable else 0, algorithms)
+
+    def finish(self, path: str, size: int, digests: Mapping[str, str]) -> FileIdentity:
+        """Cut the file to `size`, give it its name and let go of it."""
+        with _naming("cannot put the file in place"):
+            status = os.fstat(self._fd)
+            if status.st_size != size:
+                os.ftruncate(self._fd, size)
+                status = os.fstat(self._fd)
+            self._append(encode_finished(digests["sha256"]), begin=False)
+            target = self._folder.place(path)
+            self.close()
+            _part(self._base).replace(target)
+            self._placed = True
+        return identity_of(status)
+
+    def close(self) -> None:
+        """Let go of the file once no thread uses it any more."""
+        with self._lock:
+            self._closing = True
+            self._close_if_unused()
+
+    def discard(self) -> None:
+        """Let go of the file and remove it, unless it has got its name."""
+        self.close()
+        if self._placed:
+            # The journal says "finished" until the state database has the claim; who records that removes it.
+            return
+        with _naming("cannot remove a partial file"):
+            _part(self._base).unlink(missing_ok=True)
+            _journal(self._base).unlink(missing_ok=True)
+
+    def _append(self, line: bytes, begin: bool) -> None:
+        with self._in_use() as usable, _naming("cannot write the journal"):
+            if not usable:
+                return
+            with self._lock:
+                if self._journal is None and begin and self._header is not None:
+                    self._journal = os.open(_journal(self._base), _NEW | os.O_APPEND, 0o666)
+                    line = encode_header(self._header) + line
+                journal = self._journal
+            if journal is not None:
+                os.write(journal, line)
+
+    @contextlib.contextmanager
+    def _in_use(self) -> Iterator[bool]:
+        with self._lock:
+            usable = not self._closing
+            self._users += usable
+        try:
+            yield usable
+        finally:
+            with self._lock:
+                self._users -= usable
+                self._close_if_unused()
+
+    def _close_if_unused(self) -> None:
+        if self._closing and not self._users and self._fd >= 0:
+            os.close(self._fd)
+            if self._journal is not None:
+                os.close(self._journal)
+            self._fd = -1
+
+
+def _part(base: Path) -> Path:
+    return base.with_name(base.name + ".part")
+
+
+def _journal(base: Path) -> Path:
+    return base.with_name(base.name + ".journal")
+
+
+def _allocated(status: os.stat_result) -> int:
+    blocks: int = getattr(status, "st_blocks", status.st_size // 512)
+    return blocks * 512
+
+
+def identity_of(status: os.stat_result) -> FileIdentity:
+    """What identifies a file, from its stat."""
+    kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "folder"}
+    return FileIdentity(status.st_size, status.st_mtime_ns, status.st_ino, kinds.get(stat.S_IFMT(status.st_mode), "other"))
+
+
+def digests_of(source: positioned.Positioned, size: int, algorithms: Sequence[str]) -> dict[str, str]:
+    """Hash `size` bytes from the start with every algorithm in one pass: algorithm -> lowercase hex."""
+    hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
+    position = 0
+    while position < size and (data := source.read(min(_HASH_READ, size - position), position)):
+        for running in hashes.values():
+            running.update(data)
+        position += len(data)
+    return {name: running.hexdigest() for name, running in hashes.items()}

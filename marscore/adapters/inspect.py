@@ -1,0 +1,41 @@
+"""Looks at the output folder and decides, with `resolve.reconcile`, what each download needs.
+
+claims + partial keys + one stat for each file --reconcile--> decisions;   Prove --hash, several at once--> decisions
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from marscore.adapters.files import Folder
+from marscore.errors import StorageError
+from marscore.resolve.model import Download
+from marscore.resolve.reconcile import Decision, Found, Prove, Refuse, proven, reconcile
+from marscore.state import Claim, key_of
+
+
+def look(folder: Folder, claims: Mapping[str, Claim], downloads: Iterable[Download]) -> list[Decision]:
+    """Decide for every download from what the folder holds now, without reading a payload file."""
+    partials = folder.partial_keys()
+    decisions = []
+    for download in downloads:
+        key = key_of(download.path)
+        decisions.append(reconcile(download, Found(claims.get(key), folder.identify(download.path), key in partials)))
+    return decisions
+
+
+def prove(folder: Folder, decisions: Sequence[Decision]) -> list[Decision]:
+    """Answer every Prove by hashing the file in place; files are hashed side by side, since hashing holds no lock."""
+    partials = folder.partial_keys()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda decision: _answer(folder, decision, partials) if isinstance(decision, Prove) else decision, decisions))
+
+
+def _answer(folder: Folder, question: Prove, partials: set[str]) -> Decision:
+    try:
+        digests = folder.digests(question.download.path, question.algorithms)
+    except StorageError as error:
+        return Refuse(question.download, "the file in place cannot be read", error.failure)
+    return proven(question, digests, key_of(question.download.path) in partials)

@@ -1,0 +1,71 @@
+"""Standard error as a place for people: what may be written to it, and how a broken one is borne.
+
+Light on purpose: the command line imports it before it knows whether rich will be needed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TextIO
+
+#: C0 and C1 controls move the cursor or begin escapes; the bidirectional ones and line separators rearrange what is read;
+#: lone surrogates cannot be encoded.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    r"""Replace every control character by its escape, such as `\x1b`, so that text from a stranger cannot steer a terminal."""
+    return _UNSAFE.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person reads this stream on a terminal that can move its cursor."""
+    try:
+        return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+    except (OSError, ValueError):
+        return False
+
+
+def wants_color(stream: TextIO | None) -> bool:
+    """Whether to write colours there: on a terminal, unless NO_COLOR is set (no-color.org)."""
+    return is_terminal(stream) and not os.environ.get("NO_COLOR")
+
+
+class QuietStream:
+    """A text stream that goes silent for good when the one behind it is closed or broken: a lost terminal must not end a run.
+
+    What the stream's encoding cannot hold is written as an escape. None, as `sys.stderr` is where it was closed at the start, is silent.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+        self.encoding = getattr(stream, "encoding", None) or "utf-8"
+
+    def write(self, text: str) -> int:
+        if self._stream is not None:
+            try:
+                self._stream.write(text.encode(self.encoding, "backslashreplace").decode(self.encoding))
+            except (OSError, ValueError):
+                self._stream = None
+        return len(text)
+
+    def flush(self) -> None:
+        if self._stream is not None:
+            try:
+                self._stream.flush()
+            except (OSError, ValueError):
+                self._stream = None
+
+    def isatty(self) -> bool:
+        return self._stream is not None and is_terminal(self._stream)
+
+    def fileno(self) -> int:
+        if self._stream is None:
+            raise OSError("the stream is gone")
+        return self._stream.fileno()

@@ -1,0 +1,68 @@
+"""How a command ends: expected errors as one clear message and an exit code, never a traceback.
+
+0 all is well   1 a download failed   2 the manifest or the command line is wrong   3 the machine stands in the way
+128 + n         ended by signal n, a reader that closed the pipe (SIGPIPE, 13) included
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+import click
+
+from marscore.adapters.terminal import QuietStream, printable
+from marscore.errors import Interrupted, ManifestError, MarscoreError, StorageError
+
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+
+
+@contextlib.contextmanager
+def exits() -> Iterator[None]:
+    """Turn what marscore raises into a message on standard error and an exit code."""
+    try:
+        yield
+    except ManifestError as error:
+        leave(2, str(error))
+    except StorageError as error:
+        leave(3, f"marscore: {error.failure.message}")
+    except Interrupted as error:
+        leave(128 + error.signal, f"marscore: {error}")
+    except MarscoreError as error:
+        leave(1, f"marscore: {error}")
+    except KeyboardInterrupt:
+        leave(_INTERRUPTED, "marscore: interrupted")
+
+
+def leave(code: int, message: str) -> None:
+    """Say why and exit with this code."""
+    complain(message)
+    raise click.exceptions.Exit(code)
+
+
+def complain(text: str) -> None:
+    """Write lines to standard error; if that is broken, there is nobody to tell."""
+    stream = QuietStream(sys.stderr)
+    stream.write("".join(printable(line) + "\n" for line in text.split("\n")))
+    stream.flush()
+
+
+def say(text: str) -> None:
+    """Write what the command was asked for to standard output. A reader that went away (`| head`) ends the command quietly."""
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        _give_up_stdout()
+        raise click.exceptions.Exit(_BROKEN_PIPE) from None
+    except OSError as error:
+        _give_up_stdout()
+        leave(3, f"marscore: cannot write to standard output: {error.strerror or error}")
+
+
+def _give_up_stdout() -> None:
+    # Python flushes standard output once more when it ends, and would complain then (docs.python.org, "Note on SIGPIPE").
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

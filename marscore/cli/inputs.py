@@ -1,0 +1,48 @@
+"""What the command line names, read: manifests from files and standard input, and one made of bare URLs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from marscore.errors import ManifestError, Problem
+from marscore.settings import ManifestInput
+
+
+def read_manifest(source: str) -> ManifestInput:
+    """Read the manifest at this path; `-` is standard input, whose folder is the current one.
+
+    Raises:
+        ManifestError: there is no such file, or it cannot be read, or it is not UTF-8.
+    """
+    folder = Path.cwd() if source == "-" else Path(source).absolute().parent
+    return ManifestInput(source, folder, text=_text(source))
+
+
+def _text(source: str) -> str:
+    try:
+        data = _stdin() if source == "-" else Path(source).read_bytes()
+        return data.decode("utf-8")
+    except (OSError, ValueError) as error:
+        raise ManifestError(source, (Problem("", _reason(error)),)) from error
+
+
+def _stdin() -> bytes:
+    if sys.stdin is None:
+        raise OSError("standard input is closed")
+    return sys.stdin.buffer.read()
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"is not UTF-8 text: byte {error.start} is 0x{error.object[error.start]:02x}"
+    # A path with a NUL in it is a ValueError.
+    return f"cannot be read: {error.strerror or error}" if isinstance(error, OSError) else f"cannot be read: {error}"
+
+
+def manifest_of_urls(urls: Sequence[str]) -> ManifestInput:
+    """The manifest that lists these URLs and nothing else."""
+    # A URL on the command line is what it is: `$` names no variable there.
+    downloads = [url.replace("$", "$$") for url in urls]
+    return ManifestInput("command line", Path.cwd(), data={"version": 1, "downloads": downloads})

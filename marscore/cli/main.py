@@ -1,0 +1,119 @@
+"""The verbs: `marscore run | get | validate | plan | schema`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any, Literal
+
+import click
+
+from marscore.adapters.terminal import is_terminal
+from marscore.cli.engine import engine
+from marscore.cli.exits import complain, exits, say
+from marscore.cli.inputs import manifest_of_urls, read_manifest
+from marscore.cli.options import plan_options, run_options, validate_options
+from marscore.cli.summary import summary
+from marscore.errors import ManifestError
+from marscore.settings import ManifestInput, RunSettings
+from marscore.version import __version__
+
+
+class _Verbs(click.Group):
+    """A group whose verbs end with marscore's own exit codes."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with exits():
+            return super().invoke(ctx)
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", message="marscore %(version)s")
+def cli() -> None:
+    """Download what a YAML manifest lists: many files at once, large ones in several parts, every one verified and resumable.
+
+    \b
+    Exit codes:
+      0         every download is in place
+      1         at least one failed; the rest are in place
+      2         the manifest or the command line is wrong; nothing was started
+      3         the machine stands in the way: no space, no permission, another run
+      130, 143  interrupted; the next run resumes
+    """
+
+
+@cli.command()
+@click.argument("manifest")
+@run_options
+@click.pass_context
+def run(context: click.Context, /, manifest: str, **options: Any) -> None:
+    """Download what MANIFEST lists (`-` reads it from standard input).
+
+    What is in place already is not fetched again, and what an interrupted run began is resumed.
+    """
+    _run(context, read_manifest(manifest), RunSettings(**options))
+
+
+@cli.command()
+@click.argument("urls", metavar="URL...", nargs=-1, required=True)
+@run_options
+@click.pass_context
+def get(context: click.Context, /, urls: tuple[str, ...], **options: Any) -> None:
+    """Download each URL into the folder `output`, named after the last part of its path.
+
+    The same engine as `run`, without a manifest: a second call fetches nothing that is in place.
+    """
+    _run(context, manifest_of_urls(urls), RunSettings(**options))
+
+
+def _run(context: click.Context, manifest: ManifestInput, settings: RunSettings) -> None:
+    report = engine(context).run(manifest, settings, handle_signals=True)
+    if is_terminal(sys.stderr):
+        complain("\n".join(summary(report)))
+    context.exit(report.exit_code)
+
+
+@cli.command()
+@click.argument("manifests", metavar="MANIFEST...", nargs=-1, required=True)
+@validate_options
+@click.pass_context
+def validate(context: click.Context, /, manifests: tuple[str, ...], **options: Any) -> None:
+    """Check each MANIFEST and name everything that is wrong, with its line. Nothing is downloaded."""
+    correct = [_is_correct(context, manifest, RunSettings(**options)) for manifest in manifests]
+    context.exit(0 if all(correct) else 2)
+
+
+def _is_correct(context: click.Context, source: str, settings: RunSettings) -> bool:
+    try:
+        count = engine(context).validate(read_manifest(source), settings)
+    except ManifestError as error:
+        complain(str(error))
+        return False
+    say(f"{source}: ok, {count} {'download' if count == 1 else 'downloads'}")
+    return True
+
+
+@cli.command()
+@click.argument("manifest")
+@plan_options
+@click.option(
+    "--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True, help="For people or for programs."
+)
+@click.pass_context
+def plan(context: click.Context, /, manifest: str, style: Literal["table", "json"], **options: Any) -> None:
+    """Show what `run` would do with MANIFEST: what would be fetched, resumed or left as it is, and why. Nothing is downloaded."""
+    document = engine(context).plan(read_manifest(manifest), RunSettings(**options))
+    if style == "json":
+        say(document.model_dump_json(indent=2))
+    else:
+        from marscore.cli.plan_table import plan_table  # noqa: PLC0415  rich is imported by the verb that draws
+
+        say(plan_table(document))
+
+
+@cli.command()
+@click.argument("name", type=click.Choice(["manifest", "plan", "report", "event"]))
+@click.pass_context
+def schema(context: click.Context, /, name: str) -> None:
+    """Print the JSON Schema of the manifest, the plan, the report or a line of the log."""
+    say(json.dumps(engine(context).schema(name), indent=2))

@@ -1,0 +1,109 @@
+"""The options of the verbs. Each one's name is that of the field of RunSettings that it fills."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar, get_args
+
+import click
+
+from marscore.events import LogLevel
+from marscore.settings import LogFormat, ProgressMode
+from marscore.values import parse_size
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_Option: TypeAlias = Callable[[Any], Any]
+
+
+def _rate(_context: click.Context, _option: click.Parameter, value: str | None) -> int | None:
+    try:
+        rate = None if value is None else parse_size(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    if rate == 0:
+        raise click.BadParameter("must be more than 0")
+    return rate
+
+
+def _variables(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple(_variable(value) for value in values)
+
+
+def _variable(value: str) -> tuple[str, str]:
+    name, equals, text = value.partition("=")
+    if not name or not equals:
+        # What was given may hold a secret, so the message does not repeat it.
+        raise click.BadParameter("must be NAME=VALUE")
+    return name, text
+
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_COUNT = click.IntRange(min=1)
+
+_OUTPUT_DIR = click.option(
+    "--output-dir",
+    type=_FOLDER,
+    metavar="DIR",
+    help="Put the files here. Relative to the current folder; without it, the manifest's output_dir counts, and else `output`, "
+    "both relative to the manifest's own folder.",
+)
+_SHARING = (
+    click.option("--processes", type=_COUNT, metavar="N", help="Use at most N worker processes; 1 means no child process."),
+    click.option("--threads", type=_COUNT, metavar="N", help="Open at most N connections in each process."),
+)
+_SELECTING = (
+    click.option(
+        "--only",
+        multiple=True,
+        metavar="GLOB_OR_TAG",
+        help="Take only downloads with this tag, or whose path matches this pattern; repeatable.",
+    ),
+)
+_VARIABLES = click.option(
+    "--var",
+    "variables",
+    callback=_variables,
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set ${NAME} for the manifest, before the environment; repeatable.",
+)
+_WRITING = (
+    click.option(
+        "--report", type=_FILE, metavar="FILE", help="Write the JSON report here.  [default: .marscore/report.json in the output folder]"
+    ),
+    click.option("--log-file", type=_FILE, metavar="FILE", help="Append the log to this file too, as JSON lines."),
+    click.option(
+        "--log-format",
+        type=click.Choice(get_args(LogFormat)),
+        help="How the log on standard error looks.  [default: console on a terminal, json elsewhere]",
+    ),
+    click.option(
+        "--log-level", type=click.Choice(get_args(LogLevel)), default="info", show_default=True, help="Log nothing below this level."
+    ),
+    click.option(
+        "--progress",
+        type=click.Choice(get_args(ProgressMode)),
+        default="auto",
+        show_default=True,
+        help="rich draws bars on a terminal, plain writes a line every ten seconds; auto is rich on a terminal and none elsewhere.",
+    ),
+    click.option("--max-rate", callback=_rate, metavar="RATE", help="Receive at most so many bytes a second in all, such as 10MiB."),
+)
+
+
+def _all(*options: _Option) -> Callable[[_F], _F]:
+    def decorate(verb: _F) -> _F:
+        for option in reversed(options):
+            verb = option(verb)
+        return verb
+
+    return decorate
+
+
+#: For the verbs that download.
+run_options = _all(_OUTPUT_DIR, *_WRITING[:5], *_SHARING, _WRITING[5], *_SELECTING, _VARIABLES)
+#: For the verb that only says what would be done.
+plan_options = _all(_OUTPUT_DIR, *_SHARING, *_SELECTING, _VARIABLES)
+validate_options = _all(_VARIABLES)

@@ -1,0 +1,47 @@
+"""The last lines of a run, for the person at the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from marscore.values import format_size
+
+if TYPE_CHECKING:
+    from marscore.report.model import DownloadReport, Report, Totals
+
+_FAILURES_SHOWN = 20
+
+
+def summary(report: Report) -> list[str]:
+    """What a person wants to know when a run has ended: the sums, then each download that is not in place."""
+    failed = [entry for entry in report.downloads if entry.error is not None]
+    lines = [_failure(entry) for entry in failed[:_FAILURES_SHOWN]]
+    if len(failed) > _FAILURES_SHOWN:
+        lines.append(f"… and {len(failed) - _FAILURES_SHOWN} more")
+    return [_sums(report), *lines]
+
+
+def _sums(report: Report) -> str:
+    totals = report.totals
+    speed = f" ({format_size(totals.bytes_downloaded / report.duration_s)}/s)" if report.duration_s and totals.bytes_downloaded else ""
+    parts = [
+        f"{counted(totals.downloads, 'download', 'downloads')}: {_endings(totals)}",
+        f"{format_size(totals.bytes_downloaded)} in {report.duration_s:.1f} s{speed}, {counted(totals.retries, 'retry', 'retries')}",
+        *([f"report: {report.file}"] if report.file else []),
+    ]
+    return "; ".join(parts)
+
+
+def _endings(totals: Totals) -> str:
+    always = [f"{totals.downloaded} downloaded", f"{totals.up_to_date} up to date", f"{totals.failed} failed"]
+    rare = {"interrupted": totals.interrupted, "skipped": totals.skipped}
+    return ", ".join([*always, *(f"{count} {name}" for name, count in rare.items() if count)])
+
+
+def _failure(entry: DownloadReport) -> str:
+    return f"{entry.status}: {entry.path}: {entry.error.kind}: {entry.error.message}" if entry.error else entry.path
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """A number with its noun: `1 retry`, `2 retries`."""
+    return f"{count} {one if count == 1 else many}"

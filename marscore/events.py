@@ -1,0 +1,265 @@
+"""The one vocabulary in which a run tells what happens; log, progress, report and exit code are folds of this stream.
+
+A worker emits these and nothing else. They are frozen, survive pickle, and carry plain values only. `at` is Unix time in seconds.
+`name_of` gives the event's public name (`RetryScheduled` -> `retry_scheduled`), `fields_of` its public fields.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Literal, TypeAlias
+
+from marscore.values import FailureKind
+
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    at: float
+    name: str | None
+    manifest: str
+    output_dir: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanCompiled:
+    """`downloads` counts all that is wanted, `up_to_date` those of them that need no transfer."""
+
+    at: float
+    processes: int
+    threads: int
+    downloads: int
+    up_to_date: int
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something that the user chose and should know about, such as unverified TLS."""
+
+    at: float
+    download: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadStarted:
+    at: float
+    download: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadResumed:
+    """`pieces` were read back from disk and proven; they hold `bytes_resumed` bytes."""
+
+    at: float
+    download: str
+    bytes_resumed: int
+    pieces: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeDiscarded:
+    """Bytes from before were not used: they will be fetched again."""
+
+    at: float
+    download: str
+    reason: str
+    bytes_discarded: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetryScheduled:
+    """`attempt` is the number of the coming retry of this range, from 1; `max_retries` is the limit for this kind."""
+
+    at: float
+    download: str
+    attempt: int
+    max_retries: int
+    kind: FailureKind
+    status: int | None
+    wait_s: float
+    url: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostPaused:
+    at: float
+    download: str
+    host: str
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorSwitched:
+    at: float
+    download: str
+    from_: str
+    to: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RangesUnsupported:
+    at: float
+    download: str
+    url: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Redirected:
+    at: float
+    download: str
+    from_: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChecksumVerified:
+    at: float
+    download: str
+    checksum: str
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadFinished:
+    """The file is in place under its name. `digests` is `algorithm:hex`, sha256 first; mtime and inode identify the file."""
+
+    at: float
+    download: str
+    status: Literal["downloaded", "up_to_date"]
+    reason: str
+    size: int
+    digests: tuple[str, ...]
+    mtime_ns: int
+    inode: int
+    source: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    bytes_downloaded: int = 0
+    bytes_resumed: int = 0
+    segments: int = 0
+    started_at: float | None = None
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadFailed:
+    """The download is not in place. Kind `interrupted` means: told to stop, the next run resumes."""
+
+    at: float
+    download: str
+    kind: FailureKind
+    message: str
+    status: int | None = None
+    url: str | None = None
+    bytes_downloaded: int = 0
+    bytes_resumed: int = 0
+    segments: int = 0
+    started_at: float | None = None
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadSkipped:
+    """The download was never started, since the run ended before its turn."""
+
+    at: float
+    download: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    at: float
+    status: Literal["succeeded", "failed", "interrupted"]
+    exit_code: int
+    downloaded: int
+    up_to_date: int
+    failed: int
+    interrupted: int
+    skipped: int
+    bytes_downloaded: int
+    bytes_resumed: int
+    retries: int
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressMade:
+    """How far one active download is: a reading of counters for the progress display, never logged.
+
+    `threads_active` connections are at work on it now, `threads_finished` have done their part and left.
+    """
+
+    at: float
+    download: str
+    bytes_done: int
+    size: int | None
+    bytes_downloaded: int
+    threads_active: int
+    threads_finished: int
+
+
+LoggedEvent: TypeAlias = (
+    RunStarted
+    | PlanCompiled
+    | Warned
+    | DownloadStarted
+    | DownloadResumed
+    | ResumeDiscarded
+    | RetryScheduled
+    | HostPaused
+    | MirrorSwitched
+    | RangesUnsupported
+    | Redirected
+    | ChecksumVerified
+    | DownloadFinished
+    | DownloadFailed
+    | DownloadSkipped
+    | RunFinished
+)
+Event: TypeAlias = LoggedEvent | ProgressMade
+#: The events that close a download: exactly one of them comes for each.
+Outcome: TypeAlias = DownloadFinished | DownloadFailed | DownloadSkipped
+
+_LEVELS: dict[str, LogLevel] = {
+    "Warned": "warning",
+    "ResumeDiscarded": "warning",
+    "RetryScheduled": "warning",
+    "HostPaused": "warning",
+    "MirrorSwitched": "warning",
+    "DownloadFailed": "error",
+    "RangesUnsupported": "info",
+    "ProgressMade": "debug",
+}
+
+
+def name_of(kind: type) -> str:
+    """The public name of an event class: `RetryScheduled` -> `retry_scheduled`."""
+    return _snake(kind.__name__)
+
+
+@cache
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def level_of(event: Event) -> LogLevel:
+    """The level at which an event is logged."""
+    return _LEVELS.get(type(event).__name__, "info")
+
+
+@cache
+def _field_names(kind: type) -> tuple[tuple[str, str], ...]:
+    return tuple((f.name, f.name.rstrip("_")) for f in fields(kind))
+
+
+def fields_of(event: Event) -> dict[str, object]:
+    """The event's fields by public name (`from_` -> `from`), `at` included."""
+    return {public: getattr(event, name) for name, public in _field_names(type(event))}

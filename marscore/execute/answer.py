@@ -1,0 +1,157 @@
+"""What a server's answer to one GET means, checked against what was asked, before one byte of its body is used.
+
+    Answer + the range that was asked --read_answer--> Whole | Part | NotModified | Unsatisfiable | Refused
+
+Every 206 is held against the request: its start, end, total and encoding (RFC 9110 section 15.3.7). Servers that answer another range
+than the asked one exist, and trusting them gives a file of the right size with the wrong bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from marscore.policy.failures import failure_of_status, parse_retry_after
+from marscore.ports import Answer
+from marscore.values import ByteRange, Failure, Validator
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a resource as an answer showed it. `size` is None where no length was told."""
+
+    size: int | None
+    validator: Validator
+    encoding: str | None = None
+
+    def differs_from(self, other: Version) -> str | None:
+        """Say in what the two cannot be the same version; None where nothing speaks against it."""
+        pairs = (
+            ("size", self.size, other.size),
+            ("ETag", self.validator.etag, other.validator.etag),
+            ("Last-Modified", self.validator.last_modified, other.validator.last_modified),
+        )
+        for name, mine, theirs in pairs:
+            if mine is not None and theirs is not None and mine != theirs:
+                return f"{name} was {theirs} and is {mine}"
+        return None if self.encoding == other.encoding else "Content-Encoding changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The body is the whole file. `accepts_ranges` is what the server says of itself: None where it says nothing."""
+
+    version: Version
+    accepts_ranges: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The body is `range` of the file."""
+
+    version: Version
+    range: ByteRange
+
+
+@dataclass(frozen=True, slots=True)
+class NotModified:
+    """The file that a condition spoke of is still current (304)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsatisfiable:
+    """The file has no such range (416); `size` is what the server says it is."""
+
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """There is no usable body."""
+
+    failure: Failure
+
+
+Verdict: TypeAlias = Whole | Part | NotModified | Unsatisfiable | Refused
+
+#: What a Range field asked for: first byte, and the end (exclusive) or None for an open one. None as a whole: no Range field.
+Asked: TypeAlias = tuple[int, int | None] | None
+
+_CONTENT_RANGE = re.compile(r"bytes[ =](\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.IGNORECASE)
+_UNSATISFIED_RANGE = re.compile(r"bytes[ =]\*/(\d{1,19})", re.IGNORECASE)
+
+
+def read_answer(answer: Answer, asked: Asked, statuses: Set[int], now: float) -> Verdict:
+    """Judge an answer. `statuses` are those that the retry rules list; `now` is Unix time, for dates in Retry-After."""
+    if answer.status in (200, 203):
+        return Whole(_version(answer, _content_length(answer)), _accepts_ranges(answer))
+    if answer.status == 206:
+        return _partial(answer, asked)
+    if answer.status == 304:
+        return NotModified()
+    if answer.status == 416 and asked is not None:
+        match = _UNSATISFIED_RANGE.fullmatch(answer.fields.get("content-range", "").strip())
+        return Unsatisfiable(int(match[1]) if match else None)
+    if answer.status >= 400:
+        retry_after = parse_retry_after(answer.fields.get("retry-after"), now)
+        return Refused(failure_of_status(answer.status, statuses, retry_after))
+    return Refused(Failure("http_status", f"the server answered {answer.status}, which carries no file", answer.status))
+
+
+def _partial(answer: Answer, asked: Asked) -> Verdict:
+    if asked is None:
+        return _mismatch("the server answered a part of the file to a request for the whole")
+    if answer.fields.get("content-type", "").lower().startswith("multipart/byteranges"):
+        return _mismatch("the server answered several ranges in one body to a request for one")
+    match = _CONTENT_RANGE.fullmatch(answer.fields.get("content-range", "").strip())
+    if not match:
+        return _mismatch("the server answered a part of the file without saying which")
+    first, last = int(match[1]), int(match[2])
+    size = None if match[3] == "*" else int(match[3])
+    wrong = _wrong_range(first, last, size, asked) or _wrong_length(answer, last - first + 1)
+    if wrong:
+        return _mismatch(wrong)
+    return Part(_version(answer, size), ByteRange(first, last + 1))
+
+
+def _wrong_range(first: int, last: int, size: int | None, asked: tuple[int, int | None]) -> str | None:
+    start, end = asked
+    if last < first or (size is not None and last >= size):
+        return f"Content-Range {first}-{last}/{size} contradicts itself"
+    if first != start or (end is not None and last >= end):
+        wanted = f"{start}-{'' if end is None else end - 1}"
+        return f"the server answered bytes {first}-{last} to a request for {wanted}"
+    return None
+
+
+def _wrong_length(answer: Answer, wanted: int) -> str | None:
+    length = _content_length(answer)
+    if length is not None and length != wanted:
+        return f"Content-Length is {length} where the range has {wanted} bytes"
+    return None
+
+
+def _mismatch(message: str) -> Refused:
+    return Refused(Failure("range_mismatch", message))
+
+
+def _version(answer: Answer, size: int | None) -> Version:
+    encoding = answer.fields.get("content-encoding", "").strip().lower()
+    validator = Validator(answer.fields.get("etag"), answer.fields.get("last-modified"))
+    return Version(size, validator, encoding if encoding not in ("", "identity") else None)
+
+
+def _content_length(answer: Answer) -> int | None:
+    # A Content-Length beside Transfer-Encoding is to be ignored (RFC 9112 section 6.3).
+    if "transfer-encoding" in answer.fields:
+        return None
+    values = {value.strip() for value in answer.fields.get("content-length", "").split(",")}
+    value = values.pop() if len(values) == 1 else ""
+    return int(value) if re.fullmatch(r"[0-9]{1,19}", value) else None
+
+
+def _accepts_ranges(answer: Answer) -> bool | None:
+    units = {unit.strip().lower() for unit in answer.fields.get("accept-ranges", "").split(",")} - {""}
+    return "bytes" in units if units else None

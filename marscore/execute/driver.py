@@ -1,0 +1,329 @@
+"""Performs what transfers decide: the one place where requests are sent, bodies are read and pieces are written.
+
+    Assignment --> open the partial file --> Opened     |  every fact goes to Transfer.step under the desk's lock;
+               --> send the request      --> Answered   |  the commands that come back are performed outside it
+               --> read, write, record   --> Ended or Broke --> Verify --> Hashed --> Place --> Placed
+
+Any number of threads run this code at once, on different segments of the same or of other files.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from typing_extensions import assert_never
+
+from marscore.errors import IntegrityError, OriginError, StorageError
+from marscore.execute.protocol import (
+    Answered,
+    Broke,
+    Command,
+    Drop,
+    Emit,
+    Ended,
+    Fact,
+    Hashed,
+    Moment,
+    Opened,
+    PauseHost,
+    Place,
+    Placed,
+    Receive,
+    Release,
+    Segment,
+    Verify,
+)
+from marscore.execute.schedule import Assignment, Board
+from marscore.execute.transfer import Transfer
+from marscore.journal import PieceHasher
+from marscore.policy.pacing import SLOW_WINDOW, SpeedWatch, TokenBucket
+from marscore.ports import Clock, EventSink, FileStore, HttpClient, Partial, Request, Response
+from marscore.values import Access, ByteRange, Failure, Timeouts
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """How bodies are read: at most `chunk` bytes at once, and at most `buffer` held for one file over all its connections."""
+
+    chunk: int
+    buffer: int
+
+    def limit(self, connections: int) -> int:
+        """The bytes that one read of one of a file's connections may bring."""
+        return max(1024, min(self.chunk, self.buffer // max(1, connections)))
+
+
+class Desk:
+    """What the threads of one process share: the board with its lock, the ports, the rate limit, and whether to stop."""
+
+    def __init__(self, board: Board, client: HttpClient, files: FileStore, clock: Clock, sink: EventSink, reads: Reads) -> None:
+        self.board = board
+        self.client = client
+        self.files = files
+        self.clock = clock
+        self.sink = sink
+        self.reads = reads
+        self.changed = threading.Condition()
+        self.stop_reason: Failure | None = None
+        self.stopped = threading.Event()
+        self.rate: TokenBucket | None = None
+        self.on_pause: Callable[[str, float], None] = lambda host, seconds: None
+        self._rate_lock = threading.Lock()
+
+    def moment(self) -> Moment:
+        """Now."""
+        return Moment(self.clock.now(), self.clock.ticks(), self.clock.draw())
+
+    def pace(self, count: int) -> None:
+        """Wait as long as the rate limit asks after `count` bytes."""
+        if self.rate is None:
+            return
+        with self._rate_lock:
+            seconds = self.rate.take(count, self.clock.ticks())
+        if seconds > 0:
+            self.stopped.wait(seconds)
+
+    def pause(self, host: str, seconds: float) -> None:
+        """Hold back every new request of this process to a host."""
+        with self.changed:
+            self.board.slots.pause(host, self.clock.ticks() + seconds)
+
+
+class OpenFile:
+    """The partial file of a transfer, made anew when a new epoch begins; threads of an older epoch get none."""
+
+    def __init__(self, files: FileStore, path: str) -> None:
+        self._files = files
+        self._path = path
+        self._lock = threading.Lock()
+        self._partial: Partial | None = None
+        self._epoch = 0
+        self._closed = False
+
+    def reopen(self, at: Callable[[], Moment]) -> Opened:
+        """Look for what an earlier run left and prove it piece by piece."""
+        found = self._files.reopen(self._path)
+        if found is None:
+            return Opened(at())
+        self._partial, journal = found
+        proven: list[ByteRange] = []
+        damaged = 0
+        for piece in journal.pieces:
+            if _holds(self._partial, piece.range, piece.hash):
+                proven.append(piece.range)
+            else:
+                damaged += len(piece.range)
+        header = journal.header
+        return Opened(at(), tuple(proven), len(proven), damaged, header.size, header.validator, header.encoding, header.url_key)
+
+    def of(self, epoch: int) -> Partial | None:
+        """The partial file of an epoch; None if a newer one has begun or the transfer is over."""
+        with self._lock:
+            if self._closed or epoch < self._epoch:
+                return None
+            if self._partial is None or epoch > self._epoch:
+                if self._partial is not None:
+                    self._partial.discard()
+                self._partial = self._files.create(self._path)
+                self._epoch = epoch
+            return self._partial
+
+    def release(self, keep: bool) -> None:
+        """Let go of it, kept for another run or removed."""
+        with self._lock:
+            self._closed = True
+            if self._partial is not None:
+                (self._partial.close if keep else self._partial.discard)()
+                self._partial = None
+
+
+def _holds(partial: Partial, span: ByteRange, digest: str) -> bool:
+    hasher = PieceHasher(span.start)
+    while hasher.length < len(span):
+        data = partial.read(span.start + hasher.length, min(1024 * 1024, len(span) - hasher.length))
+        if not data:
+            return False
+        hasher.update(data)
+    return hasher.piece().hash == digest
+
+
+class Driver:
+    """Carries out assignments in one thread."""
+
+    def __init__(self, desk: Desk, files: dict[str, OpenFile]) -> None:
+        self._desk = desk
+        self._files = files
+
+    def perform(self, assignment: Assignment) -> None:
+        """Do what is assigned, whatever happens: a failure becomes a fact for the transfer, never an exception here."""
+        transfer, segment = assignment.transfer, assignment.segment
+        try:
+            if segment is None:
+                segment = self._open(assignment)
+            if segment is not None:
+                self._fetch(transfer, segment)
+        except StorageError as error:
+            self._broke(transfer, None, error.failure)
+        except (OriginError, IntegrityError) as error:
+            self._broke(transfer, segment, error.failure)
+        except Exception as error:  # noqa: BLE001 - a defect fails its one download by name, and the run goes on
+            self._broke(transfer, None, Failure("internal", f"{type(error).__name__}: {error}"))
+
+    def _open(self, assignment: Assignment) -> Segment | None:
+        transfer = assignment.transfer
+        file = self._files[transfer.download.id] = OpenFile(self._desk.files, transfer.download.path)
+        self._tell(transfer, file.reopen(self._desk.moment))
+        with self._desk.changed:
+            # What is on disk may come from a mirror: then the slot that this thread holds is not the right one.
+            return transfer.take(self._desk.clock.ticks()) if transfer.host == assignment.host else None
+
+    def _fetch(self, transfer: Transfer, segment: Segment) -> None:
+        desk = self._desk
+        with desk.changed:
+            request = Request(segment.url, self._access(transfer), transfer.request_fields(segment))
+        response = desk.client.open(request)
+        try:
+            receive = self._tell(transfer, Answered(desk.moment(), segment, response.answer))
+            if receive:
+                self._receive(transfer, segment, response)
+        finally:
+            response.close()
+        if receive:
+            self._tell(transfer, Ended(desk.moment(), segment))
+
+    def _access(self, transfer: Transfer) -> Access:
+        access = transfer.options.access
+        if transfer.deadline is None:
+            return access
+        left = max(0.1, transfer.deadline - self._desk.clock.ticks())
+        times = access.timeouts
+        return replace(access, timeouts=Timeouts(min(times.connect, left), min(times.read, left), times.total))
+
+    def _receive(self, transfer: Transfer, segment: Segment, response: Response) -> None:
+        desk = self._desk
+        with desk.changed:
+            epoch, header = segment.epoch, transfer.header
+        partial = self._files[transfer.download.id].of(epoch)
+        if partial is None:
+            return
+        partial.describe(header)
+        if header.size is not None:
+            partial.reserve(header.size)
+        writer = _Writer(partial, segment)
+        try:
+            self._pump(transfer, segment, response, writer)
+        except Exception:
+            writer.record()
+            raise
+        # A file that came whole and in one piece needs no record: it is proven and named at once.
+        if desk.stopped.is_set() or segment.begin or segment.remaining or writer.recorded or not segment.whole:
+            writer.record()
+
+    def _pump(self, transfer: Transfer, segment: Segment, response: Response, writer: _Writer) -> None:
+        desk = self._desk
+        limit = desk.reads.limit(transfer.options.threads)
+        watch = SpeedWatch(transfer.options.min_speed, desk.clock.ticks())
+        while not (segment.end is not None and segment.position >= segment.end) and not desk.stopped.is_set():
+            data = response.read(min(limit, writer.room) if desk.rate is None else min(limit, writer.room, desk.rate.burst))
+            if not data:
+                break
+            with desk.changed:
+                room = transfer.admit(segment, len(data))
+            if not room:
+                break
+            writer.write(data if room == len(data) else data[:room])
+            desk.pace(len(data))
+            self._check_time(transfer, watch, len(data))
+
+    def _check_time(self, transfer: Transfer, watch: SpeedWatch, count: int) -> None:
+        ticks = self._desk.clock.ticks()
+        if transfer.deadline is not None and ticks >= transfer.deadline:
+            raise OriginError(Failure("timeout", f"the download took longer than its total of {transfer.options.timeouts.total:g} s"))
+        if watch.too_slow(count, ticks):
+            raise OriginError(Failure("too_slow", f"slower than min_speed, {transfer.options.min_speed} bytes/s, for {SLOW_WINDOW:g} s"))
+
+    def _broke(self, transfer: Transfer, segment: Segment | None, failure: Failure) -> None:
+        # Once the run stops, what breaks breaks for that reason; the worker tells the transfers when its threads have left.
+        if not self._desk.stopped.is_set():
+            self._tell(transfer, Broke(self._desk.moment(), segment, failure))
+
+    def _tell(self, transfer: Transfer, fact: Fact) -> bool:
+        """Let the transfer decide and do what it says. Returns whether it wants the body of the answer."""
+        next_fact: Fact | None = fact
+        receive = False
+        while next_fact is not None:
+            with self._desk.changed:
+                commands = transfer.step(next_fact)
+                self._desk.board.settle(transfer)
+                self._desk.changed.notify_all()
+            next_fact = None
+            for command in commands:
+                receive = receive or isinstance(command, Receive)
+                next_fact = self._do(transfer, command) or next_fact
+        return receive
+
+    def _do(self, transfer: Transfer, command: Command) -> Fact | None:
+        match command:
+            case Emit():
+                self._desk.sink(command.event)
+            case PauseHost():
+                self._desk.pause(command.host, command.seconds)
+                self._desk.on_pause(command.host, command.seconds)
+            case Verify():
+                return self._verify(transfer, command)
+            case Place():
+                identity = self._partial(transfer).finish(transfer.download.path, command.size, command.digests)
+                return Placed(self._desk.moment(), identity)
+            case Release():
+                self._close(transfer, command.keep)
+            case Receive() | Drop():
+                pass
+            case _:
+                assert_never(command)
+        return None
+
+    def _close(self, transfer: Transfer, keep: bool) -> None:
+        file = self._files.pop(transfer.download.id, None)
+        if file is not None:
+            file.release(keep)
+
+    def _verify(self, transfer: Transfer, command: Verify) -> Fact:
+        return Hashed(self._desk.moment(), self._partial(transfer).digests(command.size, command.algorithms))
+
+    def _partial(self, transfer: Transfer) -> Partial:
+        partial = self._files[transfer.download.id].of(transfer.ledger.epoch)
+        if partial is None:
+            raise StorageError(Failure("interrupted", "the run ended before the file got its name"))
+        return partial
+
+
+class _Writer:
+    """Writes a segment's bytes at their place and records them piece by piece."""
+
+    def __init__(self, partial: Partial, segment: Segment) -> None:
+        self._partial = partial
+        self._segment = segment
+        self._hasher = PieceHasher(segment.position)
+        self.recorded = False
+
+    @property
+    def room(self) -> int:
+        """Bytes until the piece is full."""
+        return self._hasher.room
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Write the next bytes; a piece that is full is recorded."""
+        self._partial.write(self._segment.written, data)
+        self._hasher.update(data)
+        self._segment.written += len(data)
+        if not self._hasher.room:
+            self.record()
+
+    def record(self) -> None:
+        """Record what was written since the last piece."""
+        if self._hasher.length:
+            self._partial.record(self._hasher.piece())
+            self._hasher = PieceHasher(self._segment.written)
+            self.recorded = True

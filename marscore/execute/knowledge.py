@@ -1,0 +1,134 @@
+"""What is known of the file on the server: its version, whether ranges work, and what may be joined with what.
+
+    answers --adopt, merge--> Knowledge --combinable, if_range, unacceptable--> Transfer's decisions
+
+Bytes of several answers are joined only where something proves that they are of one version: a validator that fits an If-Range field
+(RFC 9110 section 13.1.5), or a checksum of the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from marscore.execute.answer import Version
+from marscore.execute.protocol import Opened
+from marscore.resolve.model import Download
+from marscore.values import Failure, Validator
+
+
+class Knowledge:
+    """Of one download, from its current source. `ranges` is None until a server says or shows whether they work."""
+
+    def __init__(self, download: Download) -> None:
+        self._download = download
+        self._conditions: list[str | None] = [None]
+        self.version: Version | None = None
+        self.ranges: bool | None = None
+
+    @property
+    def size(self) -> int | None:
+        """The file's size, where it was told."""
+        return self.version.size if self.version else None
+
+    @property
+    def validator(self) -> Validator:
+        """The version's validator; an empty one where there is none."""
+        return self.version.validator if self.version else Validator()
+
+    @property
+    def combinable(self) -> bool:
+        """Whether bytes of several answers may be joined."""
+        return bool(self._download.checksums) or self.validator.if_range is not None
+
+    @property
+    def resumable(self) -> bool:
+        """Whether a cut body may be continued by another request."""
+        return self.combinable and self.ranges is not False
+
+    @property
+    def if_range(self) -> str | None:
+        """What a request for a part has to name, so that no part of another version is sent."""
+        return self._conditions[0]
+
+    def adopt(self, version: Version) -> None:
+        """Take a version as the one to fetch."""
+        self.version = version
+        forms = dict.fromkeys([version.validator.strong_etag, version.validator.last_modified])
+        self._conditions = [form for form in forms if form is not None] + [None]
+
+    def adopt_answer(self, version: Version, accepts_ranges: bool | None) -> None:
+        """Take the version of an answer that holds the whole file."""
+        self.adopt(version)
+        # That a server says "none" is believed; that it says "bytes" is only a reason to try.
+        if self.ranges is None or accepts_ranges is False:
+            self.ranges = accepts_ranges
+
+    def adopt_size(self, size: int) -> None:
+        """Keep nothing but the size: what a checksum allows to take over from one source to the next."""
+        self.version = Version(size, Validator())
+        self._conditions = [None]
+
+    def complete_size(self, size: int) -> None:
+        """Learn the size of a version that was told without one."""
+        self.version = Version(size, self.validator, self.version.encoding if self.version else None)
+
+    def merge(self, version: Version) -> None:
+        """Complete what is known by what a part of the same version tells."""
+        self.ranges = True
+        if not self.validator:
+            self.adopt(Version(version.size if version.size is not None else self.size, version.validator, version.encoding))
+        elif self.size is None and version.size is not None:
+            self.complete_size(version.size)
+
+    def weaken_condition(self) -> bool:
+        """Use the next form of If-Range. False: there is none left.
+
+        Some servers answer 200 to an If-Range that holds an ETag; the date, and then each 206's own validators, say the same.
+        """
+        if len(self._conditions) == 1:
+            return False
+        self._conditions.pop(0)
+        return True
+
+    def forget(self) -> None:
+        """Know nothing of the version any more."""
+        self.version = None
+        self._conditions = [None]
+
+    def change_to(self, version: Version) -> str | None:
+        """Say in what an answer's version differs from the one being fetched; None where nothing speaks against it."""
+        change = version.differs_from(self.version) if self.version else None
+        return f"the file changed on the server: {change}" if change else None
+
+    def leaves_unproven(self, version: Version, condition: str | None) -> bool:
+        """Whether a part shows no sign of its version though the request could not name the version in an If-Range."""
+        return self.version is not None and not self._download.checksums and condition is None and not version.validator
+
+    def unacceptable(self, size: int | None) -> Failure | None:
+        """Why a file of this size is not what the manifest wants; None where it may be."""
+        wanted = self._download.size
+        if size is not None and wanted is not None and size != wanted:
+            return Failure("size", f"the file has {size} bytes and should have {wanted}")
+        return None if size is None else self.too_long(size)
+
+    def too_long(self, size: int) -> Failure | None:
+        """Why so many bytes are too many already; None where they are not."""
+        most, wanted = self._download.options.max_size, self._download.size
+        if most is not None and size > most:
+            return Failure("too_large", f"the file has more than max_size, {most} bytes")
+        if wanted is not None and size > wanted:
+            return Failure("size", f"the file has more than the {wanted} bytes that it should have")
+        return None
+
+    def unusable(self, found: Opened, source_keys: Collection[str]) -> str | None:
+        """Why what an earlier run left cannot be built on; None where it can."""
+        wanted = self._download.size
+        if wanted is not None and found.size not in (None, wanted):
+            return f"it is of a file of {found.size} bytes"
+        if self._download.checksums:
+            return None
+        if found.url_key not in source_keys:
+            return "it came from another URL, and no checksum would tell whether the content is the same"
+        if found.validator.if_range is None:
+            return "the server sent nothing that tells one version from another"
+        return None

@@ -1,0 +1,121 @@
+"""Where each byte of one file is: done, on its way over a connection, or not yet asked for. Pure bookkeeping, no decisions.
+
+    pending --take--> active --leave--> done + pending
+                active --split--> active + pending
+
+`done`, the active segments and `pending` never overlap within an epoch, and together they cover the file as far as it is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from marscore.execute.protocol import Pending, Segment
+from marscore.planning.segments import MIN_SPLIT, split
+from marscore.policy.retry import NO_FAILURES
+from marscore.values import ByteRange, gaps, merge_ranges
+
+
+class Ledger:
+    """The ranges of one file in one epoch.
+
+    A straggler is a cancelled segment that had bytes admitted and not yet written: until they are, the file may still change, and nothing
+    can be proven of it.
+    """
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.done: tuple[ByteRange, ...] = ()
+        self.pending: list[Pending] = [Pending(0, None)]
+        self.active: list[Segment] = []
+        self._stragglers: list[Segment] = []
+
+    @property
+    def bytes_done(self) -> int:
+        """Bytes that are on disk, those of active segments included."""
+        return sum(map(len, self.done)) + sum(s.written - s.begin for s in self.active)
+
+    def covers(self, size: int) -> bool:
+        """Whether all of a file of this size is on disk."""
+        busy = self.active or self.pending or any(s.written != s.position for s in self._stragglers)
+        return not busy and self.done == ((ByteRange(0, size),) if size else ())
+
+    def earliest(self) -> float | None:
+        """When the first pending range may be asked for, in ticks; None where none is pending."""
+        return min((p.due for p in self.pending), default=None)
+
+    def take(self, ticks: float) -> Pending | None:
+        """Remove and return the first pending range that is due."""
+        for index, pending in enumerate(self.pending):
+            if pending.due <= ticks:
+                return self.pending.pop(index)
+        return None
+
+    def leave(self, segment: Segment) -> Pending:
+        """End an active segment: what it wrote is done; the rest is returned."""
+        self.active.remove(segment)
+        segment.cancelled = True
+        self._add_done(ByteRange(segment.begin, segment.written))
+        return Pending(segment.written, segment.end)
+
+    def restart(self, keep: Segment | None = None) -> int:
+        """Begin a new epoch in which nothing is done; only `keep` stays active, from the first byte. Returns the bytes given up."""
+        lost = self.bytes_done
+        for segment in self.active:
+            segment.cancelled = segment is not keep
+        # They write to the file of an epoch that is over.
+        self._stragglers = []
+        self.active = [keep] if keep else []
+        self.epoch += 1
+        self.done = ()
+        self.pending = [] if keep else [Pending(0, None)]
+        if keep:
+            keep.epoch, keep.begin, keep.position, keep.written, keep.end = self.epoch, 0, 0, 0, None
+        return lost
+
+    def resume(self, done: Iterable[ByteRange], size: int | None) -> None:
+        """Begin with ranges that are on disk already; what is missing becomes pending."""
+        self.done = merge_ranges(done)
+        if size is None:
+            self.pending = [Pending(self.done[0].end if self.done and self.done[0].start == 0 else 0, None)]
+        else:
+            self.pending = [Pending(gap.start, gap.end) for gap in gaps(self.done, size)]
+
+    def cancel_all(self) -> None:
+        """End every active segment; what they wrote is done, the rest is pending."""
+        for segment in list(self.active):
+            rest = self.leave(segment)
+            self._stragglers.append(segment)
+            if rest.end is None or rest.start < rest.end:
+                self.pending.append(rest)
+
+    def absorb(self, segment: Segment, size: int) -> None:
+        """Let one segment whose response holds the whole file fetch all that follows its position; the others end."""
+        for other in [s for s in self.active if s is not segment]:
+            other.cancelled = True
+            self.active.remove(other)
+            self._stragglers.append(other)
+        self.done = tuple(r for r in self.done if r.end <= segment.begin)
+        self.pending = []
+        segment.end = size
+
+    def largest(self) -> Segment | None:
+        """The active segment with the most bytes to come, of those whose body is arriving."""
+        arriving = [s for s in self.active if s.receiving and s.end is not None]
+        return max(arriving, key=lambda s: s.remaining, default=None)
+
+    def share(self, segment: Segment, hands: int) -> None:
+        """Cut what a segment still has to fetch in at most `hands` parts; all but its own first become pending."""
+        assert segment.end is not None
+        first, *others = split(ByteRange(segment.position, segment.end), hands)
+        if others:
+            segment.end = first.end
+            self.pending += [Pending(r.start, r.end, NO_FAILURES) for r in others]
+
+    def can_share(self, minimum: int = MIN_SPLIT) -> bool:
+        """Whether some active segment is large enough to be cut in two."""
+        largest = self.largest()
+        return largest is not None and largest.remaining >= 2 * minimum
+
+    def _add_done(self, piece: ByteRange) -> None:
+        self.done = merge_ranges((*self.done, piece))

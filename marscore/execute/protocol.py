@@ -1,0 +1,195 @@
+"""What passes between a transfer, which decides, and its driver, which acts.
+
+    driver --Fact--> Transfer.step --Command...--> driver
+
+A fact says what happened, with the moment at which it did; a command says what to do next. Both are frozen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from marscore.events import Event
+from marscore.execute.answer import Asked
+from marscore.policy.retry import NO_FAILURES, RetryState
+from marscore.ports import Answer
+from marscore.resolve.model import Download
+from marscore.state import Claim, FileIdentity
+from marscore.values import ByteRange, Failure, Validator
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One download to carry out. `known` is the claim of the file now in place, to ask the server whether it is still current."""
+
+    download: Download
+    known: Claim | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A point in time: `unix` for people and HTTP-dates, `ticks` (seconds, never jumping) for waits; `draw` is chance in [0, 1)."""
+
+    unix: float
+    ticks: float
+    draw: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class Segment:
+    """One connection's share of a file: from `position` to `end` (None: until the body ends).
+
+    `begin` is where it started, `position` counts bytes that were admitted, `written` those that the disk took. `asked` is what its
+    Range field said. `whole` tells that its answer was the whole file, so that it could go on past `end`. A cancelled one has nothing
+    more to do: another took its bytes, or they are of a version that is gone.
+    """
+
+    number: int
+    epoch: int
+    begin: int
+    position: int
+    written: int
+    end: int | None
+    asked: Asked
+    if_range: str | None
+    retry: RetryState
+    url: str
+    receiving: bool = False
+    whole: bool = False
+    cancelled: bool = False
+
+    @property
+    def remaining(self) -> int:
+        """Bytes still to come; 0 where the end is unknown."""
+        return 0 if self.end is None else self.end - self.position
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Bytes that no connection is fetching: from `start` to `end` (None: to the file's end), not to be asked for before `due` ticks."""
+
+    start: int
+    end: int | None
+    retry: RetryState = NO_FAILURES
+    due: float = 0.0
+
+
+# Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The partial file was looked at: `proven` ranges of it are on disk, `pieces` of them, and `damaged` bytes did not match."""
+
+    at: Moment
+    proven: tuple[ByteRange, ...] = ()
+    pieces: int = 0
+    damaged: int = 0
+    size: int | None = None
+    validator: Validator = Validator()
+    encoding: str | None = None
+    url_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    at: Moment
+    segment: Segment
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Broke:
+    """A try failed; what came before is written."""
+
+    at: Moment
+    segment: Segment | None
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A segment has all its bytes, or its body of unknown length ended as the protocol says it should."""
+
+    at: Moment
+    segment: Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """The whole file was read back; algorithm -> lowercase hex."""
+
+    at: Moment
+    digests: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The file has its name."""
+
+    at: Moment
+    identity: FileIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The run ends now, for this reason; what was received is kept."""
+
+    at: Moment
+    failure: Failure
+
+
+Fact: TypeAlias = Opened | Answered | Broke | Ended | Hashed | Placed | Stopped
+
+
+# Commands
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """Read the body of this answer into the segment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Close the response; the segment is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class PauseHost:
+    """Let no connection to the host be used for so many seconds."""
+
+    host: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Hash the first `size` bytes with these algorithms."""
+
+    size: int
+    algorithms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Give the file its name."""
+
+    size: int
+    digests: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The transfer is over. A partial file that is of no use is removed, any other kept for the next run."""
+
+    keep: bool
+
+
+Command: TypeAlias = Receive | Drop | Emit | PauseHost | Verify | Place | Release

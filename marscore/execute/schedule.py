@@ -1,0 +1,164 @@
+"""Who does what next, in one process: the board from which idle threads take their assignments.
+
+    Work --add--> queue by host --take--> Transfer (open) --settle--> due list --take--> Segment
+                                            idle threads --take--> a share of the largest remaining range
+
+An idle thread takes, in this order: a range that waits for its (re)try, a new download, a part of what another connection has before it.
+So many files are fetched side by side as long as there are any, and the end of the last large one is as parallel as its start. A host
+whose connections are all in use, or that asked for a pause, is passed over. No I/O, no clock, no lock: the worker holds one around it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import count
+
+from marscore.execute.protocol import Moment, Segment, Work
+from marscore.execute.transfer import Transfer
+from marscore.policy.pacing import HostSlots
+from marscore.values import host_of
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a thread is to do: open a new transfer (no segment), or fetch a segment. `host` names the slot that it holds meanwhile."""
+
+    transfer: Transfer
+    segment: Segment | None
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nothing to do before `until` ticks; None: until something changes."""
+
+    until: float | None
+
+
+class Board:
+    """All that one process has to do."""
+
+    def __init__(self, per_host: int) -> None:
+        self.slots = HostSlots(per_host)
+        self.open: dict[str, Transfer] = {}
+        self._queue: dict[str, deque[Work]] = {}
+        self._due: list[tuple[float, int, Transfer]] = []
+        self._blocked: dict[str, deque[Transfer]] = {}
+        self._sequence = count()
+
+    @property
+    def empty(self) -> bool:
+        """Whether every download that was added has its outcome."""
+        return not self.open and not self._queue
+
+    def add(self, works: Iterable[Work]) -> None:
+        """Put new downloads in the queue."""
+        for work in works:
+            self._queue.setdefault(host_of(work.download.url), deque()).append(work)
+
+    def withdraw(self) -> list[Work]:
+        """Take back every download that was not begun."""
+        works = [work for queue in self._queue.values() for work in queue]
+        self._queue.clear()
+        return works
+
+    def take(self, at: Moment, idle: int) -> Assignment | Idle:
+        """Assign a thread. `idle` counts the other threads that wait for an assignment now."""
+        self._wake(at.ticks)
+        assignment = self._from_due(at.ticks) or self._from_queue(at) or self._from_largest(at.ticks, idle)
+        if assignment:
+            self.slots.acquire(assignment.host)
+            return assignment
+        return Idle(self._next_change(at.ticks))
+
+    def settle(self, transfer: Transfer) -> None:
+        """Take note of what a step of this transfer changed: what is due, or that it is over."""
+        if transfer.closed:
+            self.open.pop(transfer.download.id, None)
+            return
+        earliest = transfer.ledger.earliest()
+        if earliest is not None:
+            heapq.heappush(self._due, (earliest, next(self._sequence), transfer))
+
+    def release(self, host: str) -> None:
+        """Give a slot back; a transfer that waited for one to this host has its turn."""
+        self.slots.release(host)
+        self._unblock(host)
+
+    def widen(self, per_host: int) -> None:
+        """Change how many connections to one host this process may have."""
+        self.slots.capacity = per_host
+        for host in list(self._blocked):
+            while host in self._blocked:
+                self._unblock(host)
+
+    def _unblock(self, host: str) -> None:
+        blocked = self._blocked.get(host)
+        if blocked:
+            heapq.heappush(self._due, (0.0, next(self._sequence), blocked.popleft()))
+        if not blocked:
+            self._blocked.pop(host, None)
+
+    def _from_due(self, ticks: float) -> Assignment | None:
+        while self._due and self._due[0][0] <= ticks:
+            transfer = heapq.heappop(self._due)[2]
+            host = transfer.host
+            free_at = self.slots.free_at(host, ticks)
+            if transfer.closed:
+                continue
+            if free_at is None:
+                self._blocked.setdefault(host, deque()).append(transfer)
+            elif free_at > ticks:
+                heapq.heappush(self._due, (free_at, next(self._sequence), transfer))
+            elif segment := transfer.take(ticks):
+                self.settle(transfer)
+                return Assignment(transfer, segment, host)
+            elif (transfer.ledger.earliest() or 0.0) > ticks:
+                self.settle(transfer)
+        return None
+
+    def _from_queue(self, at: Moment) -> Assignment | None:
+        for host, works in self._queue.items():
+            if self.slots.free_at(host, at.ticks) == at.ticks:
+                work = works.popleft()
+                # The host goes to the end of the line, so that no host's many files keep another's from their turn.
+                del self._queue[host]
+                if works:
+                    self._queue[host] = works
+                transfer = Transfer(work, at)
+                self.open[work.download.id] = transfer
+                return Assignment(transfer, None, host)
+        return None
+
+    def _from_largest(self, ticks: float, idle: int) -> Assignment | None:
+        candidates = [t for t in self.open.values() if t.ledger.active and t.can_share()] if len(self.open) <= _MANY else []
+        largest = max(candidates, key=_largest_remaining, default=None)
+        if largest is None or self.slots.free_at(largest.host, ticks) != ticks:
+            return None
+        largest.share(1 + idle)
+        segment = largest.take(ticks)
+        self.settle(largest)
+        return Assignment(largest, segment, largest.host) if segment else None
+
+    def _wake(self, ticks: float) -> None:
+        """Look again at transfers whose host's pause ended while all its slots were free."""
+        for host in [h for h in self._blocked if self.slots.free_at(h, ticks) is not None]:
+            self._unblock(host)
+
+    def _next_change(self, ticks: float) -> float | None:
+        times = [self._due[0][0]] if self._due else []
+        pauses = (self.slots.free_at(host, ticks) for host in self._queue)
+        times += [free for free in pauses if free is not None and free > ticks]
+        return min(times, default=None)
+
+
+#: More open transfers than this mean that many wait for retries; looking at each for a share to take would cost more than it brings.
+_MANY = 256
+
+
+def _largest_remaining(transfer: Transfer) -> int:
+    segment = transfer.ledger.largest()
+    return segment.remaining if segment else 0

@@ -1,0 +1,250 @@
+"""Hands the work to workers, wherever they run, and passes their events on: the only place that knows how many there are.
+
+    works --batches--> whichever worker has room --Batch(events)--> sink
+                       Paused(host) --> every other worker;  Gone --> its downloads go to another, once
+
+The per-host and rate limits of the run are shared out evenly; when a worker leaves, the others get what it had. Shares only ever grow, so
+the sum never exceeds the limit.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, Event, Outcome, Warned
+from marscore.execute.messages import Batch, Gone, Inbox, Paused, StopRequested
+from marscore.execute.protocol import Work
+from marscore.execute.worker import Share
+from marscore.planning.model import Plan
+from marscore.ports import Clock
+from marscore.values import Failure
+
+#: Seconds that a run stays in the calling process before others join: a small job is over by then, and a child takes as long to start.
+SMALL_JOB = 0.4
+#: Seconds that workers get to stop; a signal has to end the run within two.
+STOP_WITHIN = 1.6
+#: Most downloads that one worker holds at once, so that a crash hands over few and the last ones are spread.
+DEEPEST = 4096
+
+
+class WorkerHandle(Protocol):
+    """A worker, wherever it runs. No call waits for it; what it has to say comes to the inbox."""
+
+    def submit(self, works: Sequence[Work]) -> None: ...
+
+    def pause(self, host: str, seconds: float) -> None: ...
+
+    def widen(self, share: Share) -> None: ...
+
+    def stop(self, failure: Failure, unbegun: str) -> None: ...
+
+    def close(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+class Crew(Protocol):
+    """Hires workers: `here` in this process, `child` in one of its own. Messages go to the inbox that the crew was made with."""
+
+    def here(self, number: int, share: Share) -> WorkerHandle: ...
+
+    def child(self, number: int, share: Share) -> WorkerHandle: ...
+
+
+@dataclass(slots=True)
+class _Member:
+    number: int
+    handle: WorkerHandle
+    depth: int
+    works: dict[str, Work] = field(default_factory=dict)
+    retiring: bool = False
+
+
+class Supervisor:
+    """Runs a plan's works to their outcomes."""
+
+    def __init__(self, plan: Plan, crew: Crew, inbox: Inbox, clock: Clock, sink: Callable[[Iterable[Event]], None]) -> None:
+        self._plan = plan
+        self._crew = crew
+        self._inbox = inbox
+        self._clock = clock
+        self._sink = sink
+        self._waiting: deque[Work] = deque()
+        self._again: set[str] = set()
+        self._members: dict[int, _Member] = {}
+        self._hired = 0
+        self._seats = 1
+        self._stopping: StopRequested | None = None
+        self._timers: list[tuple[float, Callable[[], None]]] = []
+
+    def run(self, works: Sequence[Work]) -> None:
+        """Hand out the works and return when each has its outcome."""
+        if not works:
+            return
+        self._waiting.extend(works)
+        now = self._clock.ticks()
+        if self._plan.deadline is not None:
+            self._timers.append((now + self._plan.deadline, self._expire))
+        self._hire_first(now)
+        self.wind_up()
+
+    def wind_up(self) -> None:
+        """Go on until every worker has left; for a caller that was interrupted in `run` and has asked to stop since."""
+        while self._members:
+            now = self._clock.ticks()
+            due = [timer for timer in self._timers if timer[0] <= now]
+            self._timers = [timer for timer in self._timers if timer[0] > now]
+            for _, act in due:
+                act()
+            next_timer = min((at for at, _ in self._timers), default=None)
+            self._read(None if next_timer is None else max(0.0, next_timer - now))
+        reason = self._stopping.unbegun if self._stopping else "no worker was left"
+        self._sink([DownloadSkipped(self._clock.now(), work.download.id, reason) for work in self._waiting])
+        self._waiting.clear()
+
+    def _hire_first(self, now: float) -> None:
+        if self._plan.processes == 1:
+            self._hire(self._crew.here)
+        elif self._plan.start == "when_needed":
+            self._seats = self._plan.processes + 1
+            self._hire(self._crew.here)
+            self._timers.append((now + SMALL_JOB, self._grow))
+        else:
+            self._seats = self._plan.processes
+            for _ in range(self._plan.processes):
+                self._hire(self._crew.child)
+
+    def _expire(self) -> None:
+        reason = f"the run's deadline of {self._plan.deadline:g} s is over"
+        self._stop(StopRequested(Failure("timeout", reason), reason))
+
+    def _grow(self) -> None:
+        """Move to child processes: the worker here finishes what it holds and leaves."""
+        if self._stopping or not self._waiting:
+            return
+        for member in self._members.values():
+            member.retiring = True
+        for _ in range(min(self._plan.processes, len(self._waiting))):
+            self._hire(self._crew.child)
+        for member in list(self._members.values()):
+            self._retire_if_done(member)
+
+    def _hire(self, hire: Callable[[int, Share], WorkerHandle]) -> None:
+        number = self._hired
+        self._hired += 1
+        self._members[number] = _Member(number, hire(number, self._share()), self._first_depth())
+        self._fill()
+
+    def _first_depth(self) -> int:
+        if self._plan.start == "when_needed" or self._plan.processes == 1:
+            return self._plan.threads
+        # Spread a short list over the seats; a longer one fills every thread.
+        return max(1, min(self._plan.threads, -(-len(self._waiting) // max(1, self._seats - len(self._members)))))
+
+    def _share(self) -> Share:
+        rate = None if self._plan.max_rate is None else max(1, self._plan.max_rate // self._seats)
+        return Share(max(1, self._plan.per_host // self._seats), rate)
+
+    def _read(self, timeout: float | None) -> None:
+        try:
+            message = self._inbox.get(timeout=timeout)
+        except queue.Empty:
+            return
+        match message:
+            case Batch():
+                self._take_in(message)
+            case Paused():
+                for number, member in self._members.items():
+                    if number != message.worker:
+                        member.handle.pause(message.host, message.seconds)
+            case Gone():
+                self._lose(message)
+            case StopRequested():
+                self._stop(message)
+
+    def _take_in(self, batch: Batch) -> None:
+        member = self._members.get(batch.worker)
+        outcomes = [e for e in batch.events if isinstance(e, DownloadFinished | DownloadFailed | DownloadSkipped)]
+        # An outcome of a download that was handed to another worker meanwhile would be its second.
+        known = [e for e in batch.events if member is None or not isinstance(e, Outcome) or e.download in member.works]
+        self._sink(known)
+        if member is None:
+            return
+        for outcome in outcomes:
+            member.works.pop(outcome.download, None)
+        self._adapt(member, len(outcomes))
+        if self._plan.fail_fast == "first_failure" and self._stopping is None:
+            failed = next((e for e in outcomes if isinstance(e, DownloadFailed)), None)
+            if failed:
+                reason = f"stopped since {failed.download} failed"
+                self._stop(StopRequested(Failure("interrupted", reason), reason))
+        self._fill()
+        self._retire_if_done(member)
+
+    def _adapt(self, member: _Member, outcomes: int) -> None:
+        """Give a worker that finishes many downloads between two batches of events more to hold, so that it never waits."""
+        if outcomes * 2 >= member.depth:
+            member.depth = min(DEEPEST, max(self._plan.threads, member.depth * 2))
+
+    def _fill(self) -> None:
+        for member in self._members.values():
+            room = member.depth - len(member.works)
+            if room <= 0 or member.retiring or self._stopping:
+                continue
+            works = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
+            if works:
+                member.works.update((work.download.id, work) for work in works)
+                member.handle.submit(works)
+
+    def _retire_if_done(self, member: _Member) -> None:
+        if not member.works and (member.retiring or not self._waiting) and member.number in self._members and not self._stopping:
+            member.retiring = True
+            member.handle.close()
+
+    def _lose(self, gone: Gone) -> None:
+        member = self._members.pop(gone.worker, None)
+        if member is None:
+            return
+        if self._stopping is None and (member.works or gone.reason):
+            self._hand_over(member, gone.reason or "it ended early")
+        elif self._stopping is None:
+            self._seats = max(len(self._members), 1)
+            for other in self._members.values():
+                other.handle.widen(self._share())
+        elif member.works:
+            self._fail(member.works.values(), self._stopping.failure)
+
+    def _hand_over(self, member: _Member, reason: str) -> None:
+        orphans = list(member.works.values())
+        self._sink([Warned(self._clock.now(), None, f"a worker process died ({reason}); {len(orphans)} downloads go to another")])
+        twice = [work for work in orphans if work.download.id in self._again]
+        self._fail(twice, Failure("internal", f"the worker process died twice over this download ({reason})"))
+        once = [work for work in orphans if work.download.id not in self._again]
+        self._again.update(work.download.id for work in once)
+        self._waiting.extendleft(reversed(once))
+        if self._waiting:
+            self._hire(self._crew.child)
+
+    def _stop(self, request: StopRequested) -> None:
+        if self._stopping is not None:
+            return
+        self._stopping = request
+        self._timers.append((self._clock.ticks() + STOP_WITHIN, self._abandon))
+        for member in self._members.values():
+            member.handle.stop(request.failure, request.unbegun)
+
+    def _abandon(self) -> None:
+        """End workers that did not stop in time; what they recorded is kept."""
+        assert self._stopping is not None
+        for member in self._members.values():
+            member.handle.kill()
+            self._fail(member.works.values(), self._stopping.failure)
+        self._members.clear()
+
+    def _fail(self, works: Iterable[Work], failure: Failure) -> None:
+        now = self._clock.now()
+        self._sink([DownloadFailed(now, work.download.id, failure.kind, failure.message, url=work.download.url) for work in works])

@@ -1,0 +1,530 @@
+"""One file on its way: the state machine that decides what every answer, failure and end means for it.
+
+    Opened -> (take -> Answered -> Ended | Broke)* -> Hashed -> Placed          Stopped at any time
+
+It does no I/O and knows no clock: facts come in through `step`, commands go out; `Ledger` keeps the account of the bytes. All bytes of
+one file are of one version. When the version changes, or bytes cannot be combined safely, a new epoch begins with an empty partial
+file; segments of an older epoch are cancelled, and what they still bring goes nowhere.
+
+This file is longer than the house's 300 lines, since every transition of a transfer is to be read in one place.
+"""
+
+from __future__ import annotations
+
+from typing_extensions import assert_never
+
+from marscore.errors import IntegrityError
+from marscore.events import (
+    ChecksumVerified,
+    DownloadFailed,
+    DownloadFinished,
+    DownloadResumed,
+    DownloadStarted,
+    HostPaused,
+    MirrorSwitched,
+    RangesUnsupported,
+    Redirected,
+    ResumeDiscarded,
+    RetryScheduled,
+)
+from marscore.execute.answer import Asked, NotModified, Part, Refused, Unsatisfiable, Version, Whole, read_answer
+from marscore.execute.knowledge import Knowledge
+from marscore.execute.ledger import Ledger
+from marscore.execute.protocol import (
+    Answered,
+    Broke,
+    Command,
+    Drop,
+    Emit,
+    Ended,
+    Fact,
+    Hashed,
+    Moment,
+    Opened,
+    PauseHost,
+    Pending,
+    Place,
+    Placed,
+    Receive,
+    Release,
+    Segment,
+    Stopped,
+    Verify,
+    Work,
+)
+from marscore.journal import Header
+from marscore.policy.failures import another_source_may_help
+from marscore.policy.retry import NO_FAILURES, GiveUp, Wait
+from marscore.state import key_of
+from marscore.values import Failure, FailureKind, Validator, host_of
+
+#: Failures after which what was received is of no use to a later run.
+_WORTHLESS: frozenset[FailureKind] = frozenset({"checksum", "size", "too_large", "changed"})
+#: A server that says nothing about ranges is tried with one only where there is this much to win.
+_WORTH_TRYING = 8 * 1024 * 1024
+
+
+class Transfer:
+    """Decides for one download. Not safe for threads: its owner holds a lock around every call."""
+
+    def __init__(self, work: Work, at: Moment) -> None:
+        self.work = work
+        self.download = work.download
+        self.options = work.download.options
+        self.ledger = Ledger()
+        self.known = Knowledge(work.download)
+        self.closed = False
+        self.began = at
+        self.bytes_downloaded = 0
+        self.bytes_resumed = 0
+        self.segments = 0
+        self.segments_finished = 0
+        self._sources = list(self.download.sources)
+        self._restarts = NO_FAILURES
+        self._hops: set[tuple[str, str]] = set()
+        self._served_by: str | None = None
+        self._digests: dict[str, str] = {}
+        self._verifying = False
+
+    # What the driver and the board ask
+
+    @property
+    def url(self) -> str:
+        """The source in use. A try always starts from the manifest's URL, since the target of a redirect may expire."""
+        return self._sources[0]
+
+    @property
+    def host(self) -> str:
+        """The key of the host whose limits and pauses hold for the next request."""
+        return host_of(self.url)
+
+    @property
+    def deadline(self) -> float | None:
+        """When the download's total time is over, in ticks."""
+        total = self.options.timeouts.total
+        return None if total is None else self.began.ticks + total
+
+    @property
+    def header(self) -> Header:
+        """What the journal is to say of the bytes of this epoch."""
+        encoding = self.known.version.encoding if self.known.version else None
+        return Header(key_of(self.url), self.known.size, self.known.validator, encoding)
+
+    def take(self, ticks: float) -> Segment | None:
+        """Begin a segment on the first pending range that is due, unless all the file's connections are in use."""
+        if self.closed or len(self.ledger.active) >= self.options.threads:
+            return None
+        pending = self.ledger.take(ticks)
+        if pending is None:
+            return None
+        asked = self._asked(pending)
+        segment = Segment(
+            number=self.segments,
+            epoch=self.ledger.epoch,
+            begin=pending.start,
+            position=pending.start,
+            written=pending.start,
+            end=pending.end,
+            asked=asked,
+            if_range=self.known.if_range if asked else None,
+            retry=pending.retry,
+            url=self.url,
+        )
+        self.ledger.active.append(segment)
+        return segment
+
+    def request_fields(self, segment: Segment) -> tuple[tuple[str, str], ...]:
+        """The header fields that this segment's request needs besides the download's own."""
+        fields = [("Accept-Encoding", "identity")]
+        if segment.asked is not None:
+            start, end = segment.asked
+            fields.append(("Range", f"bytes={start}-{'' if end is None else end - 1}"))
+            if segment.if_range is not None:
+                fields.append(("If-Range", segment.if_range))
+        elif self.work.known is not None:
+            fields += _still_current(self.work.known.validator)
+        return tuple(fields)
+
+    def can_share(self) -> bool:
+        """Whether an idle connection could take a part of what an active one has before it."""
+        if self.closed or not self.known.resumable or len(self.ledger.active) >= self.options.threads:
+            return False
+        largest = self.ledger.largest()
+        if largest is None or (self.known.ranges is None and largest.remaining < _WORTH_TRYING):
+            return False
+        return self.ledger.can_share()
+
+    def share(self, hands: int) -> None:
+        """Make ranges pending for `hands` idle connections out of the largest active one. Call it where `can_share` says so."""
+        largest = self.ledger.largest()
+        assert largest is not None
+        self.ledger.share(largest, 1 + min(hands, self.options.threads - len(self.ledger.active)))
+
+    def admit(self, segment: Segment, count: int) -> int:
+        """Count `count` body bytes that came and say how many of them belong at the segment's position; 0 for a cancelled one.
+
+        Raises:
+            IntegrityError: the body is longer than the download may be.
+        """
+        self.bytes_downloaded += count
+        if segment.cancelled:
+            return 0
+        if segment.end is not None:
+            count = min(count, segment.end - segment.position)
+        segment.position += count
+        problem = self.known.too_long(segment.position)
+        if problem:
+            raise IntegrityError(problem)
+        return count
+
+    # Transitions
+
+    def step(self, fact: Fact) -> list[Command]:  # noqa: C901 - one case for each fact, nothing more
+        """Take in a fact and return what to do, in order. After the transfer is closed, every fact is answered by Drop."""
+        if self.closed:
+            return [Drop()]
+        match fact:
+            case Opened():
+                return self._opened(fact)
+            case Answered():
+                return [Drop()] if fact.segment.cancelled else self._answered(fact)
+            case Broke():
+                return self._broke(fact)
+            case Ended():
+                return self._ended(fact)
+            case Hashed():
+                return self._hashed(fact)
+            case Placed():
+                return self._placed(fact)
+            case Stopped():
+                return self._fail(fact.at, fact.failure)
+            case _:
+                assert_never(fact)
+
+    def _opened(self, fact: Opened) -> list[Command]:
+        commands: list[Command] = [Emit(DownloadStarted(fact.at.unix, self.download.id, self.url))]
+        if fact.url_key is None:
+            return commands
+        unusable = self.known.unusable(fact, {key_of(url) for url in self._sources})
+        lost = fact.damaged + (sum(map(len, fact.proven)) if unusable else 0)
+        if unusable or lost:
+            reason = unusable or "these bytes on disk did not match the record of what was written"
+            commands.append(self._discarded(fact.at, reason, lost))
+        if unusable:
+            self.ledger.restart()
+            return commands
+        self._adopt_source(fact.url_key)
+        self.known.adopt(Version(fact.size, fact.validator, fact.encoding))
+        self.ledger.resume(fact.proven, fact.size)
+        self.bytes_resumed = sum(map(len, fact.proven))
+        if fact.proven:
+            commands.append(Emit(DownloadResumed(fact.at.unix, self.download.id, self.bytes_resumed, fact.pieces)))
+        return commands + self._verify_if_complete()
+
+    def _answered(self, fact: Answered) -> list[Command]:
+        segment, at = fact.segment, fact.at
+        self._served_by = fact.answer.url
+        commands = self._redirects(fact)
+        verdict = read_answer(fact.answer, segment.asked, self.options.retry.statuses, at.unix)
+        match verdict:
+            case Whole():
+                return commands + self._whole(segment, verdict, at)
+            case Part():
+                return commands + self._part(segment, verdict, at)
+            case NotModified():
+                return commands + self._not_modified(segment, at)
+            case Unsatisfiable():
+                return commands + self._unsatisfiable(segment, verdict, at)
+            case Refused():
+                return commands + self._broke(Broke(at, segment, verdict.failure))
+            case _:
+                assert_never(verdict)
+
+    def _whole(self, segment: Segment, answer: Whole, at: Moment) -> list[Command]:
+        changed = self.known.change_to(answer.version)
+        if changed:
+            if isinstance(self._restart_allowed(Failure("changed", changed), at), GiveUp):
+                return self._changed(segment, at, changed)
+            return self._start_over_with(segment, answer, at, changed)
+        if segment.asked is None:
+            return self._accept_whole(segment, answer, at)
+        if answer.accepts_ranges is not False and self.known.weaken_condition():
+            self.ledger.pending.append(self.ledger.leave(segment))
+            return [Drop()]
+        return self._no_ranges(segment, answer, at)
+
+    def _no_ranges(self, segment: Segment, answer: Whole, at: Moment) -> list[Command]:
+        self.known.ranges = False
+        reason = "the server answers the whole file to a request for a part"
+        told: list[Command] = [Emit(RangesUnsupported(at.unix, self.download.id, segment.url, reason))]
+        full = next((s for s in self.ledger.active if s.whole), None)
+        if full is not None and self.known.size is not None:
+            self.ledger.absorb(full, self.known.size)
+            return [*told, Drop()]
+        return told + self._start_over_with(segment, answer, at, reason)
+
+    def _accept_whole(self, segment: Segment, answer: Whole, at: Moment) -> list[Command]:
+        problem = self.known.unacceptable(answer.version.size)
+        if problem:
+            return self._broke(Broke(at, segment, problem))
+        self.known.adopt_answer(answer.version, answer.accepts_ranges)
+        segment.whole = True
+        segment.end = answer.version.size
+        return self._receive(segment)
+
+    def _part(self, segment: Segment, answer: Part, at: Moment) -> list[Command]:
+        changed = self.known.change_to(answer.version)
+        if changed:
+            return self._changed(segment, at, changed)
+        if self.ledger.bytes_done and self.known.leaves_unproven(answer.version, segment.if_range):
+            return self._changed(segment, at, "nothing proves that this part is of the same version as the rest")
+        problem = self.known.unacceptable(answer.version.size)
+        if problem:
+            return self._broke(Broke(at, segment, problem))
+        self.known.merge(answer.version)
+        wanted_end = segment.end if segment.end is not None else self.known.size
+        segment.end = answer.range.end
+        if wanted_end is not None and segment.end < wanted_end:
+            self.ledger.pending.append(Pending(segment.end, wanted_end))
+        return self._receive(segment)
+
+    def _not_modified(self, segment: Segment, at: Moment) -> list[Command]:
+        known = self.work.known
+        if known is None or segment.asked is not None:
+            return self._broke(Broke(at, segment, Failure("http_status", "the server answered 304 to no condition", 304)))
+        self.ledger.leave(segment)
+        return [Drop(), *self._finished(at, known.identity.size, known.identity.mtime_ns, known.identity.inode, known.digests)]
+
+    def _unsatisfiable(self, segment: Segment, answer: Unsatisfiable, at: Moment) -> list[Command]:
+        if self.known.version and self.known.size is None and answer.size == segment.begin:
+            # The length was never told, and all of the file is here already.
+            self.known.complete_size(segment.begin)
+            self.ledger.leave(segment)
+            return [Drop(), *self._verify_if_complete()]
+        told = "unknown" if answer.size is None else str(answer.size)
+        return self._changed(segment, at, f"the server has no such range any more: its size is {told}")
+
+    def _ended(self, fact: Ended) -> list[Command]:
+        segment = fact.segment
+        if segment.cancelled:
+            return self._left(segment)
+        if segment.remaining:
+            message = f"the body ended {segment.remaining} bytes early"
+            return self._broke(Broke(fact.at, segment, Failure("truncated", message)))
+        self.ledger.leave(segment)
+        self.segments_finished += 1
+        if segment.end is None:
+            self.known.complete_size(segment.written)
+            problem = self.known.unacceptable(segment.written)
+            if problem:
+                return [Drop(), *self._next_source(fact.at, problem, problem.message)]
+        return [Drop(), *self._verify_if_complete()]
+
+    def _left(self, segment: Segment) -> list[Command]:
+        """Take note that a cancelled segment writes no more; whatever it was doing last, nothing of it is outstanding."""
+        segment.position = segment.written
+        return [Drop(), *self._verify_if_complete()]
+
+    def _verify_if_complete(self) -> list[Command]:
+        size = self.known.size
+        if size is None or self._verifying or not self.ledger.covers(size):
+            return []
+        self._verifying = True
+        wanted = dict.fromkeys(["sha256", *(c.algorithm for c in self.download.checksums)])
+        return [Verify(size, tuple(wanted))]
+
+    def _hashed(self, fact: Hashed) -> list[Command]:
+        assert self.known.size is not None
+        self._verifying = False
+        wrong = next((c for c in self.download.checksums if fact.digests[c.algorithm] != c.hex), None)
+        if wrong is not None:
+            message = f"{wrong.algorithm} is {fact.digests[wrong.algorithm]} and should be {wrong.hex}"
+            return self._start_over(fact.at, Failure("checksum", message))
+        self._digests = fact.digests
+        verified = [Emit(ChecksumVerified(fact.at.unix, self.download.id, str(c))) for c in self.download.checksums]
+        return [*verified, Place(self.known.size, fact.digests)]
+
+    def _placed(self, fact: Placed) -> list[Command]:
+        identity = fact.identity
+        digests = tuple(f"{name}:{value}" for name, value in self._digests.items())
+        return self._finished(fact.at, identity.size, identity.mtime_ns, identity.inode, digests)
+
+    # Failures
+
+    def _broke(self, fact: Broke) -> list[Command]:
+        segment, failure, at = fact.segment, fact.failure, fact.at
+        if segment is None:
+            return self._fail(at, failure)
+        if segment.cancelled:
+            return self._left(segment)
+        kept = segment.written > segment.begin and self.known.resumable
+        rest = self.ledger.leave(segment)
+        if not another_source_may_help(failure):
+            return [Drop(), *self._fail(at, failure)]
+        state = segment.retry.progressed() if kept else segment.retry
+        decision = state.after(failure, self.options.retry, at.draw)
+        if isinstance(decision, GiveUp) or self._past_deadline(at.ticks + decision.seconds):
+            reason = decision.reason if isinstance(decision, GiveUp) else f"{failure.message}; no time is left for a retry"
+            self.ledger.pending.append(rest)
+            return [Drop(), *self._next_source(at, failure, reason)]
+        again = Pending(rest.start, rest.end, decision.state, at.ticks + decision.seconds)
+        return [Drop(), *self._schedule(at, failure, decision, segment.url), *self._wait(again, segment, at, kept)]
+
+    def _wait(self, again: Pending, segment: Segment, at: Moment, kept: bool) -> list[Command]:
+        """Put back what a broken segment has left, or all of the file where its bytes cannot be joined by others."""
+        if kept or segment.written == segment.begin:
+            self.ledger.pending.append(again)
+            return []
+        lost = self.ledger.restart()
+        self.ledger.pending = [Pending(0, None, again.retry, again.due)]
+        why = "the server cannot resume" if self.known.ranges is False else "the server sends nothing that tells one version from another"
+        return [self._discarded(at, why, lost)]
+
+    def _changed(self, segment: Segment, at: Moment, reason: str) -> list[Command]:
+        """Start over after an answer that shows another version but is of no use itself."""
+        self.ledger.leave(segment)
+        return [Drop(), *self._start_over(at, Failure("changed", reason))]
+
+    def _start_over(self, at: Moment, failure: Failure) -> list[Command]:
+        """Fetch the whole file again, as a retry, or leave the source when that was done often enough."""
+        decision = self._restart_allowed(failure, at)
+        lost = self._forget()
+        discarded = [self._discarded(at, failure.message, lost)] if lost else []
+        if decision is None:
+            return [*discarded]
+        if isinstance(decision, GiveUp):
+            return [*discarded, *self._next_source(at, failure, decision.reason)]
+        self.ledger.pending = [Pending(0, None, NO_FAILURES, at.ticks + decision.seconds)]
+        return [*discarded, *self._schedule(at, failure, decision, self.url)]
+
+    def _start_over_with(self, segment: Segment, answer: Whole, at: Moment, reason: str) -> list[Command]:
+        """Start over with the body of this very answer."""
+        self.bytes_resumed = 0
+        lost = self.ledger.restart(segment)
+        segment.asked = None
+        discarded = [self._discarded(at, reason, lost)] if lost else []
+        return [*discarded, *self._accept_whole(segment, answer, at)]
+
+    def _restart_allowed(self, failure: Failure, at: Moment) -> Wait | GiveUp | None:
+        """Count a restart as a retry. None: it costs nothing, since only what an earlier run left turned out to be of no use."""
+        if self.bytes_resumed:
+            return None
+        decision = self._restarts.after(failure, self.options.retry, at.draw)
+        if isinstance(decision, Wait):
+            self._restarts = decision.state
+        return decision
+
+    def _forget(self) -> int:
+        self.bytes_resumed = 0
+        self.known.forget()
+        return self.ledger.restart()
+
+    def _schedule(self, at: Moment, failure: Failure, wait: Wait, url: str) -> list[Command]:
+        retry = RetryScheduled(
+            at.unix, self.download.id, wait.attempt, wait.limit, failure.kind, failure.status, wait.seconds, url, failure.message
+        )
+        if failure.retry_after is None:
+            return [Emit(retry)]
+        # The server spoke for itself, not for one file: all connections to it wait (RFC 9110 section 10.2.3, RFC 6585 section 4).
+        host = host_of(url)
+        paused = HostPaused(at.unix, self.download.id, host, wait.seconds)
+        return [Emit(retry), Emit(paused), PauseHost(host, wait.seconds)]
+
+    def _next_source(self, at: Moment, failure: Failure, reason: str) -> list[Command]:
+        if len(self._sources) == 1 or self._past_deadline(at.ticks):
+            return self._fail(at, Failure(failure.kind, reason, failure.status))
+        gone = self._sources.pop(0)
+        switched: list[Command] = [Emit(MirrorSwitched(at.unix, self.download.id, gone, self.url, reason))]
+        self._restarts = NO_FAILURES
+        self.known.ranges = None
+        size = self.known.size
+        if self.download.checksums and size is not None and failure.kind not in _WORTHLESS:
+            # The checksum proves the whole, wherever its parts came from.
+            self.ledger.cancel_all()
+            self.known.adopt_size(size)
+            self.ledger.pending = [Pending(p.start, p.end) for p in self.ledger.pending]
+            return switched
+        lost = self._forget()
+        if lost:
+            switched.append(self._discarded(at, "the next source may hold another version, and no checksum would tell", lost))
+        return switched
+
+    def _fail(self, at: Moment, failure: Failure) -> list[Command]:
+        self.ledger.cancel_all()
+        self.closed = True
+        failed = DownloadFailed(
+            at.unix,
+            self.download.id,
+            failure.kind,
+            failure.message,
+            status=failure.status,
+            url=self.url,
+            bytes_downloaded=self.bytes_downloaded,
+            bytes_resumed=self.bytes_resumed,
+            segments=self.segments,
+            started_at=self.began.unix,
+            duration_s=at.ticks - self.began.ticks,
+        )
+        # The outcome goes last: who reads it may open the partial file at once.
+        return [Release(keep=failure.kind not in _WORTHLESS and bool(self.ledger.done)), Emit(failed)]
+
+    def _finished(self, at: Moment, size: int, mtime_ns: int, inode: int, digests: tuple[str, ...]) -> list[Command]:
+        self.closed = True
+        fetched = bool(self._digests)
+        validator = self.known.validator or (self.work.known.validator if self.work.known else self.known.validator)
+        finished = DownloadFinished(
+            at.unix,
+            self.download.id,
+            "downloaded" if fetched else "up_to_date",
+            "fetched" if fetched else "the server says that it is current",
+            size=size,
+            digests=digests,
+            mtime_ns=mtime_ns,
+            inode=inode,
+            source=self._served_by or self.url,
+            etag=validator.etag,
+            last_modified=validator.last_modified,
+            bytes_downloaded=self.bytes_downloaded,
+            bytes_resumed=self.bytes_resumed,
+            segments=self.segments,
+            started_at=self.began.unix,
+            duration_s=at.ticks - self.began.ticks,
+        )
+        return [Release(keep=False), Emit(finished)]
+
+    # Judgements
+
+    def _adopt_source(self, url_key: str) -> None:
+        """Go on with the source that the bytes on disk came from; the others stay in their order behind it."""
+        self._sources.sort(key=lambda url: key_of(url) != url_key)
+
+    def _asked(self, pending: Pending) -> Asked:
+        size = self.known.size
+        everything = pending.start == 0 and pending.end in (None, size)
+        return None if everything else (pending.start, pending.end)
+
+    def _past_deadline(self, ticks: float) -> bool:
+        return self.deadline is not None and ticks >= self.deadline
+
+    def _receive(self, segment: Segment) -> list[Command]:
+        segment.receiving = True
+        self.segments += 1
+        return [Receive()]
+
+    def _redirects(self, fact: Answered) -> list[Command]:
+        new = [hop for hop in fact.answer.hops if hop not in self._hops]
+        self._hops.update(new)
+        return [Emit(Redirected(fact.at.unix, self.download.id, source, target)) for source, target in new]
+
+    def _discarded(self, at: Moment, reason: str, count: int) -> Emit:
+        return Emit(ResumeDiscarded(at.unix, self.download.id, reason, count))
+
+
+def _still_current(validator: Validator) -> list[tuple[str, str]]:
+    """The conditions that make a server answer 304 for a file that we have (RFC 9110 section 13.1)."""
+    fields = []
+    if validator.etag:
+        fields.append(("If-None-Match", validator.etag))
+    if validator.last_modified:
+        fields.append(("If-Modified-Since", validator.last_modified))
+    return fields

@@ -1,0 +1,228 @@
+"""One process's share of the run: its threads, its board, and the events that leave it. The same worker runs everywhere.
+
+    submit(Work...) --> board --> threads (Driver) --> events --> sink, in batches
+    widen, pause, stop: what the supervisor says meanwhile
+
+Serial runs, child processes and a distributed engine differ only in where this class runs and how `submit` and `sink` reach it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from marscore.events import DownloadSkipped, Event, ProgressMade
+from marscore.execute.driver import Desk, Driver, OpenFile, Reads
+from marscore.execute.protocol import Emit, Moment, Stopped, Work
+from marscore.execute.schedule import Assignment, Board, Idle
+from marscore.policy.pacing import TokenBucket
+from marscore.ports import Clock, FileStore, HttpClient
+from marscore.values import Failure
+
+#: Seconds between two batches of events; a batch goes at once when there is nothing left to do.
+FLUSH_EVERY = 0.05
+#: Seconds between two readings of the progress counters.
+PROGRESS_EVERY = 0.2
+#: Seconds that threads get to record what they hold when the run stops. One that still dials a connection then is left behind.
+STOP_GRACE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one worker may use of the run's limits: connections to one host, and bytes a second (None: no limit)."""
+
+    per_host: int
+    max_rate: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """How a worker is set up; survives pickle. `output_dir` is absolute."""
+
+    output_dir: str
+    threads: int
+    reads: Reads
+    share: Share
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The adapters that a worker acts through."""
+
+    client: HttpClient
+    files: FileStore
+    clock: Clock
+
+
+class Worker:
+    """Runs downloads with a pool of threads. `send` takes batches of events, from any thread."""
+
+    def __init__(self, settings: WorkerSettings, ports: Ports, send: Callable[[list[Event]], None]) -> None:
+        self._settings = settings
+        self._send = send
+        self._sending = threading.Lock()
+        self._outbox: deque[Event] = deque()
+        self._files: dict[str, OpenFile] = {}
+        self._desk = Desk(Board(settings.share.per_host), ports.client, ports.files, ports.clock, self._put, settings.reads)
+        self._idle = 0
+        self._closing = False
+        self._threads: list[threading.Thread] = []
+        self._ticker = threading.Thread(target=self._tick, name="marscore-ticker", daemon=True)
+        self._done = threading.Event()
+        self.widen(settings.share)
+
+    def on_pause(self, tell: Callable[[str, float], None]) -> None:
+        """Have `tell(host, seconds)` called when a server asks this process to wait, so that others hear of it."""
+        self._desk.on_pause = tell
+
+    def start(self) -> None:
+        """Start sending events. Threads start as there is work for them."""
+        self._ticker.start()
+
+    def submit(self, works: Iterable[Work]) -> None:
+        """Add downloads."""
+        works = list(works)
+        with self._desk.changed:
+            self._desk.board.add(works)
+            missing = self._settings.threads - len(self._threads)
+            for _ in range(min(missing, max(0, self._most_hands(works) - self._idle))):
+                self._add_thread()
+            self._desk.changed.notify_all()
+
+    def pause(self, host: str, seconds: float) -> None:
+        """Hold back new requests to a host, as another process was asked to."""
+        self._desk.pause(host, seconds)
+
+    def widen(self, share: Share) -> None:
+        """Take a new share of the run's limits."""
+        with self._desk.changed:
+            self._desk.board.widen(share.per_host)
+            rate = share.max_rate
+            self._desk.rate = None if rate is None else TokenBucket(rate, self._desk.clock.ticks())
+            self._desk.changed.notify_all()
+
+    def stop(self, reason: Failure, unbegun: str) -> None:
+        """Stop within `STOP_GRACE`: what was received is recorded, begun downloads end with `reason`, the others as skipped."""
+        self._desk.stopped.set()
+        with self._desk.changed:
+            skipped = self._desk.board.withdraw()
+            self._closing = True
+            self._desk.changed.notify_all()
+        self._desk.client.abort()
+        self._join(STOP_GRACE)
+        with self._desk.changed:
+            unfinished = list(self._desk.board.open.values())
+        for transfer in unfinished:
+            self._end(transfer.download.id, reason)
+        for work in skipped:
+            self._put(DownloadSkipped(self._desk.clock.now(), work.download.id, unbegun))
+        self.close()
+
+    def close(self) -> None:
+        """End the threads, which have nothing to do any more, and send the last events."""
+        with self._desk.changed:
+            self._closing = True
+            self._desk.changed.notify_all()
+        self._join(STOP_GRACE)
+        self._done.set()
+        if self._ticker.is_alive() and self._ticker is not threading.current_thread():
+            self._ticker.join()
+        self._flush()
+        self._desk.client.close()
+
+    def _most_hands(self, works: list[Work]) -> int:
+        return sum(work.download.options.threads for work in works)
+
+    def _add_thread(self) -> None:
+        thread = threading.Thread(target=self._work, name=f"marscore-{len(self._threads)}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _join(self, seconds: float) -> None:
+        until = self._desk.clock.ticks() + seconds
+        for thread in list(self._threads):
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, until - self._desk.clock.ticks()))
+
+    def _work(self) -> None:
+        driver = Driver(self._desk, self._files)
+        while (assignment := self._next()) is not None:
+            try:
+                driver.perform(assignment)
+            finally:
+                self._give_back(assignment)
+
+    def _next(self) -> Assignment | None:
+        with self._desk.changed:
+            while not self._closing:
+                moment = self._desk.moment()
+                chosen = self._desk.board.take(moment, self._idle)
+                if isinstance(chosen, Assignment):
+                    return chosen
+                self._wait(chosen, moment)
+        return None
+
+    def _wait(self, idle: Idle, moment: Moment) -> None:
+        self._idle += 1
+        # One waits at least a little, so that a clock that stands still in a test does not spin.
+        self._desk.changed.wait(None if idle.until is None else max(0.001, idle.until - moment.ticks))
+        self._idle -= 1
+
+    def _give_back(self, assignment: Assignment) -> None:
+        with self._desk.changed:
+            self._desk.board.release(assignment.host)
+            self._desk.board.settle(assignment.transfer)
+            self._desk.changed.notify_all()
+            empty = self._desk.board.empty
+        if empty:
+            self._flush()
+
+    def _end(self, download: str, reason: Failure) -> None:
+        with self._desk.changed:
+            transfer = self._desk.board.open.get(download)
+            commands = transfer.step(Stopped(self._desk.moment(), reason)) if transfer else []
+            if transfer:
+                self._desk.board.settle(transfer)
+        file = self._files.pop(download, None)
+        if file is not None:
+            file.release(keep=True)
+        for command in commands:
+            if isinstance(command, Emit):
+                self._put(command.event)
+
+    def _put(self, event: Event) -> None:
+        self._outbox.append(event)
+
+    def _flush(self) -> None:
+        with self._sending:
+            # Taken one by one, since other threads append meanwhile.
+            batch = [self._outbox.popleft() for _ in range(len(self._outbox))]
+            if batch:
+                self._send(batch)
+
+    def _tick(self) -> None:
+        since_progress = 0.0
+        while not self._done.wait(FLUSH_EVERY):
+            since_progress += FLUSH_EVERY
+            if since_progress >= PROGRESS_EVERY:
+                since_progress = 0.0
+                self._outbox.extend(self._progress())
+            self._flush()
+
+    def _progress(self) -> list[ProgressMade]:
+        now = self._desk.clock.now()
+        with self._desk.changed:
+            return [
+                ProgressMade(
+                    now,
+                    transfer.download.id,
+                    transfer.ledger.bytes_done,
+                    transfer.known.size,
+                    transfer.bytes_downloaded,
+                    len(transfer.ledger.active),
+                    transfer.segments_finished,
+                )
+                for transfer in self._desk.board.open.values()
+            ]

@@ -1,0 +1,163 @@
+r"""The resume record of one partial file: which version of the resource it is, and which pieces were written, each with its hash.
+
+    Header, Piece, ... --encode_*--> one line each --append--> journal file --decode--> Journal
+
+A line is `crc32 SP json LF`. Lines are only ever appended, each with one write, so a crash tears at most the last one; decoding stops
+at the first line that does not hold. A piece is a claim about bytes that were written, never about bytes that a disk kept: on resume
+every piece is read back and hashed again, and what does not match is fetched anew.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import xxhash
+
+from marscore.values import ByteRange, Validator
+
+FORMAT = 1
+#: Bytes after which a connection records what it wrote: the most that a kill -9 costs for each open connection.
+PIECE_SIZE = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a partial file is a part of. `url_key` is `state.key_of` the source; `size` is None where the server told none."""
+
+    url_key: str
+    size: int | None
+    validator: Validator
+    encoding: str | None = None
+    generation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Bytes that were written: their place and their hash."""
+
+    range: ByteRange
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """All that a journal says. `finished` is the file's sha256 once it was whole and verified, just before it got its name."""
+
+    header: Header
+    pieces: tuple[Piece, ...]
+    finished: str | None = None
+    torn: bool = False
+
+
+class PieceHasher:
+    """Hashes the bytes of one piece as they are written, from `start` on."""
+
+    __slots__ = ("_hash", "length", "start")
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+        self.length = 0
+        self._hash = xxhash.xxh3_128()
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Take in the next bytes."""
+        self._hash.update(data)
+        self.length += len(data)
+
+    @property
+    def room(self) -> int:
+        """Bytes until the piece is full."""
+        return PIECE_SIZE - self.length
+
+    def piece(self) -> Piece:
+        """The piece so far."""
+        return Piece(ByteRange(self.start, self.start + self.length), self._hash.hexdigest())
+
+
+def encode_header(header: Header) -> bytes:
+    """The first line of a journal."""
+    record = {
+        "marscore_journal": FORMAT,
+        "url": header.url_key,
+        "size": header.size,
+        "etag": header.validator.etag,
+        "last_modified": header.validator.last_modified,
+        "encoding": header.encoding,
+        "generation": header.generation,
+    }
+    return _line(record)
+
+
+def encode_piece(piece: Piece) -> bytes:
+    """The line for a piece."""
+    return _line([piece.range.start, piece.range.end, piece.hash])
+
+
+def encode_finished(sha256: str) -> bytes:
+    """The line that says: the file is whole and verified, and is about to get its name."""
+    return _line({"finished": sha256})
+
+
+def decode(data: bytes) -> Journal | None:
+    """Read a journal as far as it holds; None where not even the header does. Never raises, whatever the bytes are."""
+    records, torn = _records(data)
+    header = _header(records[0]) if records else None
+    if header is None:
+        return None
+    pieces: list[Piece] = []
+    finished: str | None = None
+    for record in records[1:]:
+        piece = _piece(record)
+        if piece is not None:
+            pieces.append(piece)
+        elif isinstance(record, dict) and isinstance(record.get("finished"), str):
+            finished = record["finished"]
+        else:
+            torn = True
+            break
+    return Journal(header, tuple(pieces), finished, torn)
+
+
+def _line(record: Any) -> bytes:
+    body = json.dumps(record, separators=(",", ":")).encode()
+    return b"%08x %s\n" % (zlib.crc32(body), body)
+
+
+def _records(data: bytes) -> tuple[list[Any], bool]:
+    records: list[Any] = []
+    *lines, rest = data.split(b"\n")
+    for line in lines:
+        body = line[9:]
+        if line[:9] != b"%08x " % zlib.crc32(body):
+            return records, True
+        try:
+            records.append(json.loads(body))
+        except (ValueError, RecursionError):
+            return records, True
+    return records, bool(rest)
+
+
+def _header(record: Any) -> Header | None:
+    if not isinstance(record, dict) or record.get("marscore_journal") != FORMAT:
+        return None
+    size, generation = record.get("size"), record.get("generation")
+    texts = [record.get(name) for name in ("url", "etag", "last_modified", "encoding")]
+    sound = (size is None or _is_count(size)) and _is_count(generation) and isinstance(texts[0], str)
+    if not sound or not all(text is None or isinstance(text, str) for text in texts):
+        return None
+    return Header(str(texts[0]), size, Validator(texts[1], texts[2]), texts[3], int(generation or 0))
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _piece(record: Any) -> Piece | None:
+    match record:
+        case [int(start), int(end), str(digest)] if 0 <= start < end:
+            return Piece(ByteRange(start, end), digest)
+        case _:
+            return None

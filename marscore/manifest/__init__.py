@@ -1,0 +1,57 @@
+"""The first stage: what the user wrote, as a frozen value.
+
+    text --text.compose--> nodes with places --environment--> data --models--> Manifest
+
+    places       line and column of everything, and the collected problems
+    fields       the types of the fields: sizes, durations, URLs, text that stays text
+    models       the options and their descriptions
+    problems     pydantic's errors in plain words
+    schema       the JSON Schema for editors
+
+The environment comes in as a mapping; nothing here opens a file.
+"""
+
+from marscore.manifest.environment import escape
+from marscore.manifest.models import (
+    Auth,
+    Backoff,
+    Certificate,
+    Defaults,
+    DownloadEntry,
+    DownloadOptions,
+    Execution,
+    Manifest,
+    Proxies,
+    Range,
+    Retry,
+    Timeout,
+)
+from marscore.manifest.places import Findings, Places
+from marscore.manifest.read import Examined, Parsed, examine_mapping, examine_text, of_manifest, read_manifest, read_mapping
+from marscore.manifest.schema import manifest_schema
+
+__all__ = [
+    "Auth",
+    "Backoff",
+    "Certificate",
+    "Defaults",
+    "DownloadEntry",
+    "DownloadOptions",
+    "Examined",
+    "Execution",
+    "Findings",
+    "Manifest",
+    "Parsed",
+    "Places",
+    "Proxies",
+    "Range",
+    "Retry",
+    "Timeout",
+    "escape",
+    "examine_mapping",
+    "examine_text",
+    "manifest_schema",
+    "of_manifest",
+    "read_manifest",
+    "read_mapping",
+]

@@ -1,0 +1,299 @@
+"""The types of the manifest's fields: what may be written, what it means, and how an editor is told.
+
+Each is an Annotated type whose before-validator does the reading. Text is never guessed at: `Plain` marks a scalar without quotes,
+and only a field that wants a number, a size, a duration or a boolean looks into it. No message repeats a value, which may have come
+from the environment.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Annotated, Any, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, ValidationInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from marscore.values import FailureKind, parse_checksum, parse_duration, parse_size
+
+#: SQLite's and the file system's largest offset.
+MAX_SIZE = 2**63 - 1
+#: Ten years: within what every clock and socket takes.
+MAX_DURATION = 10 * 366 * 86400
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_URL = re.compile(r"(?i)https?://(?:[^/?#@\\]*@)?(?:\[[0-9a-f:.%]+\]|[^/?#@:\\\[\]]+)(?::0*(\d{1,5}))?(?:[/?#].*)?")
+_NOT_IN_URL = re.compile(r"[\s\x00-\x20\x7f-\x9f\ud800-\udfff]")
+_YES_NO = {"yes", "no", "on", "off", "y", "n"}
+_DIRECT = "none"
+
+
+class Plain(str):
+    """A scalar that was written without quotes."""
+
+    __slots__ = ()
+
+
+class Also:
+    """Adds to a field's JSON Schema what its before-validator takes besides the type that it makes."""
+
+    def __init__(self, *schemas: dict[str, Any]) -> None:
+        self._schemas = schemas
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [handler(core), *self._schemas]}
+
+
+class Shown:
+    """Replaces a field's JSON Schema."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self._schema = schema
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return dict(self._schema)
+
+
+#: A name to be filled in, where a number is wanted.
+REFERENCE = {"type": "string", "pattern": r"\$\{"}
+_TEXT = {"type": ["string", "number", "boolean"]}
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def read_text(value: object) -> str:
+    """Take text as it is."""
+    if isinstance(value, PurePath):
+        value = str(value)
+    if not isinstance(value, str):
+        raise ValueError("must be text")
+    if not value:
+        raise ValueError("must not be empty")
+    if _CONTROL.search(value):
+        raise ValueError("must not hold line breaks or other control characters")
+    return str(value)
+
+
+def read_whole(value: object) -> int:
+    """Read a whole number from an int, or from digits without quotes."""
+    if isinstance(value, Plain) and re.fullmatch(r"[-+]?[0-9]{1,18}", value):
+        return int(value)
+    if isinstance(value, int) and _is_int(value):
+        return value
+    raise ValueError("must be a whole number")
+
+
+def read_number(value: object) -> float:
+    """Read a number from a float or int, or from a scalar without quotes."""
+    if isinstance(value, Plain) and re.fullmatch(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?", value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("must be a number")
+    return float(value)
+
+
+def read_size(value: object) -> int:
+    """Read a size from a whole number of bytes or from text such as 10MiB."""
+    if _is_int(value) or (isinstance(value, float) and value.is_integer()):
+        return int(value)  # type: ignore[call-overload, no-any-return]
+    # Longer digits than these are no size, and past 4300 Python refuses them in words of its own.
+    return parse_size(value if isinstance(value, str) and len(value) <= 40 else "")
+
+
+def read_duration(value: object) -> float:
+    """Read a duration from a number of seconds or from text such as 30s."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(min(value, 2 * MAX_DURATION))
+    return parse_duration(value if isinstance(value, str) and len(value) <= 40 else "")
+
+
+def read_processes(value: object) -> int | str:
+    """Read `auto` or how many."""
+    if value == "auto":
+        return "auto"
+    try:
+        count = read_whole(value)
+    except ValueError:
+        raise ValueError("must be auto or a whole number") from None
+    if not 1 <= count <= 64:
+        raise ValueError("must be auto, or from 1 to 64")
+    return count
+
+
+def read_verify(value: object) -> bool | str:
+    """Read true, false or the path of a CA bundle."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        raise ValueError("must be true, false or the path of a CA bundle")
+    text = read_text(value)
+    lower = text.lower()
+    if isinstance(value, Plain) and text in {lower, lower.title(), lower.upper()} and lower in {"true", "false"}:
+        return lower == "true"
+    if lower in _YES_NO | {"true", "false"}:
+        raise ValueError("must be true or false, written so and without quotes, or the path of a CA bundle")
+    return text
+
+
+def read_word(value: object) -> object:
+    """Take text as it is, for a Literal to judge."""
+    return str(value) if isinstance(value, str) else value
+
+
+def check_url_text(url: str) -> str:
+    """Refuse what no http request can be sent to."""
+    if _NOT_IN_URL.search(url):
+        raise ValueError("must not hold spaces or control characters; write a space as %20")
+    if not re.match(r"(?i)https?://", url):
+        raise ValueError("must begin with http:// or https://")
+    match = _URL.fullmatch(url)
+    if not match or not _splits(url):
+        raise ValueError("must name a host and, if any, a port from 1 to 65535")
+    if match[1] and not 1 <= int(match[1]) <= 65535:
+        raise ValueError("must have a port from 1 to 65535")
+    return url
+
+
+def _splits(url: str) -> bool:
+    # The standard library has opinions of its own, on IPv6 literals and on characters that normalise to delimiters.
+    try:
+        return bool(urlsplit(url).hostname)
+    except ValueError:
+        return False
+
+
+def _is_template(info: ValidationInfo) -> bool:
+    """Whether the text belongs to an entry with `each`, so that it can be judged only once it is filled in."""
+    data: Mapping[str, Any] | None = info.data
+    return data is not None and ("each" not in data or data["each"] is not None)
+
+
+def check_url(url: str, info: ValidationInfo) -> str:
+    """Refuse a URL that cannot be fetched, unless it is a template."""
+    return url if _is_template(info) else check_url_text(url)
+
+
+def check_checksum(text: str, info: ValidationInfo) -> str:
+    """Refuse what is no checksum, unless it is a template."""
+    if not _is_template(info):
+        parse_checksum(text)
+    return text
+
+
+def read_list(value: object) -> object:
+    """Take one value as a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+def read_proxy(value: object) -> str:
+    """Read the URL of a proxy, or `none` for a direct connection."""
+    text = read_text(value)
+    return text if text == _DIRECT else check_url_text(text)
+
+
+def read_header_value(value: object) -> str:
+    """Take a header's value (RFC 9110 section 5.5), which may be empty."""
+    return "" if isinstance(value, str) and not value else check_header_value(read_text(value))
+
+
+def check_header_value(text: str) -> str:
+    """Refuse what cannot be sent in a header field."""
+    if text != text.strip(" \t"):
+        raise ValueError("must not begin or end with a space")
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        raise ValueError("must hold only characters of ISO-8859-1, since it is sent in a header") from None
+    return text
+
+
+def check_header_name(name: str) -> str:
+    """Refuse what is no field name (RFC 9110 section 5.1)."""
+    if not _TOKEN.fullmatch(name):
+        raise ValueError("must be a header name: letters, digits and - only, as in User-Agent")
+    return name
+
+
+def check_headers(headers: dict[str, str | None]) -> dict[str, str | None]:
+    """Refuse two names that differ only in case, since to HTTP they are one."""
+    if len({name.lower() for name in headers}) < len(headers):
+        raise ValueError("names one header twice (upper and lower case are the same)")
+    return headers
+
+
+def check_tag(text: str) -> str:
+    """Refuse a tag that nobody could type after --only."""
+    if text != text.strip() or len(text) > 200:
+        raise ValueError("must be at most 200 characters, with no space at its ends")
+    return text
+
+
+def read_password(value: object) -> str:
+    """Take a password, which may be empty, as where the user name is a token."""
+    return "" if isinstance(value, str) and not value else read_text(value)
+
+
+def check_username(text: str) -> str:
+    """Refuse what the Basic scheme cannot carry (RFC 7617 section 2)."""
+    if ":" in text:
+        raise ValueError("must not hold a colon")
+    return text
+
+
+def read_each_value(value: object) -> str:
+    """Read one value of a template's name: text, or a whole number."""
+    return str(value) if _is_int(value) else read_text(value)
+
+
+def check_each_name(name: str) -> str:
+    """Refuse a name that could not stand between braces."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise ValueError("must be a name of letters, digits and _")
+    return name
+
+
+Text: TypeAlias = Annotated[str, BeforeValidator(read_text), Shown(_TEXT)]
+Url: TypeAlias = Annotated[str, BeforeValidator(read_text), AfterValidator(check_url), Shown({"type": "string"})]
+Proxy: TypeAlias = Annotated[str, BeforeValidator(read_proxy), Shown({"type": "string"})]
+Whole: TypeAlias = Annotated[int, BeforeValidator(read_whole), Also(REFERENCE)]
+Count: TypeAlias = Annotated[int, Field(ge=0), BeforeValidator(read_whole), Also(REFERENCE)]
+Connections: TypeAlias = Annotated[int, Field(ge=1, le=64), BeforeValidator(read_whole), Also(REFERENCE)]
+PerHost: TypeAlias = Annotated[int, Field(ge=1, le=4096), BeforeValidator(read_whole), Also(REFERENCE)]
+Status: TypeAlias = Annotated[int, Field(ge=400, le=599), BeforeValidator(read_whole), Also(REFERENCE)]
+Processes: TypeAlias = Annotated[
+    int | Literal["auto"],
+    BeforeValidator(read_processes),
+    Shown({"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1, "maximum": 64}, REFERENCE]}),
+]
+Factor: TypeAlias = Annotated[float, Field(ge=1, le=1000), BeforeValidator(read_number), Also(REFERENCE)]
+_SIZE_TEXT = {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*([kKMGTP]i?)?B?\s*$"}
+_DURATION_TEXT = {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d)?\s*$"}
+#: A duration, where it stands for a mapping of them.
+DURATION: tuple[dict[str, Any], ...] = ({"type": "number", "exclusiveMinimum": 0}, _DURATION_TEXT, REFERENCE)
+Size: TypeAlias = Annotated[int, Field(ge=0, le=MAX_SIZE), BeforeValidator(read_size), Also(_SIZE_TEXT, REFERENCE)]
+Rate: TypeAlias = Annotated[int, Field(ge=1, le=MAX_SIZE), BeforeValidator(read_size), Also(_SIZE_TEXT, REFERENCE)]
+Memory: TypeAlias = Annotated[int, Field(ge=1024, le=2**40), BeforeValidator(read_size), Also(_SIZE_TEXT, REFERENCE)]
+Duration: TypeAlias = Annotated[float, Field(ge=0, le=MAX_DURATION), BeforeValidator(read_duration), Also(_DURATION_TEXT, REFERENCE)]
+Limit: TypeAlias = Annotated[float, Field(gt=0, le=MAX_DURATION), BeforeValidator(read_duration), Also(_DURATION_TEXT, REFERENCE)]
+Verify: TypeAlias = Annotated[bool | str, BeforeValidator(read_verify), Shown({"type": ["boolean", "string"]})]
+Version: TypeAlias = Annotated[Literal[1], BeforeValidator(read_whole)]
+Tag: TypeAlias = Annotated[str, BeforeValidator(read_text), AfterValidator(check_tag), Shown(_TEXT)]
+Username: TypeAlias = Annotated[str, BeforeValidator(read_text), AfterValidator(check_username), Shown(_TEXT)]
+Password: TypeAlias = Annotated[str, BeforeValidator(read_password), Shown(_TEXT)]
+ChecksumText: TypeAlias = Annotated[str, BeforeValidator(read_text), AfterValidator(check_checksum), Shown({"type": "string"})]
+HeaderName: TypeAlias = Annotated[str, BeforeValidator(read_word), AfterValidator(check_header_name)]
+HeaderValue: TypeAlias = Annotated[str, BeforeValidator(read_header_value), Shown(_TEXT)]
+Headers: TypeAlias = Annotated[dict[HeaderName, HeaderValue | None], AfterValidator(check_headers)]
+EachName: TypeAlias = Annotated[str, BeforeValidator(read_word), AfterValidator(check_each_name)]
+EachValue: TypeAlias = Annotated[str, BeforeValidator(read_each_value), Shown(_TEXT)]
+Kind: TypeAlias = Annotated[FailureKind, BeforeValidator(read_word)]
+IfExists: TypeAlias = Annotated[Literal["keep", "refresh", "replace", "fail"], BeforeValidator(read_word)]
+FailFast: TypeAlias = Annotated[Literal["never", "first_failure"], BeforeValidator(read_word)]
+Jitter: TypeAlias = Annotated[Literal["full", "none"], BeforeValidator(read_word)]

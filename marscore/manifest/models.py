@@ -1,0 +1,264 @@
+"""The manifest as pydantic models: the one place that says which options there are.
+
+An option that was not written is None, so that `defaults` and a download can be merged by key; what holds where neither says
+anything is decided in `resolve`. Every option has a description, which editors show from the JSON Schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
+
+from marscore.manifest import fields as f
+
+_ONE_TEXT = {"type": "string"}
+
+
+class Model(BaseModel):
+    """Frozen, closed, and with null meaning the same as not written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and any(value is None for value in data.values()):
+            return {key: value for key, value in data.items() if value is not None}
+        return data
+
+
+class Timeout(Model):
+    """How long to wait for an origin."""
+
+    connect: f.Limit | None = None
+    """Longest wait for a connection (30s)."""
+    read: f.Limit | None = None
+    """Longest wait for the next bytes (30s)."""
+    total: f.Limit | None = None
+    """Longest time for the whole download, retries included (no limit)."""
+
+
+class Backoff(Model):
+    """How long to wait before a retry: initial * factor ** n, at most max."""
+
+    initial: f.Duration | None = None
+    """Wait before the first retry (500ms)."""
+    factor: f.Factor | None = None
+    """What each further wait is multiplied by (2)."""
+    max: f.Duration | None = None
+    """Longest wait (60s)."""
+    jitter: f.Jitter | None = None
+    """full draws each wait at random between zero and its length, so that many clients do not return in step; none does not (full)."""
+
+
+class Retry(Model):
+    """When to try again, and how often."""
+
+    max_retries: f.Count | None = None
+    """Retries after the first try, for every kind of failure that max_retries_by does not name; progress starts the count anew (3)."""
+    max_retries_by: dict[f.Kind, f.Count] | None = None
+    """Retries for single kinds of failure, such as rate_limited, server_error, timeout, connection, dns, truncated or checksum."""
+    statuses: tuple[f.Status, ...] | None = None
+    """HTTP statuses that are answered by a retry; any other of 400 and above fails at once (429, 500, 502, 503, 504)."""
+    backoff: Backoff | None = None
+    """How long to wait before a retry."""
+    max_retry_after: f.Duration | None = None
+    """The longest Retry-After that is obeyed; a longer one fails the download (5m)."""
+
+
+class Proxies(Model):
+    """The proxy for each scheme."""
+
+    http: f.Proxy | None = None
+    """Proxy for http URLs, or none for a direct connection."""
+    https: f.Proxy | None = None
+    """Proxy for https URLs, or none for a direct connection."""
+
+
+class Auth(Model):
+    """User name and password for HTTP's Basic scheme."""
+
+    username: f.Username | None = None
+    """User name."""
+    password: f.Password | None = None
+    """Password; best taken from the environment, as ${PASSWORD}."""
+
+
+class Certificate(Model):
+    """A client certificate in PEM files."""
+
+    cert: f.Text
+    """Path of the certificate."""
+    key: f.Text | None = None
+    """Path of its private key, where the certificate's file does not hold it."""
+
+
+class Range(Model):
+    """Whole numbers from one to another, both included."""
+
+    from_: f.Whole = Field(alias="from")
+    """First number."""
+    to: f.Whole
+    """Last number."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_range(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping | Range):
+            raise ValueError("must be a list of values, or a mapping with from and to")
+        return data
+
+    @field_validator("to")
+    @classmethod
+    def _counts_up(cls, to: int, info: ValidationInfo) -> int:
+        if to < info.data.get("from_", to):
+            raise ValueError("must not be less than from")
+        return to
+
+
+# Which of a union's two types a value is for; `problems` takes these tags out of the paths again.
+
+
+def _list_or_range(value: object) -> str:
+    return "(one)" if isinstance(value, list | tuple) else "(mapping)"
+
+
+def _word_or_mapping(value: object) -> str:
+    return "(mapping)" if isinstance(value, Mapping | Auth) else "(one)"
+
+
+def _auth_word(value: object) -> object:
+    if value not in ("netrc", "none"):
+        raise ValueError("must be netrc, none, or a mapping with username and password")
+    return str(value)
+
+
+def _ends(value: object) -> object:
+    return {"connect": value, "read": value} if isinstance(value, str | int | float) else value
+
+
+def _schemes(value: object) -> object:
+    return {"http": value, "https": value} if isinstance(value, str) else value
+
+
+def _cert(value: object) -> object:
+    return {"cert": value} if isinstance(value, str) else value
+
+
+def _entry(value: object) -> object:
+    if isinstance(value, str):
+        return {"url": value}
+    if isinstance(value, Mapping | DownloadEntry):
+        return value
+    raise ValueError("must be a URL, or a mapping with url")
+
+
+AuthWord: TypeAlias = Annotated[Literal["netrc", "none"], BeforeValidator(_auth_word), Tag("(one)")]
+AnyAuth: TypeAlias = Annotated[AuthWord | Annotated[Auth, Tag("(mapping)")], Discriminator(_word_or_mapping)]
+Values: TypeAlias = Annotated[tuple[f.EachValue, ...], Field(min_length=1), Tag("(one)")]
+EachOf: TypeAlias = Annotated[Values | Annotated[Range, Tag("(mapping)")], Discriminator(_list_or_range)]
+
+
+class DownloadOptions(Model):
+    """How to fetch: what `defaults` and a download both take."""
+
+    headers: f.Headers | None = None
+    """Header fields of every request, sent to the URL's own origin only; null removes one that defaults set."""
+    threads: f.Connections | None = None
+    """Most connections for one file (4)."""
+    timeout: Annotated[Timeout, BeforeValidator(_ends), f.Also(*f.DURATION)] | None = None
+    """How long to wait: one duration for connect and read, or a mapping (30s)."""
+    retry: Retry | None = None
+    """When to try again, and how often."""
+    proxies: Annotated[Proxies, BeforeValidator(_schemes), f.Also(_ONE_TEXT)] | None = None
+    """One proxy URL, one for each scheme, or none for direct connections (those of the environment)."""
+    auth: AnyAuth | None = None
+    """User name and password, netrc to look them up in ~/.netrc, or none (none)."""
+    verify: f.Verify | None = None
+    """Whether to check the server's certificate: true, false, or the path of a CA bundle to check it with (true)."""
+    cert: Annotated[Certificate, BeforeValidator(_cert), f.Also(_ONE_TEXT)] | None = None
+    """Client certificate: the path of a PEM file, or a mapping with cert and key."""
+    min_speed: f.Size | None = None
+    """Bytes a second; slower than this for 30 s counts as a failure of kind too_slow (no limit)."""
+    max_size: f.Size | None = None
+    """Never write more than this, whatever the server says (no limit)."""
+    if_exists: f.IfExists | None = None
+    """What to do about a file that is there: keep it if it is right, refresh it from the server, replace it, or fail (keep)."""
+    tags: tuple[f.Tag, ...] | None = None
+    """Words by which --only finds this download."""
+
+
+class DownloadEntry(DownloadOptions):
+    """One file, or with `each` many of them."""
+
+    # First, since the validators of the templates ask whether there is one.
+    each: Annotated[dict[f.EachName, EachOf], Field(min_length=1)] | None = None
+    """Makes one entry many downloads: names, each with a list of values or {from, to}, written {name} in url, path and so on."""
+    url: f.Url
+    """Where the file is."""
+    path: f.Text | None = None
+    """Where it goes, under output_dir, with / between its parts (the last part of the URL's path)."""
+    mirrors: tuple[f.Url, ...] | None = None
+    """Other URLs of the same file, asked in this order when the first one fails."""
+    checksum: Annotated[tuple[f.ChecksumText, ...], BeforeValidator(f.read_list), f.Also(_ONE_TEXT)] | None = None
+    """algorithm:hex with md5, sha1, sha256, sha384, sha512 or blake2b, or sha256-BASE64; or a list of them that must all hold."""
+    size: f.Size | None = None
+    """Exact size of the file; a mismatch fails before the body is read."""
+
+
+class Execution(Model):
+    """How the whole run uses the machine and the network."""
+
+    processes: f.Processes = "auto"
+    """Worker processes: auto, or how many; 1 starts no child process."""
+    threads: f.Connections = 8
+    """Connections that one process may hold open."""
+    per_host: f.PerHost = 16
+    """Connections to one host and port, over all processes."""
+    max_rate: f.Rate | None = None
+    """Bytes a second for the whole run (no limit)."""
+    buffer_size: f.Memory = 10 * 1024 * 1024
+    """Most bytes that one file may hold in memory, over its threads."""
+    chunk_size: f.Memory = 1024 * 1024
+    """Bytes of one read from a socket, at most buffer_size."""
+    deadline: f.Limit | None = None
+    """Longest time for the whole run (no limit)."""
+    fail_fast: f.FailFast = "never"
+    """Whether the first failure ends the run: never or first_failure."""
+
+    @field_validator("chunk_size")
+    @classmethod
+    def _at_most_buffer(cls, chunk: int, info: ValidationInfo) -> int:
+        if chunk > info.data.get("buffer_size", chunk):
+            raise ValueError("must not be more than buffer_size")
+        return chunk
+
+    @model_validator(mode="after")
+    def _chunk_fits(self) -> Execution:
+        if "chunk_size" not in self.model_fields_set:
+            # The model is frozen to its readers; here it is still being made.
+            object.__setattr__(self, "chunk_size", min(self.chunk_size, self.buffer_size))
+        return self
+
+
+class Defaults(DownloadOptions):
+    """Options of every download that does not say otherwise; mappings are merged by key."""
+
+
+class Manifest(Model):
+    """What to download, and how."""
+
+    version: f.Version
+    """Version of this format: 1."""
+    name: f.Text | None = None
+    """A label for log and report."""
+    output_dir: f.Text = "output"
+    """Folder for the files, relative to the manifest's own."""
+    execution: Execution = Execution()
+    """How the whole run uses the machine and the network."""
+    defaults: Defaults = Defaults()
+    """Options of every download that does not say otherwise."""
+    downloads: tuple[Annotated[DownloadEntry, BeforeValidator(_entry), f.Also(_ONE_TEXT)], ...]
+    """The files: bare URLs, or mappings with url and options."""

@@ -1,0 +1,156 @@
+"""Where things stand in a manifest's text: nodes that know their line and column, and problems that name them.
+
+    ("downloads", 3, "retry", "max_retries") --Places--> line 12, column 5, shown as `downloads[3].retry.max_retries`
+
+The nodes hold the text as it was typed, before anything of the environment came in, so nothing here can leak it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from marscore.errors import ManifestError, Problem
+
+Path: TypeAlias = tuple[str | int, ...]
+#: The value at a path, the key at its end, or what the key at its end is missing from.
+At: TypeAlias = Literal["value", "key", "missing"]
+
+
+class Scalar(str):
+    """A scalar as typed. `plain` is True where it has no quotes, so that a typed field may read it as a number."""
+
+    __slots__ = ("column", "line", "plain")
+    line: int
+    column: int
+    plain: bool
+
+    @classmethod
+    def at(cls, text: str, line: int, column: int, plain: bool) -> Scalar:
+        """A scalar that stands at a line and column, counted from 1."""
+        node = cls(text)
+        node.line, node.column, node.plain = line, column, plain
+        return node
+
+
+class Map(dict[Scalar, Any]):
+    """A mapping of the text; its keys are Scalars, so they have places too."""
+
+    __slots__ = ("column", "line")
+
+    def __init__(self, line: int, column: int) -> None:
+        super().__init__()
+        self.line, self.column = line, column
+
+
+class Seq(list[Any]):
+    """A sequence of the text."""
+
+    __slots__ = ("column", "line")
+
+    def __init__(self, line: int, column: int) -> None:
+        super().__init__()
+        self.line, self.column = line, column
+
+
+Node: TypeAlias = Scalar | Map | Seq
+
+
+def shown(path: Path) -> str:
+    """Write a path as a person would: `downloads[3].headers.User-Agent`."""
+    return "".join(map(_segment, path)).removeprefix(".")
+
+
+def _segment(segment: str | int) -> str:
+    if isinstance(segment, int):
+        return f"[{segment}]"
+    if re.fullmatch(r"[\w.~+-]{1,64}", segment):
+        return f".{segment}"
+    return f"[{json.dumps(segment[:64])}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Finds the place of anything in a manifest. `root` is the tree that was read, None where the manifest was made by a program."""
+
+    root: Any = None
+
+    def problem(self, path: Path, message: str, at: At = "value") -> Problem:
+        """Say what is wrong at a path.
+
+        The path may go deeper than the text, as where one URL stands for two proxies; the problem is then at what was written.
+        """
+        if self.root is None:
+            return Problem(shown(path), message)
+        node, known = self._walk(path)
+        if at == "missing":
+            return self._problem_at(node, path[: known + 1], message)
+        if at == "key" and isinstance(node, Mapping):
+            return self._problem_at(_key(node, path[known]), path[: known + 1], message)
+        return self._problem_at(node, path[:known], message)
+
+    def key_problem(self, path: Path, message: str) -> Problem:
+        """Say what is wrong with the key at the end of a path."""
+        parent, known = self._walk(path[:-1])
+        place = _key(parent, path[-1]) if known == len(path) - 1 and isinstance(parent, Mapping) else parent
+        return self._problem_at(place, path, message)
+
+    def _walk(self, path: Path) -> tuple[Any, int]:
+        """The deepest node on the way, and how many segments lead there."""
+        node = self.root
+        for depth, segment in enumerate(path):
+            if not _has(node, segment):
+                return node, depth
+            node = node[segment]
+        return node, len(path)
+
+    def _problem_at(self, node: Any, path: Path, message: str) -> Problem:
+        return Problem(shown(path), message, getattr(node, "line", None), getattr(node, "column", None))
+
+
+def _has(node: Any, segment: str | int) -> bool:
+    if isinstance(segment, int):
+        return isinstance(node, list | tuple) and segment < len(node)
+    return isinstance(node, Mapping) and segment in node
+
+
+def _key(mapping: Mapping[Any, Any], key: object) -> Any:
+    """The key as it stands in the mapping, with its place."""
+    return next((known for known in mapping if known == key), mapping)
+
+
+@dataclass(slots=True)
+class Findings:
+    """Collects problems over all stages of reading, so that they can be told at once."""
+
+    places: Places
+    found: list[tuple[Path, Problem]] = field(default_factory=list)
+    _seen: set[tuple[str, int | None, int | None]] = field(default_factory=set)
+
+    def add(self, path: Path, message: str, at: At = "value") -> None:
+        """Note a problem; a second one at the same place is most often an echo of the first and is left out."""
+        problem = self.places.key_problem(path, message) if at == "key" else self.places.problem(path, message, at)
+        self.note(path, problem)
+
+    def note(self, path: Path, problem: Problem) -> None:
+        """Note a problem whose place is already known."""
+        mark = (problem.path, problem.line, problem.column)
+        if mark not in self._seen:
+            self._seen.add(mark)
+            self.found.append((path, problem))
+
+    def wrong(self, *prefix: str | int) -> bool:
+        """Whether anything at or under a path is wrong."""
+        return any(path[: len(prefix)] == prefix for path, _ in self.found)
+
+    def wrong_entries(self) -> set[int]:
+        """The indices of the downloads in which something is wrong."""
+        return {path[1] for path, _ in self.found if len(path) > 1 and path[0] == "downloads" and isinstance(path[1], int)}
+
+    def error(self, source: str) -> ManifestError:
+        """All problems in the order of the text."""
+        problems = [problem for _, problem in self.found]
+        return ManifestError(source, tuple(sorted(problems, key=lambda p: (p.line or 0, p.column or 0))))

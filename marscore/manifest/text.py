@@ -1,0 +1,237 @@
+"""YAML text -> a tree of nodes that know their places. Nothing is constructed and nothing is interpreted here.
+
+    text --libyaml--> parse events --Builder--> Scalar | Map | Seq
+
+It works on events with a stack of its own, since PyYAML's composer recurses in C: two hundred thousand opening brackets overflow
+its stack. Anchors, aliases and merge keys are resolved here, and what they expand to is counted ("billion laughs").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from marscore.errors import Problem
+from marscore.manifest.places import Findings, Map, Node, Path, Places, Scalar, Seq, shown
+
+MAX_CHARACTERS = 64 * 1024 * 1024
+MAX_DEPTH = 64
+#: Nodes of the text and of what its aliases stand for; 200,000 downloads with a path and a checksum each have 1,400,000.
+MAX_NODES = 2_000_000
+#: What null looks like in YAML 1.2's core schema.
+NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+
+_FORBIDDEN = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_TEXT_TAGS = {"!", "tag:yaml.org,2002:str"}
+_PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "null")}
+_COLLECTION_TAGS = {None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Stop(Exception):
+    """The text cannot be read any further."""
+
+    def __init__(self, path: Path, problem: Problem) -> None:
+        super().__init__(path, problem)
+        self.path, self.problem = path, problem
+
+
+def compose(text: str) -> tuple[Node | None, Findings]:
+    """Read YAML into nodes; the findings hold every problem that YAML itself has with the text."""
+    builder = _Builder()
+    try:
+        for event in _events(text.removeprefix("\ufeff")):
+            builder.feed(event)
+        builder.finish()
+    except _Stop as stop:
+        builder.findings.note(stop.path, stop.problem)
+    return builder.root, builder.findings
+
+
+def _events(text: str) -> Iterator[Any]:
+    if len(text) > MAX_CHARACTERS:
+        raise _Stop((), Problem("", "is larger than 64 MiB", 1, 1))
+    if bad := _FORBIDDEN.search(text):
+        line = text.count("\n", 0, bad.start()) + 1
+        column = bad.start() - (text.rfind("\n", 0, bad.start()) + 1) + 1
+        raise _Stop((), Problem("", f"holds the character U+{ord(bad[0]):04X}, which YAML does not allow", line, column))
+    try:
+        yield from yaml.parse(text, _LOADER)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        context = f" ({error.context})" if error.context else ""
+        message = f"is not valid YAML: {error.problem}{context}"
+        raise _Stop((), Problem("", message, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1)) from None
+    except (yaml.YAMLError, ValueError):
+        raise _Stop((), Problem("", "is not valid YAML", 1, 1)) from None
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A collection under construction. `key` is the one that waits for its value, "" one whose value is to be dropped."""
+
+    node: Map | Seq
+    anchor: str | None
+    key: Scalar | str | None = None
+    merges: list[Any] = field(default_factory=list)
+    size: int = 1
+    height: int = 1
+
+
+@dataclass(slots=True)
+class _Anchored:
+    """What an anchor stands for; `node` is None while it is still open."""
+
+    node: Node | None = None
+    size: int = 1
+    height: int = 0
+
+
+class _Builder:
+    """Takes parse events in order and keeps the tree so far."""
+
+    def __init__(self) -> None:
+        self.root: Node | None = None
+        self.findings = Findings(Places())
+        self._frames: list[_Frame] = []
+        self._anchors: dict[str, _Anchored] = {}
+        self._nodes = 0
+        self._documents = 0
+
+    def feed(self, event: Any) -> None:
+        match event:
+            case yaml.ScalarEvent():
+                self._scalar(event)
+            case yaml.MappingStartEvent():
+                self._open(event, Map(*_place(event)))
+            case yaml.SequenceStartEvent():
+                self._open(event, Seq(*_place(event)))
+            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                self._close()
+            case yaml.AliasEvent():
+                self._alias(event)
+            case yaml.DocumentStartEvent():
+                self._document(event)
+
+    def finish(self) -> None:
+        if self.root is None or (isinstance(self.root, Scalar) and self.root.plain and self.root in NULLS):
+            raise _Stop((), Problem("", "is empty; a manifest has at least version and downloads", 1, 1))
+        if not isinstance(self.root, Map):
+            raise _Stop((), Problem("", "must be a mapping with version and downloads", self.root.line, self.root.column))
+
+    def _document(self, event: Any) -> None:
+        self._documents += 1
+        if self._documents > 1:
+            raise self._stop(event, "holds a second document; a manifest is one")
+
+    def _scalar(self, event: Any) -> None:
+        plain = event.implicit[0] if event.tag is None else event.tag in _PLAIN_TAGS
+        if event.tag is not None and event.tag not in _TEXT_TAGS | _PLAIN_TAGS:
+            self._problem(event, "has a tag that is not supported")
+        node = Scalar.at(event.value, *_place(event), plain)
+        if event.anchor:
+            self._anchors[event.anchor] = _Anchored(node)
+        self._add(node, 1, 0)
+
+    def _open(self, event: Any, node: Map | Seq) -> None:
+        if event.tag not in _COLLECTION_TAGS:
+            self._problem(event, "has a tag that is not supported")
+        if len(self._frames) >= MAX_DEPTH:
+            raise self._stop(event, f"is nested deeper than {MAX_DEPTH} levels")
+        if event.anchor:
+            self._anchors[event.anchor] = _Anchored()
+        self._frames.append(_Frame(node, event.anchor))
+
+    def _close(self) -> None:
+        frame = self._frames.pop()
+        if isinstance(frame.node, Map):
+            for merged in frame.merges:
+                for key, value in merged.items():
+                    frame.node.setdefault(key, value)
+        if frame.anchor:
+            self._anchors[frame.anchor] = _Anchored(frame.node, frame.size, frame.height)
+        self._add(frame.node, frame.size, frame.height)
+
+    def _alias(self, event: Any) -> None:
+        anchored = self._anchors.get(event.anchor)
+        if anchored is None or anchored.node is None:
+            self._problem(event, "refers to an anchor that is not above it" if anchored is None else "refers to what it is a part of")
+            return self._add(Scalar.at("", *_place(event), plain=True), 1, 0)
+        if len(self._frames) + anchored.height > MAX_DEPTH:
+            raise self._stop(event, f"is nested deeper than {MAX_DEPTH} levels")
+        self._count(anchored.size, *_place(event))
+        return self._add(anchored.node, anchored.size, anchored.height)
+
+    def _count(self, nodes: int, line: int, column: int) -> None:
+        self._nodes += nodes
+        if self._nodes > MAX_NODES:
+            raise _Stop(self._path(), Problem(shown(self._path()), f"stands for more than {MAX_NODES:,} values", line, column))
+
+    def _add(self, node: Node, size: int, height: int) -> None:
+        """Put a finished node into the collection that it belongs to."""
+        self._count(1, node.line, node.column)
+        if not self._frames:
+            self.root = node
+            return
+        frame = self._frames[-1]
+        frame.size += size
+        frame.height = max(frame.height, height + 1)
+        if isinstance(frame.node, Seq):
+            frame.node.append(node)
+        elif frame.key is None:
+            frame.key = self._key(frame.node, node)
+        else:
+            self._pair(frame, node)
+
+    def _key(self, mapping: Map, node: Node) -> Scalar | str:
+        if not isinstance(node, Scalar) or (node.plain and node in NULLS):
+            self._problem_at(node, self._path(), "has a key that is not text")
+            return ""
+        merge_again = node == "<<" and node.plain and self._frames[-1].merges
+        if node in mapping or merge_again:
+            self._problem_at(node, (*self._path(), str(node)), "is given twice")
+            return ""
+        return node
+
+    def _pair(self, frame: _Frame, value: Node) -> None:
+        key, frame.key = frame.key, None
+        if not isinstance(key, Scalar) or not isinstance(frame.node, Map):
+            return
+        if key == "<<" and key.plain:
+            frame.merges = self._merges(value)
+        else:
+            frame.node[key] = value
+
+    def _merges(self, value: Node) -> list[Any]:
+        candidates = value if isinstance(value, Seq) else [value]
+        for node in candidates:
+            if not isinstance(node, Map):
+                self._problem_at(node, (*self._path(), "<<"), "can merge only a mapping or a list of mappings")
+        return [node for node in candidates if isinstance(node, Map)]
+
+    def _path(self) -> Path:
+        """The path of the collection under construction, with the key that waits for its value."""
+        path: list[str | int] = []
+        for frame in self._frames:
+            if isinstance(frame.node, Seq):
+                path.append(len(frame.node))
+            elif frame.key:
+                path.append(str(frame.key))
+        return tuple(path)
+
+    def _problem(self, event: Any, message: str) -> None:
+        self.findings.note(self._path(), Problem(shown(self._path()), message, *_place(event)))
+
+    def _problem_at(self, node: Node, path: Path, message: str) -> None:
+        self.findings.note(path, Problem(shown(path), message, node.line, node.column))
+
+    def _stop(self, event: Any, message: str) -> _Stop:
+        return _Stop(self._path(), Problem(shown(self._path()), message, *_place(event)))
+
+
+def _place(event: Any) -> tuple[int, int]:
+    return event.start_mark.line + 1, event.start_mark.column + 1

@@ -1,0 +1,4 @@
+"""Decisions -> Plan: processes, threads, limits, and how a file is cut in ranges.
+
+Not called `plan`, as the public function `marscore.plan` has that name.
+"""

@@ -1,0 +1,66 @@
+"""Plan: how many processes and threads carry out the work, and what each download needs.
+
+Execution settings + decisions --compile_plan--> Plan --document--> PlanDocument (for people and JSON)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from marscore.manifest import Execution
+from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Resume
+
+#: Most processes that `auto` starts: more help only where many cores wait for a fast line.
+MOST_AUTO = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is going to happen.
+
+    `processes` carry out the work with `threads` connections each; 1 means no child process. With `start` "when_needed" the run begins
+    in the calling process, and the others join only if the job turns out not to be small. Sizes are bytes, rates bytes a second,
+    `deadline` seconds.
+    """
+
+    decisions: tuple[Decision, ...]
+    processes: int
+    threads: int
+    per_host: int
+    start: Literal["at_once", "when_needed"]
+    max_rate: int | None
+    buffer_size: int
+    chunk_size: int
+    deadline: float | None
+    fail_fast: Literal["never", "first_failure"]
+
+    @property
+    def downloads(self) -> int:
+        """How many downloads are wanted, those included that need nothing."""
+        return len(self.decisions)
+
+
+def compile_plan(execution: Execution, decisions: Sequence[Decision], cores: int) -> Plan:
+    """Decide on processes and threads for what has to be done."""
+    processes = _processes(execution, decisions, cores)
+    return Plan(
+        decisions=tuple(decisions),
+        processes=processes,
+        threads=execution.threads,
+        per_host=execution.per_host,
+        start="when_needed" if execution.processes == "auto" and processes < execution.per_host else "at_once",
+        max_rate=execution.max_rate,
+        buffer_size=execution.buffer_size,
+        chunk_size=execution.chunk_size,
+        deadline=execution.deadline,
+        fail_fast=execution.fail_fast,
+    )
+
+
+def _processes(execution: Execution, decisions: Sequence[Decision], cores: int) -> int:
+    wanted = min(len(decisions), MOST_AUTO, cores) if execution.processes == "auto" else execution.processes
+    # Each process needs at least one connection to every host, and at least one download to fetch.
+    active = sum(isinstance(decision, Fetch | Resume | Refresh | Prove) for decision in decisions)
+    return max(1, min(wanted, active, execution.per_host))

@@ -1,0 +1,81 @@
+"""Which failure is worth another try: the one place that says so.
+
+status code --> failure_of_status --> Failure;    Failure + the statuses to retry --> is_retryable --> bool
+"""
+
+from __future__ import annotations
+
+import email.utils
+import re
+from collections.abc import Set
+from http import HTTPStatus
+
+from marscore.values import Failure, FailureKind
+
+#: Another try may go better: the network, the server's load, or one damaged transfer.
+_PASSING: frozenset[FailureKind] = frozenset(
+    {
+        "rate_limited",
+        "server_error",
+        "timeout",
+        "connection",
+        "dns",
+        "proxy",
+        "truncated",
+        "range_mismatch",
+        "changed",
+        "too_slow",
+        "checksum",
+    }
+)
+#: Another source may serve what this one does not. What stands in the way on this machine stays there for every source.
+_OF_THE_MACHINE: frozenset[FailureKind] = frozenset({"disk_full", "permission", "path", "interrupted", "internal"})
+
+
+def is_retryable(failure: Failure, statuses: Set[int]) -> bool:
+    """Whether the same source is worth another try. An answer with a status counts only if the rules list it."""
+    if failure.status is not None and failure.status >= 400:
+        return failure.status in statuses
+    return failure.kind in _PASSING
+
+
+def another_source_may_help(failure: Failure) -> bool:
+    """Whether a mirror is worth asking after this one was given up."""
+    return failure.kind not in _OF_THE_MACHINE
+
+
+def failure_of_status(status: int, statuses: Set[int], retry_after: float | None) -> Failure:
+    """Name what an answer with this status means; `statuses` are those that the rules retry."""
+    kind: FailureKind = "http_status"
+    if status in statuses and status == HTTPStatus.TOO_MANY_REQUESTS:
+        kind = "rate_limited"
+    elif status in statuses and status >= 500:
+        kind = "server_error"
+    elif status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        kind = "proxy"
+    return Failure(kind, f"the server answered {status}{_phrase(status)}", status, retry_after)
+
+
+def _phrase(status: int) -> str:
+    # The server's own reason phrase is a stranger's text; the registered one says the same.
+    try:
+        return f" {HTTPStatus(status).phrase}"
+    except ValueError:
+        return ""
+
+
+def parse_retry_after(value: str | None, now: float) -> float | None:
+    """Read a Retry-After field as seconds from `now` (Unix time): delay-seconds or an HTTP-date (RFC 9110 section 10.2.3).
+
+    A date gone by is 0; what is neither is None, as if the field were absent.
+    """
+    if value is None:
+        return None
+    value = value.strip()
+    if re.fullmatch(r"[0-9]+", value):
+        return float(value[:18])
+    try:
+        date = email.utils.parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return max(0.0, date.timestamp() - now)

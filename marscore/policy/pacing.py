@@ -1,0 +1,76 @@
+"""How fast and how many at once: a rate limit, the connections that a host may get, and what counts as too slow.
+
+All take the time as an argument, in seconds on a clock that never jumps.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+#: Seconds over which a connection must be slower than `min_speed` to count as too slow (curl's --speed-time has the same default).
+SLOW_WINDOW = 30.0
+
+
+class TokenBucket:
+    """Keeps a stream of bytes at `rate` bytes a second, after a burst of a quarter of a second's worth."""
+
+    def __init__(self, rate: int, now: float) -> None:
+        self.rate = rate
+        self._level = 0.0
+        self._at = now
+
+    @property
+    def burst(self) -> int:
+        """The most bytes to take at once for an even stream."""
+        return max(1024, self.rate // 4)
+
+    def take(self, count: int, now: float) -> float:
+        """Take `count` bytes that came and return the seconds to wait before reading on; the debt carries over."""
+        self._level = min(float(self.burst), self._level + (now - self._at) * self.rate) - count
+        self._at = now
+        return max(0.0, -self._level / self.rate)
+
+
+class HostSlots:
+    """Counts the connections to each host and remembers which hosts asked for a pause."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self._used: Counter[str] = Counter()
+        self._paused_until: dict[str, float] = {}
+
+    def free_at(self, host: str, now: float) -> float | None:
+        """When a request to the host may start: `now` or the end of its pause; None while all its connections are in use."""
+        if self._used[host] >= self.capacity:
+            return None
+        return max(now, self._paused_until.get(host, now))
+
+    def acquire(self, host: str) -> None:
+        """Count one more connection."""
+        self._used[host] += 1
+
+    def release(self, host: str) -> None:
+        """Count one less."""
+        self._used[host] -= 1
+
+    def pause(self, host: str, until: float) -> None:
+        """Let no request to the host start before `until`; a longer pause stands."""
+        self._paused_until[host] = max(until, self._paused_until.get(host, until))
+
+
+class SpeedWatch:
+    """Tells when a connection was slower than `minimum` bytes a second for a whole window."""
+
+    def __init__(self, minimum: int | None, now: float) -> None:
+        self._minimum = minimum
+        self._since = now
+        self._bytes = 0
+
+    def too_slow(self, count: int, now: float) -> bool:
+        """Take in `count` more bytes and say whether the window that ends now was too slow."""
+        self._bytes += count
+        if self._minimum is None or now - self._since < SLOW_WINDOW:
+            return False
+        slow = self._bytes < self._minimum * (now - self._since)
+        self._since, self._bytes = now, 0
+        return slow

@@ -1,0 +1,87 @@
+"""Keep secrets out of everything that is written: one Redactor stands before log, report, progress and error messages.
+
+secret values + text --> Redactor.text --> text with `${NAME}` or `***` in their place
+URL --> public_url --> the URL without userinfo and with token-like query values masked
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from marscore.events import Event
+
+MASK = "***"
+#: Query names whose values open doors: signed URLs of the large stores, API keys, session ids.
+_TOKEN_LIKE = re.compile(
+    r"(?i)token|secret|passw|pwd|signature|^sig$|credential|api[-_]?key|access[-_]?key|^key$|auth|session|jwt|^code$|hmac"
+)
+_URL_IN_TEXT = re.compile(r"(?i)\bhttps?://[^\s'\"<>]+")
+#: Fields of events that may hold a URL or words of a server or of the operating system.
+_TEXT_FIELDS = {"url", "source", "from_", "to", "message", "reason", "manifest", "output_dir", "name", "host", "etag", "last_modified"}
+#: A shorter secret is replaced only where it stands alone: the digit 8 in every number would tell more than it hides.
+_SHORT = 4
+
+_E = TypeVar("_E", bound=Event)
+
+
+def public_url(url: str) -> str:
+    """A URL fit to be shown: userinfo is dropped, and values of token-like query names are masked."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return MASK
+    netloc = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, netloc, parts.path, _public_query(parts.query), ""))
+
+
+def _public_query(query: str) -> str:
+    if not _TOKEN_LIKE.search(query):
+        return query
+    pairs = parse_qsl(query, keep_blank_values=True)
+    return urlencode([(k, MASK if _TOKEN_LIKE.search(k) else v) for k, v in pairs], safe="*")
+
+
+class Redactor:
+    """Replaces known secrets in text. `secrets` maps a value to what stands for it, such as `${API_TOKEN}` or `***`."""
+
+    def __init__(self, secrets: Mapping[str, str]) -> None:
+        self._shown = dict(secrets)
+        for value, shown in secrets.items():
+            self._shown.setdefault(quote(value, safe=""), shown)
+            self._shown.setdefault(quote(value), shown)
+        self._shown.pop("", None)
+        self._pattern = _pattern_of(self._shown)
+
+    def text(self, text: str) -> str:
+        """The text with every known secret replaced, and every URL in it made public."""
+        if "://" in text:
+            text = _URL_IN_TEXT.sub(lambda match: public_url(match[0]), text)
+        return self._pattern.sub(self._replacement, text) if self._pattern else text
+
+    def event(self, event: _E) -> _E:
+        """The event with its texts redacted."""
+        return _with_texts(event, self.text)
+
+    def _replacement(self, match: re.Match[str]) -> str:
+        return self._shown[match[0]]
+
+
+def _pattern_of(shown: Mapping[str, str]) -> re.Pattern[str] | None:
+    longest_first = sorted(shown, key=len, reverse=True)
+    alternatives = [re.escape(v) if len(v) >= _SHORT else rf"(?<!\w){re.escape(v)}(?!\w)" for v in longest_first]
+    return re.compile("|".join(alternatives)) if alternatives else None
+
+
+def _with_texts(event: _E, change: Callable[[str], str]) -> _E:
+    changed: dict[str, Any] = {}
+    for field in fields(event):
+        value = getattr(event, field.name)
+        if field.name in _TEXT_FIELDS and isinstance(value, str):
+            shown = change(value)
+            if shown != value:
+                changed[field.name] = shown
+    return replace(event, **changed) if changed else event

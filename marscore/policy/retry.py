@@ -1,0 +1,96 @@
+"""How often and how long: an immutable count of tries that answers Wait or GiveUp. The caller sleeps.
+
+    failure + RetryState + RetryRules + jitter in [0, 1) --> Wait(seconds, next state) | GiveUp(reason)
+
+The count is of tries in a row that brought nothing: `RetryState.progressed()` starts it anew. Each failure kind has its own limit.
+Full jitter (a uniform draw from zero to the exponential step) keeps many clients from returning in step; see
+"Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from marscore.policy.failures import is_retryable
+from marscore.values import Failure, FailureKind
+
+DEFAULT_STATUSES = frozenset({429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Seconds before retry n: `initial * factor ** n`, at most `max`, times a draw from [0, 1) where jitter is full."""
+
+    initial: float = 0.5
+    factor: float = 2.0
+    max: float = 60.0
+    jitter: Literal["full", "none"] = "full"
+
+    def seconds(self, retries_before: int, draw: float) -> float:
+        # The exponent is bounded since float overflow raises; 2 ** 64 is past any `max` that a person writes.
+        step = min(self.max, self.initial * self.factor ** min(retries_before, 64))
+        return step * draw if self.jitter == "full" else step
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRules:
+    """What a download's `retry` says, complete. `by_kind` holds the limits that differ from `max_retries`."""
+
+    max_retries: int = 3
+    by_kind: tuple[tuple[FailureKind, int], ...] = ()
+    statuses: frozenset[int] = DEFAULT_STATUSES
+    backoff: Backoff = Backoff()
+    max_retry_after: float = 300.0
+
+    def limit(self, kind: FailureKind) -> int:
+        """Most retries in a row for failures of this kind."""
+        return dict(self.by_kind).get(kind, self.max_retries)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Try again after `seconds`; `attempt` is the number of that retry among failures of its kind, from 1."""
+
+    seconds: float
+    attempt: int
+    limit: int
+    state: RetryState
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Do not ask this source again; `reason` is for a person."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryState:
+    """Failures in a row, by kind, since the last try that made progress."""
+
+    failures: tuple[tuple[FailureKind, int], ...] = ()
+
+    def after(self, failure: Failure, rules: RetryRules, draw: float) -> Wait | GiveUp:
+        """Decide what follows a failed try. `draw` is a random number in [0, 1)."""
+        if not is_retryable(failure, rules.statuses):
+            return GiveUp(failure.message)
+        if failure.retry_after is not None and failure.retry_after > rules.max_retry_after:
+            limit = f"max_retry_after is {rules.max_retry_after:g} s"
+            return GiveUp(f"{failure.message}; the server asks to wait {failure.retry_after:g} s and {limit}")
+        counts = dict(self.failures)
+        before = counts.get(failure.kind, 0)
+        limit_for_kind = rules.limit(failure.kind)
+        if before >= limit_for_kind:
+            return GiveUp(f"{failure.message} (after {before} {'retry' if before == 1 else 'retries'})")
+        total_before = sum(counts.values())
+        counts[failure.kind] = before + 1
+        seconds = failure.retry_after if failure.retry_after is not None else rules.backoff.seconds(total_before, draw)
+        return Wait(seconds, before + 1, limit_for_kind, RetryState(tuple(counts.items())))
+
+    def progressed(self) -> RetryState:
+        """The state after a try that brought bytes: the count starts anew."""
+        return NO_FAILURES if self.failures else self
+
+
+NO_FAILURES = RetryState()

@@ -1,0 +1,180 @@
+"""What the core asks of the world: the Protocols that adapters implement for real and `tests/fakes` implement in memory.
+
+    HttpClient   one GET -> its answer and its body          FileStore, Partial   partial files, their journals, finished files
+    StateStore   what the output folder is known to hold     Clock                 time and chance
+    EventSink    where events go
+
+Every method may raise only what its docstring names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from marscore.events import Event
+from marscore.journal import Header, Journal, Piece
+from marscore.state import Claim, FileIdentity
+from marscore.values import Access
+
+EventSink: TypeAlias = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One GET. `fields` are those that belong to this request (Range, If-Range, ...); `access.headers` come on top."""
+
+    url: str
+    access: Access
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The head of a final response. Field names are in lower case; `url` is the one that answered, after the `hops` of redirects."""
+
+    status: int
+    fields: Mapping[str, str]
+    url: str
+    hops: tuple[tuple[str, str], ...] = field(default=())
+
+
+class Response(Protocol):
+    """An answer and the body that follows it."""
+
+    @property
+    def answer(self) -> Answer: ...
+
+    def read(self, limit: int) -> bytes | memoryview:
+        """Return the next bytes of the body as they arrive, 1 to `limit` of them; none at its end. Valid until the next read.
+
+        Content codings are left as they are, transfer codings are undone.
+
+        Raises:
+            OriginError: the body broke off (`truncated`), stalled (`timeout`), or the connection failed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give the connection back if the body was read to its end, else drop it. Never raises."""
+        ...
+
+
+class HttpClient(Protocol):
+    """Sends GETs over kept-alive connections; safe to share between threads."""
+
+    def open(self, request: Request) -> Response:
+        """Send the request, follow redirects, and return the final answer, whatever its status.
+
+        Raises:
+            OriginError: there is no answer (dns, connection, tls, proxy, timeout, redirect).
+        """
+        ...
+
+    def abort(self) -> None:
+        """Wake every thread that waits in `open` or `read`, with an OriginError, now and from now on."""
+        ...
+
+    def close(self) -> None:
+        """Drop every idle connection."""
+        ...
+
+
+class Partial(Protocol):
+    """One file on its way: bytes at offsets, and the journal of the pieces that were written.
+
+    Raises StorageError from every method that touches the disk. Safe to share between threads.
+    """
+
+    def write(self, offset: int, data: bytes | memoryview) -> None:
+        """Write all of `data` at `offset`."""
+        ...
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return up to `length` bytes from `offset`; fewer only at the end of the file."""
+        ...
+
+    def reserve(self, size: int) -> None:
+        """Make room for `size` bytes, so that a full disk is known at once."""
+        ...
+
+    def describe(self, header: Header) -> None:
+        """Set what the journal says of this file; it is written with the first piece."""
+        ...
+
+    def record(self, piece: Piece) -> None:
+        """Append a piece to the journal, after its bytes were written."""
+        ...
+
+    def digests(self, size: int, algorithms: Sequence[str]) -> dict[str, str]:
+        """Hash the first `size` bytes: algorithm -> lowercase hex."""
+        ...
+
+    def finish(self, path: str, size: int, digests: Mapping[str, str]) -> FileIdentity:
+        """Give the file its name in one atomic step and return what identifies it. The partial is closed."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file and keep it for a later run."""
+        ...
+
+    def discard(self) -> None:
+        """Let go of the file and remove it with its journal."""
+        ...
+
+
+class FileStore(Protocol):
+    """The output folder: the only opener of payload files. Paths are relative to it, with `/`."""
+
+    def create(self, path: str) -> Partial:
+        """Begin a partial file for `path`, in place of any there was.
+
+        Raises:
+            StorageError: no permission, no space, a folder stands where the file should be.
+        """
+        ...
+
+    def reopen(self, path: str) -> tuple[Partial, Journal] | None:
+        """Open the partial file that an earlier run left for `path`, or None; what is unreadable counts as none."""
+        ...
+
+    def identify(self, path: str) -> FileIdentity | None:
+        """What identifies the finished file at `path`, or None where there is none."""
+        ...
+
+    def digests(self, path: str, algorithms: Sequence[str]) -> dict[str, str]:
+        """Hash the finished file at `path`: algorithm -> lowercase hex."""
+        ...
+
+
+class StateStore(Protocol):
+    """What the output folder is known to hold, by output path."""
+
+    def claims(self) -> Mapping[str, Claim]:
+        """Every claim, by `path_key`."""
+        ...
+
+    def record(self, claims: Iterable[Claim]) -> None:
+        """Replace the claims for these paths; on return they survive the death of this process."""
+        ...
+
+    def forget(self, path_keys: Iterable[str]) -> None:
+        """Drop the claims for these paths."""
+        ...
+
+
+class Clock(Protocol):
+    """Time and chance, so that tests decide both."""
+
+    def now(self) -> float:
+        """Unix time in seconds: for people and for HTTP-dates. It may jump."""
+        ...
+
+    def ticks(self) -> float:
+        """Seconds on a clock that never jumps: for waits and deadlines."""
+        ...
+
+    def draw(self) -> float:
+        """A random number in [0, 1)."""
+        ...

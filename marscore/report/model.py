@@ -1,0 +1,129 @@
+"""The report of a run, as `schemas/report.v1.schema.json` describes it.
+
+The document is a pydantic model; what it holds a hundred thousand times is a frozen slots dataclass, which pydantic describes and
+reads just as well at a fraction of the memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, WithJsonSchema
+
+from marscore.values import FailureKind
+
+RunStatus: TypeAlias = Literal["succeeded", "failed", "interrupted"]
+DownloadStatus: TypeAlias = Literal["downloaded", "up_to_date", "failed", "interrupted", "skipped"]
+#: RFC 3339, UTC, with milliseconds.
+Timestamp: TypeAlias = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+Count: TypeAlias = Annotated[int, Field(ge=0)]
+Seconds: TypeAlias = Annotated[float, Field(ge=0)]
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A try that failed and was followed by another: what went wrong, and how long the wait was."""
+
+    at: Timestamp
+    url: str
+    kind: FailureKind
+    status: int | None
+    message: str
+    wait_s: Seconds
+    attempt: Count
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """Why a download is not in place."""
+
+    kind: FailureKind
+    status: int | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadReport:
+    """How one download ended. `reason` says why a file was fetched, kept or skipped; `source` is the URL that served it."""
+
+    id: str
+    url: str
+    path: str
+    status: DownloadStatus
+    reason: str | None = None
+    size: Count | None = None
+    checksum: str | None = None
+    bytes_downloaded: Count = 0
+    bytes_resumed: Count = 0
+    segments: Count = 0
+    started_at: Timestamp | None = None
+    duration_s: Seconds = 0.0
+    etag: str | None = None
+    source: str | None = None
+    retries: tuple[Retry, ...] = ()
+    error: Error | None = None
+
+
+class _Document(BaseModel):
+    # Unknown fields are ignored, so that an older reader understands a newer report.
+    model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True, json_schema_serialization_defaults_required=True)
+
+
+class ManifestReport(_Document):
+    """Which manifest it was; `sha256` is that of its text."""
+
+    path: str
+    sha256: str | None
+
+
+class PlanReport(_Document):
+    """How the work was shared; all zero where the run ended before there was a plan."""
+
+    processes: Count = 0
+    threads: Count = 0
+    downloads: Count = 0
+
+
+class Totals(_Document):
+    """Sums over all downloads: how they ended, bytes received, bytes proven on disk, retries."""
+
+    downloads: Count
+    downloaded: Count
+    up_to_date: Count
+    failed: Count
+    interrupted: Count
+    skipped: Count
+    bytes_downloaded: Count
+    bytes_resumed: Count
+    retries: Count
+
+
+class Report(_Document):
+    """What a run did: one entry for each download, in the manifest's order, and their sums."""
+
+    schema_: Literal["marscore/report/v1"] = Field(default="marscore/report/v1", alias="schema")
+    marscore_version: str
+    run_id: str
+    name: str | None
+    manifest: ManifestReport
+    started_at: Timestamp
+    finished_at: Timestamp
+    duration_s: Seconds
+    status: RunStatus
+    exit_code: int
+    plan: PlanReport
+    totals: Totals
+    downloads: tuple[DownloadReport, ...]
+
+    _file: str | None = PrivateAttr(default=None)
+
+    @property
+    def file(self) -> str | None:
+        """Where this report was written, for messages; None where it was not. Not part of the document."""
+        return self._file
+
+    def written_to(self, file: str) -> Report:
+        """Remember where this report was written, and return it."""
+        self._file = file
+        return self

@@ -1,0 +1,73 @@
+"""The JSON Schemas (draft 2020-12) of what marscore writes: the report and the lines of the log.
+
+Both are made from the classes that write them. Unknown fields are allowed: within v1, fields may be added.
+"""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import CoreSchema
+
+from marscore.events import LoggedEvent, LogLevel, name_of
+from marscore.report.model import Report
+from marscore.report.record import NULL_FIELDS, TIME_FIELDS
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_TIME = {"type": "string", "format": "date-time"}
+
+
+class _Untitled(GenerateJsonSchema):
+    """Without a title at each field, which would only repeat its name."""
+
+    def field_title_should_be_set(self, schema: CoreSchema | Any) -> bool:
+        return False
+
+
+def report_schema() -> dict[str, Any]:
+    """The schema of report.json."""
+    body = Report.model_json_schema(mode="serialization", by_alias=True, schema_generator=_Untitled)
+    return {"$schema": _DIALECT, "$id": "report.v1.schema.json", **body}
+
+
+def event_schema() -> dict[str, Any]:
+    """The schema of one line of the log: one branch for each event, told apart by `event`."""
+    return {
+        "$schema": _DIALECT,
+        "$id": "event.v1.schema.json",
+        "title": "A line of marscore's log",
+        "type": "object",
+        "required": ["timestamp", "level", "event", "run_id"],
+        "properties": {
+            "timestamp": _TIME,
+            "level": {"enum": list(get_args(LogLevel))},
+            "event": {"type": "string"},
+            "run_id": {"type": "string"},
+        },
+        "oneOf": [_branch(kind) for kind in get_args(LoggedEvent)],
+    }
+
+
+def _branch(kind: type) -> dict[str, Any]:
+    body = TypeAdapter(kind).json_schema(mode="serialization", schema_generator=_Untitled)
+    properties = {name.rstrip("_"): _field(name, schema) for name, schema in body["properties"].items() if name != "at"}
+    required = [name for name, schema in properties.items() if name in NULL_FIELDS or not schema.pop("x-left-out", False)]
+    described = {"description": body["description"]} if "description" in body else {}
+    return {
+        "title": name_of(kind),
+        **described,
+        "properties": {"event": {"const": name_of(kind)}, **properties},
+        "required": ["event", *required],
+    }
+
+
+def _field(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a field as it is written: without null, since a field without a value is left out."""
+    schema = {key: value for key, value in schema.items() if key != "default"}
+    choices = schema.get("anyOf", [])
+    if {"type": "null"} not in choices or name in NULL_FIELDS:
+        return schema
+    [present] = [choice for choice in choices if choice != {"type": "null"}]
+    return {**(_TIME if name in TIME_FIELDS else present), "x-left-out": True}

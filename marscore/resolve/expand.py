@@ -1,0 +1,207 @@
+"""Manifest -> Downloads: defaults merged in, templates filled, output paths decided, collisions found.
+
+entry --OptionsMaker--> Options    entry + each --templates--> URLs and paths --paths--> Download...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Generic, TypeVar
+
+from marscore.manifest import Defaults, DownloadEntry, Examined, Findings, Parsed, examine_mapping, examine_text
+from marscore.manifest.fields import check_header_value, check_tag, check_url_text
+from marscore.manifest.places import Path, shown
+from marscore.resolve.model import Download, Options
+from marscore.resolve.options import OptionsMaker
+from marscore.resolve.paths import Outputs, check_output, name_in
+from marscore.resolve.templates import MAX_EXPANSIONS, EachSpec, Row, Template, compile_template, count, numeric_names, rows
+from marscore.values import Checksum, parse_checksum
+
+_T = TypeVar("_T")
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+def expand(parsed: Parsed) -> tuple[Download, ...]:
+    """Turn a manifest into its downloads, in its order.
+
+    Raises:
+        ManifestError: with every template, output path and collision that is wrong.
+    """
+    findings = Findings(parsed.places)
+    downloads = _expanded(dict(enumerate(parsed.manifest.downloads)), parsed.manifest.defaults, findings)
+    if findings.found:
+        raise findings.error(parsed.source)
+    return downloads
+
+
+def load(
+    text: str, source: str, environment: Mapping[str, str], variables: Mapping[str, str] = _NOTHING
+) -> tuple[Parsed, tuple[Download, ...]]:
+    """Read and expand a manifest; what is wrong with one download does not hide what is wrong between the others.
+
+    Raises:
+        ManifestError: with every problem of both stages, in the order of the text.
+    """
+    return _loaded(examine_text(text, source, environment, variables))
+
+
+def load_mapping(
+    data: Mapping[str, Any], environment: Mapping[str, str], variables: Mapping[str, str] = _NOTHING, source: str = "<dict>"
+) -> tuple[Parsed, tuple[Download, ...]]:
+    """Read and expand a manifest of Python objects.
+
+    Raises:
+        ManifestError: with every problem of both stages.
+    """
+    return _loaded(examine_mapping(data, environment, variables, source))
+
+
+def _loaded(examined: Examined) -> tuple[Parsed, tuple[Download, ...]]:
+    downloads = _expanded(examined.entries, examined.defaults, examined.findings)
+    return examined.parsed(), downloads
+
+
+def _expanded(entries: Mapping[int, DownloadEntry], defaults: Defaults, findings: Findings) -> tuple[Download, ...]:
+    expansion = _Expansion(defaults, findings)
+    for index, entry in entries.items():
+        expansion.add(("downloads", index), entry)
+    return tuple(expansion.downloads)
+
+
+class _Refused(Exception):
+    """A filled-in text is wrong: where it is written, and why."""
+
+    def __init__(self, where: Path, message: str) -> None:
+        super().__init__(where, message)
+        self.where, self.message = where, message
+
+
+@dataclass(frozen=True, slots=True)
+class _Form(Generic[_T]):
+    """One templated text of an entry and how to read it once it is filled in; `constant` is what it is where it has no names."""
+
+    where: Path
+    template: Template
+    read: Callable[[str], _T]
+    constant: _T | None
+
+    def make(self, row: Row) -> _T:
+        if self.constant is not None:
+            return self.constant
+        try:
+            return self.read(self.template.fill(row))
+        except ValueError as error:
+            raise _Refused(self.where, str(error)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Forms:
+    """What varies between the downloads of one entry."""
+
+    sources: tuple[_Form[str], ...]
+    path: _Form[str] | None
+    checksums: tuple[_Form[Checksum], ...]
+    headers: Mapping[str, _Form[str] | None]
+    tags: tuple[_Form[str], ...] | None
+
+    def options_vary(self) -> bool:
+        return any(form and form.constant is None for form in (*self.headers.values(), *(self.tags or ())))
+
+
+class _Expansion:
+    """Collects the downloads of a manifest and what is wrong between them."""
+
+    def __init__(self, defaults: Defaults, findings: Findings) -> None:
+        self.downloads: list[Download] = []
+        self._findings = findings
+        self._options = OptionsMaker(defaults)
+        self._outputs = Outputs()
+
+    def add(self, where: Path, entry: DownloadEntry) -> None:
+        """Expand one entry; its first problem ends it, but not the others."""
+        try:
+            if entry.each is None:
+                self._one(where, entry)
+            else:
+                self._many(where, entry, entry.each)
+        except _Refused as refused:
+            self._findings.add(refused.where, refused.message, "missing")
+
+    def _one(self, where: Path, entry: DownloadEntry) -> None:
+        options = self._options_of(where, entry, entry.headers, entry.tags)
+        checksums = tuple(map(parse_checksum, entry.checksum or ()))
+        sources = (entry.url, *(mirror for mirror in entry.mirrors or () if mirror != entry.url))
+        name = shown(where)
+        path = self._output(where, entry.path, entry.url, name)
+        self.downloads.append(Download(name, sources, path, options, checksums, entry.size))
+
+    def _many(self, where: Path, entry: DownloadEntry, each: EachSpec) -> None:
+        if count(each) > MAX_EXPANSIONS:
+            raise _Refused((*where, "each"), f"makes {count(each):,} downloads; one entry may make {MAX_EXPANSIONS:,}")
+        forms = self._forms(where, entry, numeric_names(each))
+        if forms is None:
+            return
+        shared = None if forms.options_vary() else self._options_for(where, entry, forms, ())
+        name = shown(where)
+        for number, row in enumerate(rows(each)):
+            options = shared or self._options_for(where, entry, forms, row)
+            sources = tuple(dict.fromkeys([form.make(row) for form in forms.sources]))
+            checksums = tuple([form.make(row) for form in forms.checksums])
+            path = forms.path.make(row) if forms.path else None
+            own = f"{name}[{number}]"
+            self.downloads.append(Download(own, sources, self._output(where, path, sources[0], own), options, checksums, entry.size))
+
+    def _options_of(
+        self, where: Path, entry: DownloadEntry, headers: Mapping[str, str | None] | None, tags: tuple[str, ...] | None
+    ) -> Options:
+        try:
+            return self._options.of(entry, headers, tags)
+        except ValueError as error:
+            raise _Refused(where, str(error)) from None
+
+    def _options_for(self, where: Path, entry: DownloadEntry, forms: _Forms, row: Row) -> Options:
+        headers = {name: form and form.make(row) for name, form in forms.headers.items()}
+        tags = None if forms.tags is None else tuple([form.make(row) for form in forms.tags])
+        return self._options_of(where, entry, headers, tags)
+
+    def _output(self, where: Path, path: str | None, url: str, name: str) -> str:
+        try:
+            if path is None:
+                path = name_in(url)
+            else:
+                check_output(path)
+            taken = self._outputs.claim(path, name)
+        except ValueError as error:
+            raise _Refused((*where, "path"), str(error)) from None
+        if taken:
+            raise _Refused((*where, "path"), taken)
+        return path
+
+    def _forms(self, where: Path, entry: DownloadEntry, numeric: Mapping[str, bool]) -> _Forms | None:
+        """Compile every template of an entry; None, with all problems noted, where one is wrong."""
+        before = len(self._findings.found)
+
+        def form(at: Path, text: str, read: Callable[[str], _T]) -> _Form[_T]:
+            try:
+                template = compile_template(text, numeric)
+                return _Form((*where, *at), template, read, read(template.text) if template.format is None else None)
+            except ValueError as error:
+                self._findings.add((*where, *at), str(error))
+                return _Form((*where, *at), Template(text), read, None)
+
+        forms = _Forms(
+            sources=(
+                form(("url",), entry.url, check_url_text),
+                *(form(("mirrors", n), m, check_url_text) for n, m in enumerate(entry.mirrors or ())),
+            ),
+            path=None if entry.path is None else form(("path",), entry.path, str),
+            checksums=tuple(form(("checksum", n), text, parse_checksum) for n, text in enumerate(entry.checksum or ())),
+            headers={
+                name: None if value is None else form(("headers", name), value, check_header_value)
+                for name, value in (entry.headers or {}).items()
+            },
+            tags=None if entry.tags is None else tuple(form(("tags", n), tag, check_tag) for n, tag in enumerate(entry.tags)),
+        )
+        return forms if len(self._findings.found) == before else None

@@ -1,0 +1,61 @@
+"""Download: one file that is wanted, with everything decided: no templates, no defaults, no environment left.
+
+Many downloads share one `Options` value (the same object), so that a hundred thousand of them stay small.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from marscore.policy.retry import RetryRules
+from marscore.values import Access, Basic, Checksum, ClientCertificate, Proxies, Timeouts
+
+IfExists: TypeAlias = Literal["keep", "refresh", "replace", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to fetch: what many downloads have in common.
+
+    `headers` are (name, value) pairs; `auth` "netrc" looks the origin up there; `proxies` None means the environment's;
+    `verify` is True, False or the path of a CA bundle; `threads` is the most connections for one file; `min_speed` is bytes a second.
+    """
+
+    headers: tuple[tuple[str, str], ...] = ()
+    threads: int = 4
+    timeouts: Timeouts = Timeouts()
+    retry: RetryRules = RetryRules()
+    proxies: Proxies | None = None
+    auth: Basic | Literal["netrc"] | None = None
+    verify: bool | str = True
+    cert: ClientCertificate | None = None
+    min_speed: int | None = None
+    max_size: int | None = None
+    if_exists: IfExists = "keep"
+    tags: tuple[str, ...] = ()
+
+    @property
+    def access(self) -> Access:
+        """What an HTTP client needs of these to reach an origin."""
+        return Access(self.headers, self.timeouts, self.proxies, self.auth, self.verify, self.cert)
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """One file to have in place.
+
+    `id` is the entry's place (`downloads[3]`, `downloads[3][17]`), `sources` the URL and then its mirrors, `path` is relative to the
+    output folder with `/` between its parts, `checksums` must all hold, `size` is in bytes.
+    """
+
+    id: str
+    sources: tuple[str, ...]
+    path: str
+    options: Options
+    checksums: tuple[Checksum, ...] = ()
+    size: int | None = None
+
+    @property
+    def url(self) -> str:
+        return self.sources[0]

@@ -1,0 +1,159 @@
+"""What is wanted against what is on disk: for each download, what has to be done, and why.
+
+    Download + Found (the state's claim, the file, a partial file) --reconcile--> UpToDate | Fetch | Resume | Refresh | Prove | Refuse
+
+Pure: who calls it has looked at the disk. Prove means: read the file and hash it; `proven` then decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from marscore.resolve.model import Download
+from marscore.state import Claim, FileIdentity, key_of
+from marscore.values import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the output folder holds for one download."""
+
+    claim: Claim | None = None
+    file: FileIdentity | None = None
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UpToDate:
+    """Nothing to do. `digests` is what is known of the file, as `algorithm:hex`."""
+
+    download: Download
+    reason: str
+    file: FileIdentity
+    digests: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Get it from the source, whole."""
+
+    download: Download
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Go on with what an earlier run left."""
+
+    download: Download
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """Ask the source whether the file in place is still current."""
+
+    download: Download
+    reason: str
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Prove:
+    """Hash the file in place with these algorithms, then ask `proven`. `trusted` is the digest that it had when it was finished."""
+
+    download: Download
+    reason: str
+    file: FileIdentity
+    algorithms: tuple[str, ...]
+    trusted: str | None = None
+    claim: Claim | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Nothing can be done."""
+
+    download: Download
+    reason: str
+    failure: Failure
+
+
+Decision: TypeAlias = UpToDate | Fetch | Resume | Refresh | Prove | Refuse
+
+
+def reconcile(download: Download, found: Found) -> Decision:
+    """Decide what one download needs."""
+    if found.file is None:
+        return _missing(download, found)
+    if found.file.kind != "file":
+        what = "a folder" if found.file.kind == "folder" else "something that is not a file (a symbolic link or a device)"
+        return Refuse(download, "in the way", Failure("path", f"{what} stands where the file should be"))
+    mode = download.options.if_exists
+    if mode == "fail":
+        return Refuse(download, "if_exists is fail", Failure("path", "the file exists already, and if_exists is fail"))
+    if mode == "replace":
+        return _get(download, found, "if_exists is replace")
+    decision = _keep(download, found, found.file)
+    if mode == "refresh" and isinstance(decision, UpToDate | Prove):
+        return _refresh(download, found)
+    return decision
+
+
+def proven(question: Prove, digests: Mapping[str, str], partial: bool) -> Decision:
+    """Decide after the file was hashed: `digests` maps each algorithm asked for to lowercase hex."""
+    download = question.download
+    wanted = {c.algorithm: c.hex for c in download.checksums}
+    right = all(digests[algorithm] == value for algorithm, value in wanted.items())
+    if right and (wanted or digests["sha256"] == question.trusted):
+        known = tuple(f"{algorithm}:{value}" for algorithm, value in digests.items())
+        return UpToDate(download, "the file has the right content", question.file, known)
+    reason = "the file in place has other content than the checksum says" if wanted else "the file in place has changed"
+    return _get(download, Found(partial=partial), reason)
+
+
+def _missing(download: Download, found: Found) -> Decision:
+    return _get(download, found, "not there yet")
+
+
+def _get(download: Download, found: Found, reason: str) -> Decision:
+    if found.partial:
+        return Resume(download, f"{reason}; an earlier run left a part")
+    return Fetch(download, reason)
+
+
+def _keep(download: Download, found: Found, file: FileIdentity) -> Decision:
+    claim = found.claim if found.claim and found.claim.identity == file else None
+    if download.size is not None and file.size != download.size:
+        return _get(download, found, f"the file in place has {file.size} bytes")
+    if download.checksums:
+        return _keep_by_checksum(download, found, file, claim)
+    if claim is None or claim.url_key != key_of(download.url):
+        return _get(download, found, "the file in place is not known to be from this URL")
+    if claim.durable:
+        return UpToDate(download, "fetched before and unchanged since", file, claim.digests)
+    return _prove(download, file, "fetched before, and not known to be flushed to the disk", claim)
+
+
+def _keep_by_checksum(download: Download, found: Found, file: FileIdentity, claim: Claim | None) -> Decision:
+    known = dict(digest.split(":", 1) for digest in claim.digests) if claim else {}
+    if any(known.get(c.algorithm, c.hex) != c.hex for c in download.checksums):
+        return _get(download, found, "the file in place has other content than the checksum says")
+    if claim and claim.durable and all(c.algorithm in known for c in download.checksums):
+        return UpToDate(download, "its known digest matches the checksum", file, claim.digests)
+    return _prove(download, file, "a file is there whose content is not known", claim)
+
+
+def _prove(download: Download, file: FileIdentity, reason: str, claim: Claim | None) -> Prove:
+    algorithms = tuple(dict.fromkeys(["sha256", *(c.algorithm for c in download.checksums)]))
+    trusted = next((d.split(":", 1)[1] for d in claim.digests if d.startswith("sha256:")), None) if claim else None
+    return Prove(download, reason, file, algorithms, trusted, claim)
+
+
+def _refresh(download: Download, found: Found) -> Decision:
+    claim = found.claim if found.claim and found.claim.identity == found.file else None
+    if claim and claim.validator and claim.url_key == key_of(download.url):
+        return Refresh(download, "if_exists is refresh", claim)
+    return _get(download, found, "if_exists is refresh, and nothing is known that a server could be asked about")

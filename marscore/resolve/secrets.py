@@ -1,0 +1,55 @@
+"""Everything in a manifest that must never be shown, and what is shown for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import unquote, urlsplit
+
+from marscore.manifest import Parsed
+from marscore.policy.redact import MASK
+from marscore.resolve.model import Download, Options
+from marscore.values import Basic
+
+#: Header fields whose values open doors.
+_CREDENTIALS = re.compile(r"(?i)authorization|cookie|token|secret|api-?key|auth")
+
+
+def secrets_of(parsed: Parsed, downloads: Iterable[Download]) -> dict[str, str]:
+    """Map each secret value to what is shown for it: `${NAME}` for one of the environment, stars for any other."""
+    found: dict[str, str] = {}
+    seen: set[int] = set()
+    for download in downloads:
+        for url in download.sources:
+            found.update((text, MASK) for text in _userinfo(url))
+        # Options are shared by many downloads.
+        if id(download.options) not in seen:
+            seen.add(id(download.options))
+            found.update((text, MASK) for text in _of_options(download.options))
+    return {**found, **_from_environment(parsed.secrets)}
+
+
+def _from_environment(secrets: Mapping[str, str]) -> Mapping[str, str]:
+    return {value: shown for value, shown in secrets.items() if value}
+
+
+def _of_options(options: Options) -> Iterator[str]:
+    for name, value in options.headers:
+        if _CREDENTIALS.search(name):
+            yield value
+            # Without its scheme too: `Bearer abc` is a secret for its second word.
+            yield from value.split()[1:]
+    if isinstance(options.auth, Basic):
+        yield options.auth.password
+    if options.proxies:
+        for proxy in (options.proxies.http, options.proxies.https):
+            yield from _userinfo(proxy or "")
+
+
+def _userinfo(url: str) -> Iterator[str]:
+    if "@" not in url:
+        return
+    password = urlsplit(url).password
+    if password:
+        yield password
+        yield unquote(password)

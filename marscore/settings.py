@@ -1,0 +1,54 @@
+"""What a caller decides about one run: where things go, how much is shown, and which manifest it is.
+
+The command line and the Python functions both end in these two values; None means that the manifest or the default decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from marscore.events import LogLevel
+
+LogFormat: TypeAlias = Literal["json", "console"]
+ProgressMode: TypeAlias = Literal["auto", "rich", "plain", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """The options of one run.
+
+    `output_dir`, `report` and `log_file` are relative to the caller's folder. `log_format` None means console on a terminal and JSON
+    lines elsewhere. `max_rate` is bytes a second for the whole run. `only` holds globs of output paths and tags; none means all.
+    `variables` are (name, value) pairs that go before the environment in `${name}`.
+    """
+
+    output_dir: Path | None = None
+    report: Path | None = None
+    log_file: Path | None = None
+    log_format: LogFormat | None = None
+    log_level: LogLevel = "info"
+    progress: ProgressMode = "auto"
+    processes: int | None = None
+    threads: int | None = None
+    max_rate: int | None = None
+    only: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestInput:
+    """A manifest as it came: YAML `text`, or `data` (a mapping of Python objects, or a Manifest); exactly one of them.
+
+    `source` is its name in messages; a relative `output_dir` in it is against `folder`.
+    """
+
+    source: str
+    folder: Path
+    text: str | None = None
+    data: Any = None
+
+    def __post_init__(self) -> None:
+        if (self.text is None) == (self.data is None):
+            raise ValueError("a manifest is either text or data")

@@ -1,0 +1,274 @@
+"""Small values that every room shares: byte ranges, checksums, validators, failures, and how sizes and durations are written.
+
+Nothing here knows the network, the disk or the clock. Units: sizes are bytes, durations are seconds, both as plain numbers.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, get_args
+from urllib.parse import urlsplit
+
+FailureKind = Literal[
+    "http_status",
+    "rate_limited",
+    "server_error",
+    "timeout",
+    "connection",
+    "dns",
+    "tls",
+    "proxy",
+    "truncated",
+    "range_mismatch",
+    "changed",
+    "too_slow",
+    "checksum",
+    "size",
+    "too_large",
+    "redirect",
+    "disk_full",
+    "permission",
+    "path",
+    "interrupted",
+    "internal",
+]
+FAILURE_KINDS: tuple[FailureKind, ...] = get_args(FailureKind)
+
+#: hashlib's names; the length is that of the digest in bytes.
+DIGEST_BYTES = {"md5": 16, "sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64, "blake2b": 64}
+#: The algorithms that the Subresource Integrity syntax names (W3C SRI, section 3.5).
+SRI_ALGORITHMS = ("sha256", "sha384", "sha512")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong with one try, in the vocabulary that retry rules, log and report share.
+
+    `retry_after` is the server's own wish in seconds (RFC 9110 section 10.2.3), None where it made none.
+    """
+
+    kind: FailureKind
+    message: str
+    status: int | None = None
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ByteRange:
+    """The bytes `start <= i < end` of a file (half-open, unlike the inclusive pair on the wire)."""
+
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start <= self.end:
+            raise ValueError(f"not a byte range: {self.start}..{self.end}")
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+
+def merge_ranges(ranges: Iterable[ByteRange]) -> tuple[ByteRange, ...]:
+    """Join overlapping and touching ranges; the answer is sorted, disjoint and without empty ranges."""
+    merged: list[ByteRange] = []
+    for piece in sorted(r for r in ranges if len(r)):
+        if merged and piece.start <= merged[-1].end:
+            merged[-1] = ByteRange(merged[-1].start, max(merged[-1].end, piece.end))
+        else:
+            merged.append(piece)
+    return tuple(merged)
+
+
+def gaps(ranges: Iterable[ByteRange], size: int) -> Iterator[ByteRange]:
+    """Yield what of `0 <= i < size` the ranges leave uncovered, in order."""
+    position = 0
+    for piece in merge_ranges(ranges):
+        if piece.start >= size:
+            break
+        if piece.start > position:
+            yield ByteRange(position, piece.start)
+        position = piece.end
+    if position < size:
+        yield ByteRange(position, size)
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """A digest that a file must have: a hashlib algorithm and lowercase hex."""
+
+    algorithm: str
+    hex: str
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}:{self.hex}"
+
+
+def parse_checksum(text: str) -> Checksum:
+    """Read `algorithm:hex` or an SRI string `sha256-BASE64`.
+
+    Raises:
+        ValueError: unknown algorithm, or a digest of the wrong length or alphabet.
+    """
+    sri = re.fullmatch(r"(\w+)-([A-Za-z0-9+/_-]+={0,2})", text)
+    if sri and sri[1].lower() in SRI_ALGORITHMS:
+        return _from_sri(sri[1].lower(), sri[2])
+    algorithm, colon, digest = text.partition(":")
+    algorithm, digest = algorithm.strip().lower(), digest.strip().lower()
+    if not colon or algorithm not in DIGEST_BYTES:
+        known = ", ".join(DIGEST_BYTES)
+        raise ValueError(f"must be algorithm:hex with one of {known}, or an SRI string such as sha256-BASE64")
+    wanted = 2 * DIGEST_BYTES[algorithm]
+    if not re.fullmatch(r"[0-9a-f]*", digest) or len(digest) != wanted:
+        raise ValueError(f"a {algorithm} digest has {wanted} hexadecimal digits, this one has {len(digest)} characters")
+    return Checksum(algorithm, digest)
+
+
+def _from_sri(algorithm: str, text: str) -> Checksum:
+    try:
+        digest = base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"not valid base64 after {algorithm}-") from error
+    if len(digest) != DIGEST_BYTES[algorithm]:
+        raise ValueError(f"a {algorithm} digest has {DIGEST_BYTES[algorithm]} bytes, this one has {len(digest)}")
+    return Checksum(algorithm, digest.hex())
+
+
+@dataclass(frozen=True, slots=True)
+class Validator:
+    """What tells one version of a resource from another: its ETag and Last-Modified field values, as sent."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+    @property
+    def strong_etag(self) -> str | None:
+        """The ETag if it is strong; a weak one never proves that bytes are the same (RFC 9110 section 8.8.1)."""
+        return self.etag if self.etag and not self.etag.startswith("W/") else None
+
+    @property
+    def if_range(self) -> str | None:
+        """The value for an If-Range field: the strong ETag, else the date (RFC 9110 section 13.1.5)."""
+        return self.strong_etag or self.last_modified
+
+    def __bool__(self) -> bool:
+        return bool(self.etag or self.last_modified)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds to connect, to wait for the next bytes, and for the whole download (None: no limit)."""
+
+    connect: float = 30.0
+    read: float = 30.0
+    total: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Basic:
+    """User name and password for HTTP's Basic scheme (RFC 7617)."""
+
+    username: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Basic({self.username!r}, ...)"
+
+
+@dataclass(frozen=True, slots=True)
+class Proxies:
+    """The proxy for each scheme; None there means a direct connection."""
+
+    http: str | None = None
+    https: str | None = None
+
+    def __repr__(self) -> str:
+        # A proxy URL may carry a password.
+        return "Proxies(...)"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """PEM files that a TLS client shows; `key` is None where `cert` holds both."""
+
+    cert: str
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How to reach an origin: the header fields, credentials, proxies and TLS settings of a request (see `resolve.model.Options`)."""
+
+    headers: tuple[tuple[str, str], ...] = ()
+    timeouts: Timeouts = Timeouts()
+    proxies: Proxies | None = None
+    auth: Basic | Literal["netrc"] | None = None
+    verify: bool | str = True
+    cert: ClientCertificate | None = None
+
+
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kKMGTP]?i?)B?\s*")
+_SIZE_FACTOR: dict[str, int] = {"": 1} | {
+    prefix + infix: int(base ** (power + 1))
+    for infix, base in (("", 1000), ("i", 1024))
+    for power, prefixes in enumerate(("kK", "M", "G", "T", "P"))
+    for prefix in prefixes
+}
+_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*")
+_DURATION_FACTOR = {None: 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def parse_size(text: str) -> int:
+    """Read `10MiB`, `1.5GB` or a number of bytes; iB units count in 1024s, B units in 1000s.
+
+    Raises:
+        ValueError: not a size, or not a whole number of bytes.
+    """
+    match = _SIZE.fullmatch(text)
+    if not match or match[2] not in _SIZE_FACTOR:
+        raise ValueError("must be a size such as 10MiB, 1.5GB or a number of bytes")
+    whole, _, fraction = match[1].partition(".")
+    scaled, rest = divmod(int(whole + fraction) * _SIZE_FACTOR[match[2]], int(10 ** len(fraction)))
+    if rest:
+        raise ValueError("must be a whole number of bytes")
+    return scaled
+
+
+def parse_duration(text: str) -> float:
+    """Read `500ms`, `30s`, `5m`, `2h`, `1d`, or a number of seconds.
+
+    Raises:
+        ValueError: not a duration.
+    """
+    match = _DURATION.fullmatch(text)
+    if not match:
+        raise ValueError("must be a duration such as 500ms, 30s, 5m, 2h or a number of seconds")
+    return float(match[1]) * _DURATION_FACTOR[match[2]]
+
+
+def format_size(count: float) -> str:
+    """Write a number of bytes for a person: `812 B`, `1.5 MiB`."""
+    units = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+    power = 0
+    while abs(count) >= 1024 and power < len(units) - 1:
+        count /= 1024
+        power += 1
+    return f"{count:.0f} {units[power]}" if power == 0 else f"{count:.1f} {units[power]}"
+
+
+_DEFAULT_PORT = {"http": 80, "https": 443}
+
+
+def host_of(url: str) -> str:
+    """The `host:port` that a URL's connections go to, the key of per-host limits and pauses."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    return f"{f'[{host}]' if ':' in host else host}:{parts.port or _DEFAULT_PORT.get(parts.scheme, 0)}"
+
+
+def origin_of(url: str) -> str:
+    """The `scheme://host:port` of a URL: what credentials and manifest headers are bound to (RFC 6454 section 4)."""
+    return f"{urlsplit(url).scheme.lower()}://{host_of(url)}"

@@ -1,0 +1,54 @@
+"""What all tests share: servers, a marscore to run, and the word on what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.origin import Origin
+from tests.servers import Nginx, Proxy, Tls, make_tls, nginx, tinyproxy
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    """A scripted origin."""
+    with Origin() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    """Certificates that are right."""
+    return make_tls(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="session")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+    """nginx, plain."""
+    with nginx(tmp_path_factory.mktemp("nginx")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def secure_web(tmp_path_factory: pytest.TempPathFactory, tls: Tls) -> Iterator[Nginx]:
+    """nginx over TLS."""
+    with nginx(tmp_path_factory.mktemp("nginx-tls"), tls) as running:
+        yield running
+
+
+@pytest.fixture
+def proxy(tmp_path: Path) -> Iterator[Proxy]:
+    """A forward proxy."""
+    with tinyproxy(tmp_path / "proxy") as running:
+        yield running
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which tests were left out and how to have them."""
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    packages = {text.split("apt-get install ")[1].rstrip("')") for text in skipped if "apt-get install " in text}
+    for package in sorted(packages):
+        count = sum(package in text for text in skipped)
+        terminalreporter.write_line(f"{count} tests were left out, since a server is missing: apt-get install {package}")

@@ -1,0 +1,1 @@
+"""Real servers, real processes, the command as a user runs it."""

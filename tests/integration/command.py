@@ -1,0 +1,84 @@
+"""Runs the installed command as a user does, and reads what it left."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+LIMIT_S = 60
+
+
+@dataclass
+class Run:
+    """What one run of the command left."""
+
+    code: int
+    out: str
+    err: str
+    folder: Path
+    report: dict[str, Any] = field(default_factory=dict)
+
+    def events(self, name: str | None = None) -> list[dict[str, Any]]:
+        """The log's lines, or those of one event."""
+        lines = [json.loads(line) for line in self.err.splitlines() if line.startswith("{")]
+        return [line for line in lines if name in (None, line["event"])]
+
+    def entry(self, number: int = 0) -> dict[str, Any]:
+        """The report of one download."""
+        found: dict[str, Any] = self.report["downloads"][number]
+        return found
+
+    def data(self, path: str) -> bytes:
+        """The content of a file in the output folder."""
+        return (self.folder / path).read_bytes()
+
+    def partials(self) -> list[str]:
+        """What is left of partial files."""
+        return sorted(p.name for p in (self.folder / ".marscore" / "partial").glob("*"))
+
+
+def marscore(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: str | None = None) -> Run:
+    """Run the command in a folder."""
+    done = subprocess.run(
+        command(*arguments), cwd=cwd, env=environment(env), input=stdin, capture_output=True, text=True, timeout=LIMIT_S, check=False
+    )
+    return Run(done.returncode, done.stdout, done.stderr, cwd / "data", read_report(cwd / "data"))
+
+
+def command(*arguments: str) -> list[str]:
+    """The command line for the installed command."""
+    return [sys.executable, "-m", "marscore", *arguments]
+
+
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment without proxies, which a developer's machine may have."""
+    clean = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+    return clean | dict(more or {})
+
+
+def write(folder: Path, downloads: Sequence[object], **more: object) -> str:
+    """Write a manifest with output folder `data` and return its name."""
+    manifest = {"version": 1, "output_dir": "data", **more, "downloads": list(downloads)}
+    (folder / "downloads.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False))
+    return "downloads.yaml"
+
+
+def fetch(folder: Path, *downloads: object, **more: object) -> Run:
+    """Write a manifest and run it. Waits between retries are short unless the manifest says otherwise."""
+    more.setdefault("defaults", {"retry": {"max_retries": 3, "backoff": {"initial": "10ms"}}})
+    return marscore("run", write(folder, downloads, **more), cwd=folder)
+
+
+def read_report(output: Path) -> dict[str, Any]:
+    """The report in an output folder; empty where there is none."""
+    path = output / ".marscore" / "report.json"
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found

@@ -1,0 +1,156 @@
+"""A run that is told to stop keeps what came, and the next one goes on from there."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.integration.command import LIMIT_S, Run, command, environment, marscore, read_report, write
+from tests.origin import Body, Good, Origin
+
+MIB = 1024 * 1024
+BIG = Body(200 * MIB, seed=9)
+
+
+def wait_until(holds: Callable[[], bool], what: str) -> None:
+    """Wait for something that another process does; fails by name after a while."""
+    until = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < until, f"waited for: {what}"
+        time.sleep(0.01)
+
+
+def start(folder: Path, manifest: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command("run", manifest), cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def end(folder: Path, process: subprocess.Popen[str]) -> Run:
+    out, err = process.communicate(timeout=LIMIT_S)
+    return Run(process.returncode, out, err, folder / "data", read_report(folder / "data"))
+
+
+def stop_midway(folder: Path, manifest: str, number: int, received: int = 20 * MIB) -> tuple[Run, float]:
+    """Run until so many bytes are on disk, send a signal, and return how the run ended and how long that took."""
+    process = start(folder, manifest)
+    partial = folder / "data" / ".marscore" / "partial"
+    wait_until(lambda: sum(p.stat().st_blocks * 512 for p in partial.glob("*.part")) >= received, "bytes on disk")
+    told = time.monotonic()
+    process.send_signal(number)
+    run = end(folder, process)
+    return run, time.monotonic() - told
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_signal_stops_within_two_seconds_and_the_next_run_resumes(
+    origin: Origin, tmp_path: Path, number: int, code: int, processes: int
+) -> None:
+    urls = [origin.serve("/big.bin", BIG, [Good(rate=40 * MIB)]), origin.serve("/small.bin", Body(10))]
+    manifest = write(tmp_path, urls, execution={"processes": processes})
+    run, seconds = stop_midway(tmp_path, manifest, number)
+    assert run.code == code
+    assert seconds < 2
+    assert run.report["status"] == "interrupted"
+    assert run.entry()["status"] == "interrupted"
+    assert run.entry()["error"]["kind"] == "interrupted"
+    assert not (run.folder / "big.bin").exists()
+
+    origin.serve("/big.bin", BIG)
+    again = marscore("run", manifest, cwd=tmp_path)
+    assert again.code == 0
+    entry = again.entry()
+    assert entry["bytes_resumed"] >= 20 * MIB
+    assert entry["bytes_resumed"] + entry["bytes_downloaded"] < BIG.length + 2 * MIB
+    [resumed] = again.events("download_resumed")
+    assert resumed["bytes_resumed"] == entry["bytes_resumed"]
+    assert hashlib.sha256(again.data("big.bin")).hexdigest() == BIG.sha256
+    assert again.partials() == []
+
+
+def test_resume_asks_with_the_validator_and_only_for_what_is_missing(origin: Origin, tmp_path: Path) -> None:
+    manifest = write(tmp_path, [origin.serve("/big.bin", BIG, [Good(rate=40 * MIB)])], defaults={"threads": 1})
+    stop_midway(tmp_path, manifest, signal.SIGINT)
+    before = len(origin.requests)
+    origin.serve("/big.bin", BIG)
+    again = marscore("run", manifest, cwd=tmp_path)
+    request = origin.requests[before]
+    assert request.fields["if-range"] == '"v1"'
+    assert request.fields["range"] == f"bytes={again.entry()['bytes_resumed']}-{BIG.length - 1}"
+
+
+def test_a_file_that_changed_meanwhile_starts_over_and_the_log_says_so(origin: Origin, tmp_path: Path) -> None:
+    manifest = write(tmp_path, [origin.serve("/big.bin", BIG, [Good(rate=40 * MIB)])])
+    stop_midway(tmp_path, manifest, signal.SIGINT)
+    new = Body(3 * MIB, seed=10, etag='"v2"', last_modified="Tue, 07 Jul 2026 10:00:00 GMT")
+    origin.serve("/big.bin", new)
+    again = marscore("run", manifest, cwd=tmp_path)
+    assert again.code == 0
+    assert again.data("big.bin") == new.read(0, new.length)
+    [discarded] = again.events("resume_discarded")
+    assert "changed" in discarded["reason"]
+    assert again.entry()["bytes_resumed"] == 0
+
+
+def test_damaged_pieces_are_fetched_again_and_the_others_are_kept(origin: Origin, tmp_path: Path) -> None:
+    manifest = write(tmp_path, [origin.serve("/big.bin", BIG, [Good(rate=40 * MIB)])])
+    stop_midway(tmp_path, manifest, signal.SIGINT)
+    [part] = (tmp_path / "data" / ".marscore" / "partial").glob("*.part")
+    with part.open("r+b") as file:
+        file.seek(MIB)
+        file.write(b"damage")
+    origin.serve("/big.bin", BIG)
+    again = marscore("run", manifest, cwd=tmp_path)
+    assert again.code == 0
+    assert hashlib.sha256(again.data("big.bin")).hexdigest() == BIG.sha256
+    assert 0 < again.events("resume_discarded")[0]["bytes_discarded"] <= 4 * MIB
+    assert again.entry()["bytes_resumed"] >= 8 * MIB
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_kill_9_costs_at_most_a_piece_for_each_connection(origin: Origin, tmp_path: Path, processes: int) -> None:
+    urls = [
+        origin.serve("/big.bin", BIG, [Good(rate=40 * MIB)]),
+        origin.serve("/other.bin", Body(30 * MIB, seed=11), [Good(rate=20 * MIB)]),
+    ]
+    manifest = write(tmp_path, urls, execution={"processes": processes}, defaults={"threads": 2})
+    run, _ = stop_midway(tmp_path, manifest, signal.SIGKILL, 40 * MIB)
+    assert run.code == -signal.SIGKILL
+    wait_until(lambda: origin.open_connections == 0, "children that notice that their parent is gone")
+    on_disk = sum(p.stat().st_blocks * 512 for p in (tmp_path / "data" / ".marscore" / "partial").glob("*.part"))
+    again = marscore("run", manifest, cwd=tmp_path)
+    assert again.code == 0
+    assert again.report["totals"]["bytes_resumed"] >= on_disk - 4 * 4 * MIB - MIB
+    assert hashlib.sha256(again.data("big.bin")).hexdigest() == BIG.sha256
+
+
+def test_a_second_run_on_the_same_folder_is_refused_and_names_the_first(origin: Origin, tmp_path: Path) -> None:
+    manifest = write(tmp_path, [origin.serve("/big.bin", BIG, [Good(rate=MIB)])])
+    process = start(tmp_path, manifest)
+    try:
+        wait_until(lambda: (tmp_path / "data" / ".marscore" / "lock.pid").exists(), "the lock")
+        wait_until(lambda: bool(origin.requests), "a request")
+        second = marscore("run", manifest, cwd=tmp_path)
+        assert second.code == 3
+        assert f"pid {process.pid}" in second.err
+    finally:
+        process.kill()
+        process.communicate()
+    assert (tmp_path / "data" / ".marscore" / "lock.pid").exists()
+    origin.serve("/big.bin", Body(10))
+    assert marscore("run", manifest, cwd=tmp_path).code == 0
+
+
+def test_the_second_signal_ends_at_once(origin: Origin, tmp_path: Path) -> None:
+    process = start(tmp_path, write(tmp_path, [origin.serve("/big.bin", BIG, [Good(stall_after=1, stall_s=20)])]))
+    wait_until(lambda: bool(origin.requests), "a request")
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    assert end(tmp_path, process).code in (130, 143)

@@ -1,0 +1,114 @@
+"""marscore as a library: in this process, and in plain scripts of others."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import marscore
+from tests.integration.command import environment
+from tests.origin import Body, Good, Origin, busy
+
+MIB = 1024 * 1024
+
+
+def test_downloader_says_of_each_url_whether_its_file_is_in_place(origin: Origin, tmp_path: Path) -> None:
+    urls = [origin.serve("/a.bin", Body(1000)), origin.url("/missing"), origin.serve("/b.bin", Body(9 * MIB))]
+    assert marscore.downloader(urls, output_dir=tmp_path, process=1) == [True, False, True]
+    assert (tmp_path / "b.bin").read_bytes() == Body(9 * MIB).read(0, 9 * MIB)
+
+
+def test_the_same_url_twice_is_fetched_once(origin: Origin, tmp_path: Path) -> None:
+    url = origin.serve("/a.bin", Body(1000))
+    assert marscore.downloader(urls=[url, url], output_dir=tmp_path) == [True, True]
+    assert len(origin.requests) == 1
+
+
+def test_every_parameter_of_downloader_is_in_effect(origin: Origin, tmp_path: Path) -> None:
+    url = origin.serve("/a.bin", Body(20 * MIB), [busy(503), Good(rate=20 * MIB)])
+    done = marscore.downloader(
+        url=url,
+        output_dir=tmp_path / "o",
+        output_filename="named.bin",
+        threads=3,
+        process=1,
+        buffer_size_mb=1,
+        chunk_size=4096,
+        retry_num=1,
+        headers={"X-Own": "$HOME stays"},
+        timeout=(2, 5),
+        proxies={},
+        verify=True,
+    )
+    assert done == [True]
+    assert (tmp_path / "o" / "named.bin").stat().st_size == 20 * MIB
+    assert origin.requests[0].fields["x-own"] == "$HOME stays"
+    assert 2 <= origin.peak_connections <= 3
+
+
+def test_retry_num_is_the_number_of_retries(origin: Origin, tmp_path: Path) -> None:
+    url = origin.serve("/a.bin", Body(10), [busy(503, "0")])
+    assert marscore.downloader(url, output_dir=tmp_path, retry_num=2) == [False]
+    assert len(origin.requests) == 3
+
+
+def test_downloader_refuses_what_makes_no_sense(tmp_path: Path) -> None:
+    with pytest.raises(TypeError):
+        marscore.downloader()
+    with pytest.raises(ValueError, match="several URLs"):
+        marscore.downloader(["http://h/a", "http://h/b"], output_dir=tmp_path, output_filename="x")
+    with pytest.raises(marscore.ManifestError, match="the same file"):
+        marscore.downloader(["http://h/1/a", "http://h/2/a"], output_dir=tmp_path)
+    assert marscore.downloader([], output_dir=tmp_path) == []
+
+
+def test_run_takes_a_path_a_mapping_or_a_manifest(origin: Origin, tmp_path: Path) -> None:
+    data = {"version": 1, "output_dir": str(tmp_path / "out"), "downloads": [origin.serve("/a.bin", Body(10))]}
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump(data))
+    assert marscore.run(tmp_path / "m.yaml").exit_code == 0
+    assert marscore.run(data).downloads[0].status == "up_to_date"
+    assert marscore.run(marscore.Manifest.model_validate(data)).status == "succeeded"
+    assert marscore.plan(data).downloads[0].action == "up_to_date"
+    assert len(origin.requests) == 1
+
+
+SCRIPT = """
+import multiprocessing, sys
+import marscore
+if {method!r}:
+    multiprocessing.set_start_method({method!r})
+print("the script runs")
+print(marscore.downloader(urls={urls!r}, process=4, threads=4, output_dir={out!r}))
+"""
+
+
+@pytest.mark.parametrize("method", ["", "spawn", "forkserver", "fork"])
+def test_a_plain_script_without_a_guard_works_with_several_processes(origin: Origin, tmp_path: Path, method: str) -> None:
+    urls = [origin.serve(f"/{n}.bin", Body(100_000, seed=n)) for n in range(12)]
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.format(urls=urls, out=str(tmp_path / "out"), method=method))
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False, env=environment())
+    assert done.stdout.splitlines() == ["the script runs", str([True] * 12)], done.stderr
+    assert len(origin.requests) == 12
+
+
+def test_import_is_cheap() -> None:
+    code = "import sys, marscore; print(sorted({'pydantic', 'requests', 'yaml', 'rich', 'structlog'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_an_interrupt_reaches_the_caller_after_everything_is_in_order(origin: Origin, tmp_path: Path) -> None:
+    url = origin.serve("/a.bin", Body(200 * MIB), [Good(rate=20 * MIB)])
+    script = (
+        "import marscore, signal, threading\n"
+        "threading.Timer(1.5, lambda: signal.raise_signal(signal.SIGINT)).start()\n"
+        f"try:\n    marscore.downloader({url!r}, output_dir={str(tmp_path)!r})\n"
+        "except KeyboardInterrupt:\n    print('interrupted')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False, env=environment())
+    assert done.stdout.strip() == "interrupted", done.stderr
+    assert list((tmp_path / ".marscore" / "partial").glob("*.journal"))

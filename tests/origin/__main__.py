@@ -1,0 +1,67 @@
+"""Serves a small set of files, some of which fail at first.
+
+python -m tests.origin [--until-eof]      prints the origin's URL, then serves
+python -m tests.origin --list                        prints the sha256 of each file
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+
+from tests.origin import Body, Good, Origin, Step, busy, redirect
+
+MIB = 1024 * 1024
+FILES: dict[str, Body] = {
+    "/files/hello.txt": Body(text=b"Hello from the origin.\n", content_type="text/plain"),
+    "/files/dataset.bin": Body(24 * MIB, seed=2),
+    "/files/flaky.bin": Body(3 * MIB, seed=3),
+    "/files/cut.bin": Body(8 * MIB, seed=4),
+    **{f"/files/shard-{n:02d}.bin": Body(256 * 1024, seed=10 + n) for n in range(8)},
+    "/files/moved-here.bin": Body(MIB, seed=5),
+}
+SCRIPTS: dict[str, list[Step]] = {
+    "/files/flaky.bin": [busy(503, "1"), Good()],
+    "/files/cut.bin": [Good(cut_after=3 * MIB), Good()],
+}
+
+
+def dressed(origin: Origin) -> Origin:
+    """The origin with all files in place."""
+    for path, body in FILES.items():
+        origin.serve(path, body, SCRIPTS.get(path, ()))
+    origin.handle("/files/moved.bin", lambda seen: redirect("/files/moved-here.bin"))
+    origin.handle("/mirror/broken.bin", lambda seen: busy(503))
+    return origin
+
+
+def main() -> None:
+    """Serve until told to end."""
+    parser = argparse.ArgumentParser(prog="python -m tests.origin", description=__doc__)
+    parser.add_argument("--list", action="store_true", help="print the sha256 of each file and leave")
+    parser.add_argument("--until-eof", action="store_true", help="serve until standard input ends")
+    arguments = parser.parse_args()
+    if arguments.list:
+        for path, body in FILES.items():
+            sys.stdout.write(f"sha256:{body.sha256}  {body.length:>9}  {path}\n")
+        return
+    with dressed(Origin()) as origin:
+        sys.stdout.write(f"{origin.url('')}\n")
+        sys.stdout.flush()
+        _wait(arguments.until_eof)
+
+
+def _wait(until_eof: bool) -> None:
+    if until_eof:
+        sys.stdin.read()
+        return
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    ended.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Bodies whose every offset is known without holding them: content is a function of a seed and a position."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+
+#: The length of the random block that content repeats; odd, so that no power of two of bytes looks like another.
+_BLOCK = 1024 * 1024 + 3
+
+
+@cache
+def _block(seed: int) -> bytes:
+    return hashlib.shake_256(f"marscore origin {seed}".encode()).digest(_BLOCK)
+
+
+def content(seed: int, start: int, end: int) -> bytes:
+    """The bytes `start <= i < end` of the endless content of a seed. Each repetition of the block is marked by its number."""
+    parts = []
+    while start < end:
+        number, offset = divmod(start, _BLOCK)
+        stop = min(end, (number + 1) * _BLOCK)
+        marked = number.to_bytes(8, "big") + _block(seed)[8:] if offset < 8 else _block(seed)
+        parts.append(marked[offset : offset + stop - start])
+        start = stop
+    return b"".join(parts)
+
+
+def sha256_of(seed: int, size: int) -> str:
+    """The sha256 of the first `size` bytes."""
+    running = hashlib.sha256()
+    for start in range(0, size, _BLOCK):
+        running.update(content(seed, start, min(size, start + _BLOCK)))
+    return running.hexdigest()
+
+
+@dataclass(frozen=True)
+class Body:
+    """A file that an origin serves: `size` bytes of the content of `seed`, or the literal `text`."""
+
+    size: int = 0
+    seed: int = 1
+    text: bytes | None = None
+    etag: str | None = '"v1"'
+    last_modified: str | None = "Mon, 06 Jul 2026 10:00:00 GMT"
+    accept_ranges: str | None = "bytes"
+    content_type: str = "application/octet-stream"
+
+    @property
+    def length(self) -> int:
+        """Its size in bytes."""
+        return self.size if self.text is None else len(self.text)
+
+    def read(self, start: int, end: int) -> bytes:
+        """Its bytes `start <= i < end`."""
+        return content(self.seed, start, end) if self.text is None else self.text[start:end]
+
+    @property
+    def sha256(self) -> str:
+        """Its digest."""
+        return sha256_of(self.seed, self.size) if self.text is None else hashlib.sha256(self.text).hexdigest()

@@ -1,0 +1,74 @@
+"""nginx with a configuration of its own in a temporary folder: plain, over TLS, or with a rate limit for each connection."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.servers.process import need, running
+from tests.servers.tls import Tls
+
+_CONFIGURATION = """
+daemon off;
+worker_processes 1;
+pid {here}/pid;
+error_log {here}/error.log;
+events {{ worker_connections 512; }}
+http {{
+    access_log {here}/access.log combined;
+    sendfile on;
+    tcp_nopush on;
+    keepalive_requests 100000;
+    client_body_temp_path {here}/t1;
+    proxy_temp_path {here}/t2;
+    fastcgi_temp_path {here}/t3;
+    uwsgi_temp_path {here}/t4;
+    scgi_temp_path {here}/t5;
+    default_type application/octet-stream;
+    server {{
+        listen 127.0.0.1:{port}{tls};
+        root {root};
+        {more}
+    }}
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Nginx:
+    """A running nginx. `root` is the folder that it serves, `access_log` a line for each request."""
+
+    base: str
+    root: Path
+    access_log: Path
+
+    def url(self, path: str) -> str:
+        """The URL of a file under the root."""
+        return f"{self.base}/{path.lstrip('/')}"
+
+    def requests(self) -> list[str]:
+        """The request lines that it logged so far."""
+        return [line.split('"')[1] for line in self.access_log.read_text().splitlines()]
+
+
+@contextlib.contextmanager
+def nginx(here: Path, tls: Tls | None = None, more: str = "") -> Iterator[Nginx]:
+    """Run nginx on a free port, serving `here`/root. `more` is configuration for the server block."""
+    program = need("nginx", "nginx-light")
+    root = here / "root"
+    root.mkdir(parents=True, exist_ok=True)
+    for folder in (root, *root.parents):
+        # nginx's worker has another user where the tests run as root.
+        with contextlib.suppress(PermissionError):
+            folder.chmod(folder.stat().st_mode | 0o055)
+    secure = f" ssl;\n        ssl_certificate {tls.certificate};\n        ssl_certificate_key {tls.key}" if tls else ""
+
+    def command(port: int) -> list[str]:
+        configuration = here / "nginx.conf"
+        configuration.write_text(_CONFIGURATION.format(here=here, root=root, port=port, tls=secure, more=more))
+        return [program, "-e", str(here / "error.log"), "-c", str(configuration), "-p", str(here)]
+
+    with running(command, here / "nginx.out") as port:
+        yield Nginx(f"{'https' if tls else 'http'}://127.0.0.1:{port}", root, here / "access.log")

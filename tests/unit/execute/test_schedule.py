@@ -1,0 +1,143 @@
+"""Which thread does what next."""
+
+from __future__ import annotations
+
+from marscore.execute.protocol import Answered, Broke, Moment, Opened, Work
+from marscore.execute.schedule import Assignment, Board, Idle
+from marscore.policy.retry import Backoff, RetryRules
+from marscore.ports import Answer
+from marscore.resolve.model import Download, Options
+from marscore.values import Failure
+
+MIB = 1024 * 1024
+RULES = RetryRules(backoff=Backoff(initial=5.0, jitter="none"))
+
+
+def work(number: int, host: str = "a", threads: int = 4) -> Work:
+    return Work(Download(f"downloads[{number}]", (f"http://{host}/{number}",), str(number), Options(threads=threads, retry=RULES)))
+
+
+def at(ticks: float = 0.0) -> Moment:
+    return Moment(1e9 + ticks, ticks, 0.5)
+
+
+def assigned(board: Board, ticks: float = 0.0, idle: int = 0) -> Assignment:
+    chosen = board.take(at(ticks), idle)
+    assert isinstance(chosen, Assignment)
+    return chosen
+
+
+def begin(board: Board, size: int = 100 * MIB) -> Assignment:
+    """Take a new download as far as its first answer."""
+    chosen = assigned(board)
+    transfer = chosen.transfer
+    transfer.step(Opened(at()))
+    segment = transfer.take(0.0)
+    assert segment
+    fields = {"content-length": str(size), "etag": '"v"', "accept-ranges": "bytes"}
+    transfer.step(Answered(at(), segment, Answer(200, fields, segment.url)))
+    board.settle(transfer)
+    return Assignment(transfer, segment, chosen.host)
+
+
+def breaks(board: Board, chosen: Assignment, ticks: float) -> None:
+    assert chosen.segment
+    chosen.transfer.step(Broke(at(ticks), chosen.segment, Failure("connection", "reset")))
+    board.settle(chosen.transfer)
+    board.release(chosen.host)
+
+
+def test_new_files_come_before_shares_of_a_large_one() -> None:
+    board = Board(per_host=16)
+    board.add([work(0), work(1)])
+    begin(board)
+    assert assigned(board).transfer.download.id == "downloads[1]"
+
+
+def test_idle_threads_share_the_last_large_file() -> None:
+    board = Board(per_host=16)
+    board.add([work(0)])
+    first = begin(board)
+    helpers = [assigned(board, idle=2 - n) for n in range(3)]
+    assert all(helper.transfer is first.transfer for helper in helpers)
+    spans = sorted((s.begin // MIB, (s.end or 0) // MIB) for s in first.transfer.ledger.active)
+    assert spans == [(0, 25), (25, 50), (50, 75), (75, 100)]
+    assert board.take(at(), 0) == Idle(None)
+
+
+def test_a_host_gets_no_more_connections_than_its_limit() -> None:
+    board = Board(per_host=2)
+    board.add([work(n) for n in range(3)] + [work(3, host="b")])
+    hosts = [assigned(board).host for _ in range(3)]
+    assert sorted(hosts) == ["a:80", "a:80", "b:80"]
+    assert isinstance(board.take(at(), 0), Idle)
+    board.release("a:80")
+    assert assigned(board).host == "a:80"
+
+
+def test_hosts_take_turns() -> None:
+    board = Board(per_host=16)
+    board.add([work(n, "a") for n in range(3)] + [work(n + 3, "b") for n in range(3)])
+    assert [assigned(board).host for _ in range(4)] == ["a:80", "b:80", "a:80", "b:80"]
+
+
+def test_a_retry_waits_without_holding_a_thread() -> None:
+    board = Board(per_host=16)
+    board.add([work(0, threads=1)])
+    first = begin(board)
+    breaks(board, first, 1.0)
+    assert board.take(at(1.0), 0) == Idle(6.0)
+    again = assigned(board, 6.0)
+    assert again.transfer is first.transfer
+    assert again.segment is not None
+
+
+def test_a_paused_host_is_passed_over_until_its_pause_ends() -> None:
+    board = Board(per_host=16)
+    board.add([work(0, "a"), work(1, "b")])
+    board.slots.pause("a:80", 9.0)
+    assert assigned(board).host == "b:80"
+    assert board.take(at(1.0), 0) == Idle(9.0)
+    assert assigned(board, 9.0).host == "a:80"
+
+
+def test_a_retry_to_a_paused_host_waits_for_the_pause() -> None:
+    board = Board(per_host=16)
+    board.add([work(0, threads=1)])
+    first = begin(board)
+    board.slots.pause(first.host, 30.0)
+    breaks(board, first, 1.0)
+    assert isinstance(board.take(at(6.0), 0), Idle)
+    assert assigned(board, 30.0).transfer is first.transfer
+
+
+def test_a_retry_that_found_no_slot_gets_the_next_one() -> None:
+    board = Board(per_host=1)
+    board.add([work(0, threads=1), work(1, threads=1)])
+    first = begin(board)
+    breaks(board, first, 1.0)
+    second = assigned(board, 1.0)
+    assert second.transfer is not first.transfer
+    assert isinstance(board.take(at(7.0), 0), Idle)
+    board.release(second.host)
+    assert assigned(board, 7.0).transfer is first.transfer
+
+
+def test_withdrawn_work_is_what_was_not_begun() -> None:
+    board = Board(per_host=16)
+    board.add([work(0), work(1)])
+    assigned(board)
+    assert [w.download.id for w in board.withdraw()] == ["downloads[1]"]
+    assert not board.empty
+
+
+def test_the_board_is_empty_when_every_download_is_over() -> None:
+    board = Board(per_host=16)
+    board.add([work(0)])
+    chosen = assigned(board)
+    chosen.transfer.step(Opened(at()))
+    segment = chosen.transfer.take(0.0)
+    assert segment
+    chosen.transfer.step(Answered(at(), segment, Answer(404, {}, segment.url)))
+    board.settle(chosen.transfer)
+    assert board.empty

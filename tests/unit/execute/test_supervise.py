@@ -1,0 +1,180 @@
+"""How work is handed out, and what happens when a worker dies or the run is told to stop."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, Event, Warned
+from marscore.execute.messages import Batch, Gone, Inbox, Paused, StopRequested
+from marscore.execute.protocol import Work
+from marscore.execute.supervise import Supervisor
+from marscore.execute.worker import Share
+from marscore.planning.model import Plan
+from marscore.resolve.model import Download, Options
+from marscore.values import Failure
+from tests.fakes.clock import FakeClock
+
+PLAN = Plan((), 2, 2, 16, "at_once", None, 1, 1, None, "never")
+
+
+def work(number: int) -> Work:
+    return Work(Download(f"downloads[{number}]", (f"http://a/{number}",), str(number), Options()))
+
+
+def finished(work: Work) -> DownloadFinished:
+    return DownloadFinished(0.0, work.download.id, "downloaded", "fetched", 1, ("sha256:00",), 1, 1)
+
+
+def failed(work: Work) -> DownloadFailed:
+    return DownloadFailed(0.0, work.download.id, "http_status", "404")
+
+
+@dataclass
+class FakeWorker:
+    """A worker that answers at once, as its script says."""
+
+    number: int
+    share: Share
+    inbox: Inbox
+    script: Callable[[FakeWorker, Work], object]
+    kind: str
+    taken: list[str] = field(default_factory=list)
+    heard: list[object] = field(default_factory=list)
+    widened: Share | None = None
+
+    def submit(self, works: Sequence[Work]) -> None:
+        self.taken += [w.download.id for w in works]
+        for each in works:
+            message = self.script(self, each)
+            if isinstance(message, DownloadFinished | DownloadFailed):
+                self.inbox.put(Batch(self.number, [message]))
+            elif message is not None:
+                self.inbox.put(message)  # type: ignore[arg-type]  # a message by the script's own word
+
+    def pause(self, host: str, seconds: float) -> None:
+        self.heard.append((host, seconds))
+
+    def widen(self, share: Share) -> None:
+        self.widened = share
+
+    def stop(self, failure: Failure, unbegun: str) -> None:
+        self.heard.append(failure)
+        self.inbox.put(Gone(self.number))
+
+    def close(self) -> None:
+        self.inbox.put(Gone(self.number))
+
+    def kill(self) -> None:
+        self.heard.append("kill")
+
+
+class FakeCrew:
+    def __init__(self, script: Callable[[FakeWorker, Work], object]) -> None:
+        self.inbox: Inbox = queue.SimpleQueue()
+        self.workers: list[FakeWorker] = []
+        self._script = script
+
+    def here(self, number: int, share: Share) -> FakeWorker:
+        return self._hire(number, share, "here")
+
+    def child(self, number: int, share: Share) -> FakeWorker:
+        return self._hire(number, share, "child")
+
+    def _hire(self, number: int, share: Share, kind: str) -> FakeWorker:
+        self.workers.append(FakeWorker(number, share, self.inbox, self._script, kind))
+        return self.workers[-1]
+
+
+def play(plan: Plan, works: int, script: Callable[[FakeWorker, Work], object]) -> tuple[FakeCrew, list[Event]]:
+    crew, events = FakeCrew(script), list[Event]()
+
+    def sink(batch: Iterable[Event]) -> None:
+        events.extend(batch)
+
+    Supervisor(plan, crew, crew.inbox, FakeClock(), sink).run([work(n) for n in range(works)])
+    return crew, events
+
+
+def ids(events: Iterable[Event], kind: type) -> list[str]:
+    return sorted(e.download for e in events if isinstance(e, kind) and isinstance(e, DownloadFinished | DownloadFailed | DownloadSkipped))
+
+
+def test_every_download_gets_its_outcome_over_two_children() -> None:
+    crew, events = play(PLAN, 50, lambda _, w: finished(w))
+    assert len(ids(events, DownloadFinished)) == 50
+    assert [w.kind for w in crew.workers] == ["child", "child"]
+    assert all(worker.taken for worker in crew.workers)
+
+
+def test_one_process_means_no_child() -> None:
+    crew, events = play(replace(PLAN, processes=1), 5, lambda _, w: finished(w))
+    assert [w.kind for w in crew.workers] == ["here"]
+    assert len(ids(events, DownloadFinished)) == 5
+
+
+def test_a_small_job_stays_in_this_process_though_more_could_join() -> None:
+    crew, _ = play(replace(PLAN, start="when_needed"), 3, lambda _, w: finished(w))
+    assert [w.kind for w in crew.workers] == ["here"]
+
+
+def test_limits_are_shared_out_and_who_stays_gets_the_share_of_who_left() -> None:
+    crew, _ = play(replace(PLAN, per_host=10, max_rate=1000), 4, lambda _, w: finished(w))
+    assert [w.share for w in crew.workers] == [Share(5, 500), Share(5, 500)]
+    assert Share(10, 1000) in [w.widened for w in crew.workers]
+
+
+def test_a_dead_workers_downloads_go_to_another_once() -> None:
+    def script(worker: FakeWorker, each: Work) -> object:
+        return Gone(0, "signal 9") if worker.number == 0 else finished(each)
+
+    crew, events = play(PLAN, 8, script)
+    assert ids(events, DownloadFinished) == sorted(f"downloads[{n}]" for n in range(8))
+    assert [w.kind for w in crew.workers].count("child") == 3
+    assert any(isinstance(e, Warned) and "signal 9" in e.message for e in events)
+
+
+def test_a_download_that_kills_two_workers_fails_by_name() -> None:
+    def script(worker: FakeWorker, each: Work) -> object:
+        return Gone(worker.number, "signal 9") if each.download.id == "downloads[0]" else finished(each)
+
+    _, events = play(replace(PLAN, threads=1), 4, script)
+    [poison] = [e for e in events if isinstance(e, DownloadFailed) and e.download == "downloads[0]"]
+    assert poison.kind == "internal"
+    assert len({e.download for e in events if isinstance(e, DownloadFinished | DownloadFailed)}) == 4
+
+
+def test_the_first_failure_ends_the_run_where_that_is_wanted() -> None:
+    crew, events = play(
+        replace(PLAN, processes=1, threads=1, fail_fast="first_failure"), 9, lambda _, w: failed(w) if w == work(0) else finished(w)
+    )
+    assert ids(events, DownloadFailed) == ["downloads[0]"]
+    assert len(ids(events, DownloadSkipped)) == 8
+    assert any(isinstance(heard, Failure) for heard in crew.workers[0].heard)
+
+
+def test_a_pause_reaches_the_other_workers_only() -> None:
+    def script(worker: FakeWorker, each: Work) -> object:
+        if each.download.id == "downloads[0]":
+            worker.inbox.put(Paused(worker.number, "a:80", 3.0))
+        return finished(each)
+
+    crew, _ = play(PLAN, 4, script)
+    assert crew.workers[0].heard == []
+    assert crew.workers[1].heard == [("a:80", 3.0)]
+
+
+def test_a_stop_leaves_what_was_not_begun_as_skipped() -> None:
+    def script(worker: FakeWorker, each: Work) -> object:
+        return StopRequested(Failure("interrupted", "by signal 2"), "by signal 2")
+
+    _, events = play(replace(PLAN, processes=1), 9, script)
+    assert len(ids(events, DownloadFailed)) == 2
+    assert len(ids(events, DownloadSkipped)) == 7
+
+
+def test_nothing_to_do_hires_nobody() -> None:
+    crew, events = play(PLAN, 0, lambda _, w: finished(w))
+    assert crew.workers == []
+    assert events == []

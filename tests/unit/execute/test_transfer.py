@@ -1,0 +1,413 @@
+"""What a transfer decides: each test is the story of one file."""
+
+from __future__ import annotations
+
+import pytest
+
+from marscore.errors import IntegrityError
+from marscore.events import (
+    DownloadFailed,
+    DownloadFinished,
+    DownloadResumed,
+    HostPaused,
+    MirrorSwitched,
+    RangesUnsupported,
+    ResumeDiscarded,
+    RetryScheduled,
+)
+from marscore.execute.protocol import PauseHost, Place, Placed, Release, Stopped, Verify
+from marscore.policy.retry import RetryRules
+from marscore.state import Claim, FileIdentity, key_of
+from marscore.values import ByteRange, Failure, Timeouts, Validator
+from tests.unit.execute.story import MIB, MIRROR, SHA, STEADY, URL, Story
+
+V1 = {"etag": '"v1"', "accept_ranges": "bytes"}
+V2 = {"etag": '"v2"', "accept_ranges": "bytes"}
+
+
+def whole(size: int, **fields: str) -> dict[str, str]:
+    return {"content_length": str(size), **(fields or V1)}
+
+
+def part(start: int, end: int, size: int, **fields: str) -> dict[str, str]:
+    return {"content_range": f"bytes {start}-{end - 1}/{size}", **(fields or V1)}
+
+
+def started(size: int = 100, *sources: str, checksum: str | None = None, fields: dict[str, str] | None = None, **options: object) -> Story:
+    """A story whose first answer has come."""
+    story = Story(*sources, checksum=checksum, **options).open()
+    assert story.answer(story.take(), 200, **whole(size, **(fields or V1)))
+    return story
+
+
+def test_a_small_file_costs_one_plain_request() -> None:
+    story = Story().open()
+    segment = story.take()
+    assert story.asks(segment) == {"Accept-Encoding": "identity"}
+    assert story.answer(segment, 200, **whole(10))
+    story.fetch(segment)
+    assert story.said(Verify) == [Verify(10, ("sha256",))]
+    story.hashed()
+    assert story.said(Place) == [Place(10, {"sha256": "a" * 64})]
+    story.step(Placed(story.now, FileIdentity(10, 1, 2)))
+    finished = story.told(DownloadFinished)[0]
+    assert (finished.status, finished.size, finished.bytes_downloaded, finished.digests) == ("downloaded", 10, 10, (SHA,))
+    assert story.transfer.closed
+
+
+def test_an_empty_file_is_a_file() -> None:
+    story = started(0)
+    story.end(story.transfer.ledger.active[0])
+    assert story.said(Verify) == [Verify(0, ("sha256",))]
+
+
+def test_idle_connections_share_what_the_first_has_before_it() -> None:
+    story = started(100 * MIB)
+    first = story.transfer.ledger.active[0]
+    story.receive(first, 20 * MIB)
+    assert story.transfer.can_share()
+    story.transfer.share(3)
+    second = story.take()
+    assert first.end == 40 * MIB
+    assert story.asks(second)["Range"] == f"bytes={40 * MIB}-{60 * MIB - 1}"
+    assert story.asks(second)["If-Range"] == '"v1"'
+    ranges = [(s.begin, s.end) for s in (second, story.take(), story.take())]
+    assert ranges == [(40 * MIB, 60 * MIB), (60 * MIB, 80 * MIB), (80 * MIB, 100 * MIB)]
+
+
+def test_a_file_has_no_more_connections_than_its_threads() -> None:
+    story = started(100 * MIB, threads=2)
+    story.transfer.share(7)
+    story.take()
+    assert story.transfer.take(story.ticks) is None
+    assert not story.transfer.can_share()
+
+
+def test_a_segment_takes_no_byte_past_its_end() -> None:
+    story = started(100 * MIB)
+    first = story.transfer.ledger.active[0]
+    story.transfer.share(1)
+    assert story.receive(first, 60 * MIB) == 50 * MIB
+    assert story.receive(first, MIB) == 0
+
+
+@pytest.mark.parametrize(
+    "fields", [{"accept_ranges": "none", "etag": '"v1"'}, {"accept_ranges": "bytes"}, {"accept_ranges": "bytes", "etag": 'W/"v1"'}]
+)
+def test_bytes_that_nothing_joins_safely_come_over_one_connection(fields: dict[str, str]) -> None:
+    assert not started(100 * MIB, fields=fields).transfer.can_share()
+
+
+def test_a_checksum_joins_bytes_that_have_no_validator() -> None:
+    assert started(100 * MIB, checksum=SHA, fields={"accept_ranges": "bytes"}).transfer.can_share()
+
+
+def test_a_cut_body_goes_on_where_it_broke() -> None:
+    story = started(100)
+    story.receive(story.transfer.ledger.active[0], 30)
+    story.breaks(story.transfer.ledger.active[0], "truncated", "the body broke off")
+    retry = story.told(RetryScheduled)[0]
+    assert (retry.attempt, retry.kind, retry.wait_s, retry.url) == (1, "truncated", 1.0, URL)
+    story.ticks += 1
+    again = story.take()
+    assert story.asks(again)["Range"] == "bytes=30-99"
+    assert story.answer(again, 206, **part(30, 100, 100))
+    story.fetch(again)
+    assert story.complete
+    assert story.transfer.bytes_downloaded == 100
+
+
+def test_nothing_is_asked_before_the_wait_is_over() -> None:
+    story = started(100)
+    story.breaks(story.transfer.ledger.active[0])
+    assert story.transfer.take(story.ticks + 0.9) is None
+    assert story.transfer.ledger.earliest() == story.ticks + 1
+
+
+def test_progress_starts_the_count_anew_and_tries_without_any_end_it() -> None:
+    story = started(100, retry=RetryRules(max_retries=1, backoff=STEADY))
+    segment = story.transfer.ledger.active[0]
+    for _ in range(5):
+        story.receive(segment, 1)
+        story.breaks(segment)
+        story.ticks += 1
+        segment = story.take()
+        story.answer(segment, 206, **part(segment.begin, 100, 100))
+    story.breaks(segment)
+    assert story.told(DownloadFailed)[0].kind == "connection"
+    assert [retry.attempt for retry in story.told(RetryScheduled)] == [1] * 5
+
+
+def test_a_server_that_cannot_resume_makes_it_start_over_without_endless_retries() -> None:
+    story = started(100, fields={"accept_ranges": "none", "etag": '"v1"'}, retry=RetryRules(max_retries=2, backoff=STEADY))
+    for _ in range(3):
+        segment = story.transfer.ledger.active[0]
+        story.receive(segment, 50)
+        story.breaks(segment)
+        if story.transfer.closed:
+            break
+        story.ticks += 2
+        again = story.take()
+        assert again.asked is None
+        story.answer(again, 200, **whole(100, accept_ranges="none", etag='"v1"'))
+    assert [event.bytes_discarded for event in story.told(ResumeDiscarded)] == [50, 50]
+    assert story.told(DownloadFailed)[0].kind == "connection"
+
+
+def test_a_changed_file_starts_over_with_the_very_answer_that_shows_it() -> None:
+    story = started(100)
+    story.receive(story.transfer.ledger.active[0], 30)
+    story.breaks(story.transfer.ledger.active[0])
+    story.ticks += 1
+    again = story.take()
+    assert story.answer(again, 200, **whole(50, **V2))
+    assert story.told(ResumeDiscarded)[0].bytes_discarded == 30
+    assert "size was 100 and is 50" in story.told(ResumeDiscarded)[0].reason
+    assert (again.begin, again.end, again.epoch) == (0, 50, 1)
+    story.fetch(again)
+    assert story.said(Verify) == [Verify(50, ("sha256",))]
+
+
+def test_a_part_of_another_version_is_never_used() -> None:
+    story = started(100 * MIB)
+    first = story.transfer.ledger.active[0]
+    story.transfer.share(1)
+    second = story.take()
+    assert not story.answer(second, 206, **part(50 * MIB, 100 * MIB, 100 * MIB, **V2))
+    assert story.told(RetryScheduled)[0].kind == "changed"
+    assert first.cancelled
+    assert story.receive(first, MIB) == 0
+    story.ticks += 1
+    assert story.take().asked is None
+
+
+def test_a_file_that_never_stays_the_same_fails_by_that_name() -> None:
+    story = started(100 * MIB, retry=RetryRules(max_retries=2, backoff=STEADY))
+    for version in range(2, 9):
+        if story.transfer.closed:
+            break
+        story.transfer.share(1)
+        answered = story.answer(story.take(), 200, **whole(100 * MIB, etag=f'"v{version}"', accept_ranges="bytes"))
+        assert answered or story.transfer.closed
+    assert story.told(DownloadFailed)[0].kind == "changed"
+
+
+def test_a_200_in_the_middle_is_not_written_there_and_the_first_connection_goes_on_alone() -> None:
+    story = started(100 * MIB, fields={"last_modified": "Mon, 01 Jan 2024 00:00:00 GMT"})
+    first = story.transfer.ledger.active[0]
+    story.transfer.share(3)
+    second = story.take()
+    assert not story.answer(second, 200, content_length=str(100 * MIB), accept_ranges="none", last_modified="Mon, 01 Jan 2024 00:00:00 GMT")
+    assert story.told(RangesUnsupported)
+    assert first.end == 100 * MIB
+    assert story.transfer.take(story.ticks) is None
+    story.fetch(first)
+    assert story.said(Verify) == [Verify(100 * MIB, ("sha256",))]
+
+
+def test_a_server_that_ignores_an_etag_in_if_range_is_asked_with_the_date_then_without() -> None:
+    date = "Mon, 01 Jan 2024 00:00:00 GMT"
+    fields = {"etag": '"v1"', "last_modified": date, "accept_ranges": "bytes"}
+    story = started(100 * MIB, fields=fields)
+    story.transfer.share(1)
+    asked = []
+    for _ in range(2):
+        segment = story.take()
+        asked.append(story.asks(segment).get("If-Range"))
+        story.answer(segment, 200, **whole(100 * MIB, **fields))
+    segment = story.take()
+    asked.append(story.asks(segment).get("If-Range"))
+    assert asked == ['"v1"', date, None]
+    assert story.answer(segment, 206, **part(50 * MIB, 100 * MIB, 100 * MIB, **fields))
+    assert not story.told(RetryScheduled)
+
+
+def test_a_short_part_leaves_the_rest_to_another_request() -> None:
+    story = started(100)
+    story.receive(story.transfer.ledger.active[0], 30)
+    story.breaks(story.transfer.ledger.active[0])
+    story.ticks += 1
+    again = story.take()
+    story.answer(again, 206, **part(30, 60, 100))
+    story.fetch(again)
+    assert not story.complete
+    assert story.asks(story.take())["Range"] == "bytes=60-99"
+
+
+def test_a_404_fails_at_once() -> None:
+    story = Story().open()
+    assert not story.answer(story.take(), 404)
+    failed = story.told(DownloadFailed)[0]
+    assert (failed.kind, failed.status) == ("http_status", 404)
+    assert not story.told(RetryScheduled)
+
+
+def test_retry_after_holds_the_whole_host() -> None:
+    story = Story().open()
+    story.answer(story.take(), 429, retry_after="7")
+    assert story.told(RetryScheduled)[0].wait_s == 7
+    assert story.told(HostPaused)[0].host == "origin.example:80"
+    assert story.said(PauseHost) == [PauseHost("origin.example:80", 7.0)]
+
+
+def test_mirrors_are_tried_in_order() -> None:
+    story = Story(URL, MIRROR).open()
+    story.answer(story.take(), 404)
+    switched = story.told(MirrorSwitched)[0]
+    assert (switched.from_, switched.to) == (URL, MIRROR)
+    segment = story.take()
+    assert segment.url == MIRROR
+    assert story.answer(segment, 200, **whole(10))
+
+
+def test_a_mirror_continues_only_what_a_checksum_proves() -> None:
+    for checksum, asked, lost in ((SHA, "bytes=30-99", []), (None, None, [30])):
+        story = started(100, URL, MIRROR, checksum=checksum, retry=RetryRules(max_retries=0))
+        story.receive(story.transfer.ledger.active[0], 30)
+        story.breaks(story.transfer.ledger.active[0])
+        assert story.asks(story.take()).get("Range") == asked
+        assert [event.bytes_discarded for event in story.told(ResumeDiscarded)] == lost
+
+
+def test_a_wrong_checksum_is_fetched_again_and_then_fails_by_name() -> None:
+    story = started(100, checksum=SHA, retry=RetryRules(max_retries=1, backoff=STEADY))
+    story.fetch(story.transfer.ledger.active[0])
+    story.hashed("b" * 64)
+    assert story.told(RetryScheduled)[0].kind == "checksum"
+    story.ticks += 1
+    again = story.take()
+    assert again.asked is None
+    story.answer(again, 200, **whole(100))
+    story.fetch(again)
+    story.hashed("b" * 64)
+    assert story.told(DownloadFailed)[0].kind == "checksum"
+    assert story.said(Release) == [Release(keep=False)]
+
+
+def test_the_size_is_checked_before_the_body() -> None:
+    story = Story(size=99).open()
+    assert not story.answer(story.take(), 200, **whole(100))
+    assert story.told(DownloadFailed)[0].kind == "size"
+
+
+def test_an_endless_body_stops_at_max_size() -> None:
+    story = Story(max_size=50).open()
+    segment = story.take()
+    assert story.answer(segment, 200)
+    story.receive(segment, 50)
+    with pytest.raises(IntegrityError) as caught:
+        story.receive(segment, 1)
+    assert caught.value.failure.kind == "too_large"
+
+
+def test_a_body_of_unknown_length_ends_when_it_ends() -> None:
+    story = Story().open()
+    segment = story.take()
+    story.answer(segment, 200)
+    story.receive(segment, 33)
+    story.end(segment)
+    assert story.said(Verify) == [Verify(33, ("sha256",))]
+
+
+def resumable(**changes: object) -> dict[str, object]:
+    return {
+        "proven": (ByteRange(0, 40), ByteRange(60, 80)),
+        "pieces": 2,
+        "size": 100,
+        "validator": Validator('"v1"'),
+        "url_key": key_of(URL),
+    } | changes
+
+
+def test_resume_fetches_only_the_gaps() -> None:
+    story = Story().open(**resumable())
+    assert (story.told(DownloadResumed)[0].bytes_resumed, story.told(DownloadResumed)[0].pieces) == (60, 2)
+    for span in ((40, 60), (80, 100)):
+        segment = story.take()
+        assert story.asks(segment)["Range"] == f"bytes={span[0]}-{span[1] - 1}"
+        assert story.asks(segment)["If-Range"] == '"v1"'
+        assert story.answer(segment, 206, **part(*span, 100))
+        story.fetch(segment)
+    assert story.complete
+    assert story.transfer.bytes_downloaded == 40
+
+
+def test_resume_of_a_whole_file_asks_nothing() -> None:
+    story = Story().open(**resumable(proven=(ByteRange(0, 100),)))
+    assert story.complete
+    assert story.transfer.take(story.ticks) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "checksum", "says"),
+    [
+        ({"validator": Validator()}, None, "tells one version from another"),
+        ({"validator": Validator('W/"v1"')}, None, "tells one version from another"),
+        ({"url_key": "another"}, None, "another URL"),
+        ({"damaged": 20}, None, "did not match"),
+    ],
+)
+def test_resume_says_what_it_cannot_use(changes: dict[str, object], checksum: str | None, says: str) -> None:
+    story = Story(checksum=checksum).open(**resumable(**changes))
+    assert says in story.told(ResumeDiscarded)[0].reason
+
+
+def test_resume_of_a_changed_file_starts_over_even_without_retries() -> None:
+    story = Story(retry=RetryRules(max_retries=0)).open(**resumable())
+    segment = story.take()
+    assert story.answer(segment, 200, **whole(70, **V2))
+    assert story.told(ResumeDiscarded)[0].bytes_discarded == 60
+    assert story.transfer.bytes_resumed == 0
+    assert segment.end == 70
+
+
+def test_resume_of_a_file_that_shrank_starts_over() -> None:
+    story = Story().open(**resumable(proven=(ByteRange(0, 40),)))
+    story.answer(story.take(), 416, content_range="bytes */30")
+    assert story.told(ResumeDiscarded)
+    assert story.take().asked is None
+
+
+def test_refresh_asks_whether_the_file_is_current() -> None:
+    known = Claim("p", "u", FileIdentity(5, 6, 7), (SHA,), Validator('"v1"', "Mon, 01 Jan 2024 00:00:00 GMT"), durable=True)
+    story = Story(known=known).open()
+    segment = story.take()
+    assert story.asks(segment)["If-None-Match"] == '"v1"'
+    story.answer(segment, 304)
+    finished = story.told(DownloadFinished)[0]
+    assert (finished.status, finished.digests, finished.size) == ("up_to_date", (SHA,), 5)
+
+
+def test_the_total_time_ends_a_download_that_still_has_retries() -> None:
+    story = Story(timeouts=Timeouts(total=10.0)).open()
+    story.ticks += 9.5
+    story.breaks(story.take())
+    assert "no time is left" in story.told(DownloadFailed)[0].message
+
+
+def test_told_to_stop_it_keeps_what_it_has() -> None:
+    story = started(100)
+    segment = story.transfer.ledger.active[0]
+    story.receive(segment, 30)
+    story.step(Stopped(story.now, Failure("interrupted", "by signal 2")))
+    assert story.said(Release) == [Release(keep=True)]
+    assert story.told(DownloadFailed)[0].kind == "interrupted"
+    assert story.end(segment) != []
+    assert len(story.told(DownloadFailed)) == 1
+
+
+def test_nothing_is_proven_while_a_cancelled_connection_still_writes() -> None:
+    story = started(100 * MIB, fields={"last_modified": "Mon, 01 Jan 2024 00:00:00 GMT"}, checksum=SHA)
+    first = story.transfer.ledger.active[0]
+    story.transfer.share(1)
+    second = story.take()
+    third_party = {"content_length": str(100 * MIB), "accept_ranges": "none", "last_modified": "Mon, 01 Jan 2024 00:00:00 GMT"}
+    assert story.answer(second, 206, **part(50 * MIB, 100 * MIB, 100 * MIB, last_modified="Mon, 01 Jan 2024 00:00:00 GMT"))
+    story.transfer.admit(second, MIB)
+    story.transfer.share(1)
+    assert not story.answer(story.take(), 200, **third_party)
+    story.fetch(first)
+    assert not story.complete
+    second.written += MIB
+    story.end(second)
+    assert story.complete

@@ -1,0 +1,276 @@
+"""What a run's events add up to."""
+
+from __future__ import annotations
+
+import json
+import pickle
+
+import jsonschema
+import pytest
+
+from marscore.events import (
+    ChecksumVerified,
+    DownloadFailed,
+    DownloadFinished,
+    DownloadSkipped,
+    DownloadStarted,
+    PlanCompiled,
+    ProgressMade,
+    RetryScheduled,
+)
+from marscore.policy.redact import Redactor
+from marscore.report.fold import ReportFold, RunFacts, run_finished
+from marscore.report.model import Report
+from marscore.report.schema import report_schema
+from marscore.report.writers import iter_json
+from marscore.resolve.model import Download, Options
+from marscore.values import Checksum
+
+SHA, MD5 = "sha256:" + "a" * 64, "md5:" + "b" * 32
+OPTIONS = Options()
+
+
+def download(number, **changes):
+    values = {"id": f"downloads[{number}]", "sources": (f"https://example.com/{number}.bin",), "path": f"{number}.bin", "options": OPTIONS}
+    return Download(**values | changes)
+
+
+def a_fold(*downloads, secrets=None, name="nightly"):
+    facts = RunFacts("r1", "1.0.0", 1000.0, "downloads.yaml", "c" * 64, downloads, name)
+    return ReportFold(facts, Redactor(secrets or {}))
+
+
+def a_report(fold, signal=None):
+    return fold.report(finished_at=1001.25, duration_s=1.25, signal=signal)
+
+
+def started(number, at=1000.5):
+    return DownloadStarted(at, f"downloads[{number}]", f"https://example.com/{number}.bin")
+
+
+def finished(number, status="downloaded", **changes):
+    values = {"bytes_downloaded": 90, "bytes_resumed": 10, "segments": 4, "source": "https://cdn/x", "etag": '"v1"', "duration_s": 0.50049}
+    return DownloadFinished(1001.0, f"downloads[{number}]", status, "because", 100, (SHA, MD5), 1, 2, **values | changes)
+
+
+def kept(number):
+    return DownloadFinished(1001.0, f"downloads[{number}]", "up_to_date", "checksum matches", 100, (SHA,), 1, 2)
+
+
+def failed(number, kind="http_status", status=404):
+    return DownloadFailed(1001.0, f"downloads[{number}]", kind, "it did not work", status, "https://mirror/x", bytes_downloaded=5)
+
+
+def retry(number, attempt=1):
+    return RetryScheduled(
+        1000.6, f"downloads[{number}]", attempt, 3, "server_error", 503, 0.5, f"https://example.com/{number}.bin", "the server answered 503"
+    )
+
+
+def test_a_download_that_went_well_is_told_in_full():
+    fold = a_fold(download(0))
+    for event in (PlanCompiled(1000.1, 2, 8, 1, 0), started(0), retry(0), finished(0)):
+        fold.add(event)
+    document = json.loads("".join(iter_json(a_report(fold))))
+    assert document["downloads"] == [
+        {
+            "id": "downloads[0]",
+            "url": "https://example.com/0.bin",
+            "path": "0.bin",
+            "status": "downloaded",
+            "reason": "because",
+            "size": 100,
+            "checksum": SHA,
+            "bytes_downloaded": 90,
+            "bytes_resumed": 10,
+            "segments": 4,
+            "started_at": "1970-01-01T00:16:40.500Z",
+            "duration_s": 0.5,
+            "etag": '"v1"',
+            "source": "https://cdn/x",
+            "retries": [
+                {
+                    "at": "1970-01-01T00:16:40.600Z",
+                    "url": "https://example.com/0.bin",
+                    "kind": "server_error",
+                    "status": 503,
+                    "message": "the server answered 503",
+                    "wait_s": 0.5,
+                    "attempt": 1,
+                }
+            ],
+            "error": None,
+        }
+    ]
+    assert {name: value for name, value in document.items() if name != "downloads"} == {
+        "schema": "marscore/report/v1",
+        "marscore_version": "1.0.0",
+        "run_id": "r1",
+        "name": "nightly",
+        "manifest": {"path": "downloads.yaml", "sha256": "c" * 64},
+        "started_at": "1970-01-01T00:16:40.000Z",
+        "finished_at": "1970-01-01T00:16:41.250Z",
+        "duration_s": 1.25,
+        "status": "succeeded",
+        "exit_code": 0,
+        "plan": {"processes": 2, "threads": 8, "downloads": 1},
+        "totals": {
+            "downloads": 1,
+            "downloaded": 1,
+            "up_to_date": 0,
+            "failed": 0,
+            "interrupted": 0,
+            "skipped": 0,
+            "bytes_downloaded": 90,
+            "bytes_resumed": 10,
+            "retries": 1,
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("events", "signal", "statuses", "status", "exit_code"),
+    [
+        ([finished(0), kept(1)], None, ["downloaded", "up_to_date"], "succeeded", 0),
+        ([finished(0), failed(1)], None, ["downloaded", "failed"], "failed", 1),
+        ([failed(0, "disk_full", None), failed(1)], None, ["failed", "failed"], "failed", 3),
+        ([finished(0), failed(1, "permission", None)], None, ["downloaded", "failed"], "failed", 3),
+        ([failed(0), DownloadSkipped(1001.0, "downloads[1]", "fail_fast")], None, ["failed", "skipped"], "failed", 1),
+        ([finished(0)], None, ["downloaded", "skipped"], "failed", 1),
+        ([finished(0), failed(1, "interrupted", None)], 2, ["downloaded", "interrupted"], "interrupted", 130),
+        ([finished(0)], 15, ["downloaded", "interrupted"], "interrupted", 143),
+        ([failed(0, "disk_full", None)], 15, ["failed", "interrupted"], "interrupted", 143),
+        ([finished(0), kept(1)], 2, ["downloaded", "up_to_date"], "succeeded", 0),
+        ([], 2, ["interrupted", "interrupted"], "interrupted", 130),
+    ],
+    ids=[
+        "all in place",
+        "one failed",
+        "disk full beside another failure",
+        "no permission",
+        "skipped by a failure",
+        "no outcome",
+        "SIGINT",
+        "SIGTERM before its turn",
+        "a signal wins over a full disk",
+        "a signal after all was in place",
+        "a signal before anything",
+    ],
+)
+def test_how_a_run_ends(events, signal, statuses, status, exit_code):
+    fold = a_fold(download(0), download(1))
+    for event in events:
+        fold.add(event)
+    report = a_report(fold, signal)
+    assert [entry.status for entry in report.downloads] == statuses
+    assert (report.status, report.exit_code, fold.exit_code(signal)) == (status, exit_code, exit_code)
+    jsonschema.Draft202012Validator(report_schema()).validate(json.loads("".join(iter_json(report))))
+
+
+def test_nothing_to_do_is_success():
+    report = a_report(a_fold())
+    assert (report.exit_code, report.plan.downloads) == (0, 0)
+    assert json.loads("".join(iter_json(report)))["downloads"] == []
+
+
+def test_a_failure_tells_its_kind_status_and_words():
+    fold = a_fold(download(0, size=7))
+    fold.add(failed(0))
+    [entry] = a_report(fold).downloads
+    assert (entry.error.kind, entry.error.status, entry.error.message) == ("http_status", 404, "it did not work")
+    assert (entry.size, entry.source, entry.checksum, entry.bytes_downloaded) == (7, "https://mirror/x", None, 5)
+
+
+def test_an_interrupted_download_keeps_its_retries_and_its_start():
+    fold = a_fold(download(0))
+    fold.add(started(0))
+    fold.add(retry(0))
+    [entry] = a_report(fold, signal=2).downloads
+    assert (entry.started_at, len(entry.retries), entry.error.kind) == ("1970-01-01T00:16:40.500Z", 1, "interrupted")
+
+
+def test_the_order_is_the_manifests_however_downloads_end():
+    fold = a_fold(*(download(n) for n in range(5)))
+    for number in (3, 0, 4, 1, 2):
+        fold.add(finished(number))
+    assert [entry.id for entry in a_report(fold).downloads] == [f"downloads[{n}]" for n in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "shown"),
+    [
+        ((), SHA),
+        ((Checksum("md5", "b" * 32),), MD5),
+        ((Checksum("sha256", "a" * 64), Checksum("md5", "b" * 32)), SHA),
+        ((Checksum("sha1", "d" * 40),), SHA),
+    ],
+    ids=["none named: sha256", "the one named", "the first named", "one that was not computed"],
+)
+def test_the_checksum_is_the_one_that_the_manifest_names(wanted, shown):
+    fold = a_fold(download(0, checksums=wanted))
+    fold.add(finished(0))
+    assert a_report(fold).downloads[0].checksum == shown
+
+
+def test_totals_are_known_while_the_run_goes_on():
+    fold = a_fold(download(0), download(1), download(2))
+    for event in (finished(0), failed(1), ProgressMade(1.0, "downloads[2]", 1, 2, 1, 1, 0), ChecksumVerified(1.0, "downloads[0]", SHA)):
+        fold.add(event)
+    totals = fold.totals
+    assert (totals.downloads, totals.downloaded, totals.failed, totals.skipped, totals.bytes_downloaded) == (3, 1, 1, 0, 95)
+
+
+def test_no_secret_reaches_the_report():
+    url = "https://user:hunter22@example.com/hunter22/f.bin?token=abc&x=1"
+    fold = a_fold(download(0, sources=(url,), path="hunter22/f.bin"), secrets={"hunter22": "${PASS}"}, name="run hunter22")
+    fold.add(finished(0))
+    text = "".join(iter_json(a_report(fold)))
+    assert "hunter22" not in text
+    assert "token=abc" not in text
+    assert '"path": "${PASS}/f.bin"' in text
+
+
+def test_the_closing_event_carries_the_sums():
+    fold = a_fold(download(0), download(1))
+    fold.add(finished(0))
+    event = run_finished(a_report(fold, signal=15), 1001.25)
+    assert (event.status, event.exit_code, event.downloaded, event.interrupted, event.bytes_downloaded) == ("interrupted", 143, 1, 1, 90)
+
+
+def test_odd_text_stays_valid_json_on_lines_of_its_own():
+    odd = 'a\u2028b\nc"d\\e\udc80'
+    fold = a_fold(download(0, path=odd), name=odd)
+    fold.add(finished(0, etag="\x1b[2J"))
+    text = "".join(iter_json(a_report(fold)))
+    text.encode("utf-8")
+    document = json.loads(text)
+    assert document["downloads"][0]["path"] == 'a\u2028b\nc"d\\e\\udc80'
+    assert "\x1b" not in text
+
+
+def test_the_json_is_indented_for_people():
+    fold = a_fold(download(0), download(1))
+    lines = "".join(iter_json(a_report(fold))).split("\n")
+    assert lines[:2] == ["{", '  "schema": "marscore/report/v1",']
+    assert '  "downloads": [' in lines
+    assert '      "id": "downloads[1]",' in lines
+    assert lines[-3:] == ["  ]", "}", ""]
+
+
+def test_a_report_reads_back_and_survives_pickle():
+    fold = a_fold(download(0), download(1))
+    fold.add(retry(0))
+    fold.add(finished(0))
+    report = a_report(fold).written_to("data/.marscore/report.json")
+    assert Report.model_validate_json("".join(iter_json(report))).model_dump() == report.model_dump()
+    assert pickle.loads(pickle.dumps(report)).file == "data/.marscore/report.json"
+    assert "file" not in report.model_dump_json()
+
+
+def test_a_report_of_many_downloads_comes_in_small_pieces():
+    fold = a_fold(*(download(n) for n in range(2000)))
+    for number in range(2000):
+        fold.add(finished(number))
+    pieces = list(iter_json(a_report(fold)))
+    assert max(map(len, pieces)) < 2000
+    assert len(json.loads("".join(pieces))["downloads"]) == 2000
