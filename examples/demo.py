@@ -20,7 +20,7 @@ OUTPUT = ROOT / "demo-output"
 def main() -> int:
     """Run the demonstration. Returns marscore's exit code."""
     shutil.rmtree(OUTPUT, ignore_errors=True)
-    origin = subprocess.Popen(  # noqa: S603 - our own interpreter and a constant
+    origin = subprocess.Popen(
         [sys.executable, "-m", "tests.origin", "--until-eof"],
         cwd=ROOT,
         stdin=subprocess.PIPE,

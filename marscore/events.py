@@ -262,4 +262,5 @@ def _field_names(kind: type) -> tuple[tuple[str, str], ...]:
 
 def fields_of(event: Event) -> dict[str, object]:
     """The event's fields by public name (`from_` -> `from`), `at` included."""
-    return {public: getattr(event, name) for name, public in _field_names(type(event))}
+    kind: type = type(event)
+    return {public: getattr(event, name) for name, public in _field_names(kind)}

@@ -23,7 +23,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
-from requests.utils import get_netrc_auth
+from requests.utils import get_auth_from_url, get_netrc_auth
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
@@ -243,8 +243,11 @@ class _NoAuth(AuthBase):
 def _auth_of(access: Access, url: str) -> AuthBase:
     if isinstance(access.auth, Basic):
         return HTTPBasicAuth(access.auth.username, access.auth.password)
-    found = get_netrc_auth(url) if access.auth == "netrc" else None
-    return HTTPBasicAuth(*found) if found else _NoAuth()
+    if access.auth == "netrc":
+        found = get_netrc_auth(url)
+        return HTTPBasicAuth(*found) if found else _NoAuth()
+    user, password = get_auth_from_url(url)
+    return HTTPBasicAuth(user, password) if user or password else _NoAuth()
 
 
 def _user_agent_only(access: Access) -> dict[str, str]:

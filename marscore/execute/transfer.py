@@ -388,12 +388,12 @@ class Transfer:
     def _start_over(self, at: Moment, failure: Failure) -> list[Command]:
         """Fetch the whole file again, as a retry, or leave the source when that was done often enough."""
         decision = self._restart_allowed(failure, at)
-        lost = self._forget()
-        discarded = [self._discarded(at, failure.message, lost)] if lost else []
-        if decision is None:
-            return [*discarded]
         if isinstance(decision, GiveUp):
-            return [*discarded, *self._next_source(at, failure, decision.reason)]
+            return self._next_source(at, failure, decision.reason)
+        lost = self._forget()
+        discarded: list[Command] = [self._discarded(at, failure.message, lost)] if lost else []
+        if decision is None:
+            return discarded
         self.ledger.pending = [Pending(0, None, NO_FAILURES, at.ticks + decision.seconds)]
         return [*discarded, *self._schedule(at, failure, decision, self.url)]
 

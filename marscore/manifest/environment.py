@@ -76,9 +76,8 @@ class Substitution:
             return "$"
         if name is None:
             raise ValueError("has a ${ that is neither ${NAME} nor ${NAME:-default}; write $$ for a dollar")
-        if name in self.variables:
-            value = self.variables[name]
-        else:
+        value = self.variables.get(name)
+        if value is None:
             value = self.environment.get(name)
             if value:
                 self.secrets[value] = f"${{{name}}}"

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
 from marscore.manifest import fields as f
+from marscore.manifest.output import check_output
 
 _ONE_TEXT = {"type": "string"}
 
@@ -206,6 +207,14 @@ class DownloadEntry(DownloadOptions):
     """algorithm:hex with md5, sha1, sha256, sha384, sha512 or blake2b, or sha256-BASE64; or a list of them that must all hold."""
     size: f.Size | None = None
     """Exact size of the file; a mismatch fails before the body is read."""
+
+    @field_validator("path")
+    @classmethod
+    def _stays_inside(cls, path: str | None, info: ValidationInfo) -> str | None:
+        # A template is checked once it is filled in.
+        if path is not None and info.data.get("each") is None:
+            check_output(path)
+        return path
 
 
 class Execution(Model):

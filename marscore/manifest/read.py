@@ -1,6 +1,6 @@
 """Text or Python objects -> a manifest, with every problem found on the way.
 
-    text --compose--> nodes --Substitution--> data --pydantic--> Manifest
+text --compose--> nodes --Substitution--> data --pydantic--> Manifest
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from marscore.manifest.environment import Substitution
 from marscore.manifest.models import Defaults, DownloadEntry, Manifest
-from marscore.manifest.places import Findings, Places
+from marscore.manifest.places import Findings, Map, Places
 from marscore.manifest.problems import explain
 from marscore.manifest.text import compose
 
@@ -87,7 +87,7 @@ def examine_text(text: str, source: str, environment: Mapping[str, str], variabl
     """Read YAML as far as it goes."""
     root, findings = compose(text)
     findings.places = Places(root)
-    if not isinstance(root, Mapping):
+    if not isinstance(root, Map):
         return Examined(None, Defaults(), {}, findings, {}, source)
     return _examine(root, source, Substitution(environment, variables, findings))
 
@@ -99,7 +99,7 @@ def examine_mapping(
     return _examine(data, source, Substitution(environment, variables, Findings(Places(data))))
 
 
-def _examine(root: Mapping[str, Any], source: str, substitution: Substitution) -> Examined:
+def _examine(root: Mapping[Any, Any], source: str, substitution: Substitution) -> Examined:
     data, findings = substitution.data(root), substitution.findings
     try:
         manifest = Manifest.model_validate(data)

@@ -32,7 +32,7 @@ _COLLECTION_TAGS = {None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class _Stop(Exception):
+class _StopError(Exception):
     """The text cannot be read any further."""
 
     def __init__(self, path: Path, problem: Problem) -> None:
@@ -47,27 +47,27 @@ def compose(text: str) -> tuple[Node | None, Findings]:
         for event in _events(text.removeprefix("\ufeff")):
             builder.feed(event)
         builder.finish()
-    except _Stop as stop:
+    except _StopError as stop:
         builder.findings.note(stop.path, stop.problem)
     return builder.root, builder.findings
 
 
 def _events(text: str) -> Iterator[Any]:
     if len(text) > MAX_CHARACTERS:
-        raise _Stop((), Problem("", "is larger than 64 MiB", 1, 1))
+        raise _StopError((), Problem("", "is larger than 64 MiB", 1, 1))
     if bad := _FORBIDDEN.search(text):
         line = text.count("\n", 0, bad.start()) + 1
         column = bad.start() - (text.rfind("\n", 0, bad.start()) + 1) + 1
-        raise _Stop((), Problem("", f"holds the character U+{ord(bad[0]):04X}, which YAML does not allow", line, column))
+        raise _StopError((), Problem("", f"holds the character U+{ord(bad[0]):04X}, which YAML does not allow", line, column))
     try:
         yield from yaml.parse(text, _LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         context = f" ({error.context})" if error.context else ""
         message = f"is not valid YAML: {error.problem}{context}"
-        raise _Stop((), Problem("", message, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1)) from None
+        raise _StopError((), Problem("", message, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1)) from None
     except (yaml.YAMLError, ValueError):
-        raise _Stop((), Problem("", "is not valid YAML", 1, 1)) from None
+        raise _StopError((), Problem("", "is not valid YAML", 1, 1)) from None
 
 
 @dataclass(slots=True)
@@ -119,9 +119,9 @@ class _Builder:
 
     def finish(self) -> None:
         if self.root is None or (isinstance(self.root, Scalar) and self.root.plain and self.root in NULLS):
-            raise _Stop((), Problem("", "is empty; a manifest has at least version and downloads", 1, 1))
+            raise _StopError((), Problem("", "is empty; a manifest has at least version and downloads", 1, 1))
         if not isinstance(self.root, Map):
-            raise _Stop((), Problem("", "must be a mapping with version and downloads", self.root.line, self.root.column))
+            raise _StopError((), Problem("", "must be a mapping with version and downloads", self.root.line, self.root.column))
 
     def _document(self, event: Any) -> None:
         self._documents += 1
@@ -169,7 +169,7 @@ class _Builder:
     def _count(self, nodes: int, line: int, column: int) -> None:
         self._nodes += nodes
         if self._nodes > MAX_NODES:
-            raise _Stop(self._path(), Problem(shown(self._path()), f"stands for more than {MAX_NODES:,} values", line, column))
+            raise _StopError(self._path(), Problem(shown(self._path()), f"stands for more than {MAX_NODES:,} values", line, column))
 
     def _add(self, node: Node, size: int, height: int) -> None:
         """Put a finished node into the collection that it belongs to."""
@@ -229,8 +229,8 @@ class _Builder:
     def _problem_at(self, node: Node, path: Path, message: str) -> None:
         self.findings.note(path, Problem(shown(path), message, node.line, node.column))
 
-    def _stop(self, event: Any, message: str) -> _Stop:
-        return _Stop(self._path(), Problem(shown(self._path()), message, *_place(event)))
+    def _stop(self, event: Any, message: str) -> _StopError:
+        return _StopError(self._path(), Problem(shown(self._path()), message, *_place(event)))
 
 
 def _place(event: Any) -> tuple[int, int]:

@@ -34,7 +34,7 @@ class PlanDocument(BaseModel):
 
     model_config = ConfigDict(frozen=True, serialize_by_alias=True, populate_by_name=True)
 
-    schema_: Literal["marscore/plan/v1"] = Field("marscore/plan/v1", alias="schema")
+    schema_: Literal["marscore/plan/v1"] = Field(default="marscore/plan/v1", alias="schema")
     name: str | None
     output_dir: str
     processes: int = Field(description="1: no child process; auto: the others join only if the job turns out not to be small")

@@ -70,7 +70,7 @@ def _expanded(entries: Mapping[int, DownloadEntry], defaults: Defaults, findings
     return tuple(expansion.downloads)
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """A filled-in text is wrong: where it is written, and why."""
 
     def __init__(self, where: Path, message: str) -> None:
@@ -93,7 +93,7 @@ class _Form(Generic[_T]):
         try:
             return self.read(self.template.fill(row))
         except ValueError as error:
-            raise _Refused(self.where, str(error)) from None
+            raise _RefusedError(self.where, str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class _Expansion:
                 self._one(where, entry)
             else:
                 self._many(where, entry, entry.each)
-        except _Refused as refused:
+        except _RefusedError as refused:
             self._findings.add(refused.where, refused.message, "missing")
 
     def _one(self, where: Path, entry: DownloadEntry) -> None:
@@ -139,7 +139,7 @@ class _Expansion:
 
     def _many(self, where: Path, entry: DownloadEntry, each: EachSpec) -> None:
         if count(each) > MAX_EXPANSIONS:
-            raise _Refused((*where, "each"), f"makes {count(each):,} downloads; one entry may make {MAX_EXPANSIONS:,}")
+            raise _RefusedError((*where, "each"), f"makes {count(each):,} downloads; one entry may make {MAX_EXPANSIONS:,}")
         forms = self._forms(where, entry, numeric_names(each))
         if forms is None:
             return
@@ -159,10 +159,10 @@ class _Expansion:
         try:
             return self._options.of(entry, headers, tags)
         except ValueError as error:
-            raise _Refused(where, str(error)) from None
+            raise _RefusedError(where, str(error)) from None
 
     def _options_for(self, where: Path, entry: DownloadEntry, forms: _Forms, row: Row) -> Options:
-        headers = {name: form and form.make(row) for name, form in forms.headers.items()}
+        headers = {name: None if form is None else form.make(row) for name, form in forms.headers.items()}
         tags = None if forms.tags is None else tuple([form.make(row) for form in forms.tags])
         return self._options_of(where, entry, headers, tags)
 
@@ -174,9 +174,9 @@ class _Expansion:
                 check_output(path)
             taken = self._outputs.claim(path, name)
         except ValueError as error:
-            raise _Refused((*where, "path"), str(error)) from None
+            raise _RefusedError((*where, "path"), str(error)) from None
         if taken:
-            raise _Refused((*where, "path"), taken)
+            raise _RefusedError((*where, "path"), taken)
         return path
 
     def _forms(self, where: Path, entry: DownloadEntry, numeric: Mapping[str, bool]) -> _Forms | None:

@@ -23,7 +23,7 @@ SCHEMAS = Path(__file__).parents[2] / "schemas"
 def test_three_files_of_which_one_is_missing_one_busy_and_one_cut(origin: Origin, tmp_path: Path) -> None:
     good = origin.serve("/busy.bin", Body(MIB, seed=1), [busy(503), Good()])
     cut = origin.serve("/cut.bin", Body(9 * MIB, seed=2), [Good(cut_after=5 * MIB), Good()])
-    run = fetch(tmp_path, good, origin.url("/missing.bin"), cut)
+    run = fetch(tmp_path, good, origin.url("/missing.bin"), {"url": cut, "threads": 1})
     assert run.code == 1
     assert [entry["status"] for entry in run.report["downloads"]] == ["downloaded", "failed", "downloaded"]
     assert run.entry(1)["error"] == {"kind": "http_status", "status": 404, "message": "the server answered 404 Not Found"}
@@ -343,7 +343,7 @@ def test_what_came_from_the_environment_is_never_written(origin: Origin, tmp_pat
     manifest = write(tmp_path, entries)
     run = marscore("run", manifest, cwd=tmp_path, env={"TOKEN": "t0k-abc-123", "RELEASE": "v9.9.9-rc"})
     assert run.data("v9.9.9-rc/f.bin") == Body(10).read(0, 10)
-    assert origin.requests[0].fields["authorization"] == "Bearer t0k-abc-123"
+    assert origin.requests_for("/v9.9.9-rc/f.bin")[0].fields["authorization"] == "Bearer t0k-abc-123"
     kept = b"".join(p.read_bytes() for p in (run.folder / ".marscore").rglob("*") if p.is_file())
     plan = marscore("plan", manifest, "--format", "json", cwd=tmp_path, env={"TOKEN": "t0k-abc-123", "RELEASE": "v9.9.9-rc"})
     for text in (run.err, run.out, json.dumps(run.report), kept.decode("latin-1"), plan.out, plan.err):

@@ -21,7 +21,7 @@ class Good:
         ranges: `honour` them; `ignore` answers 200; `shift` answers the first bytes; `total` lies about the total; `unsaid` leaves
             Content-Range away; `multipart`; `gzip` says that it is encoded; `refuse` answers 416.
         if_range: `honour` it, `ignore` it (answer 206 whatever it says), or `reject` it (answer 200 whatever it says).
-        length: `true`, `none` (the end of the connection ends the body), `chunked`, `chunked_cut`, `small` (one less than is true), `large`.
+        length: `true`, `none` (the end of the connection ends the body), `chunked`, `chunked_cut`, `small` (one less), `large`.
         cut_after: body bytes after which the connection is closed; with `reset` by RST.
         stall_after: body bytes after which nothing more comes for `stall_s`.
         rate: body bytes a second; None: as fast as it goes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.servers.tls import Tls
 
 _CONFIGURATION = """
 daemon off;
+{user}
 worker_processes 1;
 pid {here}/pid;
 error_log {here}/error.log;
@@ -59,15 +61,13 @@ def nginx(here: Path, tls: Tls | None = None, more: str = "") -> Iterator[Nginx]
     program = need("nginx", "nginx-light")
     root = here / "root"
     root.mkdir(parents=True, exist_ok=True)
-    for folder in (root, *root.parents):
-        # nginx's worker has another user where the tests run as root.
-        with contextlib.suppress(PermissionError):
-            folder.chmod(folder.stat().st_mode | 0o055)
+    # Started as root, its worker would take a user who may not read pytest's temporary folders.
+    user = "user root;" if os.geteuid() == 0 else ""
     secure = f" ssl;\n        ssl_certificate {tls.certificate};\n        ssl_certificate_key {tls.key}" if tls else ""
 
     def command(port: int) -> list[str]:
         configuration = here / "nginx.conf"
-        configuration.write_text(_CONFIGURATION.format(here=here, root=root, port=port, tls=secure, more=more))
+        configuration.write_text(_CONFIGURATION.format(here=here, root=root, port=port, tls=secure, more=more, user=user))
         return [program, "-e", str(here / "error.log"), "-c", str(configuration), "-p", str(here)]
 
     with running(command, here / "nginx.out") as port:

@@ -1,0 +1,49 @@
+"""buffer_size bounds what a file holds in memory, whatever its size."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.command import command, environment, read_report, write
+from tests.servers import Nginx
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+#: Runs the command after it and prints the peak of its resident memory in KiB.
+_PEAK = (
+    "import resource, subprocess, sys\n"
+    "code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode\n"
+    "print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n"
+)
+
+
+def peak_of(folder: Path, url: str, **execution: object) -> int:
+    """The peak memory, in bytes, of a run that fetches one file."""
+    manifest = write(folder, [url], execution={"processes": 1, **execution})
+    run = [sys.executable, "-c", _PEAK, *command("run", manifest)]
+    done = subprocess.run(run, cwd=folder, env=environment(), capture_output=True, text=True, timeout=120, check=True)
+    code, peak = map(int, done.stdout.split())
+    assert code == 0
+    return peak * (1024 if sys.platform != "darwin" else 1)
+
+
+@pytest.mark.skipif(not hasattr(resource, "getrusage"), reason="this system does not tell the peak of a process")
+def test_a_file_of_1_gib_needs_no_more_memory_than_one_of_1_mib(web: Nginx, tmp_path: Path) -> None:
+    for name, size in (("one.bin", MIB), ("gib.bin", GIB)):
+        with (web.root / name).open("wb") as file:
+            # Sparse: the server reads zeros, and the disk holds nothing.
+            file.truncate(size)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    small = peak_of(tmp_path / "a", web.url("one.bin"), buffer_size="10MiB")
+    large = peak_of(tmp_path / "b", web.url("gib.bin"), buffer_size="10MiB")
+    assert read_report(tmp_path / "b" / "data")["downloads"][0]["size"] == GIB
+    (tmp_path / "b" / "data" / "gib.bin").unlink()
+    # What is held is at most buffer_size; the rest of the margin is what four threads and their sockets need of the allocator.
+    assert large - small < 10 * MIB + 16 * MIB

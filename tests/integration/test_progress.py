@@ -1,0 +1,67 @@
+"""Progress is drawn on a terminal, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.integration.command import command, environment, fetch, write
+from tests.origin import Body, Good, Origin, busy
+
+MIB = 1024 * 1024
+
+pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
+
+
+def on_a_terminal(folder: Path, *arguments: str, columns: int = 120) -> tuple[int, str]:
+    """Run the command with a terminal as its standard error; returns its exit code and all that was drawn."""
+    leader, follower = pty.openpty()
+    env = environment({"TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "30", "NO_COLOR": "1"})
+    process = subprocess.Popen(command(*arguments), cwd=folder, env=env, stdin=follower, stdout=subprocess.DEVNULL, stderr=follower)
+    os.close(follower)
+    drawn = bytearray()
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        try:
+            data = os.read(leader, 65536)
+        except OSError:
+            break
+        if not data:
+            break
+        drawn += data
+    os.close(leader)
+    return process.wait(10), drawn.decode("utf-8", "replace")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+def test_a_terminal_shows_percent_speed_eta_threads_and_retries(origin: Origin, tmp_path: Path) -> None:
+    urls = [
+        origin.serve("/large.bin", Body(12 * MIB), [Good(rate=3 * MIB)]),
+        origin.serve("/busy.bin", Body(MIB), [busy(503, "1"), Good(rate=MIB)]),
+    ]
+    code, drawn = on_a_terminal(tmp_path, "run", write(tmp_path, urls))
+    assert code == 0
+    for shown in (
+        r"\d+%",
+        r"MiB/s",
+        r"\d:\d\d",
+        r"threads \d+ active \d+ done",
+        r"1 retry",
+        r"large\.bin",
+        r"2/2 files|1/2 files|0/2 files",
+    ):
+        assert re.search(shown, drawn), f"{shown} is not in what was drawn"
+    assert "2 downloads: 2 downloaded" in drawn
+
+
+def test_elsewhere_there_is_nothing_but_json_lines(origin: Origin, tmp_path: Path) -> None:
+    run = fetch(tmp_path, origin.serve("/a.bin", Body(3 * MIB), [Good(rate=3 * MIB)]))
+    assert run.out == ""
+    assert all(line.startswith("{") for line in run.err.splitlines())
+    assert "\x1b" not in run.err
