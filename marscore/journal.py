@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ import xxhash
 from marscore.values import ByteRange, Validator
 
 FORMAT = 1
+#: No file is larger on any system that Python runs on.
+_MOST = 2**63 - 1
 #: Bytes after which a connection records what it wrote: the most that a kill -9 costs for each open connection.
 PIECE_SIZE = 4 * 1024 * 1024
 
@@ -44,12 +47,16 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """All that a journal says. `finished` is the file's sha256 once it was whole and verified, just before it got its name."""
+    """All that a journal says. `finished` is the file's sha256 once it was whole and verified, just before it got its name.
+
+    The first `sound` bytes hold. What follows in a `torn` one has to be cut off before more is appended, or it would be lost with it.
+    """
 
     header: Header
     pieces: tuple[Piece, ...]
     finished: str | None = None
     torn: bool = False
+    sound: int = 0
 
 
 class PieceHasher:
@@ -103,22 +110,24 @@ def encode_finished(sha256: str) -> bytes:
 
 def decode(data: bytes) -> Journal | None:
     """Read a journal as far as it holds; None where not even the header does. Never raises, whatever the bytes are."""
-    records, torn = _records(data)
-    header = _header(records[0]) if records else None
-    if header is None:
-        return None
+    header: Header | None = None
     pieces: list[Piece] = []
     finished: str | None = None
-    for record in records[1:]:
-        piece = _piece(record)
-        if piece is not None:
+    sound = 0
+    for line in _lines(data):
+        record = _record(line)
+        if header is None:
+            header = _header(record)
+            if header is None:
+                return None
+        elif piece := _piece(record):
             pieces.append(piece)
         elif isinstance(record, dict) and isinstance(record.get("finished"), str):
             finished = record["finished"]
         else:
-            torn = True
             break
-    return Journal(header, tuple(pieces), finished, torn)
+        sound += len(line)
+    return Journal(header, tuple(pieces), finished, sound < len(data), sound) if header else None
 
 
 def _line(record: Any) -> bytes:
@@ -126,18 +135,24 @@ def _line(record: Any) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(body), body)
 
 
-def _records(data: bytes) -> tuple[list[Any], bool]:
-    records: list[Any] = []
-    *lines, rest = data.split(b"\n")
-    for line in lines:
-        body = line[9:]
-        if line[:9] != b"%08x " % zlib.crc32(body):
-            return records, True
-        try:
-            records.append(json.loads(body))
-        except (ValueError, RecursionError):
-            return records, True
-    return records, bool(rest)
+def _lines(data: bytes) -> Iterator[bytes]:
+    # Not splitlines(), which takes a lone carriage return for an end of line too.
+    start = 0
+    while start < len(data):
+        end = data.find(b"\n", start) + 1 or len(data)
+        yield data[start:end]
+        start = end
+
+
+def _record(line: bytes) -> Any:
+    """What a line says; None where it does not hold."""
+    body = line[9:-1]
+    if line[-1:] != b"\n" or line[:9] != b"%08x " % zlib.crc32(body):
+        return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _header(record: Any) -> Header | None:
@@ -152,12 +167,12 @@ def _header(record: Any) -> Header | None:
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST
 
 
 def _piece(record: Any) -> Piece | None:
     match record:
-        case [int(start), int(end), str(digest)] if 0 <= start < end:
+        case [start, end, str(digest)] if _is_count(start) and _is_count(end) and start < end:
             return Piece(ByteRange(start, end), digest)
         case _:
             return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -244,9 +245,10 @@ def parse_duration(text: str) -> float:
         ValueError: not a duration.
     """
     match = _DURATION.fullmatch(text)
-    if not match:
+    seconds = float(match[1]) * _DURATION_FACTOR[match[2]] if match else math.inf
+    if math.isinf(seconds):
         raise ValueError("must be a duration such as 500ms, 30s, 5m, 2h or a number of seconds")
-    return float(match[1]) * _DURATION_FACTOR[match[2]]
+    return seconds
 
 
 def format_size(count: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,10 @@ import pytest
 
 from tests.origin import Origin
 from tests.servers import Nginx, Proxy, Tls, make_tls, nginx, tinyproxy
+
+# A shell's background job starts with SIGINT ignored, what it starts inherits that, and marscore leaves ignored signals alone.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ class Folder:
             self._partials.mkdir(parents=True, exist_ok=True)
             for old in (_journal(base), _part(base)):
                 old.unlink(missing_ok=True)
-            return PartialFile(self, base, os.open(_part(base), _NEW, 0o666), None, self._io)
+            return PartialFile(self, base, self._io, os.open(_part(base), _NEW, 0o666))
 
     def reopen(self, path: str) -> tuple[PartialFile, Journal] | None:
         """Open what an earlier run left, or None."""
@@ -83,18 +83,25 @@ class Folder:
             journal = decode(_journal(base).read_bytes())
             if journal is None:
                 return None
-            fd = self._reopen_part(base, path, journal)
-        except OSError:
+            if journal.torn:
+                # What is appended behind half a line would be lost with it.
+                os.truncate(_journal(base), journal.sound)
+            return self._open_old(base, path, journal), journal
+        except (OSError, StorageError):
             return None
-        return PartialFile(self, base, fd, journal.header, self._io), journal
 
-    def _reopen_part(self, base: Path, path: str, journal: Journal) -> int:
+    def _open_old(self, base: Path, path: str, journal: Journal) -> PartialFile:
         # A run that was killed between the rename and its claim left the whole file under its name: it is taken back.
         if journal.finished and not _part(base).exists():
             target = self.place(path)
             if self.digests(path, ["sha256"])["sha256"] == journal.finished:
                 target.replace(_part(base))
-        return os.open(_part(base), _OLD)
+        log = os.open(_journal(base), _OLD | os.O_APPEND)
+        try:
+            return PartialFile(self, base, self._io, os.open(_part(base), _OLD), log)
+        except OSError:
+            os.close(log)
+            raise
 
     def identify(self, path: str) -> FileIdentity | None:
         """What identifies the finished file."""
@@ -139,11 +146,11 @@ class Folder:
         target = self._root / path
         folder = target.parent
         if folder not in self._known_folders:
+            # Looked at before a folder is made, which may be one outside. realpath takes a loop of links; Path.resolve does not.
+            if not Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(self._root)):
+                raise StorageError(Failure("path", "a symbolic link leads out of the output folder"))
             with _naming("cannot make the folder"):
                 folder.mkdir(parents=True, exist_ok=True)
-                inside = folder.resolve().is_relative_to(self._root.resolve())
-            if not inside:
-                raise StorageError(Failure("path", "a symbolic link leads out of the output folder"))
             self._known_folders.add(folder)
         return target
 
@@ -158,14 +165,14 @@ class PartialFile:
     """Implements `ports.Partial`. Closing waits for calls in other threads, so that none writes to a descriptor that was given away."""
 
     def __init__(
-        self, folder: Folder, base: Path, fd: int, header: Header | None, io: type[positioned.Posix] | type[positioned.Seeking]
+        self, folder: Folder, base: Path, io: type[positioned.Posix] | type[positioned.Seeking], fd: int, journal: int | None = None
     ) -> None:
         self._folder = folder
         self._base = base
         self._fd = fd
         self._io = io(fd)
-        self._header = header
-        self._journal: int | None = os.open(_journal(base), os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)) if header else None
+        self._header: Header | None = None
+        self._journal = journal
         self._lock = threading.Lock()
         self._users = 0
         self._closing = False
@@ -215,13 +222,13 @@ class PartialFile:
     def finish(self, path: str, size: int, digests: Mapping[str, str]) -> FileIdentity:
         """Cut the file to `size`, give it its name and let go of it."""
         with _naming("cannot put the file in place"):
-            status = os.fstat(self._fd)
-            if status.st_size != size:
-                os.ftruncate(self._fd, size)
-                status = os.fstat(self._fd)
-            self._append(encode_finished(digests["sha256"]), begin=False)
-            target = self._folder.place(path)
-            self.close()
+            with self._in_use() as usable:
+                if not usable:
+                    raise OSError(errno.EBADF, "")
+                status = self._cut(size)
+                self._append(encode_finished(digests["sha256"]), begin=False)
+                target = self._folder.place(path)
+                self.close()
             _part(self._base).replace(target)
             self._placed = True
         return identity_of(status)
@@ -242,6 +249,13 @@ class PartialFile:
             _part(self._base).unlink(missing_ok=True)
             _journal(self._base).unlink(missing_ok=True)
 
+    def _cut(self, size: int) -> os.stat_result:
+        status = os.fstat(self._fd)
+        if status.st_size == size:
+            return status
+        os.ftruncate(self._fd, size)
+        return os.fstat(self._fd)
+
     def _append(self, line: bytes, begin: bool) -> None:
         with self._in_use() as usable, _naming("cannot write the journal"):
             if not usable:
@@ -249,10 +263,11 @@ class PartialFile:
             with self._lock:
                 if self._journal is None and begin and self._header is not None:
                     self._journal = os.open(_journal(self._base), _NEW | os.O_APPEND, 0o666)
-                    line = encode_header(self._header) + line
+                    # Under the lock, so that no other thread's piece comes before it.
+                    _write_line(self._journal, encode_header(self._header))
                 journal = self._journal
             if journal is not None:
-                os.write(journal, line)
+                _write_line(journal, line)
 
     @contextlib.contextmanager
     def _in_use(self) -> Iterator[bool]:
@@ -280,6 +295,12 @@ def _part(base: Path) -> Path:
 
 def _journal(base: Path) -> Path:
     return base.with_name(base.name + ".journal")
+
+
+def _write_line(journal: int, line: bytes) -> None:
+    if os.write(journal, line) < len(line):
+        # Regular files take less than all only where the disk is full.
+        raise OSError(errno.ENOSPC, "")
 
 
 def _allocated(status: os.stat_result) -> int:

@@ -29,8 +29,8 @@ from marscore.values import Failure, FailureKind
 
 _RANK: dict[LogLevel, int] = {level: 10 * (number + 1) for number, level in enumerate(get_args(LogLevel))}
 _LEAD = ("timestamp", "level", "event", "run_id", "download")
-#: What a person does not look for in a line; the JSON lines and the report have it.
-_NOT_FOR_PEOPLE = frozenset({"run_id", "mtime_ns", "inode", "last_modified"})
+#: What only programs want to know of a line; the report and the JSON lines have it.
+_NOT_FOR_PEOPLE = frozenset({"run_id", "mtime_ns", "inode", "last_modified", "digests", "etag", "segments", "started_at"})
 
 
 @dataclass(frozen=True, slots=True)

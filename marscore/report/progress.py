@@ -215,6 +215,10 @@ class ProgressFold:
     def _fraction(self) -> float:
         if self._bytes_total:
             return min(1.0, (self._over.size + sum(active.bytes_done for active in self._active.values())) / self._bytes_total)
+        left = self._bytes_left()
+        done = self._over.size + sum(active.bytes_done for active in self._active.values())
+        if left is not None and done + left:
+            return done / (done + left)
         begun = sum(active.fraction or 0.0 for active in self._active.values())
         return min(1.0, (self._over.files + begun) / self._files_total) if self._files_total else 0.0
 

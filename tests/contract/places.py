@@ -1,0 +1,156 @@
+"""Output folders of every make behind one face: what a test may see of them and do to them from outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from marscore.adapters.files import Folder
+from marscore.ports import FileStore, Partial
+from marscore.state import key_of
+from tests.fakes.files import MemoryFolder
+
+
+class Place(Protocol):
+    """An output folder as its owner sees it."""
+
+    @property
+    def store(self) -> FileStore: ...
+
+    def restart(self) -> FileStore:
+        """What a run that starts after a kill -9 works with; the dead run's handles are out of its reach."""
+        ...
+
+    def put(self, path: str, content: bytes) -> None: ...
+
+    def remove(self, path: str) -> None: ...
+
+    def content(self, path: str) -> bytes | None: ...
+
+    def make_folder(self, path: str) -> None: ...
+
+    def part(self, path: str) -> bytes | None: ...
+
+    def set_part(self, path: str, content: bytes | None) -> None: ...
+
+    def journal(self, path: str) -> bytes | None: ...
+
+    def set_journal(self, path: str, content: bytes | None) -> None: ...
+
+
+class Disk:
+    """A real folder."""
+
+    def __init__(self, root: Path, portable: bool) -> None:
+        self._root = root
+        self._portable = portable
+        self.store: FileStore = Folder(root, portable)
+
+    def restart(self) -> FileStore:
+        self.store = Folder(self._root, self._portable)
+        return self.store
+
+    def put(self, path: str, content: bytes) -> None:
+        _write(self._root / path, content)
+
+    def remove(self, path: str) -> None:
+        (self._root / path).unlink()
+
+    def content(self, path: str) -> bytes | None:
+        return _read(self._root / path)
+
+    def make_folder(self, path: str) -> None:
+        (self._root / path).mkdir(parents=True)
+
+    def part(self, path: str) -> bytes | None:
+        return _read(self._own(path, "part"))
+
+    def set_part(self, path: str, content: bytes | None) -> None:
+        _write(self._own(path, "part"), content)
+
+    def journal(self, path: str) -> bytes | None:
+        return _read(self._own(path, "journal"))
+
+    def set_journal(self, path: str, content: bytes | None) -> None:
+        _write(self._own(path, "journal"), content)
+
+    def _own(self, path: str, suffix: str) -> Path:
+        return self._root / ".marscore" / "partial" / f"{key_of(path)}.{suffix}"
+
+
+class Memory:
+    """The fake."""
+
+    def __init__(self) -> None:
+        self._folder = MemoryFolder()
+
+    @property
+    def store(self) -> FileStore:
+        return self._folder
+
+    def restart(self) -> FileStore:
+        self._folder.crash()
+        return self._folder
+
+    def put(self, path: str, content: bytes) -> None:
+        self._folder.put(path, content)
+
+    def remove(self, path: str) -> None:
+        del self._folder.files[path]
+
+    def content(self, path: str) -> bytes | None:
+        return self._folder.files[path].content if path in self._folder.files else None
+
+    def make_folder(self, path: str) -> None:
+        self._folder.folders.add(path)
+
+    def part(self, path: str) -> bytes | None:
+        return _copy(self._folder.parts, path)
+
+    def set_part(self, path: str, content: bytes | None) -> None:
+        _set(self._folder.parts, path, content)
+
+    def journal(self, path: str) -> bytes | None:
+        return _copy(self._folder.journals, path)
+
+    def set_journal(self, path: str, content: bytes | None) -> None:
+        _set(self._folder.journals, path, content)
+
+
+class Handles:
+    """Closes the partial files that a test opened, as the end of a process does."""
+
+    def __init__(self) -> None:
+        self._open: list[Partial] = []
+
+    def keep(self, partial: Partial) -> Partial:
+        self._open.append(partial)
+        return partial
+
+    def close(self) -> None:
+        for partial in self._open:
+            partial.close()
+        self._open.clear()
+
+
+def _read(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _write(path: Path, content: bytes | None) -> None:
+    if content is None:
+        path.unlink()
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def _copy(held: dict[str, bytearray], path: str) -> bytes | None:
+    return bytes(held[path]) if path in held else None
+
+
+def _set(held: dict[str, bytearray], path: str, content: bytes | None) -> None:
+    if content is None:
+        del held[path]
+    else:
+        held[path] = bytearray(content)

@@ -1,0 +1,171 @@
+"""An output folder in memory: files, partial files and journals as bytes, and a way to die in the middle of it all."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from marscore.errors import StorageError
+from marscore.journal import Header, Journal, Piece, decode, encode_finished, encode_header, encode_piece
+from marscore.state import FileIdentity
+from marscore.values import Failure
+
+
+@dataclass
+class Stored:
+    """A finished file."""
+
+    content: bytes
+    identity: FileIdentity
+
+
+@dataclass
+class MemoryFolder:
+    """Implements `ports.FileStore`. Everything that a disk would hold is in plain dictionaries, for tests to read and to damage."""
+
+    files: dict[str, Stored] = field(default_factory=dict)
+    folders: set[str] = field(default_factory=set)
+    parts: dict[str, bytearray] = field(default_factory=dict)
+    journals: dict[str, bytearray] = field(default_factory=dict)
+    capacity: int | None = None
+    _handles: list[MemoryPartial] = field(default_factory=list)
+    _made: int = 0
+
+    def create(self, path: str) -> MemoryPartial:
+        """Begin a partial file, in place of any there was."""
+        self.check_place(path)
+        self.journals.pop(path, None)
+        content = self.parts[path] = bytearray()
+        return self._handle(MemoryPartial(self, path, content))
+
+    def reopen(self, path: str) -> tuple[MemoryPartial, Journal] | None:
+        """Open what an earlier run left, or None."""
+        lines = self.journals.get(path)
+        journal = decode(bytes(lines)) if lines is not None else None
+        if lines is None or journal is None:
+            return None
+        del lines[journal.sound :]
+        placed = self.files.get(path)
+        if path not in self.parts and placed and hashlib.sha256(placed.content).hexdigest() == journal.finished:
+            self.parts[path] = bytearray(self.files.pop(path).content)
+        if path not in self.parts:
+            return None
+        return self._handle(MemoryPartial(self, path, self.parts[path], lines)), journal
+
+    def identify(self, path: str) -> FileIdentity | None:
+        """What identifies the finished file."""
+        if path in self.folders:
+            return FileIdentity(0, 0, 0, "folder")
+        return self.files[path].identity if path in self.files else None
+
+    def digests(self, path: str, algorithms: Sequence[str]) -> dict[str, str]:
+        """Hash a finished file."""
+        if path not in self.files:
+            raise StorageError(Failure("path", "cannot read the file in place: there is none"))
+        return _digests(self.files[path].content, algorithms)
+
+    def crash(self) -> None:
+        """Die: no handle can do anything any more, and every byte that was written stays."""
+        for handle in self._handles:
+            handle.close()
+        self._handles.clear()
+
+    def put(self, path: str, content: bytes) -> FileIdentity:
+        """Store a finished file."""
+        self._made += 1
+        self.files[path] = Stored(content, FileIdentity(len(content), 1_700_000_000_000_000_000 + self._made, self._made))
+        return self.files[path].identity
+
+    def check_place(self, path: str) -> None:
+        """Refuse a path where no file can be."""
+        parents = [path[:i] for i, letter in enumerate(path) if letter == "/"]
+        if path in self.folders:
+            raise StorageError(Failure("path", "a folder stands where the file should be"))
+        if any(parent in self.files for parent in parents):
+            raise StorageError(Failure("path", "a file stands where a folder should be"))
+
+    def room(self, more: int) -> None:
+        """Refuse bytes that the disk has no room for."""
+        used = sum(map(len, self.parts.values())) + sum(len(file.content) for file in self.files.values())
+        if self.capacity is not None and used + more > self.capacity:
+            raise StorageError(Failure("disk_full", "cannot write: No space left on device"))
+
+    def _handle(self, handle: MemoryPartial) -> MemoryPartial:
+        self._handles.append(handle)
+        return handle
+
+
+class MemoryPartial:
+    """Implements `ports.Partial`."""
+
+    def __init__(self, folder: MemoryFolder, path: str, content: bytearray, lines: bytearray | None = None) -> None:
+        self._folder = folder
+        self._path = path
+        self._content = content
+        self._lines = lines
+        self._header: Header | None = None
+        self._open = True
+        self._placed = False
+
+    def write(self, offset: int, data: bytes | memoryview) -> None:
+        """Write all of `data`; nothing once the file is closed."""
+        if self._open:
+            hole = max(0, offset - len(self._content))
+            self._folder.room(max(0, offset + len(data) - len(self._content)))
+            self._content.extend(bytes(hole))
+            self._content[offset : offset + len(data)] = data
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read up to `length` bytes."""
+        return bytes(self._content[offset : offset + length]) if self._open else b""
+
+    def reserve(self, size: int) -> None:
+        """Say so at once where there is no room."""
+        if self._open:
+            self._folder.room(size - len(self._content))
+
+    def describe(self, header: Header) -> None:
+        """Set what the journal will say."""
+        if self._lines is None:
+            self._header = header
+
+    def record(self, piece: Piece) -> None:
+        """Append a piece to the journal, which begins with the first."""
+        if self._open and self._lines is None and self._header is not None:
+            self._lines = self._folder.journals[self._path] = bytearray(encode_header(self._header))
+        self._append(encode_piece(piece))
+
+    def digests(self, size: int, algorithms: Sequence[str]) -> dict[str, str]:
+        """Hash the first `size` bytes."""
+        return _digests(bytes(self._content[: size if self._open else 0]), algorithms)
+
+    def finish(self, path: str, size: int, digests: Mapping[str, str]) -> FileIdentity:
+        """Give the file its name."""
+        if not self._open:
+            raise StorageError(Failure("path", "cannot put the file in place: it is closed"))
+        self._append(encode_finished(digests["sha256"]))
+        self.close()
+        self._folder.check_place(path)
+        del self._folder.parts[self._path]
+        self._placed = True
+        return self._folder.put(path, bytes(self._content[:size]).ljust(size, b"\0"))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._open = False
+
+    def discard(self) -> None:
+        """Let go of the file and remove it, unless it has got its name."""
+        self.close()
+        if not self._placed:
+            self._folder.parts.pop(self._path, None)
+            self._folder.journals.pop(self._path, None)
+
+    def _append(self, line: bytes) -> None:
+        if self._open and self._lines is not None:
+            self._lines += line
+
+
+def _digests(content: bytes, algorithms: Sequence[str]) -> dict[str, str]:
+    return {name: hashlib.new(name, content, usedforsecurity=False).hexdigest() for name in algorithms}

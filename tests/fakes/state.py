@@ -1,0 +1,30 @@
+"""A state store in memory, whose commits a test can count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from marscore.state import Claim
+
+
+class MemoryState:
+    """Implements `ports.StateStore`. `commits` holds each batch that was recorded."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Claim] = {}
+        self.commits: list[tuple[Claim, ...]] = []
+
+    def claims(self) -> dict[str, Claim]:
+        """Every claim, by path key."""
+        return dict(self.kept)
+
+    def record(self, claims: Iterable[Claim]) -> None:
+        """Replace the claims for these paths."""
+        batch = tuple(claims)
+        self.commits.append(batch)
+        self.kept.update((claim.path_key, claim) for claim in batch)
+
+    def forget(self, path_keys: Iterable[str]) -> None:
+        """Drop the claims for these paths."""
+        for key in path_keys:
+            self.kept.pop(key, None)

@@ -1,0 +1,379 @@
+"""What only a real folder shows: links, permissions, threads, a full disk, and what is left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from unprivileged import own_folder
+
+from marscore.adapters.files import OWN_FOLDER, Folder, PartialFile, storage_error
+from marscore.errors import StorageError
+from marscore.journal import Header, Piece, PieceHasher, decode
+from marscore.state import key_of
+from marscore.values import ByteRange, FailureKind, Validator
+
+HEADER = Header("source", None, Validator('"v1"'))
+SHA = {"sha256": "0" * 64}
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="links and modes are POSIX")
+
+
+def piece(offset: int, data: bytes) -> Piece:
+    hasher = PieceHasher(offset)
+    hasher.update(data)
+    return hasher.piece()
+
+
+def write(partial: PartialFile, offset: int, data: bytes) -> None:
+    partial.describe(HEADER)
+    partial.write(offset, data)
+    partial.record(piece(offset, data))
+
+
+def own(root: Path, path: str, suffix: str) -> Path:
+    return root / OWN_FOLDER / "partial" / f"{key_of(path)}.{suffix}"
+
+
+@contextlib.contextmanager
+def refused(kind: FailureKind) -> Iterator[None]:
+    with pytest.raises(StorageError) as caught:
+        yield
+    assert caught.value.failure.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.ENOSPC, "disk_full"),
+        (errno.EDQUOT, "disk_full"),
+        (errno.EFBIG, "disk_full"),
+        (errno.EACCES, "permission"),
+        (errno.EPERM, "permission"),
+        (errno.EROFS, "permission"),
+        (errno.ENAMETOOLONG, "path"),
+        (errno.ENOTDIR, "path"),
+        (errno.EIO, "path"),
+    ],
+)
+def test_what_the_system_says_is_named_without_a_path(number: int, kind: str) -> None:
+    error = storage_error(OSError(number, "said", "/home/token/file"), "cannot write")
+    assert error.failure.kind == kind
+    assert error.failure.message == f"cannot write: {os.strerror(number)}"
+
+
+# Links
+
+
+@posix_only
+@pytest.mark.parametrize("path", ["out/file", "out/new/file", "in/back/file"])
+def test_a_link_that_leads_out_of_the_folder_is_refused_and_nothing_is_made_there(tmp_path: Path, path: str) -> None:
+    outside, root = tmp_path / "outside", tmp_path / "output"
+    outside.mkdir()
+    (root / "in").mkdir(parents=True)
+    (root / "out").symlink_to(outside)
+    (root / "in" / "back").symlink_to("../../outside")
+    with refused("path"):
+        Folder(root).create(path)
+    assert list(outside.iterdir()) == []
+    (outside / "file").write_bytes(b"secret")
+    with refused("path"):
+        Folder(root).digests("out/file", ["sha256"])
+
+
+@posix_only
+def test_a_link_that_was_put_in_the_way_meanwhile_is_refused_at_the_end(tmp_path: Path) -> None:
+    outside, root = tmp_path / "outside", tmp_path / "output"
+    outside.mkdir()
+    partial = Folder(root).create("folder/file")
+    write(partial, 0, b"content")
+    partial.close()
+    (root / "folder").rmdir()
+    (root / "folder").symlink_to(outside)
+    found = Folder(root).reopen("folder/file")
+    assert found is not None
+    with refused("path"):
+        found[0].finish("folder/file", 7, SHA)
+    found[0].close()
+    assert list(outside.iterdir()) == []
+    assert own(root, "folder/file", "part").read_bytes() == b"content"
+
+
+@posix_only
+def test_links_within_the_folder_and_to_the_folder_itself_are_the_users_own(tmp_path: Path) -> None:
+    (tmp_path / "real" / "inner").mkdir(parents=True)
+    (tmp_path / "output").symlink_to("real")
+    (tmp_path / "real" / "link").symlink_to("inner")
+    Folder(tmp_path / "output").create("link/file").finish("link/file", 0, SHA)
+    assert (tmp_path / "real" / "inner" / "file").read_bytes() == b""
+
+
+@posix_only
+def test_a_circle_of_links_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with refused("path"):
+        Folder(tmp_path).create("a/file")
+
+
+@posix_only
+def test_a_link_where_the_file_should_be_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_bytes(b"precious")
+    (tmp_path / "file").symlink_to("precious")
+    folder = Folder(tmp_path)
+    identity = folder.identify("file")
+    assert identity is not None
+    assert identity.kind == "other"
+    with refused("path"):
+        folder.digests("file", ["sha256"])
+    folder.create("file").finish("file", 0, SHA)
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+    assert not (tmp_path / "file").is_symlink()
+
+
+@posix_only
+@pytest.mark.parametrize("suffix", ["part", "journal"])
+def test_a_link_instead_of_a_partial_file_is_not_written_through(tmp_path: Path, suffix: str) -> None:
+    partial = Folder(tmp_path).create("file")
+    write(partial, 0, b"content")
+    partial.close()
+    outside = tmp_path / "outside"
+    own(tmp_path, "file", suffix).rename(outside)
+    own(tmp_path, "file", suffix).symlink_to(outside)
+    before = outside.read_bytes()
+    assert Folder(tmp_path).reopen("file") is None
+    fresh = Folder(tmp_path).create("file")
+    write(fresh, 0, b"another")
+    fresh.close()
+    assert outside.read_bytes() == before
+
+
+@posix_only
+def test_a_finished_file_is_as_readable_as_any_other(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        Folder(tmp_path).create("file").finish("file", 0, SHA)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+
+
+# Permissions
+
+
+@pytest.mark.parametrize("locked", ["", OWN_FOLDER, f"{OWN_FOLDER}/partial"], ids=["output", "own", "partial"])
+def test_a_folder_that_may_not_be_written_is_named(locked: str) -> None:
+    with own_folder() as root:
+        (root / locked).mkdir(parents=True, exist_ok=True)
+        (root / locked).chmod(0o500)
+        with refused("permission"):
+            Folder(root).create("file")
+        (root / locked).chmod(0o700)
+
+
+def test_a_folder_that_closed_before_the_end_costs_no_bytes() -> None:
+    with own_folder() as root:
+        partial = Folder(root).create("folder/file")
+        write(partial, 0, b"content")
+        (root / "folder").chmod(0o500)
+        with refused("permission"):
+            partial.finish("folder/file", 7, SHA)
+        partial.close()
+        assert own(root, "folder/file", "part").read_bytes() == b"content"
+        (root / "folder").chmod(0o700)
+
+
+@pytest.mark.parametrize(("suffix", "mode"), [("part", 0o400), ("part", 0o000), ("journal", 0o400), ("journal", 0o000)])
+def test_a_partial_file_that_may_not_be_used_is_no_find(suffix: str, mode: int) -> None:
+    with own_folder() as root:
+        partial = Folder(root).create("file")
+        write(partial, 0, b"content")
+        partial.close()
+        own(root, "file", suffix).chmod(mode)
+        before = _open_files()
+        assert Folder(root).reopen("file") is None
+        assert _open_files() == before
+        Folder(root).create("file").close()
+
+
+def test_a_file_that_may_not_be_read_is_named() -> None:
+    with own_folder() as root:
+        (root / "file").write_bytes(b"content")
+        (root / "file").chmod(0)
+        with refused("permission"):
+            Folder(root).digests("file", ["sha256"])
+
+
+# A full disk
+
+
+@contextlib.contextmanager
+def files_no_larger_than(size: int) -> Iterator[None]:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("portable", [False, True])
+def test_a_write_that_stops_halfway_is_named(tmp_path: Path, portable: bool) -> None:
+    partial = Folder(tmp_path, portable).create("file")
+    with files_no_larger_than(4096), refused("disk_full"):
+        partial.write(1000, b"x" * 8192)
+    assert partial.read(1000, 10_000) == b"x" * 3096
+    partial.close()
+
+
+def test_a_journal_that_stops_halfway_is_named_and_holds_what_came_before(tmp_path: Path) -> None:
+    partial = Folder(tmp_path).create("file")
+    write(partial, 0, b"one")
+    room = own(tmp_path, "file", "journal").stat().st_size + 10
+    with files_no_larger_than(room), refused("disk_full"):
+        write(partial, 3, b"two")
+    partial.close()
+    found = Folder(tmp_path).reopen("file")
+    assert found is not None
+    write(found[0], 6, b"six")
+    found[0].close()
+    journal = decode(own(tmp_path, "file", "journal").read_bytes())
+    assert journal is not None
+    assert journal.pieces == (piece(0, b"one"), piece(6, b"six"))
+
+
+def test_a_file_that_cannot_fit_is_refused_before_its_first_byte(tmp_path: Path) -> None:
+    partial = Folder(tmp_path).create("file")
+    with refused("disk_full"):
+        partial.reserve(10**18)
+    assert partial.digests(1, ["sha256"])
+    partial.close()
+
+
+def test_a_file_that_fits_takes_no_room_before_its_bytes(tmp_path: Path) -> None:
+    partial = Folder(tmp_path).create("file")
+    partial.reserve(2 * 1024 * 1024)
+    assert own(tmp_path, "file", "part").stat().st_size == 0
+    partial.close()
+
+
+# Threads
+
+
+def in_threads(count: int, work: Callable[[int], None]) -> None:
+    ready = threading.Barrier(count)
+
+    def run(number: int) -> None:
+        ready.wait()
+        work(number)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@pytest.mark.parametrize("portable", [False, True])
+def test_threads_write_and_record_side_by_side_and_nothing_is_lost(tmp_path: Path, portable: bool) -> None:
+    def share(partial: PartialFile, number: int) -> None:
+        for turn in range(5):
+            write(partial, 5 * number + turn, bytes([number]))
+
+    for turn in range(40):
+        path = f"file {turn}"
+        partial = Folder(tmp_path, portable).create(path)
+        in_threads(4, lambda number, partial=partial: share(partial, number))  # type: ignore[misc]
+        assert partial.read(0, 100) == bytes(n for n in range(4) for _ in range(5))
+        partial.close()
+        journal = decode(own(tmp_path, path, "journal").read_bytes())
+        assert journal is not None, "the header comes before every piece"
+        assert not journal.torn
+        assert {p.range for p in journal.pieces} == {ByteRange(i, i + 1) for i in range(20)}
+
+
+def test_closing_lets_a_write_that_began_come_to_its_end(tmp_path: Path) -> None:
+    for turn in range(40):
+        partial = Folder(tmp_path).create(f"file {turn}")
+        in_threads(2, lambda number, partial=partial: partial.close() if number else partial.write(0, b"x" * 65536))  # type: ignore[misc]
+        assert own(tmp_path, f"file {turn}", "part").stat().st_size in (0, 65536)
+
+
+def test_descriptors_are_given_back(tmp_path: Path) -> None:
+    before = _open_files()
+    folder = Folder(tmp_path)
+    for end in (PartialFile.close, PartialFile.discard, lambda p: p.finish("file", 1, {"sha256": hashlib.sha256(b"x").hexdigest()})):
+        partial = folder.create("file")
+        write(partial, 0, b"x")
+        end(partial)
+    found = folder.reopen("file")
+    assert found is not None
+    found[0].close()
+    own(tmp_path, "file", "part").unlink()
+    assert folder.reopen("file") is None
+    assert _open_files() == before
+
+
+def _open_files() -> int:
+    return len(os.listdir("/proc/self/fd")) if sys.platform.startswith("linux") else 0  # noqa: PTH208 - no paths are needed
+
+
+# An older epoch
+
+
+@posix_only
+def test_a_new_epoch_has_a_file_of_its_own(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    old = folder.create("file")
+    write(old, 0, b"old")
+    new = folder.create("file")
+    old.write(0, b"stale")
+    old.record(piece(0, b"stale"))
+    assert new.read(0, 10) == b""
+    write(new, 0, b"new")
+    old.close()
+    new.close()
+    found = Folder(tmp_path).reopen("file")
+    assert found is not None
+    assert found[1].pieces == (piece(0, b"new"),)
+    found[0].close()
+
+
+# What is left behind
+
+
+def test_partial_files_are_listed_forgotten_and_swept(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    assert folder.partial_keys() == set()
+    folder.forget_partial("a")
+    folder.sweep()
+    for path in ("a", "b", "c"):
+        partial = folder.create(path)
+        write(partial, 0, b"x")
+        partial.close()
+    assert folder.partial_keys() == {key_of(path) for path in ("a", "b", "c")}
+    folder.forget_partial("a")
+    assert folder.partial_keys() == {key_of("b"), key_of("c")}
+    assert not own(tmp_path, "a", "part").exists()
+    folder.sweep()
+    assert folder.partial_keys() == set()
+    folder.create("d").discard()
+
+
+def test_a_folder_in_place_of_a_partial_file_is_no_find_and_is_named(tmp_path: Path) -> None:
+    partial = Folder(tmp_path).create("file")
+    write(partial, 0, b"x")
+    partial.close()
+    part = own(tmp_path, "file", "part")
+    part.unlink()
+    part.mkdir()
+    assert Folder(tmp_path).reopen("file") is None
+    with pytest.raises(StorageError):
+        Folder(tmp_path).create("file")
