@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 from marscore.adapters import durable
@@ -32,34 +33,55 @@ class Books:
         self._folder = folder
         self._clock = clock
         self._downloads = downloads
+        self._left = folder.partial_keys()
         self._open: list[Claim] = []
+        self._done_with: list[str] = []
         self._written: list[tuple[Claim, str]] = []
         self._at_stake = 0
         self._committed_at = clock.ticks()
+
+    @cached_property
+    def _before(self) -> Mapping[str, Claim]:
+        return self._state.claims()
 
     def note(self, event: Event) -> None:
         """Take note of a finished download."""
         if not isinstance(event, DownloadFinished):
             return
         download = self._downloads[event.download]
-        identity = FileIdentity(event.size, event.mtime_ns, event.inode)
-        validator = Validator(event.etag, event.last_modified)
-        claim = Claim(key_of(download.path), key_of(download.url), identity, event.digests, validator, durable=False)
-        self._open.append(claim)
-        self._written.append((claim, download.path))
-        self._at_stake += event.size
+        claim = self._claim(event, download)
+        # Only these can have a journal: a small file that came at once has none, and there may be a million of them.
+        if event.size >= PIECE_SIZE or event.segments > 1 or claim.path_key in self._left:
+            self._done_with.append(download.path)
+        if not claim.durable or claim != self._before.get(claim.path_key):
+            self._open.append(claim)
+            self._at_stake += event.size
+        if not claim.durable:
+            self._written.append((claim, download.path))
         if self._at_stake >= PIECE_SIZE or self._clock.ticks() - self._committed_at >= _COMMIT_EVERY:
             self.commit()
 
+    def _claim(self, event: DownloadFinished, download: Download) -> Claim:
+        identity = FileIdentity(event.size, event.mtime_ns, event.inode)
+        validator = Validator(event.etag, event.last_modified)
+        claim = Claim(key_of(download.path), key_of(download.url), identity, event.digests, validator, durable=False)
+        before = self._before.get(claim.path_key) if event.status == "up_to_date" else None
+        if before is None or before.identity != identity or not set(before.digests) & set(claim.digests):
+            return claim
+        # The file was not touched, so what was known of it still holds.
+        if not validator and before.url_key == claim.url_key:
+            claim = replace(claim, validator=before.validator)
+        digests = tuple(dict.fromkeys((*claim.digests, *before.digests)))
+        return replace(claim, digests=digests, durable=before.durable)
+
     def commit(self) -> None:
         """Write the open claims down, and drop the journals of their files."""
-        if not self._open:
-            return
-        self._state.record(self._open)
-        for claim, path in self._written[-len(self._open) :]:
-            if claim.identity.size >= PIECE_SIZE:
-                self._folder.forget_partial(path)
+        if self._open:
+            self._state.record(self._open)
+        for path in self._done_with:
+            self._folder.forget_partial(path)
         self._open = []
+        self._done_with = []
         self._at_stake = 0
         self._committed_at = self._clock.ticks()
 

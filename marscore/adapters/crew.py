@@ -165,7 +165,9 @@ class _Child:
         assert self._process.stdin
         try:
             with self._lock:
-                write_frame(self._process.stdin, value)
+                # It may have left, and its message about that still lie in the inbox.
+                if not self._process.stdin.closed:
+                    write_frame(self._process.stdin, value)
         except OSError:
             # It died: the listener says so.
             return

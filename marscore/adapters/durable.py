@@ -1,6 +1,7 @@
 """Make finished files survive a power cut, many at a time.
 
-One syncfs(2) flushes a whole file system in a single call; where it is missing, each file is flushed by itself.
+One syncfs(2) flushes a whole file system in a single call; where it is missing, each file is flushed by itself, and then each folder that
+leads to it, since a new file is a new entry in its folder.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 #: Up to here single fsyncs are used: syncfs also waits for what other programs wrote.
@@ -17,17 +18,21 @@ _FEW = 64
 
 def flush(folder: Path, files: Sequence[Path]) -> bool:
     """Wait until these files, below `folder`, are on the disk. False if the system would not say so."""
-    if len(files) > _FEW and _syncfs(folder):
-        return True
     try:
-        for file in files:
-            _fsync(file)
-        for parent in {file.parent for file in files}:
-            if os.name == "posix":
-                _fsync(parent)
+        folders = _folders(folder, files)
+        if len(files) > _FEW and _syncfs(folders):
+            return True
+        for path in [*files, *(folders if os.name == "posix" else ())]:
+            _fsync(path)
     except OSError:
         return False
     return True
+
+
+def _folders(folder: Path, files: Iterable[Path]) -> list[Path]:
+    """Every folder from the files' own up to `folder`."""
+    own = {file.parent for file in files}
+    return list({folder, *own, *(above for parent in own for above in parent.parents if above.is_relative_to(folder))})
 
 
 def _fsync(path: Path) -> None:
@@ -39,13 +44,16 @@ def _fsync(path: Path) -> None:
         os.close(fd)
 
 
-def _syncfs(folder: Path) -> bool:
-    if not sys.platform.startswith("linux"):
+def _syncfs(folders: Iterable[Path]) -> bool:
+    """Flush the file systems that these folders are on: another may be mounted below."""
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None) if sys.platform.startswith("linux") else None
+    if syncfs is None:
         return False
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        return bool(ctypes.CDLL(None, use_errno=True).syncfs(fd) == 0)
-    except (OSError, AttributeError):
-        return False
-    finally:
-        os.close(fd)
+    for folder in {folder.stat().st_dev: folder for folder in folders}.values():
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            if syncfs(fd):
+                return False
+        finally:
+            os.close(fd)
+    return True

@@ -1,19 +1,24 @@
 """The state database: SQLite in WAL mode at `<output_dir>/.marscore/state.db`, one row for each file that a run finished.
 
 A commit survives the death of the process at once; a power cut may take the last ones, never the database. Rows hold no path and no URL,
-only keys. A database that cannot be read is put aside and begun anew: the files themselves can be proven again.
+only keys. A database that cannot be read is put aside and begun anew with what could be read of it: the files themselves can be proven
+again. That the system keeps us from one (no permission, no space, a lock) is no damage, and is told.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
+import re
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from marscore.adapters.files import storage_error
+from marscore.errors import StorageError
 from marscore.state import Claim, FileIdentity
-from marscore.values import Validator
+from marscore.values import Failure, FailureKind, Validator
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
@@ -22,48 +27,81 @@ CREATE TABLE IF NOT EXISTS files (
 ) WITHOUT ROWID
 """
 _COLUMNS = "path_key, url_key, size, mtime_ns, inode, digests, etag, last_modified, durable"
+_READ = f"SELECT {_COLUMNS} FROM files"  # noqa: S608 - constants
+_WRITE = f"INSERT OR REPLACE INTO files ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
 _FORMAT = 1
+_DIGEST = re.compile(r"[a-z0-9]+:[0-9a-f]+")
+#: What SQLite says where the system is in the way; Python 3.10 does not give its error codes.
+_SYSTEM: dict[str, FailureKind] = {"locked": "path", "unable to open": "path", "disk is full": "disk_full", "readonly": "permission"}
 
 
 class SqliteState:
-    """Implements `ports.StateStore`. Used by one thread, under the run's lock."""
+    """Implements `ports.StateStore`. Used by one thread, under the run's lock.
+
+    Raises StorageError from every method where the system is in the way. `damaged` tells that a database was put aside.
+    """
 
     def __init__(self, path: Path) -> None:
         self.damaged = False
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, "cannot make the folder of the state database") from error
         try:
             self._database = _open(path)
-        except sqlite3.DatabaseError:
-            self.damaged = True
-            for suffix in ("-wal", "-shm"):
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
-            path.replace(path.with_name(path.name + ".damaged"))
-            self._database = _open(path)
+        except sqlite3.DatabaseError as error:
+            self._begin_anew(error)
 
     def claims(self) -> dict[str, Claim]:
         """Every claim, by path key. A row that makes no sense is left out, as if the file were unknown."""
-        claims: dict[str, Claim] = {}
-        with contextlib.suppress(sqlite3.DatabaseError):
-            for row in self._database.execute(f"SELECT {_COLUMNS} FROM files"):  # noqa: S608 - a constant
-                claim = _claim_of(row)
-                if claim:
-                    claims[claim.path_key] = claim
-        return claims
+        try:
+            return _claims_of(self._database.execute(_READ))
+        except sqlite3.DatabaseError as error:
+            return self._save_what_can_be_read(error)
 
     def record(self, claims: Iterable[Claim]) -> None:
         """Replace the claims for these paths, in one transaction."""
         rows = [_row_of(claim) for claim in claims]
-        with self._database:
-            self._database.executemany(f"INSERT OR REPLACE INTO files ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)", rows)  # noqa: S608 - a constant
+        with _naming(), self._database:
+            self._database.executemany(_WRITE, rows)
 
     def forget(self, path_keys: Iterable[str]) -> None:
         """Drop the claims for these paths."""
-        with self._database:
+        with _naming(), self._database:
             self._database.executemany("DELETE FROM files WHERE path_key = ?", [(key,) for key in path_keys])
 
     def close(self) -> None:
         """Close the database."""
         self._database.close()
+
+    def _save_what_can_be_read(self, error: sqlite3.DatabaseError) -> dict[str, Claim]:
+        claims: dict[str, Claim] = {}
+        self._database.text_factory = lambda text: text.decode("utf-8", "replace")
+        with contextlib.suppress(sqlite3.DatabaseError):
+            for row in self._database.execute(_READ):
+                claims |= _claims_of([row])
+        self._database.close()
+        self._begin_anew(error)
+        self.record(claims.values())
+        return claims
+
+    def _begin_anew(self, error: sqlite3.DatabaseError) -> None:
+        kind = _kind_of(error)
+        if kind == "permission" and os.access(self._path, os.W_OK):
+            # A damaged head may declare any database read-only.
+            kind = None
+        if kind:
+            raise StorageError(Failure(kind, f"cannot open the state database: {error}")) from error
+        self.damaged = True
+        try:
+            for suffix in ("-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            self._path.replace(self._path.with_name(self._path.name + ".damaged"))
+        except OSError as failed:
+            raise storage_error(failed, "cannot put the damaged state database aside") from failed
+        with _naming():
+            self._database = _open(self._path)
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -74,27 +112,64 @@ def _open(path: Path) -> sqlite3.Connection:
         version = database.execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, _FORMAT):
             raise sqlite3.DatabaseError(f"format {version}")
-        with database:
-            database.execute(_SCHEMA)
-            database.execute(f"PRAGMA user_version={_FORMAT}")
+        if not version:
+            with database:
+                database.execute(_SCHEMA)
+                database.execute(f"PRAGMA user_version={_FORMAT}")
+        # Another table of this name would be found out only when the first file is finished.
+        database.execute(f"{_READ} LIMIT 0")
     except sqlite3.DatabaseError:
         database.close()
         raise
     return database
 
 
+@contextlib.contextmanager
+def _naming() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise StorageError(Failure(_kind_of(error) or "path", f"cannot write the state database: {error}")) from error
+
+
+def _kind_of(error: sqlite3.DatabaseError) -> FailureKind | None:
+    """What in the system is in the way; None where it is the database itself."""
+    return next((kind for words, kind in _SYSTEM.items() if words in str(error)), None)
+
+
+def _claims_of(rows: Iterable[tuple[object, ...]]) -> dict[str, Claim]:
+    return {claim.path_key: claim for row in rows if (claim := _claim_of(row))}
+
+
 def _claim_of(row: tuple[object, ...]) -> Claim | None:
     match row:
-        case (str(path_key), str(url_key), int(size), int(mtime_ns), str(inode), str(digests), etag, last_modified, int(durable)):
-            try:
-                known = tuple(str(digest) for digest in json.loads(digests))
-                identity = FileIdentity(size, mtime_ns, int(inode))
-            except (ValueError, TypeError):
+        case (
+            str(path_key),
+            str(url_key),
+            int(size),
+            int(mtime_ns),
+            str(inode),
+            str(digests),
+            str() | None as etag,
+            str() | None as last_modified,
+            int(durable),
+        ):
+            known = _digests_of(digests)
+            if known is None or not re.fullmatch(r"\d{1,40}", inode):
                 return None
-            validator = Validator(str(etag) if etag else None, str(last_modified) if last_modified else None)
-            return Claim(path_key, url_key, identity, known, validator, bool(durable))
+            identity = FileIdentity(size, mtime_ns, int(inode))
+            return Claim(path_key, url_key, identity, known, Validator(etag, last_modified), bool(durable))
         case _:
             return None
+
+
+def _digests_of(text: str) -> tuple[str, ...] | None:
+    try:
+        digests = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    sound = isinstance(digests, list) and all(isinstance(digest, str) and _DIGEST.fullmatch(digest) for digest in digests)
+    return tuple(digests) if sound else None
 
 
 def _row_of(claim: Claim) -> tuple[object, ...]:

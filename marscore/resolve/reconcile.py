@@ -8,7 +8,7 @@ Pure: who calls it has looked at the disk. Prove means: read the file and hash i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from marscore.resolve.model import Download
@@ -62,7 +62,7 @@ class Refresh:
 
 @dataclass(frozen=True, slots=True)
 class Prove:
-    """Hash the file in place with these algorithms, then ask `proven`. `trusted` is the digest that it had when it was finished."""
+    """Hash the file in place with these algorithms, then ask `proven`. `trusted` is the sha256 that it had when it was finished."""
 
     download: Download
     reason: str
@@ -98,7 +98,7 @@ def reconcile(download: Download, found: Found) -> Decision:
         return _get(download, found, "if_exists is replace")
     decision = _keep(download, found, found.file)
     if mode == "refresh" and isinstance(decision, UpToDate | Prove):
-        return _refresh(download, found)
+        return _refresh(download, found, decision)
     return decision
 
 
@@ -109,6 +109,8 @@ def proven(question: Prove, digests: Mapping[str, str], partial: bool) -> Decisi
     right = all(digests[algorithm] == value for algorithm, value in wanted.items())
     if right and (wanted or digests["sha256"] == question.trusted):
         known = tuple(f"{algorithm}:{value}" for algorithm, value in digests.items())
+        if download.options.if_exists == "refresh" and question.claim:
+            return Refresh(download, "if_exists is refresh", replace(question.claim, digests=known))
         return UpToDate(download, "the file has the right content", question.file, known)
     reason = "the file in place has other content than the checksum says" if wanted else "the file in place has changed"
     return _get(download, Found(partial=partial), reason)
@@ -152,8 +154,9 @@ def _prove(download: Download, file: FileIdentity, reason: str, claim: Claim | N
     return Prove(download, reason, file, algorithms, trusted, claim)
 
 
-def _refresh(download: Download, found: Found) -> Decision:
+def _refresh(download: Download, found: Found, decision: UpToDate | Prove) -> Decision:
     claim = found.claim if found.claim and found.claim.identity == found.file else None
-    if claim and claim.validator and claim.url_key == key_of(download.url):
-        return Refresh(download, "if_exists is refresh", claim)
-    return _get(download, found, "if_exists is refresh, and nothing is known that a server could be asked about")
+    if claim is None or not claim.validator or claim.url_key != key_of(download.url):
+        return _get(download, found, "if_exists is refresh, and nothing is known that a server could be asked about")
+    # That a file is current on the server says nothing about the copy here, so what has to be proven of it is proven first.
+    return decision if isinstance(decision, Prove) else Refresh(download, "if_exists is refresh", claim)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import signal
 import subprocess
@@ -37,11 +38,20 @@ def end(folder: Path, process: subprocess.Popen[str]) -> Run:
     return Run(process.returncode, out, err, folder / "data", read_report(folder / "data"))
 
 
+def bytes_in(partial: Path) -> int:
+    """What the partial files hold; they may go while this looks at them."""
+    held = 0
+    for path in partial.glob("*.part"):
+        with contextlib.suppress(FileNotFoundError):
+            held += path.stat().st_blocks * 512
+    return held
+
+
 def stop_midway(folder: Path, manifest: str, number: int, received: int = 20 * MIB) -> tuple[Run, float]:
     """Run until so many bytes are on disk, send a signal, and return how the run ended and how long that took."""
     process = start(folder, manifest)
     partial = folder / "data" / ".marscore" / "partial"
-    wait_until(lambda: sum(p.stat().st_blocks * 512 for p in partial.glob("*.part")) >= received, "bytes on disk")
+    wait_until(lambda: bytes_in(partial) >= received, "bytes on disk")
     told = time.monotonic()
     process.send_signal(number)
     run = end(folder, process)
@@ -68,7 +78,8 @@ def test_a_signal_stops_within_two_seconds_and_the_next_run_resumes(
     assert again.code == 0
     entry = again.entry()
     assert entry["bytes_resumed"] >= 20 * MIB
-    assert entry["bytes_resumed"] + entry["bytes_downloaded"] < BIG.length + 2 * MIB
+    # A connection whose range was shared has a buffer's worth of bytes behind its new end when it is closed.
+    assert entry["bytes_resumed"] + entry["bytes_downloaded"] < BIG.length + 4 * MIB
     [resumed] = again.events("download_resumed")
     assert resumed["bytes_resumed"] == entry["bytes_resumed"]
     assert hashlib.sha256(again.data("big.bin")).hexdigest() == BIG.sha256
@@ -124,7 +135,7 @@ def test_kill_9_costs_at_most_a_piece_for_each_connection(origin: Origin, tmp_pa
     run, _ = stop_midway(tmp_path, manifest, signal.SIGKILL, 40 * MIB)
     assert run.code == -signal.SIGKILL
     wait_until(lambda: origin.open_connections == 0, "children that notice that their parent is gone")
-    on_disk = sum(p.stat().st_blocks * 512 for p in (tmp_path / "data" / ".marscore" / "partial").glob("*.part"))
+    on_disk = bytes_in(tmp_path / "data" / ".marscore" / "partial")
     again = marscore("run", manifest, cwd=tmp_path)
     assert again.code == 0
     assert again.report["totals"]["bytes_resumed"] >= on_disk - 4 * 4 * MIB - MIB

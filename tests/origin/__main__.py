@@ -1,12 +1,13 @@
 """Serves a small set of files, some of which fail at first.
 
-python -m tests.origin [--until-eof]      prints the origin's URL, then serves
+python -m tests.origin [--port N] [--until-eof]      prints the origin's URL, then serves
 python -m tests.origin --list                        prints the sha256 of each file
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -39,28 +40,36 @@ def dressed(origin: Origin) -> Origin:
 
 def main() -> None:
     """Serve until told to end."""
-    parser = argparse.ArgumentParser(prog="python -m tests.origin", description=__doc__)
-    parser.add_argument("--list", action="store_true", help="print the sha256 of each file and leave")
-    parser.add_argument("--until-eof", action="store_true", help="serve until standard input ends")
-    arguments = parser.parse_args()
+    arguments = _parser().parse_args()
     if arguments.list:
         for path, body in FILES.items():
             sys.stdout.write(f"sha256:{body.sha256}  {body.length:>9}  {path}\n")
         return
-    with dressed(Origin()) as origin:
-        sys.stdout.write(f"{origin.url('')}\n")
-        sys.stdout.flush()
-        _wait(arguments.until_eof)
-
-
-def _wait(until_eof: bool) -> None:
-    if until_eof:
-        sys.stdin.read()
-        return
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    ended.wait()
+    with dressed(Origin(port=arguments.port)) as origin:
+        sys.stdout.write(f"{origin.url('')}\n")
+        sys.stdout.flush()
+        if arguments.until_eof:
+            threading.Thread(target=_end_with_input, args=(ended,), daemon=True).start()
+        ended.wait()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.origin", description=__doc__)
+    parser.add_argument("--list", action="store_true", help="print the sha256 of each file and leave")
+    parser.add_argument("--port", type=int, default=0, help="0: any free port")
+    parser.add_argument("--until-eof", action="store_true", help="serve until standard input ends")
+    parser.add_argument("--demo", action="store_true", help="serve the demonstration's files, which is what it does anyway")
+    return parser
+
+
+def _end_with_input(ended: threading.Event) -> None:
+    # Not sys.stdin, whose lock a thread must not hold when the interpreter leaves.
+    while os.read(0, 4096):
+        pass
+    ended.set()
 
 
 if __name__ == "__main__":

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 #: The length of the random block that content repeats; odd, so that no power of two of bytes looks like another.
 _BLOCK = 1024 * 1024 + 3
 
 
-@cache
+@lru_cache(maxsize=32)
 def _block(seed: int) -> bytes:
     return hashlib.shake_256(f"marscore origin {seed}".encode()).digest(_BLOCK)
 

@@ -6,13 +6,13 @@ import contextlib
 import socket
 import ssl
 import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from tests.origin.content import Body
-from tests.origin.steps import Good, Handler, HangUp, Raw, Seen, Status, Step
-from tests.origin.wire import Answer, chunks_of, head_of, plan_answer, read_request
+from tests.origin.perform import perform
+from tests.origin.steps import Good, Handler, Seen, Status, Step
+from tests.origin.wire import read_request
 
 
 class Origin:
@@ -24,13 +24,15 @@ class Origin:
         assert len(origin.requests_for("/a.bin")) == 2
     """
 
-    def __init__(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0) -> None:
         self._tls = tls
-        self._listener = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=256)
+        self._listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=256)
         self._lock = threading.Lock()
+        self._asked = threading.Condition(self._lock)
         self._bodies: dict[str, Body] = {}
         self._scripts: dict[str, list[Step]] = {}
         self._handlers: dict[str, Handler] = {}
+        self._rest: Handler | None = None
         self._sockets: dict[int, socket.socket] = {}
         self._threads: list[threading.Thread] = []
         self._closing = threading.Event()
@@ -54,15 +56,32 @@ class Origin:
             self._scripts[path] = list(script) or [Good()]
         return self.url(path)
 
+    def script(self, path: str, steps: Sequence[Step]) -> str:
+        """Let each request of a path take the next step, the last one repeating. Returns its URL."""
+        with self._lock:
+            self._scripts[path] = list(steps) or [Good()]
+        return self.url(path)
+
     def handle(self, path: str, handler: Handler) -> str:
         """Let a function choose the step for each request of a path. Returns its URL."""
-        self._handlers[path] = handler
+        with self._lock:
+            self._handlers[path] = handler
         return self.url(path)
+
+    def handle_rest(self, handler: Handler) -> None:
+        """Let a function choose the step for every path that nothing else was said about."""
+        with self._lock:
+            self._rest = handler
 
     def requests_for(self, path: str) -> list[Seen]:
         """The requests for a path so far, in their order."""
         with self._lock:
             return [seen for seen in self.requests if seen.path == path]
+
+    def wait_for_requests(self, count: int, path: str | None = None, timeout: float = 10.0) -> bool:
+        """Wait until so many requests came, for a path or in all. Returns whether they did."""
+        with self._asked:
+            return self._asked.wait_for(lambda: sum(path in (None, seen.path) for seen in self.requests) >= count, timeout)
 
     @property
     def open_connections(self) -> int:
@@ -73,129 +92,86 @@ class Origin:
     # Its life
 
     def __enter__(self) -> Origin:
-        self._run(self._accept)
+        with self._lock:
+            self._run(self._accept)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
     def close(self) -> None:
-        """Stop at once, connections included."""
+        """Stop at once, connections included; every thread has ended on return."""
         self._closing.set()
+        # shutdown wakes the thread in accept; on some systems only a connection does.
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         with self._lock:
             sockets, threads = list(self._sockets.values()), list(self._threads)
         for sock in sockets:
+            # Below TLS, which a thread may be in the middle of.
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
         for thread in threads:
             thread.join(5)
 
-    def _run(self, target: object, *args: object) -> None:
-        thread = threading.Thread(target=target, args=args, daemon=True)  # type: ignore[arg-type]  # one of our own methods
-        with self._lock:
-            self._threads = [t for t in self._threads if t.is_alive()] + [thread]
+    def _run(self, target: Callable[..., None], *args: object) -> None:
+        """Start a thread; the lock is held by the caller, so that none starts while the origin closes."""
+        thread = threading.Thread(target=target, args=args, daemon=True)
+        self._threads = [t for t in self._threads if t.is_alive()]
         thread.start()
+        self._threads.append(thread)
 
     def _accept(self) -> None:
-        while not self._closing.is_set():
+        while True:
             try:
                 sock, _ = self._listener.accept()
             except OSError:
                 return
             with self._lock:
-                number = self.connections_accepted
-                self.connections_accepted += 1
-                self._sockets[number] = sock
-                self.peak_connections = max(self.peak_connections, len(self._sockets))
-            self._run(self._converse, number, sock)
+                if self._closing.is_set():
+                    sock.close()
+                    return
+                self._admit(sock)
 
-    def _converse(self, number: int, sock: socket.socket) -> None:
-        stream = sock
+    def _admit(self, sock: socket.socket) -> None:
+        number = self.connections_accepted
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # The handshake waits for the connection's own thread, so that one slow client holds up nobody and closing finds the socket.
+        stream = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False) if self._tls else sock
+        self.connections_accepted += 1
+        self._sockets[number] = stream
+        self.peak_connections = max(self.peak_connections, len(self._sockets))
+        self._run(self._converse, number, stream)
+
+    def _converse(self, number: int, stream: socket.socket) -> None:
         try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._tls:
-                stream = self._tls.wrap_socket(sock, server_side=True)
-                with self._lock:
-                    self._sockets[number] = stream
-            with stream.makefile("rb") as reader:
-                while not self._closing.is_set() and (seen := read_request(reader, number)):
-                    if not self._answer(stream, seen):
-                        return
+            if isinstance(stream, ssl.SSLSocket):
+                stream.do_handshake()
+            self._exchange(number, stream)
         except (OSError, ValueError):
             return
         finally:
+            # Forgotten before it is closed: by then its number may belong to another socket.
             with self._lock:
-                self._sockets.pop(number, None)
+                del self._sockets[number]
             stream.close()
 
-    def _answer(self, stream: socket.socket, seen: Seen) -> bool:
-        """Answer one request. Returns whether the connection stays open."""
-        step = self._next_step(seen)
-        match step:
-            case Raw():
-                for _ in range(step.repeat):
-                    stream.sendall(step.data)
-                self._closing.wait(step.hold_s)
-                return False
-            case HangUp():
-                return _hang_up(stream, step.reset)
-            case Status():
-                length = (("Content-Length", str(len(step.text))),)
-                stream.sendall(head_of(step.status, (*length, *step.fields)) + step.text)
-                return True
-            case Good():
-                body = step.body or self._bodies[seen.path]
-                return self._serve(stream, plan_answer(step, body, seen), step)
-        raise AssertionError(step)
+    def _exchange(self, number: int, stream: socket.socket) -> None:
+        nth = 0
+        with stream.makefile("rb") as reader:
+            while not self._closing.is_set() and (seen := read_request(reader, number, nth)):
+                step, body = self._next_step(seen)
+                if not perform(stream, step, seen, body, self._closing):
+                    return
+                nth += 1
 
-    def _next_step(self, seen: Seen) -> Step:
+    def _next_step(self, seen: Seen) -> tuple[Step, Body | None]:
         with self._lock:
             self.requests.append(seen)
-            handler = self._handlers.get(seen.path)
-            if handler is None:
-                script = self._scripts.get(seen.path)
-                if script is None:
-                    return Status(404)
-                return script.pop(0) if len(script) > 1 else script[0]
-        return handler(seen)
-
-    def _serve(self, stream: socket.socket, answer: Answer, step: Good) -> bool:
-        self._closing.wait(step.delay_s)
-        for status in step.informational:
-            stream.sendall(f"HTTP/1.1 {status} Wait\r\n\r\n".encode())
-        stream.sendall(answer.head)
-        sent = 0
-        for chunk in self._paced(answer, step):
-            if step.cut_after is not None and sent + len(chunk) >= step.cut_after:
-                stream.sendall(chunk[: step.cut_after - sent])
-                return _hang_up(stream, step.reset)
-            stream.sendall(chunk)
-            sent += len(chunk)
-        if answer.tail:
-            stream.sendall(answer.tail)
-        return answer.stays_open
-
-    def _paced(self, answer: Answer, step: Good) -> Iterator[bytes]:
-        began, sent = time.monotonic(), 0
-        for chunk in chunks_of(answer, step.rate):
-            if step.stall_after is not None and sent >= step.stall_after:
-                self._closing.wait(step.stall_s)
-            if step.rate is not None:
-                self._closing.wait(max(0.0, began + sent / step.rate - time.monotonic()))
-            if self._closing.is_set():
-                return
-            yield chunk
-            sent += len(chunk)
-
-
-def _hang_up(stream: socket.socket, reset: bool) -> bool:
-    if reset:
-        # SO_LINGER with a time of zero turns close into RST.
-        stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
-    else:
-        with contextlib.suppress(OSError):
-            socket.socket.shutdown(stream, socket.SHUT_WR)
-    return False
+            self._asked.notify_all()
+            body, handler, script = self._bodies.get(seen.path), self._handlers.get(seen.path), self._scripts.get(seen.path)
+            if script and handler is None:
+                return (script.pop(0) if len(script) > 1 else script[0]), body
+            handler = handler or self._rest
+        return (handler(seen) if handler else Status(404)), body

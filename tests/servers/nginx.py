@@ -56,18 +56,26 @@ class Nginx:
 
 
 @contextlib.contextmanager
-def nginx(here: Path, tls: Tls | None = None, more: str = "") -> Iterator[Nginx]:
-    """Run nginx on a free port, serving `here`/root. `more` is configuration for the server block."""
+def nginx(here: Path, tls: Tls | None = None, more: str = "", throttle: int | None = None) -> Iterator[Nginx]:
+    """Run nginx on a free port, serving `here`/root.
+
+    Args:
+        here: a folder of its own; nothing is written elsewhere.
+        tls: serve over TLS only.
+        more: configuration for the server block.
+        throttle: bytes a second for each connection.
+    """
     program = need("nginx", "nginx-light")
     root = here / "root"
     root.mkdir(parents=True, exist_ok=True)
     # Started as root, its worker would take a user who may not read pytest's temporary folders.
     user = "user root;" if os.geteuid() == 0 else ""
+    limit = f"limit_rate {throttle}; " if throttle else ""
     secure = f" ssl;\n        ssl_certificate {tls.certificate};\n        ssl_certificate_key {tls.key}" if tls else ""
 
     def command(port: int) -> list[str]:
         configuration = here / "nginx.conf"
-        configuration.write_text(_CONFIGURATION.format(here=here, root=root, port=port, tls=secure, more=more, user=user))
+        configuration.write_text(_CONFIGURATION.format(here=here, root=root, port=port, tls=secure, more=limit + more, user=user))
         return [program, "-e", str(here / "error.log"), "-c", str(configuration), "-p", str(here)]
 
     with running(command, here / "nginx.out") as port:

@@ -16,9 +16,24 @@ import pytest
 _START_S = 10.0
 
 
+def find(program: str) -> str | None:
+    """The path of a program; None where it is not on the machine. Debian keeps servers off an ordinary user's PATH."""
+    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+
+
+def have_nginx() -> bool:
+    """Whether nginx is on this machine."""
+    return find("nginx") is not None
+
+
+def have_proxy() -> bool:
+    """Whether a forward proxy is on this machine."""
+    return find("tinyproxy") is not None
+
+
 def need(program: str, package: str) -> str:
     """The path of a program; skips the test where it is not on the machine, or fails it where every server has to be there."""
-    path = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    path = find(program)
     if path:
         return path
     message = f"{program} is not on this machine: apt-get install {package}"
@@ -46,9 +61,17 @@ def running(command: Callable[[int], Sequence[str]], log: Path) -> Iterator[int]
                 yield port
                 return
         finally:
-            process.terminate()
-            process.wait(10)
+            _end(process)
     raise RuntimeError(f"the server does not start: {log.read_text(errors='replace')[-2000:]}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _accepts(port: int, process: subprocess.Popen[bytes]) -> bool:

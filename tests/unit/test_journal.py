@@ -156,7 +156,7 @@ def test_a_header_that_makes_no_sense_is_no_journal(body: bytes) -> None:
 
 
 def test_pieces_behind_a_damaged_line_are_not_used() -> None:
-    journal = decode(LINES[0] + LINES[1] + b"00000000 [100,200,\"x\"]\n" + LINES[3])
+    journal = decode(LINES[0] + LINES[1] + b'00000000 [100,200,"x"]\n' + LINES[3])
     assert journal is not None
     assert journal.pieces == PIECES[:1]
     assert journal.torn

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 
 import pytest
 from hypothesis import given, settings
@@ -42,7 +43,7 @@ def test_merged_ranges_cover_the_same_bytes_and_lie_apart(ranges: list[ByteRange
     merged = merge_ranges(ranges)
     assert bitmap(merged) == bitmap(ranges)
     assert all(len(r) for r in merged)
-    assert all(a.end < b.start for a, b in zip(merged, merged[1:], strict=False)), "sorted, disjoint and not touching"
+    assert all(a.end < b.start for a, b in itertools.pairwise(merged)), "sorted, disjoint and not touching"
 
 
 @often
@@ -153,7 +154,15 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(0, "0 B"), (812, "812 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1536 * 1024, "1.5 MiB"), (1024**5, "1.0 PiB"), (5000 * 1024**5, "5000.0 PiB")],
+    [
+        (0, "0 B"),
+        (812, "812 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (1536 * 1024, "1.5 MiB"),
+        (1024**5, "1.0 PiB"),
+        (5000 * 1024**5, "5000.0 PiB"),
+    ],
 )
 def test_a_size_is_shown_for_people(count: int, text: str) -> None:
     assert format_size(count) == text
@@ -199,7 +208,9 @@ def test_a_port_in_the_path_or_the_name_of_another_host_makes_no_origin() -> Non
         (Validator("", ""), None, None, False),
     ],
 )
-def test_only_a_strong_etag_or_a_date_goes_into_if_range(validator: Validator, strong: str | None, if_range: str | None, tells: bool) -> None:
+def test_only_a_strong_etag_or_a_date_goes_into_if_range(
+    validator: Validator, strong: str | None, if_range: str | None, tells: bool
+) -> None:
     assert validator.strong_etag == strong
     assert (validator.if_range or None) == if_range
     assert bool(validator) is tells

@@ -1,0 +1,93 @@
+"""What every StateStore does: the SQLite database and the fake in memory."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from marscore.adapters.state import SqliteState
+from marscore.ports import StateStore
+from marscore.state import Claim, FileIdentity, key_of
+from marscore.values import Validator
+from tests.fakes.state import MemoryState
+
+SHA = "sha256:" + "a" * 64
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StateStore]:
+    if request.param == "memory":
+        yield MemoryState()
+        return
+    with contextlib.closing(SqliteState(tmp_path / ".marscore" / "state.db")) as state:
+        yield state
+
+
+def claim(path: str, size: int = 7, etag: str | None = '"v1"', durable: bool = False) -> Claim:
+    return Claim(
+        key_of(path), key_of("url"), FileIdentity(size, 1_700_000_000_123_456_789, 42), (SHA, "md5:" + "b" * 32), Validator(etag), durable
+    )
+
+
+def test_a_new_store_knows_nothing(store: StateStore) -> None:
+    assert store.claims() == {}
+
+
+def test_claims_are_read_back_by_the_key_of_their_path(store: StateStore) -> None:
+    store.record([claim("a"), claim("b", etag=None)])
+    store.record([claim("c", durable=True)])
+    assert store.claims() == {key_of("a"): claim("a"), key_of("b"): claim("b", etag=None), key_of("c"): claim("c", durable=True)}
+
+
+def test_a_later_claim_replaces_an_earlier_one(store: StateStore) -> None:
+    store.record([claim("a", size=1), claim("b")])
+    store.record([claim("a", size=2), claim("a", size=3, durable=True)])
+    assert store.claims() == {key_of("a"): claim("a", size=3, durable=True), key_of("b"): claim("b")}
+
+
+def test_claims_are_forgotten_by_key(store: StateStore) -> None:
+    store.record([claim("a"), claim("b")])
+    store.forget([key_of("a"), key_of("unknown")])
+    store.forget([])
+    assert set(store.claims()) == {key_of("b")}
+
+
+def test_nothing_may_be_recorded_and_an_iterator_may(store: StateStore) -> None:
+    store.record([])
+    store.record(claim(path) for path in "ab")
+    assert len(store.claims()) == 2
+
+
+def test_what_is_read_does_not_change_with_the_store(store: StateStore) -> None:
+    store.record([claim("a")])
+    before = store.claims()
+    store.record([claim("b")])
+    assert set(before) == {key_of("a")}
+
+
+numbers = st.integers(0, 2**63 - 1)
+field_values = st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
+any_claim = st.builds(
+    Claim,
+    path_key=st.text(alphabet="0123456789abcdef", min_size=32, max_size=32),
+    url_key=st.text(alphabet="0123456789abcdef", min_size=32, max_size=32),
+    # An inode number has up to 64 bits without a sign (128 on ReFS), an mtime may lie before 1970.
+    identity=st.builds(FileIdentity, numbers, st.integers(-(2**63), 2**63 - 1), st.integers(0, 2**128 - 1)),
+    digests=st.lists(st.sampled_from([SHA, "md5:" + "b" * 32]), max_size=2).map(tuple),
+    validator=st.builds(Validator, field_values, field_values),
+    durable=st.booleans(),
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(claims=st.lists(any_claim, max_size=5, unique_by=lambda c: c.path_key))
+def test_any_claim_survives(claims: list[Claim]) -> None:
+    with contextlib.closing(SqliteState(Path(":memory:"))) as sqlite:
+        for store in (sqlite, MemoryState()):
+            store.record(claims)
+            assert store.claims() == {c.path_key: c for c in claims}

@@ -1,0 +1,73 @@
+"""A look at a real folder, and the answers to what has to be proven."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from marscore.adapters.files import Folder
+from marscore.adapters.inspect import look, prove
+from marscore.journal import Header, PieceHasher
+from marscore.resolve.model import Download, Options
+from marscore.resolve.reconcile import Decision, Fetch, Prove, Refuse, Resume, UpToDate
+from marscore.state import Claim, key_of
+from marscore.values import Checksum, Validator
+
+CONTENT = b"content"
+SHA = hashlib.sha256(CONTENT).hexdigest()
+
+
+def wanted(path: str, checksum: str | None = None) -> Download:
+    return Download(path, (f"http://origin.example/{path}",), path, Options(), (Checksum("sha256", checksum),) if checksum else ())
+
+
+def leave_a_part(folder: Folder, path: str) -> None:
+    partial = folder.create(path)
+    partial.describe(Header("source", None, Validator()))
+    partial.record(PieceHasher(0).piece())
+    partial.close()
+
+
+def claimed(folder: Folder, path: str, durable: bool = True) -> Claim:
+    identity = folder.identify(path)
+    assert identity is not None
+    return Claim(key_of(path), key_of(f"http://origin.example/{path}"), identity, (f"sha256:{SHA}",), Validator(), durable)
+
+
+def test_a_look_reads_no_file_and_makes_nothing(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "output")
+    assert [type(d) for d in look(folder, {}, [wanted("a"), wanted("deep/b", SHA)])] == [Fetch, Fetch]
+    assert not (tmp_path / "output").exists()
+
+
+def test_every_download_has_its_decision_in_order(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    for path in ("kept", "unflushed", "stranger", "broken"):
+        (tmp_path / path).write_bytes(CONTENT)
+    (tmp_path / "folder").mkdir()
+    leave_a_part(folder, "part")
+    claims = [claimed(folder, "kept"), claimed(folder, "unflushed", durable=False)]
+    downloads = [wanted(path) for path in ("kept", "unflushed", "part", "missing", "folder")]
+    downloads += [wanted("stranger", SHA), wanted("broken", "0" * 64)]
+    decisions = look(folder, {claim.path_key: claim for claim in claims}, downloads)
+    assert [type(d) for d in decisions] == [UpToDate, Prove, Resume, Fetch, Refuse, Prove, Prove]
+    answers = prove(folder, decisions)
+    assert [type(d) for d in answers] == [UpToDate, UpToDate, Resume, Fetch, Refuse, UpToDate, Fetch]
+    assert [d.download for d in answers] == downloads
+
+
+def test_a_file_that_is_wrong_goes_on_with_the_part_of_the_right_one(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    (tmp_path / "file").write_bytes(b"old")
+    leave_a_part(folder, "file")
+    assert [type(d) for d in prove(folder, look(folder, {}, [wanted("file", SHA)]))] == [Resume]
+
+
+def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    (tmp_path / "file").write_bytes(CONTENT)
+    decisions = look(folder, {}, [wanted("file", SHA)])
+    (tmp_path / "file").unlink()
+    answers: list[Decision] = prove(folder, decisions)
+    assert isinstance(answers[0], Refuse)
+    assert answers[0].failure.kind == "path"

@@ -1,0 +1,88 @@
+"""One run per output folder, whatever became of the run before."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from unprivileged import own_folder
+
+from marscore.adapters.lock import hold
+from marscore.errors import StorageError
+
+HOLDER = """
+import sys
+from pathlib import Path
+from marscore.adapters.lock import hold
+with hold(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def held_elsewhere(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process holds the lock, until it is killed or its input ends."""
+    with subprocess.Popen([sys.executable, "-c", HOLDER, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(StorageError) as caught, hold(folder):
+        pass
+    return caught.value.failure.message
+
+
+def test_a_second_run_is_refused_and_told_who_holds_the_folder_each_time(tmp_path: Path) -> None:
+    with held_elsewhere(tmp_path) as process:
+        told = f"another run holds this output folder (pid {process.pid})"
+        assert [refusal(tmp_path), refusal(tmp_path)] == [told, told]
+    with hold(tmp_path):
+        pass
+
+
+def test_the_lock_of_a_killed_run_is_none(tmp_path: Path) -> None:
+    with held_elsewhere(tmp_path) as process:
+        process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+        process.wait()
+    assert (tmp_path / "lock.pid").exists()
+    with hold(tmp_path):
+        assert (tmp_path / "lock.pid").read_text() == f"{os.getpid()}\n"
+    assert not (tmp_path / "lock.pid").exists()
+
+
+def test_two_runs_in_one_process_are_two_runs(tmp_path: Path) -> None:
+    with hold(tmp_path):
+        assert f"(pid {os.getpid()})" in refusal(tmp_path)
+        assert (tmp_path / "lock.pid").exists()
+
+
+@pytest.mark.parametrize("written", ["", "nobody\n", None])
+def test_a_pid_that_cannot_be_read_is_not_named(tmp_path: Path, written: str | None) -> None:
+    with hold(tmp_path):
+        (tmp_path / "lock.pid").unlink()
+        if written is not None:
+            (tmp_path / "lock.pid").write_text(written)
+        assert refusal(tmp_path) == "another run holds this output folder"
+
+
+def test_a_failing_run_lets_go(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), hold(tmp_path):
+        raise KeyError
+    with hold(tmp_path):
+        pass
+
+
+def test_a_folder_that_may_not_be_written_is_named() -> None:
+    with own_folder() as root:
+        root.chmod(0o500)
+        assert refusal(root).startswith("cannot lock the output folder")
+        root.chmod(0o700)

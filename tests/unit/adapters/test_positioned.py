@@ -1,0 +1,60 @@
+"""Reads and writes at offsets by many threads at once, with and without the system's own calls for it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from marscore.adapters import positioned
+
+BLOCK = 512
+
+
+@pytest.fixture(params=["posix", "seeking"])
+def file(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[positioned.Positioned]:
+    if request.param == "posix" and not hasattr(os, "pwrite"):
+        pytest.skip("no pwrite here")
+    fd = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0))
+    yield positioned.Posix(fd) if request.param == "posix" else positioned.Seeking(fd)
+    os.close(fd)
+
+
+def test_bytes_are_where_they_were_written(file: positioned.Positioned) -> None:
+    assert file.write(b"world", 7) == 5
+    assert file.write(memoryview(b"hello, "), 0) == 7
+    assert file.read(100, 0) == b"hello, world"
+    assert file.read(5, 7) == b"world"
+    assert file.read(5, 12) == b""
+
+
+def test_what_lies_before_the_first_byte_reads_as_zeros(file: positioned.Positioned) -> None:
+    file.write(b"x", 3)
+    assert file.read(10, 0) == b"\0\0\0x"
+
+
+def test_threads_do_not_move_each_others_place(file: positioned.Positioned) -> None:
+    wrong: list[int] = []
+
+    def work(number: int) -> None:
+        for turn in range(50):
+            place = (turn * 4 + number) * BLOCK
+            file.write(bytes([number]) * BLOCK, place)
+            if file.read(BLOCK, place) != bytes([number]) * BLOCK:
+                wrong.append(place)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert file.read(200 * BLOCK, 0) == b"".join(bytes([n]) * BLOCK for n in range(4)) * 50
+
+
+def test_the_portable_one_is_had_for_the_asking() -> None:
+    assert positioned.choose(portable=True) is positioned.Seeking
+    assert positioned.choose() is (positioned.Posix if hasattr(os, "pwrite") else positioned.Seeking)
