@@ -23,6 +23,7 @@ from typing_extensions import assert_never
 from marscore.adapters.atomic import write_text
 from marscore.adapters.books import Books
 from marscore.adapters.clock import SystemClock
+from marscore.adapters.credentials import ambient_secrets
 from marscore.adapters.crew import ProcessCrew
 from marscore.adapters.files import OWN_FOLDER, Folder, storage_error
 from marscore.adapters.inspect import look, prove
@@ -35,6 +36,7 @@ from marscore.execute.driver import Reads
 from marscore.execute.messages import Inbox, StopRequested
 from marscore.execute.protocol import Work
 from marscore.execute.supervise import Supervisor
+from marscore.execute.worker import Share, WorkerSettings
 from marscore.manifest import Execution, Manifest, Parsed, manifest_schema, of_manifest
 from marscore.planning.document import PlanDocument, document, plan_schema
 from marscore.planning.model import Plan, compile_plan
@@ -82,7 +84,7 @@ def prepare(manifest: ManifestInput, settings: RunSettings) -> Job:
         downloads=select(everything, settings.only) if settings.only else everything,
         # Not resolved: a symbolic link in the path of the output folder is the user's own.
         root=root.absolute(),
-        redactor=Redactor(secrets_of(parsed, everything)),
+        redactor=Redactor({**ambient_secrets(everything), **secrets_of(parsed, everything)}),
     )
 
 
@@ -202,7 +204,9 @@ class _Run:
         works = [work for decision in compiled.decisions if (work := _work_of(decision))]
         inbox: Inbox = queue.SimpleQueue()
         reads = Reads(compiled.chunk_size, compiled.buffer_size)
-        crew = ProcessCrew(self._job.root, compiled.threads, reads, inbox)
+        share = Share(compiled.per_host, compiled.max_rate)
+        settings = WorkerSettings(str(self._job.root), compiled.threads, reads, share, tuple(self._job.redactor.secrets.items()))
+        crew = ProcessCrew(settings, inbox)
         supervisor = Supervisor(compiled, crew, inbox, self._clock, self._emit_all)
         self._stop.on_signal = lambda number: inbox.put(_stop_of(number))
         try:

@@ -201,7 +201,11 @@ class ClientCertificate:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How to reach an origin: the header fields, credentials, proxies and TLS settings of a request (see `resolve.model.Options`)."""
+    """How to reach an origin: the header fields, credentials, proxies and TLS settings of a request (see `resolve.model.Options`).
+
+    `forward_headers` names, in lower case, those header fields that go along on a redirect to another origin; `private_addresses` says
+    whether a redirect may lead to an address that is not public.
+    """
 
     headers: tuple[tuple[str, str], ...] = ()
     timeouts: Timeouts = Timeouts()
@@ -209,6 +213,8 @@ class Access:
     auth: Basic | Literal["netrc"] | None = None
     verify: bool | str = True
     cert: ClientCertificate | None = None
+    forward_headers: tuple[str, ...] = ()
+    private_addresses: Literal["allow", "refuse"] = "allow"
 
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kKMGTP]?i?)B?\s*")

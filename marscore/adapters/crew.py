@@ -21,12 +21,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from marscore.adapters.clock import SystemClock
+from marscore.adapters.discreet import DiscreetClient
 from marscore.adapters.files import Folder
 from marscore.adapters.http import RequestsClient
 from marscore.events import Event
 from marscore.execute.messages import Batch, Gone, Inbox, Paused
 from marscore.execute.protocol import Work
 from marscore.execute.worker import Ports, Share, Worker, WorkerSettings
+from marscore.policy.redact import Redactor
 from marscore.values import Failure
 
 _LENGTH = struct.Struct("!I")
@@ -38,7 +40,9 @@ _LEAVE = 1.0
 def make_worker(settings: WorkerSettings, send: Callable[[list[Event]], None]) -> Worker:
     """A worker with real adapters."""
     client = RequestsClient(max(1, settings.share.per_host, settings.threads))
-    return Worker(settings, Ports(client, Folder(Path(settings.output_dir)), SystemClock()), send)
+    return Worker(
+        settings, Ports(DiscreetClient(client, Redactor(dict(settings.secrets))), Folder(Path(settings.output_dir)), SystemClock()), send
+    )
 
 
 def write_frame(stream: IO[bytes], value: Any) -> None:
@@ -71,10 +75,8 @@ class Call:
 class ProcessCrew:
     """Implements `supervise.Crew`."""
 
-    def __init__(self, output_dir: Path, threads: int, reads: Any, inbox: Inbox) -> None:
-        self._output_dir = output_dir
-        self._threads = threads
-        self._reads = reads
+    def __init__(self, settings: WorkerSettings, inbox: Inbox) -> None:
+        self._each = settings
         self._inbox = inbox
 
     def here(self, number: int, share: Share) -> _Here:
@@ -86,7 +88,7 @@ class ProcessCrew:
         return _Child(number, self._settings(share), self._inbox)
 
     def _settings(self, share: Share) -> WorkerSettings:
-        return WorkerSettings(str(self._output_dir), self._threads, self._reads, share)
+        return replace(self._each, share=share)
 
 
 class _Here:

@@ -15,9 +15,9 @@ import contextlib
 import socket
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
@@ -29,7 +29,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from marscore.adapters.http_failures import failure_of
 from marscore.errors import OriginError
-from marscore.policy.redirect import next_url, sent_to
+from marscore.policy.redirect import PRIVATE, headers_for, is_public, next_url, sent_to
 from marscore.ports import Answer, Request
 from marscore.values import Access, Basic, Failure, Timeouts
 from marscore.version import __version__
@@ -38,11 +38,16 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 USER_AGENT = f"marscore/{__version__}"
 
 
-class RequestsClient:
-    """Implements `ports.HttpClient`. `connections` is how many may be kept alive to one host."""
+def _addresses(host: str, port: int | None) -> Iterable[str]:
+    return [str(address[0]) for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
-    def __init__(self, connections: int) -> None:
+
+class RequestsClient:
+    """Implements `ports.HttpClient`. `connections` is how many may be kept alive to one host; `resolve` looks addresses up."""
+
+    def __init__(self, connections: int, resolve: Callable[[str, int | None], Iterable[str]] = _addresses) -> None:
         self._live = _Live()
+        self._resolve = resolve
         self._session = requests.Session()
         self._session.headers = requests.structures.CaseInsensitiveDict({"User-Agent": USER_AGENT})
         adapter = _Adapter(self._live, pool_connections=64, pool_maxsize=connections)
@@ -64,6 +69,8 @@ class RequestsClient:
                 raise OriginError(following)
             hops.append((url, following))
             url = following
+            if request.access.private_addresses == "refuse" and not self._leads_to_public(url):
+                raise OriginError(PRIVATE)
 
     def abort(self) -> None:
         """Wake every waiting thread with an error."""
@@ -83,6 +90,8 @@ class RequestsClient:
                 settings["verify"] = access.verify
             if access.proxies is not None:
                 settings["proxies"] = _proxies_of(access)
+            # What a name meant when it was looked up and what it means when it is dialled may differ, so both are checked.
+            self._live.public_only(request.access.private_addresses == "refuse" and url != request.url)
             for fresh in (False, True):
                 try:
                     return self._session.send(
@@ -95,16 +104,25 @@ class RequestsClient:
             raise AssertionError("unreachable")
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise OriginError(self._live.explain(failure_of(error, access.timeouts))) from error
+        finally:
+            self._live.public_only(False)
 
     def _prepare(self, url: str, request: Request) -> requests.PreparedRequest:
-        own = dict(request.access.headers) if sent_to(request.url, url) else _user_agent_only(request.access)
-        own |= dict(request.fields)
+        own = headers_for(request.access, request.url, url) | dict(request.fields)
         # Any auth that is set keeps requests from looking in netrc, which `auth: netrc` alone asks for.
         auth = _auth_of(request.access, url) if sent_to(request.url, url) else _NoAuth()
         try:
             return self._session.prepare_request(requests.Request("GET", url, headers=own, auth=auth))
         except (requests.RequestException, ValueError) as error:
             raise OriginError(Failure("redirect" if url != request.url else "connection", "not a URL that can be asked")) from error
+
+    def _leads_to_public(self, url: str) -> bool:
+        parts = urlsplit(url)
+        try:
+            return all(map(is_public, self._resolve(str(parts.hostname), parts.port)))
+        except (OSError, ValueError):
+            # A proxy may know a name that this machine does not; without one, the connection fails by itself.
+            return True
 
     def _target(self, response: requests.Response, url: str) -> str | None:
         location = response.headers.get("location")
@@ -166,6 +184,19 @@ class _Live:
     def used(self, connection: HTTPConnection, requests_before: int) -> None:
         """Take note of which connection this thread sends its request on."""
         self._here.reused = requests_before > 0
+        self.check(connection)
+
+    def public_only(self, yes: bool) -> None:
+        """Let this thread's next requests go only to public addresses, or to any again."""
+        self._here.public_only = yes
+
+    def check(self, connection: HTTPConnection) -> None:
+        """Refuse a connection that leads to an address that is not public, where that is asked. A proxy is the user's own choice."""
+        if not getattr(self._here, "public_only", False) or connection.sock is None or connection.proxy:
+            return
+        if not is_public(connection.sock.getpeername()[0]):
+            connection.close()
+            raise OriginError(PRIVATE)
 
     def reused_by_this_thread(self) -> bool:
         """Whether this thread's last request went out on a connection that had served one before."""
@@ -220,6 +251,7 @@ def _pools_of(live: _Live) -> Mapping[str, type[HTTPConnectionPool]]:
         def connect(self) -> None:
             super().connect()  # type: ignore[misc]  # mixed into urllib3's connections below
             self.requests_before = 0
+            live.check(self)  # type: ignore[arg-type]  # mixed into urllib3's connections below
             live.connected(self)  # type: ignore[arg-type]  # mixed into urllib3's connections below
 
         def request(self, *args: Any, **kwargs: Any) -> None:
@@ -248,10 +280,6 @@ def _auth_of(access: Access, url: str) -> AuthBase:
         return HTTPBasicAuth(*found) if found else _NoAuth()
     user, password = get_auth_from_url(url)
     return HTTPBasicAuth(user, password) if user or password else _NoAuth()
-
-
-def _user_agent_only(access: Access) -> dict[str, str]:
-    return {name: value for name, value in access.headers if name.lower() == "user-agent"}
 
 
 def _proxies_of(access: Access) -> dict[str, Any]:

@@ -39,12 +39,13 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """How a worker is set up; survives pickle. `output_dir` is absolute."""
+    """How a worker is set up; survives pickle. `output_dir` is absolute; `secrets` are (value, what is shown for it)."""
 
     output_dir: str
     threads: int
     reads: Reads
     share: Share
+    secrets: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

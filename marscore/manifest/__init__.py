@@ -24,6 +24,7 @@ from marscore.manifest.models import (
     Proxies,
     Range,
     Retry,
+    Security,
     Timeout,
 )
 from marscore.manifest.places import Findings, Places
@@ -46,6 +47,7 @@ __all__ = [
     "Proxies",
     "Range",
     "Retry",
+    "Security",
     "Timeout",
     "escape",
     "examine_mapping",

@@ -167,6 +167,8 @@ class DownloadOptions(Model):
 
     headers: f.Headers | None = None
     """Header fields of every request, sent to the URL's own origin only; null removes one that defaults set."""
+    forward_headers: tuple[f.HeaderName, ...] | None = None
+    """Names of headers that a redirect may carry to another origin; all others stay at the URL's own (none)."""
     threads: f.Connections | None = None
     """Most connections for one file (4)."""
     timeout: Annotated[Timeout, BeforeValidator(_ends), f.Also(*f.DURATION)] | None = None
@@ -252,6 +254,13 @@ class Execution(Model):
         return self
 
 
+class Security(Model):
+    """What servers may not make the run do."""
+
+    private_addresses: f.PrivateAddresses = "allow"
+    """Whether a redirect may lead to a loopback, private or otherwise not public address: allow or refuse."""
+
+
 class Defaults(DownloadOptions):
     """Options of every download that does not say otherwise; mappings are merged by key."""
 
@@ -267,6 +276,8 @@ class Manifest(Model):
     """Folder for the files, relative to the manifest's own."""
     execution: Execution = Execution()
     """How the whole run uses the machine and the network."""
+    security: Security = Security()
+    """What servers may not make the run do."""
     defaults: Defaults = Defaults()
     """Options of every download that does not say otherwise."""
     downloads: tuple[Annotated[DownloadEntry, BeforeValidator(_entry), f.Also(_ONE_TEXT)], ...]

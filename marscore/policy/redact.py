@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlencode, urlsplit, urlunsplit
 
 from marscore.events import Event
 
@@ -39,16 +39,25 @@ def public_url(url: str) -> str:
 
 
 def _public_query(query: str) -> str:
-    if not _TOKEN_LIKE.search(query):
-        return query
     pairs = parse_qsl(query, keep_blank_values=True)
+    if not any(_TOKEN_LIKE.search(name) for name, _ in pairs):
+        return query
     return urlencode([(k, MASK if _TOKEN_LIKE.search(k) else v) for k, v in pairs], safe="*")
+
+
+def token_values(url: str) -> list[str]:
+    """The values of token-like query names, as they are written and as they are meant."""
+    query = urlsplit(url).query
+    pairs = [pair.partition("=") for pair in query.split("&")] if query else []
+    written = [value for name, _, value in pairs if value and _TOKEN_LIKE.search(unquote(name))]
+    return [*written, *map(unquote_plus, written)]
 
 
 class Redactor:
     """Replaces known secrets in text. `secrets` maps a value to what stands for it, such as `${API_TOKEN}` or `***`."""
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
+        self.secrets = dict(secrets)
         self._shown = dict(secrets)
         for value, shown in secrets.items():
             self._shown.setdefault(quote(value, safe=""), shown)

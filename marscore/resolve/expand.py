@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-from marscore.manifest import Defaults, DownloadEntry, Examined, Findings, Parsed, examine_mapping, examine_text
+from marscore.manifest import DownloadEntry, Examined, Findings, Parsed, Security, examine_mapping, examine_text
 from marscore.manifest.fields import check_header_value, check_tag, check_url_text
 from marscore.manifest.places import Path, shown
 from marscore.resolve.model import Download, Options
@@ -30,7 +30,8 @@ def expand(parsed: Parsed) -> tuple[Download, ...]:
         ManifestError: with every template, output path and collision that is wrong.
     """
     findings = Findings(parsed.places)
-    downloads = _expanded(dict(enumerate(parsed.manifest.downloads)), parsed.manifest.defaults, findings)
+    options = OptionsMaker(parsed.manifest.defaults, parsed.manifest.security)
+    downloads = _expanded(dict(enumerate(parsed.manifest.downloads)), options, findings)
     if findings.found:
         raise findings.error(parsed.source)
     return downloads
@@ -59,12 +60,14 @@ def load_mapping(
 
 
 def _loaded(examined: Examined) -> tuple[Parsed, tuple[Download, ...]]:
-    downloads = _expanded(examined.entries, examined.defaults, examined.findings)
+    # A manifest that is wrong ends in an error, whatever its downloads would have been allowed to do.
+    security = examined.manifest.security if examined.manifest else Security()
+    downloads = _expanded(examined.entries, OptionsMaker(examined.defaults, security), examined.findings)
     return examined.parsed(), downloads
 
 
-def _expanded(entries: Mapping[int, DownloadEntry], defaults: Defaults, findings: Findings) -> tuple[Download, ...]:
-    expansion = _Expansion(defaults, findings)
+def _expanded(entries: Mapping[int, DownloadEntry], options: OptionsMaker, findings: Findings) -> tuple[Download, ...]:
+    expansion = _Expansion(options, findings)
     for index, entry in entries.items():
         expansion.add(("downloads", index), entry)
     return tuple(expansion.downloads)
@@ -113,10 +116,10 @@ class _Forms:
 class _Expansion:
     """Collects the downloads of a manifest and what is wrong between them."""
 
-    def __init__(self, defaults: Defaults, findings: Findings) -> None:
+    def __init__(self, options: OptionsMaker, findings: Findings) -> None:
         self.downloads: list[Download] = []
         self._findings = findings
-        self._options = OptionsMaker(defaults)
+        self._options = options
         self._outputs = Outputs()
 
     def add(self, where: Path, entry: DownloadEntry) -> None:

@@ -34,11 +34,22 @@ class Options:
     max_size: int | None = None
     if_exists: IfExists = "keep"
     tags: tuple[str, ...] = ()
+    forward_headers: tuple[str, ...] = ()
+    private_addresses: Literal["allow", "refuse"] = "allow"
 
     @property
     def access(self) -> Access:
         """What an HTTP client needs of these to reach an origin."""
-        return Access(self.headers, self.timeouts, self.proxies, self.auth, self.verify, self.cert)
+        return Access(
+            self.headers,
+            self.timeouts,
+            self.proxies,
+            self.auth,
+            self.verify,
+            self.cert,
+            self.forward_headers,
+            self.private_addresses,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from marscore.manifest import Auth, Certificate, Defaults, DownloadEntry, DownloadOptions, Retry
+from marscore.manifest import Auth, Certificate, Defaults, DownloadEntry, DownloadOptions, Retry, Security
 from marscore.manifest import Proxies as ProxySettings
 from marscore.policy.retry import Backoff, RetryRules
 from marscore.resolve.model import Options
@@ -35,8 +35,9 @@ _M = TypeVar("_M", bound=BaseModel)
 class OptionsMaker:
     """Makes Options; equal ones are one object, so that a hundred thousand downloads share a few."""
 
-    def __init__(self, defaults: Defaults) -> None:
+    def __init__(self, defaults: Defaults, security: Security) -> None:
         self._defaults = defaults
+        self._security = security
         self._known: dict[Options, Options] = {}
         self._without_own: Options | None = None
 
@@ -56,7 +57,7 @@ class OptionsMaker:
         merged: dict[str, Any] = {name: _over(getattr(self._defaults, name), getattr(entry, name)) for name in _OPTION_NAMES}
         merged["headers"] = merge_headers(self._defaults.headers or {}, headers or {})
         merged["tags"] = tags if tags is not None else self._defaults.tags
-        options = Options(**_converted(merged))
+        options = Options(**_converted(merged), private_addresses=self._security.private_addresses)
         return self._known.setdefault(options, options)
 
 
@@ -87,6 +88,7 @@ def _converted(merged: Mapping[str, Any]) -> dict[str, Any]:
     """Options' own types; what is None is left to its defaults."""
     made: dict[str, Any] = {name: merged[name] for name in ("headers", "threads", "verify", "max_size", "if_exists", "tags")}
     made |= {"timeouts": _set(Timeouts, merged["timeout"]), "retry": retry_rules(merged["retry"] or Retry()), "auth": _auth(merged["auth"])}
+    made["forward_headers"] = tuple(sorted({name.lower() for name in merged["forward_headers"] or ()}))
     made |= {"proxies": _proxies(merged["proxies"]), "cert": _certificate(merged["cert"]), "min_speed": merged["min_speed"] or None}
     return {name: value for name, value in made.items() if value is not None}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import unquote, urlsplit
@@ -21,7 +22,7 @@ def secrets_of(parsed: Parsed, downloads: Iterable[Download]) -> dict[str, str]:
     seen: set[int] = set()
     for download in downloads:
         for url in download.sources:
-            found.update((text, MASK) for text in _userinfo(url))
+            found.update((text, MASK) for text in userinfo_secrets(url))
         # Options are shared by many downloads.
         if id(download.options) not in seen:
             seen.add(id(download.options))
@@ -40,16 +41,24 @@ def _of_options(options: Options) -> Iterator[str]:
             # Without its scheme too: `Bearer abc` is a secret for its second word.
             yield from value.split()[1:]
     if isinstance(options.auth, Basic):
-        yield options.auth.password
+        yield from basic_secrets(options.auth.username, options.auth.password)
     if options.proxies:
         for proxy in (options.proxies.http, options.proxies.https):
-            yield from _userinfo(proxy or "")
+            yield from userinfo_secrets(proxy or "")
 
 
-def _userinfo(url: str) -> Iterator[str]:
-    if "@" not in url:
-        return
-    password = urlsplit(url).password
+def basic_secrets(username: str, password: str) -> Iterator[str]:
+    """What of a user name and password must not be shown: the password, and both as they are sent (RFC 7617 section 2)."""
     if password:
         yield password
-        yield unquote(password)
+        yield base64.b64encode(f"{username}:{password}".encode()).decode()
+
+
+def userinfo_secrets(url: str) -> Iterator[str]:
+    """What of a URL's userinfo must not be shown, as it is written and as it is sent."""
+    if "@" not in url:
+        return
+    parts = urlsplit(url)
+    if parts.password:
+        yield parts.password
+        yield from basic_secrets(unquote(parts.username or ""), unquote(parts.password))

@@ -1,0 +1,42 @@
+"""A client that forgets what a server repeats of our secrets.
+
+A server may put a header that it was sent into an ETag, and validators are kept: in journals, the state database, log and report. So a
+validator with a secret in it is treated as if it had not been sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from marscore.policy.redact import Redactor, token_values
+from marscore.ports import Answer, HttpClient, Request, Response
+
+
+class DiscreetClient:
+    """Implements `ports.HttpClient` on another one."""
+
+    def __init__(self, client: HttpClient, redactor: Redactor) -> None:
+        self._client = client
+        self._redactor = redactor
+        self.abort = client.abort
+        self.close = client.close
+
+    def open(self, request: Request) -> Response:
+        """Send a GET; validators that tell a secret are left out of its answer."""
+        response = self._client.open(request)
+        kept = self._kept(request, response.answer.fields)
+        return response if kept is None else _Told(response, replace(response.answer, fields=kept))
+
+    def _kept(self, request: Request, fields: Mapping[str, str]) -> Mapping[str, str] | None:
+        validators = [(name, fields[name]) for name in ("etag", "last-modified") if name in fields]
+        tokens = token_values(request.url)
+        telling = {name for name, value in validators if self._redactor.text(value) != value or any(token in value for token in tokens)}
+        return {name: value for name, value in fields.items() if name not in telling} if telling else None
+
+
+class _Told:
+    def __init__(self, response: Response, answer: Answer) -> None:
+        self.answer = answer
+        self.read = response.read
+        self.close = response.close

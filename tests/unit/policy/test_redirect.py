@@ -1,0 +1,88 @@
+"""Where a redirect may lead and what goes along."""
+
+from __future__ import annotations
+
+import pytest
+
+from marscore.policy.redirect import MAX_REDIRECTS, headers_for, is_public, next_url
+from marscore.values import Access, Failure
+
+
+@pytest.mark.parametrize(
+    ("url", "target", "hops"),
+    [
+        ("http://a/x", "http://b/y", 0),
+        ("http://a/x", "https://b/y", 0),
+        ("https://a/x", "https://a/y", MAX_REDIRECTS - 1),
+    ],
+)
+def test_followed(url: str, target: str, hops: int) -> None:
+    assert next_url(url, target, hops) == target
+
+
+@pytest.mark.parametrize(
+    ("url", "target", "hops", "words"),
+    [
+        ("https://a/x", "http://a/x", 0, "https to http"),
+        ("http://a/x", "file:///etc/passwd", 0, "not http"),
+        ("http://a/x", "ftp://b/y", 0, "not http"),
+        ("http://a/x", "javascript:alert(1)", 0, "not http"),
+        ("http://a/x", "http:///y", 0, "not http"),
+        ("http://a/x", "http://[::1/y", 0, "no URL"),
+        ("http://a/x", "http://b/y", MAX_REDIRECTS, "more than"),
+    ],
+)
+def test_not_followed(url: str, target: str, hops: int, words: str) -> None:
+    failure = next_url(url, target, hops)
+    assert isinstance(failure, Failure)
+    assert failure.kind == "redirect"
+    assert words in failure.message
+
+
+ACCESS = Access(headers=(("Authorization", "Bearer x"), ("X-Own", "1"), ("User-Agent", "me")), forward_headers=("x-own",))
+
+
+@pytest.mark.parametrize("url", ["https://a.example/other", "https://a.example:443/other", "HTTPS://A.example/other"])
+def test_all_headers_stay_within_their_origin(url: str) -> None:
+    assert headers_for(ACCESS, "https://a.example/f", url) == dict(ACCESS.headers)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://b.example/f", "https://a.example:444/f", "http://a.example/f", "https://sub.a.example/f", "https://a.example.b.c/f"]
+)
+def test_only_the_named_ones_go_to_another_origin(url: str) -> None:
+    assert headers_for(ACCESS, "https://a.example/f", url) == {"X-Own": "1", "User-Agent": "me"}
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34", "64:ff9b::5db8:d822"])
+def test_public_addresses(address: str) -> None:
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "127.255.0.1",
+        "0.0.0.0",
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "fe80::1%eth0",
+        "fd00::1",
+        "ff02::1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::7f00:1",
+        "2002:7f00:1::",
+        "2002:a00:1::1",
+    ],
+)
+def test_addresses_that_are_not_public(address: str) -> None:
+    assert not is_public(address)
