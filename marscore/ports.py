@@ -32,12 +32,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The head of a final response. Field names are in lower case; `url` is the one that answered, after the `hops` of redirects."""
+    """The head of a final response.
+
+    Field names are in lower case; `url` is the one that answered, after the `hops` of redirects; `protocol` as the server named it.
+    """
 
     status: int
     fields: Mapping[str, str]
     url: str
     hops: tuple[tuple[str, str], ...] = field(default=())
+    protocol: str = "HTTP/1.1"
 
 
 class Response(Protocol):

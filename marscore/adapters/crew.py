@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from marscore.adapters.clock import SystemClock
+from marscore.adapters.direct import DirectClient
 from marscore.adapters.discreet import DiscreetClient
 from marscore.adapters.files import Folder
 from marscore.adapters.http import RequestsClient
@@ -39,10 +40,9 @@ _LEAVE = 1.0
 
 def make_worker(settings: WorkerSettings, send: Callable[[list[Event]], None]) -> Worker:
     """A worker with real adapters."""
-    client = RequestsClient(max(1, settings.share.per_host, settings.threads))
-    return Worker(
-        settings, Ports(DiscreetClient(client, Redactor(dict(settings.secrets))), Folder(Path(settings.output_dir)), SystemClock()), send
-    )
+    general = RequestsClient(max(1, settings.share.per_host, settings.threads))
+    client = DiscreetClient(DirectClient(general) if settings.lane == "auto" else general, Redactor(dict(settings.secrets)))
+    return Worker(settings, Ports(client, Folder(Path(settings.output_dir)), SystemClock()), send)
 
 
 def write_frame(stream: IO[bytes], value: Any) -> None:

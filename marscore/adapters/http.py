@@ -13,21 +13,24 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
-import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from http.client import HTTPException, HTTPResponse
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
-from requests.utils import get_auth_from_url, get_netrc_auth
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from requests.cookies import extract_cookies_to_jar
+from requests.utils import get_auth_from_url, get_netrc_auth, select_proxy
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
 
+from marscore.adapters.connections import Connections, PoolAdapter, Way
 from marscore.adapters.http_failures import failure_of
+from marscore.adapters.replay import Replayed
+from marscore.adapters.wire import block_of, host_field
 from marscore.errors import OriginError
 from marscore.policy.redirect import PRIVATE, headers_for, is_public, next_url, sent_to
 from marscore.ports import Answer, Request
@@ -35,6 +38,11 @@ from marscore.values import Access, Basic, Failure, Timeouts
 from marscore.version import __version__
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PROTOCOLS = {10: "HTTP/1.0", 11: "HTTP/1.1"}
+#: Fields that a request brings itself.
+_OWN = frozenset({"accept-encoding", "range", "if-range", "if-none-match", "if-modified-since"})
+#: Fields that change what an answer means, or how long the connection lives. Who sets one of them gets the general client.
+_SPECIAL = (_OWN - {"accept-encoding"}) | {"host", "connection", "transfer-encoding", "content-length", "te", "upgrade", "expect"}
 USER_AGENT = f"marscore/{__version__}"
 
 
@@ -46,24 +54,48 @@ class RequestsClient:
     """Implements `ports.HttpClient`. `connections` is how many may be kept alive to one host; `resolve` looks addresses up."""
 
     def __init__(self, connections: int, resolve: Callable[[str, int | None], Iterable[str]] = _addresses) -> None:
-        self._live = _Live()
+        self.has_cookies = False
+        self._live = Connections()
         self._resolve = resolve
         self._session = requests.Session()
         self._session.headers = requests.structures.CaseInsensitiveDict({"User-Agent": USER_AGENT})
-        adapter = _Adapter(self._live, pool_connections=64, pool_maxsize=connections)
+        adapter = PoolAdapter(self._live, pool_connections=64, pool_maxsize=connections)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
 
     def open(self, request: Request) -> RequestsResponse:
         """Send a GET and follow its redirects."""
+        return self._follow(request, self._send(request.url, request))
+
+    def take_over(self, request: Request, connection: HTTPConnection, came: bytes) -> RequestsResponse:
+        """Go on with an answer of which some bytes were read from its connection already, as if this client had asked.
+
+        Raises:
+            OriginError: as in `open`.
+        """
+        try:
+            message = HTTPResponse(Replayed(connection, came), method="GET")  # type: ignore[arg-type]  # all it needs is makefile
+            message.begin()
+        except (OSError, HTTPException, ValueError) as error:
+            connection.close()
+            raise OriginError(self.explain(failure_of(error, request.access.timeouts))) from error
+        raw = urllib3.HTTPResponse(
+            message,
+            urllib3.HTTPHeaderDict(message.msg.items()),
+            message.status,
+            message.version,
+            decode_content=False,
+            preload_content=False,
+            original_response=message,
+            request_method="GET",
+        )
+        self._keep_cookies(self._prepare(request.url, request), raw)
+        return self._follow(request, raw)
+
+    def _follow(self, request: Request, raw: Any) -> RequestsResponse:
         url, hops = request.url, list[tuple[str, str]]()
-        while True:
-            response = self._send(url, request)
-            target = self._target(response, url)
-            if target is None:
-                answer = Answer(response.status_code, _fields_of(response.raw), url, tuple(hops))
-                return RequestsResponse(answer, response.raw, self._live, request.access.timeouts)
-            response.close()
+        while (target := _target(raw, url)) is not None:
+            raw.close()
             following = next_url(url, target, len(hops))
             if isinstance(following, Failure):
                 raise OriginError(following)
@@ -71,6 +103,9 @@ class RequestsClient:
             url = following
             if request.access.private_addresses == "refuse" and not self._leads_to_public(url):
                 raise OriginError(PRIVATE)
+            raw = self._send(url, request)
+        answer = Answer(raw.status, _fields_of(raw), url, tuple(hops), _PROTOCOLS.get(raw.version, ""))
+        return RequestsResponse(answer, raw, self._live, request.access.timeouts)
 
     def abort(self) -> None:
         """Wake every waiting thread with an error."""
@@ -80,23 +115,52 @@ class RequestsClient:
         """Drop every idle connection."""
         self._session.close()
 
-    def _send(self, url: str, request: Request) -> requests.Response:
+    def way_to(self, request: Request) -> Way | None:
+        """How to ask a URL's origin directly; None where that would leave out something that this client does."""
+        if self.has_cookies or any(name.lower() in _SPECIAL for name, _ in request.access.headers):
+            return None
+        prepared = self._prepare(request.url, replace(request, fields=()))
+        settings = self._settings(request.url, request.access)
+        if select_proxy(request.url, settings["proxies"]):
+            return None
+        adapter = self._session.get_adapter(request.url)
+        assert isinstance(adapter, PoolAdapter)
+        pool = adapter.get_connection_with_tls_context(prepared, settings["verify"], settings["proxies"], settings["cert"])
+        headers = [("Host", host_field(request.url)), *((n, v) for n, v in _texts(prepared.headers) if n.lower() not in _OWN)]
+        assert isinstance(pool, HTTPConnectionPool)
+        return Way(pool, block_of(headers))
+
+    def explain(self, failure: Failure) -> Failure:
+        """The failure, or that the run was told to stop where that is what broke the connection."""
+        return self._live.explain(failure)
+
+    def _keep_cookies(self, prepared: requests.PreparedRequest, raw: Any) -> None:
+        extract_cookies_to_jar(self._session.cookies, prepared, raw)  # type: ignore[no-untyped-call]  # requests' stubs leave it out
+        self.has_cookies = self.has_cookies or bool(len(self._session.cookies))
+
+    def _settings(self, url: str, access: Access) -> Any:
+        settings = self._session.merge_environment_settings(url, _proxies_of(access), True, access.verify, _cert_of(access))
+        if access.verify is not True:
+            # What the manifest says of TLS outranks REQUESTS_CA_BUNDLE and its kin.
+            settings["verify"] = access.verify
+        if access.proxies is not None:
+            settings["proxies"] = _proxies_of(access)
+        return settings
+
+    def _send(self, url: str, request: Request) -> Any:
         prepared = self._prepare(url, request)
         access = request.access
         try:
-            settings = self._session.merge_environment_settings(url, _proxies_of(access), True, access.verify, _cert_of(access))
-            if access.verify is not True:
-                # What the manifest says of TLS outranks REQUESTS_CA_BUNDLE and its kin.
-                settings["verify"] = access.verify
-            if access.proxies is not None:
-                settings["proxies"] = _proxies_of(access)
+            settings = self._settings(url, access)
             # What a name meant when it was looked up and what it means when it is dialled may differ, so both are checked.
             self._live.public_only(request.access.private_addresses == "refuse" and url != request.url)
             for fresh in (False, True):
                 try:
-                    return self._session.send(
+                    response = self._session.send(
                         prepared, allow_redirects=False, timeout=(access.timeouts.connect, access.timeouts.read), **settings
                     )
+                    self.has_cookies = self.has_cookies or bool(len(self._session.cookies))
+                    return response.raw
                 except requests.ConnectionError:
                     # A kept-alive connection that the server closed meanwhile says nothing about the server: ask again at once.
                     if fresh or not self._live.reused_by_this_thread():
@@ -124,20 +188,11 @@ class RequestsClient:
             # A proxy may know a name that this machine does not; without one, the connection fails by itself.
             return True
 
-    def _target(self, response: requests.Response, url: str) -> str | None:
-        location = response.headers.get("location")
-        if response.status_code not in _REDIRECTS or location is None:
-            return None
-        with contextlib.suppress(UnicodeError):
-            # requests reads field values as Latin-1; servers send UTF-8 (as requests itself assumes in get_redirect_target).
-            location = location.encode("latin-1").decode("utf-8")
-        return urljoin(url, location)
-
 
 class RequestsResponse:
     """Implements `ports.Response` on a urllib3 response."""
 
-    def __init__(self, answer: Answer, raw: Any, live: _Live, timeouts: Timeouts) -> None:
+    def __init__(self, answer: Answer, raw: Any, live: Connections, timeouts: Timeouts) -> None:
         self.answer = answer
         self._timeouts = timeouts
         self._raw = raw
@@ -165,108 +220,6 @@ class RequestsResponse:
                 self._raw.close()
 
 
-class _Live:
-    """The connections that are open, so that they can be shut down from another thread."""
-
-    def __init__(self) -> None:
-        self.aborted = False
-        self._lock = threading.Lock()
-        self._connections: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
-        self._here = threading.local()
-
-    def connected(self, connection: HTTPConnection) -> None:
-        """Take note of a connection that was opened just now."""
-        with self._lock:
-            self._connections.add(connection)
-        if self.aborted:
-            _shut_down(connection)
-
-    def used(self, connection: HTTPConnection, requests_before: int) -> None:
-        """Take note of which connection this thread sends its request on."""
-        self._here.reused = requests_before > 0
-        self.check(connection)
-
-    def public_only(self, yes: bool) -> None:
-        """Let this thread's next requests go only to public addresses, or to any again."""
-        self._here.public_only = yes
-
-    def check(self, connection: HTTPConnection) -> None:
-        """Refuse a connection that leads to an address that is not public, where that is asked. A proxy is the user's own choice."""
-        if not getattr(self._here, "public_only", False) or connection.sock is None or connection.proxy:
-            return
-        if not is_public(connection.sock.getpeername()[0]):
-            connection.close()
-            raise OriginError(PRIVATE)
-
-    def reused_by_this_thread(self) -> bool:
-        """Whether this thread's last request went out on a connection that had served one before."""
-        return bool(getattr(self._here, "reused", False)) and not self.aborted
-
-    def abort(self) -> None:
-        """Shut all connections down."""
-        self.aborted = True
-        with self._lock:
-            connections = list(self._connections)
-        for connection in connections:
-            _shut_down(connection)
-
-    def explain(self, failure: Failure) -> Failure:
-        """The failure, or that the run was told to stop where that is what broke the connection."""
-        return Failure("interrupted", "the run was told to stop") if self.aborted else failure
-
-
-def _shut_down(connection: HTTPConnection) -> None:
-    sock = connection.sock
-    # A TLS socket's own shutdown would pull its state from under a thread that reads: the plain one wakes that thread with an error.
-    with contextlib.suppress(OSError, ValueError):
-        if isinstance(sock, socket.socket):
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)
-
-
-class _Adapter(HTTPAdapter):
-    """requests' adapter with pools whose connections register themselves."""
-
-    def __init__(self, live: _Live, **settings: Any) -> None:
-        self._pools = _pools_of(live)
-        super().__init__(max_retries=0, **settings)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pool manager, with our pools."""
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = self._pools
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        """Make the manager for a proxy, with our pools."""
-        manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = self._pools
-        return manager
-
-
-def _pools_of(live: _Live) -> Mapping[str, type[HTTPConnectionPool]]:
-    class Registered:
-        """What both kinds of connection add: they say when they connect and when they are used again."""
-
-        requests_before = 0
-
-        def connect(self) -> None:
-            super().connect()  # type: ignore[misc]  # mixed into urllib3's connections below
-            self.requests_before = 0
-            live.check(self)  # type: ignore[arg-type]  # mixed into urllib3's connections below
-            live.connected(self)  # type: ignore[arg-type]  # mixed into urllib3's connections below
-
-        def request(self, *args: Any, **kwargs: Any) -> None:
-            live.used(self, self.requests_before)  # type: ignore[arg-type]  # mixed into urllib3's connections below
-            self.requests_before += 1
-            super().request(*args, **kwargs)  # type: ignore[misc]  # mixed into urllib3's connections below
-
-    plain = type("Connection", (Registered, HTTPConnection), {})
-    secure = type("SecureConnection", (Registered, HTTPSConnection), {})
-    return {
-        "http": type("Pool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
-        "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
-    }
-
-
 class _NoAuth(AuthBase):
     def __call__(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
         return prepared
@@ -291,6 +244,20 @@ def _cert_of(access: Access) -> str | tuple[str, str] | None:
     if access.cert is None:
         return None
     return access.cert.cert if access.cert.key is None else (access.cert.cert, access.cert.key)
+
+
+def _target(raw: Any, url: str) -> str | None:
+    location: str | None = raw.headers.get("location")
+    if raw.status not in _REDIRECTS or location is None:
+        return None
+    with contextlib.suppress(UnicodeError):
+        # http.client reads field values as Latin-1; servers send UTF-8 (as requests assumes in get_redirect_target).
+        location = location.encode("latin-1").decode("utf-8")
+    return urljoin(url, location)
+
+
+def _texts(headers: Mapping[str, str | bytes]) -> Iterator[tuple[str, str]]:
+    return ((name, value.decode("latin-1") if isinstance(value, bytes) else value) for name, value in headers.items())
 
 
 def _fields_of(raw: Any) -> dict[str, str]:

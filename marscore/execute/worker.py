@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from marscore.events import DownloadSkipped, Event, ProgressMade
 from marscore.execute.driver import Desk, Driver, OpenFile, Reads
@@ -46,6 +47,7 @@ class WorkerSettings:
     reads: Reads
     share: Share
     secrets: tuple[tuple[str, str], ...] = ()
+    lane: Literal["auto", "requests"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)

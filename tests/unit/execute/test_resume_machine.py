@@ -35,8 +35,8 @@ def piece_of(span: ByteRange) -> Piece:
 class ResumedFile(RuleBasedStateMachine):
     """One file over many runs.
 
-    `lines` is what the journal holds, each piece with the byte at which its line ends; `finished` is where its last word ends. `placed` is
-    what the file holds that has its name.
+    `lines` is what the journal holds, each piece with the byte at which its line ends; `finished` is where each line
+    ends that says so. `placed` is what the file holds that has its name.
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class ResumedFile(RuleBasedStateMachine):
         self.journal = self.part.with_suffix(".journal")
         self.target = root / PATH
         self.lines: list[tuple[ByteRange, int]] = []
-        self.finished: int | None = None
+        self.finished: list[int] = []
         self.placed: bytes | None = None
         self.dead: list[Partial] = []
         self.stale: list[Partial] = []
@@ -118,7 +118,8 @@ class ResumedFile(RuleBasedStateMachine):
         assert self.partial
         self.write_and_record(ByteRange(0, len(SOURCE)))
         self.partial.finish(PATH, len(SOURCE), {"sha256": SHA})
-        self.finished, self.placed = self.journal.stat().st_size, SOURCE
+        self.finished.append(self.journal.stat().st_size)
+        self.placed = SOURCE
         self.kill()
 
     # What may befall a file that nobody has open
@@ -175,7 +176,7 @@ class ResumedFile(RuleBasedStateMachine):
     def run_again(self) -> None:
         self.file = OpenFile(Folder(self.target.parent), PATH)
         self.epoch = 0
-        whole = self.finished is not None and self.placed == SOURCE and not self.part.exists()
+        whole = bool(self.finished) and self.placed == SOURCE and not self.part.exists()
         opened = self.file.reopen(lambda: Moment(0, 0))
         if whole:
             assert sum(map(len, merge_ranges(opened.proven))) == len(SOURCE), "a whole file that nobody claimed is taken back"
@@ -202,11 +203,11 @@ class ResumedFile(RuleBasedStateMachine):
         """Take the partial file of the epoch, which is new."""
         self.partial = self.file.of(self.epoch)
         self.lines = []
-        self.finished = None
+        self.finished = []
 
     def believe_the_journal_up_to(self, place: int) -> None:
         self.lines = [(span, end) for span, end in self.lines if end <= place]
-        self.finished = None if self.finished is None or self.finished > place else self.finished
+        self.finished = [end for end in self.finished if end <= place]
 
     def content(self) -> bytes:
         return next((path.read_bytes() for path in (self.part, self.target) if path.exists()), b"")

@@ -1,0 +1,141 @@
+"""The connections that urllib3 opens for us: registered, so that they can be shut down from another thread, and lent for direct use.
+
+Connections register themselves when they connect; `abort` wakes threads that wait for their bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from marscore.errors import OriginError
+from marscore.policy.redirect import PRIVATE, is_public
+from marscore.values import Failure, Timeouts
+
+
+class Connections:
+    """The connections that are open, so that they can be shut down from another thread."""
+
+    def __init__(self) -> None:
+        self.aborted = False
+        self._lock = threading.Lock()
+        self._connections: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
+        self._here = threading.local()
+
+    def connected(self, connection: HTTPConnection) -> None:
+        """Take note of a connection that was opened just now."""
+        with self._lock:
+            self._connections.add(connection)
+        if self.aborted:
+            _shut_down(connection)
+
+    def used(self, connection: HTTPConnection, requests_before: int) -> None:
+        """Take note of which connection this thread sends its request on."""
+        self._here.reused = requests_before > 0
+        self.check(connection)
+
+    def public_only(self, yes: bool) -> None:
+        """Let this thread's next requests go only to public addresses, or to any again."""
+        self._here.public_only = yes
+
+    def check(self, connection: HTTPConnection) -> None:
+        """Refuse a connection that leads to an address that is not public, where that is asked. A proxy is the user's own choice."""
+        if not getattr(self._here, "public_only", False) or connection.sock is None or connection.proxy:
+            return
+        if not is_public(connection.sock.getpeername()[0]):
+            connection.close()
+            raise OriginError(PRIVATE)
+
+    def reused_by_this_thread(self) -> bool:
+        """Whether this thread's last request went out on a connection that had served one before."""
+        return bool(getattr(self._here, "reused", False)) and not self.aborted
+
+    def abort(self) -> None:
+        """Shut all connections down."""
+        self.aborted = True
+        with self._lock:
+            connections = list(self._connections)
+        for connection in connections:
+            _shut_down(connection)
+
+    def explain(self, failure: Failure) -> Failure:
+        """The failure, or that the run was told to stop where that is what broke the connection."""
+        return Failure("interrupted", "the run was told to stop") if self.aborted else failure
+
+
+def _shut_down(connection: HTTPConnection) -> None:
+    sock = connection.sock
+    # A TLS socket's own shutdown would pull its state from under a thread that reads: the plain one wakes that thread with an error.
+    with contextlib.suppress(OSError, ValueError):
+        if isinstance(sock, socket.socket):
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+class PoolAdapter(HTTPAdapter):
+    """requests' adapter with pools whose connections register themselves."""
+
+    def __init__(self, live: Connections, **settings: Any) -> None:
+        self._pools = _pools_of(live)
+        super().__init__(max_retries=0, **settings)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pool manager, with our pools."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        """Make the manager for a proxy, with our pools."""
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
+
+
+def _pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
+    class Registered:
+        """What both kinds of connection add: they say when they connect and when they are used again."""
+
+        requests_before = 0
+
+        def connect(self) -> None:
+            super().connect()  # type: ignore[misc]  # mixed into urllib3's connections below
+            self.requests_before = 0
+            live.check(self)  # type: ignore[arg-type]  # mixed into urllib3's connections below
+            live.connected(self)  # type: ignore[arg-type]  # mixed into urllib3's connections below
+
+        def request(self, *args: Any, **kwargs: Any) -> None:
+            live.used(self, self.requests_before)  # type: ignore[arg-type]  # mixed into urllib3's connections below
+            self.requests_before += 1
+            super().request(*args, **kwargs)  # type: ignore[misc]  # mixed into urllib3's connections below
+
+    plain = type("Connection", (Registered, HTTPConnection), {})
+    secure = type("SecureConnection", (Registered, HTTPSConnection), {})
+    return {
+        "http": type("Pool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+        "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
+    }
+
+
+class Way:
+    """How to ask one origin directly: `block` holds the header fields of all requests, the pool opens connections."""
+
+    def __init__(self, pool: HTTPConnectionPool, block: bytes) -> None:
+        self.block = block
+        self._pool = pool
+
+    def connect(self, timeouts: Timeouts) -> HTTPConnection:
+        """A connection to the origin: an idle one that the general client left in its pool, or a new one."""
+        # urllib3 has no public name for this; requests itself used the pool like so until 2.16.
+        connection: Any = self._pool._get_conn()
+        if connection.sock is None:
+            connection.timeout = timeouts.connect
+            connection.connect()
+        taken: HTTPConnection = connection
+        return taken

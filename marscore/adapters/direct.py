@@ -1,0 +1,267 @@
+"""The direct lane: plain GETs on kept-alive connections with nothing between the socket and the caller's buffer.
+
+    first GET of an origin --> general client --> is the answer plain? --learn--> Way (pool, header bytes)
+    further GETs           --> Way --> Wire: send, parse the head, read the body into a reused buffer
+    anything unusual       --> the general client goes on reading from the bytes that came
+
+The general client opens every origin, and its pools open every connection, so proxies, authentication, cookies and TLS stay its business.
+A plain exchange costs a fifth of the time that it takes through requests (docs/performance.md), and the same rules judge its answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+from collections import deque
+from typing import Any, TypeAlias
+
+from marscore.adapters.connections import Way
+from marscore.adapters.http import RequestsClient
+from marscore.adapters.http_failures import failure_of
+from marscore.adapters.wire import END, Head, parse_head, request_bytes, split_url
+from marscore.errors import OriginError
+from marscore.ports import Answer, Request, Response
+from marscore.values import Access, Failure, Timeouts
+
+#: A head and the body of a small file come with one receive into a buffer of this size.
+_BUFFER = 64 * 1024
+#: What one receive of a large body may bring: more does not make it faster, and would fall out of the processor's cache.
+_LARGE = 256 * 1024
+
+_Key: TypeAlias = tuple[object, ...]
+
+
+class DirectClient:
+    """Implements `ports.HttpClient`: plain requests directly, all others through the general client."""
+
+    def __init__(self, general: RequestsClient) -> None:
+        self._general = general
+        self._lanes: dict[_Key, _Lane | None] = {}
+        self.abort = general.abort
+
+    def open(self, request: Request) -> Response:
+        """Send a GET."""
+        parts = split_url(request.url)
+        if parts is None or self._general.has_cookies:
+            return self._general.open(request)
+        key = _key(parts[0], request.access)
+        lane = self._lanes.get(key)
+        if lane is None:
+            response = self._general.open(request)
+            if key not in self._lanes and _opens(response, request):
+                way = self._general.way_to(request)
+                # None is remembered too: what keeps an origin from being plain does not change from file to file.
+                self._lanes[key] = _Lane(way, self._general) if way else None
+            return response
+        return lane.open(request, parts[1])
+
+    def close(self) -> None:
+        """Drop every idle connection."""
+        for lane in self._lanes.values():
+            if lane:
+                lane.close()
+        self._general.close()
+
+
+def _key(origin: str, access: Access) -> _Key:
+    return (origin, access.headers, access.auth, access.verify, access.cert, access.proxies)
+
+
+def _opens(response: Response, request: Request) -> bool:
+    answer = response.answer
+    return answer.protocol == "HTTP/1.1" and not answer.hops and Head(answer.status, answer.fields).is_plain
+
+
+class _Lane:
+    """One origin with one set of header fields, and the connections to it that wait for work."""
+
+    def __init__(self, way: Way, general: RequestsClient) -> None:
+        self._way = way
+        self._general = general
+        self._idle: deque[_Wire] = deque()
+
+    def open(self, request: Request, target: str) -> Response:
+        data = request_bytes(target, self._way.block, request.fields)
+        timeouts = request.access.timeouts
+        try:
+            wire, head = self._exchange(data, timeouts)
+        except (OSError, ValueError, _NoHttpError) as error:
+            raise OriginError(self._general.explain(_failure(error, timeouts))) from error
+        if head is not None and head.is_plain:
+            return _DirectResponse(self, wire, head, request)
+        # It is read on by the general client, from the same bytes: nothing is asked twice.
+        return self._general.take_over(request, wire.connection, wire.unread())
+
+    def give_back(self, wire: _Wire) -> None:
+        self._idle.append(wire)
+
+    def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+
+    def explain(self, failure: Failure) -> Failure:
+        return self._general.explain(failure)
+
+    def _exchange(self, data: bytes, timeouts: Timeouts) -> tuple[_Wire, Head | None]:
+        while True:
+            wire = self._take_idle() or _Wire(self._way.connect(timeouts))
+            try:
+                return wire, wire.ask(data, timeouts)
+            except _StaleError:
+                # It was closed just now by a server that had seen it idle, which says nothing about the server: ask again at once.
+                wire.close()
+            except BaseException:
+                wire.close()
+                raise
+
+    def _take_idle(self) -> _Wire | None:
+        with contextlib.suppress(IndexError):
+            while True:
+                wire = self._idle.pop()
+                if not wire.dropped():
+                    return wire
+                wire.close()
+        return None
+
+
+class _NoHttpError(Exception):
+    """What came is no answer; the argument says what it is."""
+
+
+class _StaleError(Exception):
+    """A kept-alive connection brought nothing at all."""
+
+
+class _Wire:
+    """A connection with what was read of it and not used yet: `buffer[start:end]`."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.sock: socket.socket = connection.sock
+        self.start = 0
+        self.end = 0
+        self._view = memoryview(bytearray(_BUFFER))
+        self._asked = 0
+        self._poll = _poll_of(self.sock)
+
+    def dropped(self) -> bool:
+        """Whether something came unasked: its end, or an answer to nothing, which must not be taken for the next one's."""
+        return bool(self._poll.poll(0)) if self._poll else False
+
+    def ask(self, data: bytes, timeouts: Timeouts) -> Head | None:
+        """Send a request and read the head of its answer; None where that is unusual.
+
+        Raises:
+            _StaleError: the connection had served before and is closed.
+            _NoHttpError: something else came.
+            OSError: the connection failed.
+        """
+        self._asked += 1
+        self.start = self.end = 0
+        if self.sock.gettimeout() != timeouts.read:
+            self.sock.settimeout(timeouts.read)
+        try:
+            self.sock.sendall(data)
+            at = self._read_head()
+        except (BrokenPipeError, ConnectionResetError) as error:
+            if self._asked > 1 and not self.end:
+                raise _StaleError from error
+            raise
+        self.start = at
+        return parse_head(bytes(self._view[:at]))
+
+    def _read_head(self) -> int:
+        view, buffer = self._view, self._view.obj
+        assert isinstance(buffer, bytearray)
+        while True:
+            count = self.sock.recv_into(view[self.end :])
+            if not count:
+                if self._asked > 1 and not self.end:
+                    raise _StaleError
+                raise _NoHttpError("the server closed the connection without an answer")
+            searched = max(0, self.end - len(END))
+            self.end += count
+            found = buffer.find(END, searched, self.end)
+            if found >= 0:
+                return found + len(END)
+            if self.end == len(view) or (self.end >= _PREFIX_LENGTH and not buffer.startswith(_PREFIX)):
+                raise _NoHttpError("the server does not speak HTTP properly")
+
+    def take(self, limit: int) -> memoryview:
+        """Up to `limit` of the bytes that were read behind the head."""
+        taken = self._view[self.start : min(self.end, self.start + limit)]
+        self.start += len(taken)
+        return taken
+
+    def receive(self, limit: int) -> memoryview:
+        """Wait for bytes and return them, none at the end of the stream. Valid until the next call."""
+        if limit > len(self._view) < _LARGE:
+            self._view = memoryview(bytearray(_LARGE))
+        return self._view[: self.sock.recv_into(self._view[:limit])]
+
+    def unread(self) -> bytes:
+        """Everything that came, head and all."""
+        return bytes(self._view[: self.end])
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+_PREFIX = b"HTTP/"
+_PREFIX_LENGTH = len(_PREFIX)
+
+
+class _DirectResponse:
+    """Implements `ports.Response` on a wire."""
+
+    def __init__(self, lane: _Lane, wire: _Wire, head: Head, request: Request) -> None:
+        self.answer = Answer(head.status, head.fields, request.url)
+        self._lane = lane
+        self._wire: _Wire | None = wire
+        self._timeouts = request.access.timeouts
+        self._remaining = head.body_length or 0
+
+    def read(self, limit: int) -> memoryview:
+        """Return what has arrived of the body, up to `limit` bytes."""
+        limit = min(limit, self._remaining)
+        wire = self._wire
+        assert wire is not None
+        if wire.start < wire.end or not limit:
+            data = wire.take(limit)
+        else:
+            try:
+                data = wire.receive(limit)
+            except (OSError, ValueError) as error:
+                raise OriginError(self._lane.explain(_failure(error, self._timeouts))) from error
+            if not data:
+                message = f"the body broke off, {self._remaining} bytes early"
+                raise OriginError(self._lane.explain(Failure("truncated", message)))
+        self._remaining -= len(data)
+        return data
+
+    def close(self) -> None:
+        """Give the connection back after a whole body; drop it otherwise."""
+        wire, self._wire = self._wire, None
+        if wire is None:
+            return
+        # Bytes behind the body answer nothing that was asked (RFC 9112 section 6.3).
+        if self._remaining or wire.start < wire.end:
+            wire.close()
+        else:
+            self._lane.give_back(wire)
+
+
+def _failure(error: Exception, timeouts: Timeouts) -> Failure:
+    if isinstance(error, _NoHttpError):
+        return Failure("connection", str(error))
+    return failure_of(error, timeouts)
+
+
+def _poll_of(sock: socket.socket) -> Any:
+    # Windows has no poll; there, a stale connection is found out by its silence alone.
+    if not hasattr(select, "poll"):
+        return None
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return poll
