@@ -205,7 +205,9 @@ class _Run:
         inbox: Inbox = queue.SimpleQueue()
         reads = Reads(compiled.chunk_size, compiled.buffer_size)
         share = Share(compiled.per_host, compiled.max_rate)
-        settings = WorkerSettings(str(self._job.root), compiled.threads, reads, share, tuple(self._job.redactor.secrets.items()))
+        settings = WorkerSettings(
+            str(self._job.root), compiled.threads, reads, share, tuple(self._job.redactor.secrets.items()), cores=_cores()
+        )
         crew = ProcessCrew(settings, inbox)
         supervisor = Supervisor(compiled, crew, inbox, self._clock, self._emit_all)
         self._stop.on_signal = lambda number: inbox.put(_stop_of(number))
@@ -249,7 +251,9 @@ class _Run:
 
 def _work_of(decision: Decision) -> Work | None:
     match decision:
-        case Fetch() | Resume():
+        case Fetch():
+            return Work(decision.download, untouched=True)
+        case Resume():
             return Work(decision.download)
         case Refresh():
             return Work(decision.download, decision.claim)

@@ -16,7 +16,7 @@ from typing import Protocol, TypeAlias
 from marscore.events import Event
 from marscore.journal import Header, Journal, Piece
 from marscore.state import Claim, FileIdentity
-from marscore.values import Access
+from marscore.values import Access, ByteRange
 
 EventSink: TypeAlias = Callable[[Event], None]
 
@@ -103,6 +103,10 @@ class Partial(Protocol):
         """Make room for `size` bytes, so that a full disk is known at once."""
         ...
 
+    def follow(self, algorithms: Sequence[str], proven: Sequence[ByteRange]) -> None:
+        """Begin to hash the file while it is written, so that `digests` need not wait; `proven` ranges of it are there already."""
+        ...
+
     def describe(self, header: Header) -> None:
         """Set what the journal says of this file; it is written with the first piece."""
         ...
@@ -177,6 +181,10 @@ class Clock(Protocol):
 
     def ticks(self) -> float:
         """Seconds on a clock that never jumps: for waits and deadlines."""
+        ...
+
+    def used(self) -> float:
+        """Seconds of processor time that this process has used, over all its threads."""
         ...
 
     def draw(self) -> float:

@@ -21,6 +21,10 @@ class SystemClock:
         """Seconds on the monotonic clock."""
         return time.monotonic()
 
+    def used(self) -> float:
+        """Processor time of this process."""
+        return time.process_time()
+
     def draw(self) -> float:
         """A random number in [0, 1)."""
         return self._random.random()

@@ -17,14 +17,16 @@ import os
 import shutil
 import stat
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 
 from marscore.adapters import positioned
+from marscore.adapters.follower import Follower
 from marscore.errors import StorageError
 from marscore.journal import Header, Journal, Piece, decode, encode_finished, encode_header, encode_piece
 from marscore.state import FileIdentity, key_of
-from marscore.values import Failure, FailureKind
+from marscore.values import ByteRange, Failure, FailureKind
 
 #: What marscore keeps for itself, under the output folder.
 OWN_FOLDER = ".marscore"
@@ -49,12 +51,20 @@ def storage_error(error: OSError, doing: str) -> StorageError:
     return StorageError(Failure(kind, f"{doing}: {os.strerror(error.errno) if error.errno else error}"))
 
 
-@contextlib.contextmanager
-def _naming(doing: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise storage_error(error, doing) from error
+class _naming:  # noqa: N801 - reads as the statement that it begins; a class, since it is entered for every read and write
+    """Names what the system says inside."""
+
+    __slots__ = ("_doing",)
+
+    def __init__(self, doing: str) -> None:
+        self._doing = doing
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(error, OSError):
+            raise storage_error(error, self._doing) from error
 
 
 class Folder:
@@ -64,23 +74,40 @@ class Folder:
         self._root = root
         self._partials = root / OWN_FOLDER / "partial"
         self._io = positioned.choose(portable)
-        self._known_folders: set[Path] = set()
+        # Plain strings where a call is made for each of a hundred thousand files: a Path costs as much as the call itself.
+        self._prefix = os.path.join(root, "")
+        self._partial_prefix = os.path.join(self._partials, "")
+        self._known_folders: set[str] = set()
+        # Where a journal may be in the way of a new one. What another process leaves meanwhile is seen by `reopen` first.
+        self._journals = {self._partial_prefix + key for key in self.partial_keys()}
 
     def create(self, path: str) -> PartialFile:
         """Begin a partial file, in place of any there was."""
-        base = self._partials / key_of(path)
+        base = self._partial_prefix + key_of(path)
         self._check_place(path)
         with _naming("cannot create a partial file"):
+            return PartialFile(self, base, self._io, self._new_part(base))
+
+    def _new_part(self, base: str) -> int:
+        try:
+            if base not in self._journals:
+                return os.open(_part(base), _NEW, 0o666)
+        except FileNotFoundError:
             self._partials.mkdir(parents=True, exist_ok=True)
-            for old in (_journal(base), _part(base)):
-                old.unlink(missing_ok=True)
-            return PartialFile(self, base, self._io, os.open(_part(base), _NEW, 0o666))
+        except FileExistsError:
+            pass
+        for old in (_journal(base), _part(base)):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(old)
+        return os.open(_part(base), _NEW, 0o666)
 
     def reopen(self, path: str) -> tuple[PartialFile, Journal] | None:
         """Open what an earlier run left, or None."""
-        base = self._partials / key_of(path)
+        base = self._partial_prefix + key_of(path)
         try:
-            journal = decode(_journal(base).read_bytes())
+            data = Path(_journal(base)).read_bytes()
+            self._journals.add(base)
+            journal = decode(data)
             if journal is None:
                 return None
             if journal.torn:
@@ -90,12 +117,12 @@ class Folder:
         except (OSError, StorageError):
             return None
 
-    def _open_old(self, base: Path, path: str, journal: Journal) -> PartialFile:
+    def _open_old(self, base: str, path: str, journal: Journal) -> PartialFile:
         # A run that was killed between the rename and its claim left the whole file under its name: it is taken back.
-        if journal.finished and not _part(base).exists():
+        if journal.finished and not os.path.exists(_part(base)):
             target = self.place(path)
             if self.digests(path, ["sha256"])["sha256"] == journal.finished:
-                target.replace(_part(base))
+                os.replace(target, _part(base))
         log = os.open(_journal(base), _OLD | os.O_APPEND)
         try:
             return PartialFile(self, base, self._io, os.open(_part(base), _OLD), log)
@@ -106,7 +133,7 @@ class Folder:
     def identify(self, path: str) -> FileIdentity | None:
         """What identifies the finished file."""
         try:
-            return identity_of(os.lstat(self._root / path))
+            return identity_of(os.lstat(self._prefix + path))
         except OSError:
             return None
 
@@ -128,44 +155,61 @@ class Folder:
 
     def forget_partial(self, path: str) -> None:
         """Remove what is left of a partial file whose finished file is claimed."""
-        base = self._partials / key_of(path)
+        base = self._partial_prefix + key_of(path)
         for old in (_journal(base), _part(base)):
             with contextlib.suppress(OSError):
-                old.unlink(missing_ok=True)
+                os.unlink(old)
 
     def sweep(self) -> None:
         """Remove every partial file; for a run that has all its downloads in place."""
         shutil.rmtree(self._partials, ignore_errors=True)
 
-    def place(self, path: str) -> Path:
+    def place(self, path: str) -> str:
         """The final path of a download, with its folder made.
 
         Raises:
             StorageError: the folder cannot be made, or a symbolic link leads out of the output folder.
         """
-        target = self._root / path
-        folder = target.parent
+        target = self._prefix + path
+        folder = os.path.dirname(target)
         if folder not in self._known_folders:
             # Looked at before a folder is made, which may be one outside. realpath takes a loop of links; Path.resolve does not.
             if not Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(self._root)):
                 raise StorageError(Failure("path", "a symbolic link leads out of the output folder"))
             with _naming("cannot make the folder"):
-                folder.mkdir(parents=True, exist_ok=True)
+                os.makedirs(folder, exist_ok=True)
             self._known_folders.add(folder)
         return target
 
     def _check_place(self, path: str) -> None:
-        identity = self.identify(path)
-        if identity and identity.kind == "folder":
-            raise StorageError(Failure("path", "a folder stands where the file should be"))
+        with contextlib.suppress(OSError):
+            if stat.S_ISDIR(os.lstat(self._prefix + path).st_mode):
+                raise StorageError(Failure("path", "a folder stands where the file should be"))
         self.place(path)
+
+
+class _InUse:
+    """Keeps a partial file open inside; says whether it still is."""
+
+    __slots__ = ("_partial", "_usable")
+
+    def __init__(self, partial: PartialFile) -> None:
+        self._partial = partial
+
+    def __enter__(self) -> bool:
+        self._usable = self._partial.enter()
+        return self._usable
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._usable:
+            self._partial.leave()
 
 
 class PartialFile:
     """Implements `ports.Partial`. Closing waits for calls in other threads, so that none writes to a descriptor that was given away."""
 
     def __init__(
-        self, folder: Folder, base: Path, io: type[positioned.Posix] | type[positioned.Seeking], fd: int, journal: int | None = None
+        self, folder: Folder, base: str, io: type[positioned.Posix] | type[positioned.Seeking], fd: int, journal: int | None = None
     ) -> None:
         self._folder = folder
         self._base = base
@@ -173,6 +217,9 @@ class PartialFile:
         self._io = io(fd)
         self._header: Header | None = None
         self._journal = journal
+        self._new = journal is None
+        self._whole: bytes | None = None
+        self._follower: Follower | None = None
         self._lock = threading.Lock()
         self._users = 0
         self._closing = False
@@ -181,15 +228,19 @@ class PartialFile:
 
     def write(self, offset: int, data: bytes | memoryview) -> None:
         """Write all of `data`; nothing once the file is closed."""
-        with self._in_use() as usable, _naming("cannot write"):
+        with _InUse(self) as usable, _naming("cannot write"):
+            # A file that comes whole with one write is hashed from memory.
+            self._whole = bytes(data) if self._new and not offset and len(data) <= _SMALL else None
             view = memoryview(data)
             while usable and view:
                 count = self._io.write(view, offset)
+                if self._follower is not None:
+                    self._follower.wrote(offset, count)
                 view, offset = view[count:], offset + count
 
     def read(self, offset: int, length: int) -> bytes:
         """Read up to `length` bytes."""
-        with self._in_use() as usable, _naming("cannot read the partial file"):
+        with _InUse(self) as usable, _naming("cannot read the partial file"):
             return self._io.read(length, offset) if usable else b""
 
     def reserve(self, size: int) -> None:
@@ -197,12 +248,29 @@ class PartialFile:
         if size <= _SMALL or self._reserved:
             return
         self._reserved = True
-        with self._in_use() as usable, _naming("cannot reserve space"):
+        with _InUse(self) as usable, _naming("cannot reserve space"):
             if not usable:
                 return
             missing = size - _allocated(os.fstat(self._fd))
-            if missing > shutil.disk_usage(self._base.parent).free:
+            if missing > shutil.disk_usage(os.path.dirname(self._base)).free:
                 raise OSError(errno.ENOSPC, "")
+
+    def follow(self, algorithms: Sequence[str], proven: Sequence[ByteRange]) -> None:
+        """Hash the file while it is written; `proven` ranges of it are there already."""
+        with self._lock:
+            if self._follower is not None or self._closing:
+                return
+            follower = self._follower = Follower(self._read_into, algorithms)
+        for span in proven:
+            follower.wrote(span.start, len(span))
+
+    def _read_into(self, buffer: memoryview, offset: int) -> int:
+        with _InUse(self) as usable:
+            try:
+                return self._io.read_into(buffer, offset) if usable else 0
+            except OSError:
+                # Whoever hashes the file anew is told.
+                return 0
 
     def describe(self, header: Header) -> None:
         """Set what the journal will say."""
@@ -216,20 +284,28 @@ class PartialFile:
 
     def digests(self, size: int, algorithms: Sequence[str]) -> dict[str, str]:
         """Hash the first `size` bytes."""
-        with self._in_use() as usable, _naming("cannot read the partial file"):
+        whole = self._whole
+        if whole is not None and len(whole) == size:
+            return {name: hashlib.new(name, whole, usedforsecurity=False).hexdigest() for name in algorithms}
+        if self._follower is not None and set(algorithms) <= set(self._follower.algorithms):
+            followed = self._follower.digests(size)
+            if followed is not None:
+                return followed
+        with _InUse(self) as usable, _naming("cannot read the partial file"):
             return digests_of(self._io, size if usable else 0, algorithms)
 
     def finish(self, path: str, size: int, digests: Mapping[str, str]) -> FileIdentity:
         """Cut the file to `size`, give it its name and let go of it."""
         with _naming("cannot put the file in place"):
-            with self._in_use() as usable:
+            with _InUse(self) as usable:
                 if not usable:
                     raise OSError(errno.EBADF, "")
                 status = self._cut(size)
-                self._append(encode_finished(digests["sha256"]), begin=False)
+                if self._journal is not None:
+                    self._append(encode_finished(digests["sha256"]), begin=False)
                 target = self._folder.place(path)
                 self.close()
-            _part(self._base).replace(target)
+            os.replace(_part(self._base), target)
             self._placed = True
         return identity_of(status)
 
@@ -238,6 +314,8 @@ class PartialFile:
         with self._lock:
             self._closing = True
             self._close_if_unused()
+        if self._follower is not None:
+            self._follower.stop()
 
     def discard(self) -> None:
         """Let go of the file and remove it, unless it has got its name."""
@@ -246,8 +324,9 @@ class PartialFile:
             # The journal says "finished" until the state database has the claim; who records that removes it.
             return
         with _naming("cannot remove a partial file"):
-            _part(self._base).unlink(missing_ok=True)
-            _journal(self._base).unlink(missing_ok=True)
+            for old in (_part(self._base), _journal(self._base)):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(old)
 
     def _cut(self, size: int) -> os.stat_result:
         status = os.fstat(self._fd)
@@ -257,7 +336,7 @@ class PartialFile:
         return os.fstat(self._fd)
 
     def _append(self, line: bytes, begin: bool) -> None:
-        with self._in_use() as usable, _naming("cannot write the journal"):
+        with _InUse(self) as usable, _naming("cannot write the journal"):
             if not usable:
                 return
             with self._lock:
@@ -269,17 +348,19 @@ class PartialFile:
             if journal is not None:
                 _write_line(journal, line)
 
-    @contextlib.contextmanager
-    def _in_use(self) -> Iterator[bool]:
+    def enter(self) -> bool:
+        """Keep the file open until `leave`; False if it is being closed."""
         with self._lock:
-            usable = not self._closing
-            self._users += usable
-        try:
-            yield usable
-        finally:
-            with self._lock:
-                self._users -= usable
-                self._close_if_unused()
+            if self._closing:
+                return False
+            self._users += 1
+            return True
+
+    def leave(self) -> None:
+        """End what `enter` began; the last one closes a file that is to be closed."""
+        with self._lock:
+            self._users -= 1
+            self._close_if_unused()
 
     def _close_if_unused(self) -> None:
         if self._closing and not self._users and self._fd >= 0:
@@ -289,12 +370,12 @@ class PartialFile:
             self._fd = -1
 
 
-def _part(base: Path) -> Path:
-    return base.with_name(base.name + ".part")
+def _part(base: str) -> str:
+    return base + ".part"
 
 
-def _journal(base: Path) -> Path:
-    return base.with_name(base.name + ".journal")
+def _journal(base: str) -> str:
+    return base + ".journal"
 
 
 def _write_line(journal: int, line: bytes) -> None:
@@ -317,9 +398,10 @@ def identity_of(status: os.stat_result) -> FileIdentity:
 def digests_of(source: positioned.Positioned, size: int, algorithms: Sequence[str]) -> dict[str, str]:
     """Hash `size` bytes from the start with every algorithm in one pass: algorithm -> lowercase hex."""
     hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
+    buffer = memoryview(bytearray(min(_HASH_READ, size)))
     position = 0
-    while position < size and (data := source.read(min(_HASH_READ, size - position), position)):
+    while position < size and (count := source.read_into(buffer[: size - position], position)):
         for running in hashes.values():
-            running.update(data)
-        position += len(data)
+            running.update(buffer[:count])
+        position += count
     return {name: running.hexdigest() for name, running in hashes.items()}

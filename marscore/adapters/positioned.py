@@ -17,6 +17,8 @@ class Positioned(Protocol):
 
     def read(self, length: int, offset: int) -> bytes: ...
 
+    def read_into(self, buffer: memoryview, offset: int) -> int: ...
+
 
 class Posix:
     """pread(2) and pwrite(2): no shared position, so no lock."""
@@ -31,6 +33,10 @@ class Posix:
     def read(self, length: int, offset: int) -> bytes:
         """Read up to `length` bytes at `offset`."""
         return os.pread(self._fd, length, offset)
+
+    def read_into(self, buffer: memoryview, offset: int) -> int:
+        """Read into `buffer` from `offset`; returns how many bytes."""
+        return os.preadv(self._fd, [buffer], offset)
 
 
 class Seeking:
@@ -52,7 +58,13 @@ class Seeking:
             os.lseek(self._fd, offset, os.SEEK_SET)
             return os.read(self._fd, length)
 
+    def read_into(self, buffer: memoryview, offset: int) -> int:
+        """Read into `buffer` from `offset`; returns how many bytes."""
+        data = self.read(len(buffer), offset)
+        buffer[: len(data)] = data
+        return len(data)
+
 
 def choose(portable: bool = False) -> type[Posix] | type[Seeking]:
     """The fastest that this system has, or the portable one where asked for."""
-    return Posix if hasattr(os, "pwrite") and not portable else Seeking
+    return Posix if hasattr(os, "preadv") and not portable else Seeking

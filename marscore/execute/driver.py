@@ -42,6 +42,9 @@ from marscore.policy.pacing import SLOW_WINDOW, SpeedWatch, TokenBucket
 from marscore.ports import Clock, EventSink, FileStore, HttpClient, Partial, Request, Response
 from marscore.values import Access, ByteRange, Failure, Timeouts
 
+#: Files from this size on are hashed while they are written, and verified apart from the threads that receive.
+LARGE = 4 * 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Reads:
@@ -70,6 +73,7 @@ class Desk:
         self.stopped = threading.Event()
         self.rate: TokenBucket | None = None
         self.on_pause: Callable[[str, float], None] = lambda host, seconds: None
+        self.on_verified: Callable[[], None] = lambda: None
         self._rate_lock = threading.Lock()
 
     def moment(self) -> Moment:
@@ -174,7 +178,8 @@ class Driver:
     def _open(self, assignment: Assignment) -> Segment | None:
         transfer = assignment.transfer
         file = self._files[transfer.download.id] = OpenFile(self._desk.files, transfer.download.path)
-        self._tell(transfer, file.reopen(self._desk.moment))
+        moment = self._desk.moment
+        self._tell(transfer, Opened(moment()) if transfer.work.untouched else file.reopen(moment))
         with self._desk.changed:
             # What is on disk may come from a mirror: then the slot that this thread holds is not the right one.
             return transfer.take(self._desk.clock.ticks()) if transfer.host == assignment.host else None
@@ -204,13 +209,15 @@ class Driver:
     def _receive(self, transfer: Transfer, segment: Segment, response: Response) -> None:
         desk = self._desk
         with desk.changed:
-            epoch, header = segment.epoch, transfer.header
+            epoch, header, done = segment.epoch, transfer.header, transfer.ledger.done
         partial = self._files[transfer.download.id].of(epoch)
         if partial is None:
             return
         partial.describe(header)
         if header.size is not None:
             partial.reserve(header.size)
+        if header.size is None or header.size >= LARGE:
+            partial.follow(transfer.algorithms, done)
         writer = _Writer(partial, segment)
         try:
             self._pump(transfer, segment, response, writer)
@@ -272,7 +279,10 @@ class Driver:
                 self._desk.pause(command.host, command.seconds)
                 self._desk.on_pause(command.host, command.seconds)
             case Verify():
-                return self._verify(transfer, command)
+                if command.size < LARGE:
+                    return self._verify(transfer, command)
+                # In a thread of its own: a connection is not to stand idle while a file is hashed.
+                threading.Thread(target=self._verify_apart, args=(transfer, command), name="marscore-verify", daemon=True).start()
             case Place():
                 identity = self._partial(transfer).finish(transfer.download.path, command.size, command.digests)
                 return Placed(self._desk.moment(), identity)
@@ -288,6 +298,15 @@ class Driver:
         file = self._files.pop(transfer.download.id, None)
         if file is not None:
             file.release(keep)
+
+    def _verify_apart(self, transfer: Transfer, command: Verify) -> None:
+        try:
+            self._tell(transfer, self._verify(transfer, command))
+        except StorageError as error:
+            self._broke(transfer, None, error.failure)
+        except Exception as error:  # noqa: BLE001 - as in perform
+            self._broke(transfer, None, Failure("internal", f"{type(error).__name__}: {error}"))
+        self._desk.on_verified()
 
     def _verify(self, transfer: Transfer, command: Verify) -> Fact:
         return Hashed(self._desk.moment(), self._partial(transfer).digests(command.size, command.algorithms))

@@ -21,10 +21,15 @@ from marscore.values import ByteRange, Failure, Validator
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One download to carry out. `known` is the claim of the file now in place, to ask the server whether it is still current."""
+    """One download to carry out.
+
+    `known` is the claim of the file now in place, to ask the server whether it is still current. `untouched` tells that nothing can be
+    left of an earlier try, so that nobody needs to look.
+    """
 
     download: Download
     known: Claim | None = None
+    untouched: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,11 @@ class Board:
         """Whether every download that was added has its outcome."""
         return not self.open and not self._queue
 
+    @property
+    def waiting(self) -> int:
+        """How many downloads nobody has begun."""
+        return sum(map(len, self._queue.values()))
+
     def add(self, works: Iterable[Work]) -> None:
         """Put new downloads in the queue."""
         for work in works:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import queue
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, Event, Outcome, Warned
@@ -28,7 +28,7 @@ SMALL_JOB = 0.4
 #: Seconds that workers get to stop; a signal has to end the run within two.
 STOP_WITHIN = 1.6
 #: Most downloads that one worker holds at once, so that a crash hands over few and the last ones are spread.
-DEEPEST = 4096
+DEEPEST = 1024
 
 
 class WorkerHandle(Protocol):
@@ -136,8 +136,10 @@ class Supervisor:
     def _hire(self, hire: Callable[[int, Share], WorkerHandle]) -> None:
         number = self._hired
         self._hired += 1
-        self._members[number] = _Member(number, hire(number, self._share()), self._first_depth())
+        member = self._members[number] = _Member(number, hire(number, self._share()), self._first_depth())
         self._fill()
+        # Another may have taken what it was hired for.
+        self._retire_if_done(member)
 
     def _first_depth(self) -> int:
         if self._plan.start == "when_needed" or self._plan.processes == 1:
@@ -192,7 +194,9 @@ class Supervisor:
 
     def _fill(self) -> None:
         for member in self._members.values():
-            room = member.depth - len(member.works)
+            # The rest is shared out in ever smaller batches, so that no worker sits on a pile while another has nothing.
+            fair = max(self._plan.threads, len(self._waiting) // (2 * len(self._members)))
+            room = min(member.depth - len(member.works), fair)
             if room <= 0 or member.retiring or self._stopping:
                 continue
             works = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
@@ -223,7 +227,7 @@ class Supervisor:
         self._sink([Warned(self._clock.now(), None, f"a worker process died ({reason}); {len(orphans)} downloads go to another")])
         twice = [work for work in orphans if work.download.id in self._again]
         self._fail(twice, Failure("internal", f"the worker process died twice over this download ({reason})"))
-        once = [work for work in orphans if work.download.id not in self._again]
+        once = [replace(work, untouched=False) for work in orphans if work.download.id not in self._again]
         self._again.update(work.download.id for work in once)
         self._waiting.extendleft(reversed(once))
         if self._waiting:

@@ -110,6 +110,11 @@ class Transfer:
         encoding = self.known.version.encoding if self.known.version else None
         return Header(key_of(self.url), self.known.size, self.known.validator, encoding)
 
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        """What the finished file is hashed with."""
+        return tuple(dict.fromkeys(["sha256", *(c.algorithm for c in self.download.checksums)]))
+
     def take(self, ticks: float) -> Segment | None:
         """Begin a segment on the first pending range that is due, unless all the file's connections are in use."""
         if self.closed or len(self.ledger.active) >= self.options.threads:
@@ -330,8 +335,7 @@ class Transfer:
         if size is None or self._verifying or not self.ledger.covers(size):
             return []
         self._verifying = True
-        wanted = dict.fromkeys(["sha256", *(c.algorithm for c in self.download.checksums)])
-        return [Verify(size, tuple(wanted))]
+        return [Verify(size, self.algorithms)]
 
     def _hashed(self, fact: Hashed) -> list[Command]:
         assert self.known.size is not None

@@ -18,6 +18,7 @@ from marscore.events import DownloadSkipped, Event, ProgressMade
 from marscore.execute.driver import Desk, Driver, OpenFile, Reads
 from marscore.execute.protocol import Emit, Moment, Stopped, Work
 from marscore.execute.schedule import Assignment, Board, Idle
+from marscore.policy.hands import Hands
 from marscore.policy.pacing import TokenBucket
 from marscore.ports import Clock, FileStore, HttpClient
 from marscore.values import Failure
@@ -48,6 +49,7 @@ class WorkerSettings:
     share: Share
     secrets: tuple[tuple[str, str], ...] = ()
     lane: Literal["auto", "requests"] = "auto"
+    cores: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,12 @@ class Worker:
         self._outbox: deque[Event] = deque()
         self._files: dict[str, OpenFile] = {}
         self._desk = Desk(Board(settings.share.per_host), ports.client, ports.files, ports.clock, self._put, settings.reads)
+        self._desk.on_verified = self._flush
         self._idle = 0
+        self._busy = 0
+        self._hands = Hands(settings.threads, settings.cores)
         self._closing = False
+        self._wanted = 0
         self._threads: list[threading.Thread] = []
         self._ticker = threading.Thread(target=self._tick, name="marscore-ticker", daemon=True)
         self._done = threading.Event()
@@ -89,9 +95,8 @@ class Worker:
         works = list(works)
         with self._desk.changed:
             self._desk.board.add(works)
-            missing = self._settings.threads - len(self._threads)
-            for _ in range(min(missing, max(0, self._most_hands(works) - self._idle))):
-                self._add_thread()
+            self._wanted += sum(work.download.options.threads for work in works)
+            self._add_threads()
             self._desk.changed.notify_all()
 
     def pause(self, host: str, seconds: float) -> None:
@@ -135,13 +140,12 @@ class Worker:
         self._flush()
         self._desk.client.close()
 
-    def _most_hands(self, works: list[Work]) -> int:
-        return sum(work.download.options.threads for work in works)
-
-    def _add_thread(self) -> None:
-        thread = threading.Thread(target=self._work, name=f"marscore-{len(self._threads)}", daemon=True)
-        self._threads.append(thread)
-        thread.start()
+    def _add_threads(self) -> None:
+        """Start threads as far as they are allowed and would find something to do."""
+        while len(self._threads) < min(self._hands.allowed, self._wanted):
+            thread = threading.Thread(target=self._work, name=f"marscore-{len(self._threads)}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def _join(self, seconds: float) -> None:
         until = self._desk.clock.ticks() + seconds
@@ -161,8 +165,11 @@ class Worker:
         with self._desk.changed:
             while not self._closing:
                 moment = self._desk.moment()
-                chosen = self._desk.board.take(moment, self._idle)
+                spare = self._hands.allowed - self._busy
+                # Those that wait and may work would each take a share of a large file.
+                chosen = self._desk.board.take(moment, min(self._idle, spare - 1)) if spare > 0 else Idle(None)
                 if isinstance(chosen, Assignment):
+                    self._busy += 1
                     return chosen
                 self._wait(chosen, moment)
         return None
@@ -177,9 +184,11 @@ class Worker:
         with self._desk.changed:
             self._desk.board.release(assignment.host)
             self._desk.board.settle(assignment.transfer)
+            self._busy -= 1
             self._desk.changed.notify_all()
-            empty = self._desk.board.empty
-        if empty:
+            # More is on its way by the time that it is needed.
+            hungry = self._desk.board.waiting < len(self._threads)
+        if hungry:
             self._flush()
 
     def _end(self, download: str, reason: Failure) -> None:
@@ -213,6 +222,16 @@ class Worker:
                 since_progress = 0.0
                 self._outbox.extend(self._progress())
             self._flush()
+            self._look()
+
+    def _look(self) -> None:
+        clock, board = self._desk.clock, self._desk.board
+        with self._desk.changed:
+            allowed = self._hands.allowed
+            self._hands.look(clock.ticks(), clock.used(), self._wanted, bool(board.waiting))
+            if self._hands.allowed > allowed and not self._closing:
+                self._add_threads()
+                self._desk.changed.notify_all()
 
     def _progress(self) -> list[ProgressMade]:
         now = self._desk.clock.now()

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlencode, urlsplit, urlunsplit
 
 from marscore.events import Event
@@ -19,6 +20,8 @@ MASK = "***"
 _TOKEN_LIKE = re.compile(
     r"(?i)token|secret|passw|pwd|signature|^sig$|credential|api[-_]?key|access[-_]?key|^key$|auth|session|jwt|^code$|hmac"
 )
+#: What begins a part of a URL that may be secret.
+_TELLING = re.compile("[@?#]")
 _URL_IN_TEXT = re.compile(r"(?i)\bhttps?://[^\s'\"<>]+")
 #: Fields of events that may hold a URL or words of a server or of the operating system.
 _TEXT_FIELDS = {"url", "source", "from_", "to", "message", "reason", "manifest", "output_dir", "name", "host", "etag", "last_modified"}
@@ -30,6 +33,8 @@ _E = TypeVar("_E", bound=Event)
 
 def public_url(url: str) -> str:
     """A URL fit to be shown: userinfo is dropped, and values of token-like query names are masked."""
+    if not _TELLING.search(url):
+        return url
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -47,8 +52,9 @@ def _public_query(query: str) -> str:
 
 def token_values(url: str) -> list[str]:
     """The values of token-like query names, as they are written and as they are meant."""
-    query = urlsplit(url).query
-    pairs = [pair.partition("=") for pair in query.split("&")] if query else []
+    if "?" not in url:
+        return []
+    pairs = [pair.partition("=") for pair in urlsplit(url).query.split("&")]
     written = [value for name, _, value in pairs if value and _TOKEN_LIKE.search(unquote(name))]
     return [*written, *map(unquote_plus, written)]
 
@@ -67,7 +73,7 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """The text with every known secret replaced, and every URL in it made public."""
-        if "://" in text:
+        if "://" in text and _TELLING.search(text):
             text = _URL_IN_TEXT.sub(lambda match: public_url(match[0]), text)
         return self._pattern.sub(self._replacement, text) if self._pattern else text
 
@@ -87,10 +93,15 @@ def _pattern_of(shown: Mapping[str, str]) -> re.Pattern[str] | None:
 
 def _with_texts(event: _E, change: Callable[[str], str]) -> _E:
     changed: dict[str, Any] = {}
-    for field in fields(event):
-        value = getattr(event, field.name)
-        if field.name in _TEXT_FIELDS and isinstance(value, str):
+    for name in _texts_of(cast(Any, type(event))):
+        value = getattr(event, name)
+        if isinstance(value, str):
             shown = change(value)
             if shown != value:
-                changed[field.name] = shown
+                changed[name] = shown
     return replace(event, **changed) if changed else event
+
+
+@cache
+def _texts_of(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind) if field.name in _TEXT_FIELDS)

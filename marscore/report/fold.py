@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Any
 
 from marscore.events import (
     DownloadFailed,
@@ -51,6 +52,9 @@ class _Open:
 
     started_at: float | None = None
     retries: list[Retry] = field(default_factory=list)
+
+
+_NOT_BEGUN = _Open()
 
 
 class ReportFold:
@@ -117,37 +121,32 @@ class ReportFold:
         return tuple(entry or self._unfinished(download, signal) for download, entry in pairs)
 
     def _entry(self, download: Download, event: Outcome) -> DownloadReport:
-        entry = self._blank(download)
         if isinstance(event, DownloadSkipped):
-            return replace(entry, reason=_clean(event.reason))
-        entry = replace(
-            entry,
-            bytes_downloaded=event.bytes_downloaded,
-            bytes_resumed=event.bytes_resumed,
-            segments=event.segments,
-            started_at=entry.started_at if event.started_at is None else rfc3339(event.started_at),
-            duration_s=seconds(event.duration_s),
-        )
-        return _failed(entry, event) if isinstance(event, DownloadFailed) else _finished(entry, event, download)
+            return self._blank(download, reason=_clean(event.reason))
+        counted: dict[str, Any] = {
+            "bytes_downloaded": event.bytes_downloaded,
+            "bytes_resumed": event.bytes_resumed,
+            "segments": event.segments,
+            "duration_s": seconds(event.duration_s),
+        }
+        if event.started_at is not None:
+            counted["started_at"] = rfc3339(event.started_at)
+        told = _failed(event) if isinstance(event, DownloadFailed) else _finished(event, download)
+        return self._blank(download, **counted, **told)
 
     def _unfinished(self, download: Download, signal: int | None) -> DownloadReport:
-        entry = self._blank(download)
         if signal is None:
-            return replace(entry, reason="the run ended before this download did")
+            return self._blank(download, reason="the run ended before this download did")
         error = Error("interrupted", None, f"interrupted by signal {signal}; run again to resume")
-        return replace(entry, status="interrupted", error=error)
+        return self._blank(download, status="interrupted", error=error)
 
-    def _blank(self, download: Download) -> DownloadReport:
-        begun = self._open.get(download.id, _Open())
-        return DownloadReport(
-            id=download.id,
-            url=self._shown(public_url(download.url)),
-            path=self._shown(download.path),
-            status="skipped",
-            size=download.size,
-            started_at=None if begun.started_at is None else rfc3339(begun.started_at),
-            retries=tuple(begun.retries),
-        )
+    def _blank(self, download: Download, **known: Any) -> DownloadReport:
+        """An entry that says what is `known`, and for the rest that nothing came of the download."""
+        begun = self._open.get(download.id, _NOT_BEGUN)
+        if begun.started_at is not None:
+            known.setdefault("started_at", rfc3339(begun.started_at))
+        entry = {"status": "skipped", "size": download.size, "retries": tuple(begun.retries), **known}
+        return DownloadReport(id=download.id, url=self._shown(public_url(download.url)), path=self._shown(download.path), **entry)
 
     def _shown(self, text: str) -> str:
         shown = _clean(self._redactor.text(text))
@@ -155,25 +154,23 @@ class ReportFold:
         return text if shown == text else shown
 
 
-def _finished(entry: DownloadReport, event: DownloadFinished, download: Download) -> DownloadReport:
-    return replace(
-        entry,
-        status=event.status,
-        reason=_clean(event.reason),
-        size=event.size,
-        checksum=_checksum(download.checksums, event.digests),
-        etag=None if event.etag is None else _clean(event.etag),
-        source=None if event.source is None else _clean(event.source),
-    )
+def _finished(event: DownloadFinished, download: Download) -> dict[str, Any]:
+    return {
+        "status": event.status,
+        "reason": _clean(event.reason),
+        "size": event.size,
+        "checksum": _checksum(download.checksums, event.digests),
+        "etag": None if event.etag is None else _clean(event.etag),
+        "source": None if event.source is None else _clean(event.source),
+    }
 
 
-def _failed(entry: DownloadReport, event: DownloadFailed) -> DownloadReport:
-    return replace(
-        entry,
-        status="interrupted" if event.kind == "interrupted" else "failed",
-        source=None if event.url is None else _clean(event.url),
-        error=Error(event.kind, event.status, _clean(event.message)),
-    )
+def _failed(event: DownloadFailed) -> dict[str, Any]:
+    return {
+        "status": "interrupted" if event.kind == "interrupted" else "failed",
+        "source": None if event.url is None else _clean(event.url),
+        "error": Error(event.kind, event.status, _clean(event.message)),
+    }
 
 
 def run_finished(report: Report, at: float) -> RunFinished:
@@ -226,4 +223,4 @@ def _status(exit_code: int) -> RunStatus:
 
 def _clean(text: str) -> str:
     """Escape lone surrogates, which a file name of unknown encoding may bring and UTF-8 cannot hold."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")

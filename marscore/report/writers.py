@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
+from typing import Any
 
-from marscore.report.model import Report
+from marscore.report.model import DownloadReport, Report
 
 
 def iter_json(report: Report) -> Iterator[str]:
@@ -15,7 +16,22 @@ def iter_json(report: Report) -> Iterator[str]:
     yield head.removesuffix("\n}") + ',\n  "downloads": ['
     separator = "\n    "
     for download in report.downloads:
-        # A newline inside a JSON string is written as \n, so each one found here is layout.
-        yield separator + json.dumps(asdict(download), indent=2, ensure_ascii=False).replace("\n", "\n    ")
+        yield separator + _entry(download)
         separator = ",\n    "
     yield "\n  ]\n}\n" if report.downloads else "]\n}\n"
+
+
+_NAMES = tuple(field.name for field in fields(DownloadReport))
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def _entry(download: DownloadReport) -> str:
+    """One download, a field to a line. Values are encoded one by one, since only that way does json use its C code."""
+    lines = [f'"{name}": {_value(getattr(download, name))}' for name in _NAMES]
+    return "{\n      " + ",\n      ".join(lines) + "\n    }"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    return _encode(asdict(value) if is_dataclass(value) and not isinstance(value, type) else value)

@@ -19,6 +19,10 @@ class FakeClock:
         """Seconds turned so far."""
         return self.elapsed
 
+    def used(self) -> float:
+        """None: this process always waits."""
+        return 0.0
+
     def draw(self) -> float:
         """The chance as set."""
         return self.chance
