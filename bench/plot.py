@@ -19,10 +19,10 @@ def draw(results: Sequence[dict[str, Any]], folder: Path) -> None:
         return
     rows = -(-len(results) // _COLUMNS)
     figure = Figure(figsize=(11, 2.6 * rows), layout="constrained")
-    axes = figure.subplots(rows, _COLUMNS, squeeze=False).flat
+    axes = list(figure.subplots(rows, _COLUMNS, squeeze=False).flat)
     for axis, result in zip(axes, results, strict=False):
         _bars(axis, result)
-    for axis in list(axes)[len(results) :]:
+    for axis in axes[len(results) :]:
         axis.set_visible(False)
     figure.suptitle("Wall seconds, median; shorter is better. Dashed: the barest copy of the same bytes.")
     figure.savefig(folder / "performance.png", dpi=120)
@@ -32,15 +32,17 @@ def draw(results: Sequence[dict[str, Any]], folder: Path) -> None:
 def _bars(axis: Any, result: dict[str, Any]) -> None:
     done = {name: entry["median"]["wall_s"] for name, entry in result["tools"].items() if "median" in entry}
     limit = done.pop("limit", None)
-    names = sorted(done, key=lambda name: -done[name])
+    failed = {name: entry["failed"] for name, entry in result["tools"].items() if "failed" in entry and name != "limit"}
+    names = [*failed, *sorted(done, key=lambda name: -done[name])]
     # A tool ten times slower than marscore would squeeze all others: its bar is cut, its figure stays.
     edge = 6 * done.get("marscore", max(done.values(), default=1))
-    lengths = [min(done[name], edge) for name in names]
+    lengths = [min(done.get(name, 0), edge) for name in names]
+    labels = [failed[name][:60] if name in failed else f"{done[name]:.2f}{' (cut)' if done[name] > edge else ''}" for name in names]
     bars = axis.barh(names, lengths, color=[_OURS if name == "marscore" else _PEER for name in names])
-    axis.bar_label(bars, [f"{done[name]:.2f}{' (cut)' if done[name] > edge else ''}" for name in names], padding=3, fontsize=8)
+    axis.bar_label(bars, labels, padding=3, fontsize=8)
     if limit is not None:
         axis.axvline(limit, color=_LIMIT, linestyle="--", linewidth=1)
     axis.set_title(result["title"], fontsize=10, loc="left")
-    axis.set_xlim(0, max(lengths, default=1) * 1.18)
+    axis.set_xlim(0, max(lengths, default=0) * 1.18 or 1)
     axis.tick_params(labelsize=8)
     axis.spines[["top", "right"]].set_visible(False)
