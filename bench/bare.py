@@ -13,10 +13,10 @@ import sys
 _BUFFER = 128 * 1024
 
 
-def _reach(port: int, authority: str | None) -> socket.socket:
+def _reach(port: int, tls: ssl.SSLContext | None) -> socket.socket:
     plain = socket.create_connection(("127.0.0.1", port))
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return ssl.create_default_context(cafile=authority).wrap_socket(plain, server_hostname="127.0.0.1") if authority else plain
+    return tls.wrap_socket(plain, server_hostname="127.0.0.1") if tls else plain
 
 
 def _fetch(connection: socket.socket, buffer: memoryview, line: str) -> None:
@@ -48,9 +48,10 @@ def _fetch(connection: socket.socket, buffer: memoryview, line: str) -> None:
 def main(port: int, connections: int, authority: str | None = None) -> int:
     """Fetch the parts on standard input, each connection in a process of its own."""
     parts = sys.stdin.read().splitlines()
+    tls = ssl.create_default_context(cafile=authority) if authority else None
     for number in range(connections):
         if os.fork() == 0:
-            connection, buffer = _reach(port, authority), memoryview(bytearray(_BUFFER))
+            connection, buffer = _reach(port, tls), memoryview(bytearray(_BUFFER))
             for line in parts[number::connections]:
                 _fetch(connection, buffer, line)
             os._exit(0)
