@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import threading
@@ -34,7 +35,7 @@ def run(command: Sequence[str], cwd: Path, log: Path, limit_s: float, env: Mappi
         process = subprocess.Popen(
             command, cwd=cwd, env=env or environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
-        over = threading.Timer(limit_s, _kill, [process.pid])
+        over = threading.Timer(limit_s, _kill_tree, [process.pid])
         over.start()
         watch = _Watch(process.pid)
         watch.start()
@@ -42,9 +43,11 @@ def run(command: Sequence[str], cwd: Path, log: Path, limit_s: float, env: Mappi
         wall = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         over.cancel()
+        over.join()
         watch.end()
     # What it left behind must not disturb the next run.
-    _kill(process.pid)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     late = wall >= limit_s
     reason = f"killed after {limit_s:.0f} s" if late else _why(process.returncode, log) if process.returncode else ""
     return Sample(wall, used.ru_utime + used.ru_stime, watch.peak, reason)
@@ -60,9 +63,18 @@ def _why(code: int, log: Path) -> str:
     return f"exit {code}: {lines[-1][:200] if lines else 'no word'}"
 
 
-def _kill(group: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGKILL)
+def _kill_tree(root: int) -> None:
+    """End a process and its descendants, whatever session they are in, and wait until none of them touches a file any more."""
+    handles = []
+    for pid in _tree(root):
+        with contextlib.suppress(ProcessLookupError):
+            handles.append(os.pidfd_open(pid))
+    for handle in handles:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+    for handle in handles:
+        select.select([handle], [], [], 5)
+        os.close(handle)
 
 
 class _Watch(threading.Thread):

@@ -68,6 +68,8 @@ WRONG = {
     "echo > files/one.bin": "wrong result: one.bin has 1 bytes of 1000",
     "head -c 1000 /dev/zero > files/one.bin": "wrong result: one.bin has another content",
     "sleep 60": "killed after 1 s",
+    # A child in a session of its own: it is not to write into a folder that is being removed.
+    "setsid sh -c 'while :; do mktemp -p files; done'; true": "killed after 1 s",
 }
 
 
