@@ -20,7 +20,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Sample:
-    """What one run took. `reason` tells why it failed and is empty where it did not."""
+    """What one run took. `peak_bytes` is 0 where it ended before its memory could be sampled; `reason` is empty where it did not fail."""
 
     wall_s: float
     cpu_s: float

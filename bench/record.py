@@ -23,8 +23,9 @@ _HEAD = "| tool | wall | CPU | memory | wall ratio | CPU ratio | memory ratio |\
 
 
 def median_of(samples: Sequence[Sample]) -> dict[str, float]:
-    """The median of each figure."""
-    return {figure: round(median(getattr(sample, figure) for sample in samples), 4) for figure in FIGURES}
+    """The median of each figure over the samples that have it: a run may end before its memory is seen, and then it is 0."""
+    seen = {figure: [getattr(sample, figure) for sample in samples if getattr(sample, figure)] for figure in FIGURES}
+    return {figure: round(median(values or [0]), 4) for figure, values in seen.items()}
 
 
 def machine(place: Path) -> dict[str, object]:
@@ -92,6 +93,7 @@ def _row(name: str, entry: dict[str, Any], limit_in: str) -> str:
     if "failed" in entry:
         return f"| {name} | {entry['failed'].replace('|', '/')} | | | | | |\n"
     wall, cpu, peak = (entry["median"][figure] for figure in FIGURES)
-    ratios = [f"{value:.2f}" for value in entry.get("ratio_to_marscore", {}).values()]
-    cells = [f"{wall:.3f} s", f"{cpu:.2f} s", f"{peak / MIB:.1f} MiB", *(ratios or ["", "", ""])]
+    ratio = entry.get("ratio_to_marscore", {})
+    ratios = [f"{ratio[figure]:.2f}" if ratio.get(figure) else "" for figure in FIGURES]
+    cells = [f"{wall:.3f} s", f"{cpu:.2f} s", f"{peak / MIB:.1f} MiB" if peak else "too short to see", *ratios]
     return f"| {name} | {' | '.join(cells)} |\n"

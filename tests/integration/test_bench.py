@@ -43,7 +43,8 @@ def test_every_work_has_its_figures_its_limit_and_its_ratios(tmp_path: Path) -> 
             entry = result["tools"][tool]
             assert len(entry["samples"]) == 1, (name, entry)
             assert entry["median"]["wall_s"] > 0
-            assert entry["median"]["peak_bytes"] > 0
+        # curl may end before its memory is seen; a Python never does.
+        assert result["tools"]["marscore"]["median"]["peak_bytes"] > 0
         assert result["tools"]["marscore"]["ratio_to_marscore"]["wall_s"] == 1
         assert ("median" in result["tools"]["limit"]) == (name != "again")
     assert (tmp_path / "table.md").read_text().count("| **marscore** |") == len(results)
@@ -67,16 +68,16 @@ WRONG = {
     "true": "wrong result: one.bin is missing",
     "echo > files/one.bin": "wrong result: one.bin has 1 bytes of 1000",
     "head -c 1000 /dev/zero > files/one.bin": "wrong result: one.bin has another content",
-    "sleep 60": "killed after 1 s",
+    "sleep 60": "killed after 3 s",
     # A child in a session of its own: it is not to write into a folder that is being removed.
-    "setsid sh -c 'while :; do mktemp -p files; done'; true": "killed after 1 s",
+    "setsid sh -c 'while :; do mktemp -p files; done'; true": "killed after 3 s",
 }
 
 
 def test_a_run_that_fails_or_leaves_wrong_files_counts_as_failed_and_is_not_repeated(tmp_path: Path) -> None:
     tools = [Tool(f"tool {number}", shell(words), ("sh",), "") for number, words in enumerate(WRONG)]
     with origin(tmp_path) as server:
-        outcomes = Course(server, tmp_path, repeat=2, limit_s=1).run(Work("one", "one file", (File("one/one.bin", 1000),)), tools)
+        outcomes = Course(server, tmp_path, repeat=2, limit_s=3).run(Work("one", "one file", (File("one/one.bin", 1000),)), tools)
     assert [outcome.reason for outcome in outcomes] == list(WRONG.values())
     assert all(len(outcome.samples) <= 1 for outcome in outcomes)
 
