@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= auto
 
-.PHONY: help demo test check format schemas clean
+.PHONY: help demo test bench check format schemas clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,10 @@ demo: $(STAMP)  ## install, start a small origin that misbehaves, fetch the quic
 
 test: $(STAMP)  ## all tests, in parallel; says which it left out for want of a server
 	@$(BIN)/python -m pytest -n $(WORKERS)
+
+bench: $(STAMP)  ## run marscore beside its peers on one nginx (BENCH=--quick: a minute), write bench/results
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@$(BIN)/python -m bench $(BENCH)
 
 check: $(STAMP)  ## format, lint, types, import contract, schemas fresh
 	$(BIN)/ruff format --check .
@@ -36,4 +40,4 @@ schemas: $(STAMP)  ## write the JSON Schemas anew from the models
 	$(BIN)/python -m schemas
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) demo-output .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) bench/.cache demo-output .mypy_cache .ruff_cache .hypothesis .import_linter_cache

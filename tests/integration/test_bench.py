@@ -1,0 +1,86 @@
+"""The benchmark runs from end to end. Its figures are nobody's business here."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.__main__ import main
+from bench.course import Course
+from bench.job import Job
+from bench.origin import origin
+from bench.tools import Tool
+from bench.works import File, Scale, Work
+from tests.servers import have_nginx
+
+pytestmark = [
+    pytest.mark.skipif(not have_nginx(), reason="nginx is not on this machine: apt-get install nginx-light"),
+    pytest.mark.skipif(sys.platform != "linux", reason="the benchmark reads /proc"),
+]
+
+TINY = Scale(large=64 * 1024, medium=64 * 1024, small=5, mixed=4, tiny=5)
+
+
+def run(results: Path, *more: str) -> dict[str, Any]:
+    assert main(["--quick", "--repeat", "1", "--results", str(results), *more], TINY) == 0
+    return {path.stem: json.loads(path.read_text()) for path in results.glob("*.json")}
+
+
+def test_every_work_has_its_figures_its_limit_and_its_ratios(tmp_path: Path) -> None:
+    names = "large-tls,large-sha256,small,distant,again"
+    results = run(tmp_path, "--only", names, "--tools", "curl,marscore")
+    assert set(results) == set(names.split(","))
+    for name, result in results.items():
+        assert result["repeat"] == 1
+        assert result["machine"]["cores"] == len(os.sched_getaffinity(0))
+        for tool in ("curl", "marscore"):
+            entry = result["tools"][tool]
+            assert len(entry["samples"]) == 1, (name, entry)
+            assert entry["median"]["wall_s"] > 0
+        # curl may end before its memory is seen; a Python never does.
+        assert result["tools"]["marscore"]["median"]["peak_bytes"] > 0
+        assert result["tools"]["marscore"]["ratio_to_marscore"]["wall_s"] == 1
+        assert ("median" in result["tools"]["limit"]) == (name != "again")
+    assert (tmp_path / "table.md").read_text().count("| **marscore** |") == len(results)
+
+
+def test_start_tells_what_the_imports_cost(tmp_path: Path) -> None:
+    start = run(tmp_path, "--only", "start", "--tools", "marscore")["start"]["start"]
+    assert set(start["commands"]) == {"marscore --version", "python -c pass"}
+    assert len(start["imports"]) == 10
+
+
+def test_a_tool_that_is_missing_is_shown_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = run(tmp_path / "results", "--only", "small", "--tools", "aria2c,marscore")["small"]["tools"]
+    assert found["aria2c"]["failed"] == "not installed: apt-get install aria2"
+    assert "| aria2c | not installed" in (tmp_path / "results" / "table.md").read_text()
+
+
+WRONG = {
+    "echo broken >&2; exit 7": "exit 7: broken",
+    "true": "wrong result: one.bin is missing",
+    "echo > files/one.bin": "wrong result: one.bin has 1 bytes of 1000",
+    "head -c 1000 /dev/zero > files/one.bin": "wrong result: one.bin has another content",
+    "sleep 60": "killed after 3 s",
+    # A child in a session of its own: it is not to write into a folder that is being removed.
+    "setsid sh -c 'while :; do mktemp -p files; done'; true": "killed after 3 s",
+}
+
+
+def test_a_run_that_fails_or_leaves_wrong_files_counts_as_failed_and_is_not_repeated(tmp_path: Path) -> None:
+    tools = [Tool(f"tool {number}", shell(words), ("sh",), "") for number, words in enumerate(WRONG)]
+    with origin(tmp_path) as server:
+        outcomes = Course(server, tmp_path, repeat=2, limit_s=3).run(Work("one", "one file", (File("one/one.bin", 1000),)), tools)
+    assert [outcome.reason for outcome in outcomes] == list(WRONG.values())
+    assert all(len(outcome.samples) <= 1 for outcome in outcomes)
+
+
+def shell(words: str) -> Callable[[Job], list[str]]:
+    return lambda job: ["/bin/sh", "-c", words]
