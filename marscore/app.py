@@ -205,9 +205,8 @@ class _Run:
         inbox: Inbox = queue.SimpleQueue()
         reads = Reads(compiled.chunk_size, compiled.buffer_size)
         share = Share(compiled.per_host, compiled.max_rate)
-        settings = WorkerSettings(
-            str(self._job.root), compiled.threads, reads, share, tuple(self._job.redactor.secrets.items()), cores=_cores()
-        )
+        secrets, execution = tuple(self._job.redactor.secrets.items()), self._job.execution
+        settings = WorkerSettings(str(self._job.root), compiled.threads, reads, share, secrets, execution.lane, _cores())
         crew = ProcessCrew(settings, inbox)
         supervisor = Supervisor(compiled, crew, inbox, self._clock, self._emit_all)
         self._stop.on_signal = lambda number: inbox.put(_stop_of(number))

@@ -296,5 +296,6 @@ EachValue: TypeAlias = Annotated[str, BeforeValidator(read_each_value), Shown(_T
 Kind: TypeAlias = Annotated[FailureKind, BeforeValidator(read_word)]
 IfExists: TypeAlias = Annotated[Literal["keep", "refresh", "replace", "fail"], BeforeValidator(read_word)]
 FailFast: TypeAlias = Annotated[Literal["never", "first_failure"], BeforeValidator(read_word)]
+Lane: TypeAlias = Annotated[Literal["auto", "requests"], BeforeValidator(read_word)]
 PrivateAddresses: TypeAlias = Annotated[Literal["allow", "refuse"], BeforeValidator(read_word)]
 Jitter: TypeAlias = Annotated[Literal["full", "none"], BeforeValidator(read_word)]

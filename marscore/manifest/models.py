@@ -236,6 +236,8 @@ class Execution(Model):
     """Bytes of one read from a socket, at most buffer_size."""
     deadline: f.Limit | None = None
     """Longest time for the whole run (no limit)."""
+    lane: f.Lane = "auto"
+    """Which HTTP client is used: auto, the direct one where an origin is plain and requests elsewhere; or requests for everything."""
     fail_fast: f.FailFast = "never"
     """Whether the first failure ends the run: never or first_failure."""
 
