@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import ssl
 from collections import deque
 from typing import Any, TypeAlias
 
@@ -119,7 +120,7 @@ class _Lane:
         with contextlib.suppress(IndexError):
             while True:
                 wire = self._idle.pop()
-                if not wire.dropped():
+                if not wire.readable():
                     return wire
                 wire.close()
         return None
@@ -145,8 +146,8 @@ class _Wire:
         self._asked = 0
         self._poll = _poll_of(self.sock)
 
-    def dropped(self) -> bool:
-        """Whether something came unasked: its end, or an answer to nothing, which must not be taken for the next one's."""
+    def readable(self) -> bool:
+        """Whether something is there to read. On an idle connection that is its end, or an answer to nothing that was asked."""
         return bool(self._poll.poll(0)) if self._poll else False
 
     def ask(self, data: bytes, timeouts: Timeouts) -> Head | None:
@@ -198,7 +199,24 @@ class _Wire:
         """Wait for bytes and return them, none at the end of the stream. Valid until the next call."""
         if limit > len(self._view) < _LARGE:
             self._view = memoryview(bytearray(_LARGE))
-        return self._view[: self.sock.recv_into(self._view[:limit])]
+        limit = min(limit, len(self._view))
+        count = self.sock.recv_into(self._view[:limit])
+        if isinstance(self.sock, ssl.SSLSocket):
+            count = self._add_records(self.sock, count, limit)
+        return self._view[:count]
+
+    def _add_records(self, sock: ssl.SSLSocket, count: int, limit: int) -> int:
+        """Take what else is there already: TLS gives one record of 16 KiB at a time, too little to be worth a write of its own."""
+        while 0 < count < limit and (sock.pending() or self.readable()):
+            try:
+                more = sock.recv_into(self._view[count:limit])
+            except OSError:
+                # What came is not to be lost with it; the next call meets the same.
+                break
+            if not more:
+                break
+            count += more
+        return count
 
     def unread(self) -> bytes:
         """Everything that came, head and all."""
