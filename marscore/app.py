@@ -132,18 +132,19 @@ def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = F
             own.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise storage_error(error, "cannot make the output folder") from error
-        with hold(own), contextlib.closing(SqliteState(own / "state.db")) as state:
-            return _Run(job, settings, stop, state).carry_out(raise_interrupt=not handle_signals)
+        with hold(own) as lock, contextlib.closing(SqliteState(own / "state.db")) as state:
+            return _Run(job, settings, stop, state, lock).carry_out(raise_interrupt=not handle_signals)
 
 
 class _Run:
     """One run, under the folder's lock."""
 
-    def __init__(self, job: Job, settings: RunSettings, stop: Stop, state: SqliteState) -> None:
+    def __init__(self, job: Job, settings: RunSettings, stop: Stop, state: SqliteState, lock: int | None) -> None:
         self._job = job
         self._settings = settings
         self._stop = stop
         self._state = state
+        self._lock = lock
         self._clock = SystemClock()
         self._began = self._clock.ticks()
         self._folder = Folder(job.root)
@@ -202,7 +203,7 @@ class _Run:
         works = [work for decision in compiled.decisions if (work := _work_of(decision))]
         inbox: Inbox = queue.SimpleQueue()
         reads = Reads(compiled.chunk_size, compiled.buffer_size)
-        crew = ProcessCrew(self._job.root, compiled.threads, reads, inbox)
+        crew = ProcessCrew(self._job.root, compiled.threads, reads, inbox, self._lock)
         supervisor = Supervisor(compiled, crew, inbox, self._clock, self._emit_all)
         self._stop.on_signal = lambda number: inbox.put(_stop_of(number))
         try:

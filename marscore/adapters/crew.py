@@ -71,11 +71,12 @@ class Call:
 class ProcessCrew:
     """Implements `supervise.Crew`."""
 
-    def __init__(self, output_dir: Path, threads: int, reads: Any, inbox: Inbox) -> None:
+    def __init__(self, output_dir: Path, threads: int, reads: Any, inbox: Inbox, lock: int | None = None) -> None:
         self._output_dir = output_dir
         self._threads = threads
         self._reads = reads
         self._inbox = inbox
+        self._lock = lock
 
     def here(self, number: int, share: Share) -> _Here:
         """A worker in this process."""
@@ -83,7 +84,7 @@ class ProcessCrew:
 
     def child(self, number: int, share: Share) -> _Child:
         """A worker in a process of its own."""
-        return _Child(number, self._settings(share), self._inbox)
+        return _Child(number, self._settings(share), self._inbox, self._lock)
 
     def _settings(self, share: Share) -> WorkerSettings:
         return WorkerSettings(str(self._output_dir), self._threads, self._reads, share)
@@ -124,14 +125,19 @@ class _Here:
 
 
 class _Child:
-    def __init__(self, number: int, settings: WorkerSettings, inbox: Inbox) -> None:
+    def __init__(self, number: int, settings: WorkerSettings, inbox: Inbox, folder_lock: int | None) -> None:
         self._number = number
         self._inbox = inbox
         self._lock = threading.Lock()
         self._told_to_leave = False
         # A session of its own: a signal to the terminal's group reaches the parent, which knows how to stop its workers in order.
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and a constant
-            [sys.executable, "-c", _BOOT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=os.name == "posix"
+            [sys.executable, "-c", _BOOT],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=os.name == "posix",
+            # Held until the last child is gone, should this process be killed.
+            pass_fds=() if folder_lock is None else (folder_lock,),
         )
         assert self._process.stdin
         self._process.stdin.write(json.dumps(sys.path).encode() + b"\n")

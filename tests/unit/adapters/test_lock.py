@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,3 +87,26 @@ def test_a_folder_that_may_not_be_written_is_named() -> None:
         root.chmod(0o500)
         assert refusal(root).startswith("cannot lock the output folder")
         root.chmod(0o700)
+
+
+WORKER = """
+import sys
+print("started", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="descriptors are inherited on POSIX")
+def test_a_worker_that_outlives_its_run_keeps_the_next_one_waiting_and_then_refused(tmp_path: Path) -> None:
+    with hold(tmp_path) as lock:
+        assert lock is not None
+        worker = subprocess.Popen([sys.executable, "-c", WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[lock])
+    with worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"started\n"
+        with pytest.raises(StorageError) as caught, hold(tmp_path, outlive=0.1):
+            pass
+        assert "workers of an earlier run" in caught.value.failure.message
+        threading.Timer(0.2, worker.kill).start()
+        with hold(tmp_path, outlive=30):
+            assert worker.wait() == -signal.SIGKILL
