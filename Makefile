@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= auto
 
-.PHONY: help demo test check format schemas clean
+.PHONY: help demo test torture check format schemas clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,9 @@ demo: $(STAMP)  ## install, start a small origin that misbehaves, fetch the quic
 
 test: $(STAMP)  ## all tests, in parallel; says which it left out for want of a server
 	@$(BIN)/python -m pytest -n $(WORKERS)
+
+torture: $(STAMP)  ## kill -9 two hundred times; about five minutes
+	@$(BIN)/python -m tests.torture
 
 check: $(STAMP)  ## format, lint, types, import contract, schemas fresh
 	$(BIN)/ruff format --check .
