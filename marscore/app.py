@@ -217,6 +217,9 @@ class _Run:
 
     def _finish(self) -> Report:
         self._books.close()
+        if self._books.trouble:
+            message = f"not all that is in place could be noted ({self._books.trouble}); the next run looks at these files again"
+            self._emit(Warned(self._clock.now(), None, message))
         duration = self._clock.ticks() - self._began
         report = self._fold.report(finished_at=self._clock.now(), duration_s=duration, signal=self._stop.signal)
         if report.status == "succeeded" and not self._settings.only:

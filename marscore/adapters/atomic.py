@@ -1,4 +1,4 @@
-"""Write a file whole or not at all: beside its place first, flushed, then renamed, so that a power cut leaves no empty file under its name."""
+"""Write a file whole or not at all: beside its place, flushed so that a power cut leaves no empty file, and only then renamed."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from marscore.state import key_of
 from tests.integration.command import write
 from tests.integration.test_interrupt_and_resume import bytes_in, end, start, wait_until
 from tests.origin import Body, Good, Origin
@@ -86,8 +87,6 @@ def test_a_download_over_which_workers_die_twice_fails_by_name_and_the_others_go
 
 def owner_of_connection(origin: Origin, process: subprocess.Popen[str], path: str) -> int:
     """The child that holds the partial file of a download: the only one whose open files name it."""
-    from marscore.state import key_of
-
     name = f"{key_of(path.lstrip('/'))}.part"
     found: list[int] = []
 

@@ -62,7 +62,7 @@ class _Reader:
             kind, _, rest = self._line().partition(" ")
             yield from self._one(kind, rest)
 
-    def _one(self, kind: str, rest: str) -> Iterator[Operation]:
+    def _one(self, kind: str, rest: str) -> Iterator[Operation]:  # noqa: C901 - one case for each kind of record
         match kind, rest.split(" ", 1):
             case "write", _:
                 inode, mtime, offset, length = map(int, rest.split())

@@ -136,10 +136,11 @@ def first_run(library: Path, origin: Origin, tmp_path_factory: pytest.TempPathFa
 
 
 def test_a_cut_at_any_moment_of_a_first_run(first_run: Story) -> None:
-    for way in WAYS.values():
-        for cut in first_run.cuts:
+    # Each moment in the worst two ways; in the others every third, each way beginning at another.
+    for start, (name, way) in enumerate(WAYS.items()):
+        for cut in first_run.cuts if "bytes are not" in name else first_run.cuts[start % 3 :: 3]:
             first_run.check(cut, *way)
-    assert len(first_run.seen) > len(WAYS) * 10
+    assert len(first_run.seen) > 60
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
@@ -169,10 +170,10 @@ def second_run(library: Path, origin: Origin, tmp_path_factory: pytest.TempPathF
 
 
 def test_a_cut_at_any_moment_of_a_run_that_replaces_files(second_run: Story) -> None:
-    for way in WAYS.values():
-        for cut in second_run.cuts:
+    for start, way in enumerate(WAYS.values()):
+        for cut in second_run.cuts[start % 3 :: 3]:
             second_run.check(cut, *way)
-    assert len(second_run.seen) > len(WAYS) * 10
+    assert len(second_run.seen) > 40
 
 
 def test_a_cut_around_the_flush_of_many_files_at_once(library: Path, origin: Origin, tmp_path: Path) -> None:
@@ -182,7 +183,7 @@ def test_a_cut_around_the_flush_of_many_files_at_once(library: Path, origin: Ori
     operations = recording.run(manifest)
     story = Story(recording, Disk(operations, recording.root.stat().st_ino), manifest, {p: of_bodies(b) for p, b in MANY.items()})
     [flush] = [op.number for op in operations if op.kind == "syncfs"]
-    for cut in (flush, flush + 1, *range(flush + 2, len(operations) + 1, 3), len(operations)):
+    for cut in (flush, flush + 1, *range(flush + 2, len(operations) + 1, 8), len(operations)):
         story.check(cut, *WAYS["names and lengths are kept, bytes are not"])
     assert len([op for op in operations[:flush] if op.is_of_names]) > len(MANY)
 

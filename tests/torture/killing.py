@@ -40,6 +40,7 @@ class Figures:
     worst: int = 0
     worst_per_connection: int = 0
     over: int = -(2**62)
+    nearest: str = "no kill"
     wrong: list[str] = field(default_factory=list)
 
     @property
@@ -56,6 +57,7 @@ class Figures:
             f"served twice                         {(self.served - self.size) / MIB:.1f} MiB",
             f"most lost by one kill                {self.worst / MIB:.2f} MiB",
             f"most lost by one kill per connection {self.worst_per_connection / MIB:.2f} MiB, socket buffers left out",
+            f"nearest to what it may cost          {self.nearest}",
             f"files lost or wrong                  {len(self.wrong)} {' '.join(self.wrong)}".rstrip(),
         ]
         return "\n".join(lines)
@@ -136,7 +138,12 @@ class Killing:
     def _account(self, lost: int, cost: Cost) -> None:
         figures = self.figures
         figures.worst = max(figures.worst, lost)
-        figures.over = max(figures.over, lost - cost.buffered - cost.connections * (PIECE_SIZE + SLACK))
+        over = lost - cost.buffered - cost.connections * (PIECE_SIZE + SLACK)
+        if over > figures.over:
+            figures.over = over
+            figures.nearest = (
+                f"{lost} bytes lost, {cost.connections} connections, {cost.buffered} in socket buffers, round {figures.rounds}"
+            )
         if cost.connections:
             figures.worst_per_connection = max(figures.worst_per_connection, (lost - cost.buffered) // cost.connections)
 
@@ -189,7 +196,7 @@ class Killing:
 
 
 def buffers(port: int) -> Cost:
-    """The client's connections to a port of this machine, and the bytes that the socket buffers of both ends hold, as /proc/net/tcp says."""
+    """The client's connections to a port of this machine, and the bytes in the socket buffers of both ends, from /proc/net/tcp."""
     connections = buffered = 0
     end = f":{port:04X}"
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:

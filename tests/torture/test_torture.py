@@ -22,7 +22,6 @@ def test_kill_9_loses_no_file_and_at_most_a_piece_for_each_connection(
 ) -> None:
     killing = Killing(origin, random.Random(4))
     killing.round(tmp_path / "round", bodies, rate, processes, most_kills=4)
-    print(killing.figures)
     assert killing.figures.kills >= 2
     assert killing.figures.wrong == []
     assert killing.figures.over <= 0
