@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from marscore.adapters.clock import SystemClock
-from marscore.adapters.files import Folder
+from marscore.adapters.files import Folder, storage_error
 from marscore.adapters.http import RequestsClient
 from marscore.events import Event
 from marscore.execute.messages import Batch, Gone, Inbox, Paused
@@ -83,8 +83,15 @@ class ProcessCrew:
         return _Here(number, self._settings(share), self._inbox)
 
     def child(self, number: int, share: Share) -> _Child:
-        """A worker in a process of its own."""
-        return _Child(number, self._settings(share), self._inbox, self._lock)
+        """A worker in a process of its own.
+
+        Raises:
+            StorageError: the system starts none: too many processes or open files, too little memory.
+        """
+        try:
+            return _Child(number, self._settings(share), self._inbox, self._lock)
+        except OSError as error:
+            raise storage_error(error, "cannot start a worker process") from error
 
     def _settings(self, share: Share) -> WorkerSettings:
         return WorkerSettings(str(self._output_dir), self._threads, self._reads, share)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from marscore.errors import StorageError
 from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, Event, Outcome, Warned
 from marscore.execute.messages import Batch, Gone, Inbox, Paused, StopRequested
 from marscore.execute.protocol import Work
@@ -48,7 +49,10 @@ class WorkerHandle(Protocol):
 
 
 class Crew(Protocol):
-    """Hires workers: `here` in this process, `child` in one of its own. Messages go to the inbox that the crew was made with."""
+    """Hires workers: `here` in this process, `child` in one of its own. Messages go to the inbox that the crew was made with.
+
+    `child` raises StorageError where the system starts no process.
+    """
 
     def here(self, number: int, share: Share) -> WorkerHandle: ...
 
@@ -136,8 +140,21 @@ class Supervisor:
     def _hire(self, hire: Callable[[int, Share], WorkerHandle]) -> None:
         number = self._hired
         self._hired += 1
-        self._members[number] = _Member(number, hire(number, self._share()), self._first_depth())
+        try:
+            self._members[number] = _Member(number, hire(number, self._share()), self._first_depth())
+        except StorageError as error:
+            self._do_without(error)
         self._fill()
+
+    def _do_without(self, error: StorageError) -> None:
+        """Go on with the workers that are there, or with one in this process, which takes nothing more of the system."""
+        self._sink([Warned(self._clock.now(), None, f"{error.failure.message}; the run goes on with fewer")])
+        if all(member.retiring for member in self._members.values()):
+            self._hire(self._crew.here)
+            return
+        self._seats = max(1, self._seats - 1)
+        for member in self._members.values():
+            member.handle.widen(self._share())
 
     def _first_depth(self) -> int:
         if self._plan.start == "when_needed" or self._plan.processes == 1:

@@ -41,7 +41,7 @@ class JumpingClock(SystemClock):
 
 def test_a_wall_clock_that_jumps_changes_no_wait_and_no_deadline(origin: Origin, tmp_path: Path) -> None:
     body = Body(2 * MIB, seed=42)
-    script = [busy(503), busy(429, retry_after="1"), Good(cut_after=MIB), Good(rate=4 * MIB)]
+    script = [busy(503), busy(429, retry_after="1"), Good(cut_after=MIB // 2), Good(rate=4 * MIB)]
     options = Options(
         retry=RetryRules(backoff=Backoff(initial=0.1, jitter="none")), min_speed=1024, threads=2, timeouts=Timeouts(5, 5, total=30)
     )

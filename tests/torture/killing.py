@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from marscore.app import prepare
@@ -88,10 +88,11 @@ class Counted(Body):
 
 @dataclass(frozen=True)
 class Cost:
-    """What a kill may cost: open connections, and bytes in socket buffers."""
+    """What a kill may cost: open connections, and bytes in socket buffers. `accepted` is how many connections there had been by then."""
 
     connections: int
     buffered: int
+    accepted: int = 0
 
 
 class Killing:
@@ -127,6 +128,8 @@ class Killing:
             if cost is None:
                 break
             left = look_at(folder / "data", bodies)
+            # Those that were made between the look at the connections and the kill.
+            cost = replace(cost, connections=cost.connections + self._origin.connections_accepted - cost.accepted)
             self._account(kept + counter.value - sent - left.kept, cost)
             self.figures.wrong += left.wrong
             kept = left.kept
@@ -156,11 +159,12 @@ class Killing:
                 child = self._kill_a_child(process)
             if not self._wait(process):
                 return None
+            accepted = self._origin.connections_accepted
             cost = buffers(self._origin.port)
             process.kill()
             process.wait()
             self.figures.kills += 1
-            return Cost(cost.connections + child.connections, cost.buffered + child.buffered)
+            return Cost(cost.connections + child.connections, cost.buffered + child.buffered, accepted)
 
     def _wait(self, process: subprocess.Popen[bytes]) -> bool:
         """Wait a random while. False: the run is done."""
