@@ -78,9 +78,14 @@ def _inheritable(path: Path, outlive: float) -> Iterator[int | None]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
         raise storage_error(error, "cannot lock the output folder") from error
+    locked = False
     try:
-        yield descriptor if _free(descriptor, outlive) else None
+        locked = _free(descriptor, outlive)
+        yield descriptor if locked else None
     finally:
+        if locked:
+            # Not left to the last close: a program that forked meanwhile has a copy that is none of a worker.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 

@@ -91,7 +91,7 @@ def test_a_disk_that_fills_up_midway_fails_what_does_not_fit_and_the_report_is_w
     assert again.data("small.bin") == SMALL.read(0, SMALL.length)
 
 
-def test_a_disk_without_any_room_left_is_told_and_a_file_elsewhere_is_not_lost(origin: Origin, small_disk: Path) -> None:
+def test_a_disk_without_any_room_left_is_told_and_nothing_is_lost(origin: Origin, small_disk: Path) -> None:
     ballast = small_disk / "data" / "ballast"
     with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
         while True:

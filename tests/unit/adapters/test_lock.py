@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,24 +90,43 @@ def test_a_folder_that_may_not_be_written_is_named() -> None:
         root.chmod(0o700)
 
 
-WORKER = """
-import sys
-print("started", flush=True)
-sys.stdin.read()
+WITH_A_WORKER = """
+import subprocess, sys
+from pathlib import Path
+from marscore.adapters.lock import hold
+with hold(Path(sys.argv[1])) as lock:
+    worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], stdout=subprocess.DEVNULL, pass_fds=[lock])
+    print(worker.pid, flush=True)
+    sys.stdin.read()
 """
 
 
 @pytest.mark.skipif(os.name != "posix", reason="descriptors are inherited on POSIX")
 def test_a_worker_that_outlives_its_run_keeps_the_next_one_waiting_and_then_refused(tmp_path: Path) -> None:
-    with hold(tmp_path) as lock:
-        assert lock is not None
-        worker = subprocess.Popen([sys.executable, "-c", WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[lock])
-    with worker:
-        assert worker.stdout is not None
-        assert worker.stdout.readline() == b"started\n"
+    with subprocess.Popen([sys.executable, "-c", WITH_A_WORKER, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        worker = int(run.stdout.readline())
+        run.kill()
+    try:
         with pytest.raises(StorageError) as caught, hold(tmp_path, outlive=0.1):
             pass
         assert "workers of an earlier run" in caught.value.failure.message
-        threading.Timer(0.2, worker.kill).start()
+        threading.Timer(0.2, os.kill, (worker, signal.SIGKILL)).start()
+        began = time.monotonic()
         with hold(tmp_path, outlive=30):
-            assert worker.wait() == -signal.SIGKILL
+            assert time.monotonic() - began > 0.1
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="descriptors are inherited on POSIX")
+def test_what_a_program_forked_during_a_run_holds_nothing_after_it(tmp_path: Path) -> None:
+    with hold(tmp_path) as lock:
+        assert lock is not None
+        copy = os.dup(lock)
+    try:
+        with hold(tmp_path, outlive=0):
+            pass
+    finally:
+        os.close(copy)
