@@ -134,18 +134,19 @@ def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = F
             own.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise storage_error(error, "cannot make the output folder") from error
-        with hold(own), contextlib.closing(SqliteState(own / "state.db")) as state:
-            return _Run(job, settings, stop, state).carry_out(raise_interrupt=not handle_signals)
+        with hold(own) as lock, contextlib.closing(SqliteState(own / "state.db")) as state:
+            return _Run(job, settings, stop, state, lock).carry_out(raise_interrupt=not handle_signals)
 
 
 class _Run:
     """One run, under the folder's lock."""
 
-    def __init__(self, job: Job, settings: RunSettings, stop: Stop, state: SqliteState) -> None:
+    def __init__(self, job: Job, settings: RunSettings, stop: Stop, state: SqliteState, lock: int | None) -> None:
         self._job = job
         self._settings = settings
         self._stop = stop
         self._state = state
+        self._lock = lock
         self._clock = SystemClock()
         self._began = self._clock.ticks()
         self._folder = Folder(job.root)
@@ -207,7 +208,7 @@ class _Run:
         share = Share(compiled.per_host, compiled.max_rate)
         secrets, execution = tuple(self._job.redactor.secrets.items()), self._job.execution
         settings = WorkerSettings(str(self._job.root), compiled.threads, reads, share, secrets, execution.lane, _cores())
-        crew = ProcessCrew(settings, inbox)
+        crew = ProcessCrew(settings, inbox, self._lock)
         supervisor = Supervisor(compiled, crew, inbox, self._clock, self._emit_all)
         self._stop.on_signal = lambda number: inbox.put(_stop_of(number))
         try:
@@ -221,6 +222,9 @@ class _Run:
 
     def _finish(self) -> Report:
         self._books.close()
+        if self._books.trouble:
+            message = f"not all that is in place could be noted ({self._books.trouble}); the next run looks at these files again"
+            self._emit(Warned(self._clock.now(), None, message))
         duration = self._clock.ticks() - self._began
         report = self._fold.report(finished_at=self._clock.now(), duration_s=duration, signal=self._stop.signal)
         if report.status == "succeeded" and not self._settings.only:

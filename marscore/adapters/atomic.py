@@ -1,4 +1,4 @@
-"""Write a file whole or not at all: beside its place first, then renamed."""
+"""Write a file whole or not at all: beside its place, flushed so that a power cut leaves no empty file, and only then renamed."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ def write_text(path: Path, chunks: Iterable[str], doing: str) -> None:
         try:
             with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
                 stream.writelines(chunks)
+                stream.flush()
+                os.fsync(stream.fileno())
             # mkstemp makes files for their owner alone; a report is as readable as any file the user makes.
             Path(temporary).chmod(0o666 & ~_umask())
             Path(temporary).replace(path)

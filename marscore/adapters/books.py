@@ -3,6 +3,8 @@
 A claim is committed as soon as a piece's worth of bytes, or a quarter of a second, is at stake, so that a kill -9 costs no more than it
 may. It is marked durable only after the file was flushed to the disk, once for all at the end; until then it has to be proven again
 before it is believed.
+
+That a claim cannot be written, on a full disk, ends no run: the file is in place, and a later run only has to look at it again.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from pathlib import Path
 
 from marscore.adapters import durable
 from marscore.adapters.files import Folder
+from marscore.errors import StorageError
 from marscore.events import DownloadFinished, Event
 from marscore.journal import PIECE_SIZE
 from marscore.ports import Clock, StateStore
@@ -25,9 +28,10 @@ _COMMIT_EVERY = 0.25
 
 
 class Books:
-    """Keeps claims for finished downloads; one thread uses it."""
+    """Keeps claims for finished downloads; one thread uses it. `trouble` says why some are not written down, if so."""
 
     def __init__(self, root: Path, state: StateStore, folder: Folder, clock: Clock, downloads: Mapping[str, Download]) -> None:
+        self.trouble: str | None = None
         self._root = root
         self._state = state
         self._folder = folder
@@ -75,19 +79,28 @@ class Books:
         return replace(claim, digests=digests, durable=before.durable)
 
     def commit(self) -> None:
-        """Write the open claims down, and drop the journals of their files."""
-        if self._open:
-            self._state.record(self._open)
+        """Write the open claims down, and drop the journals of their files. Where that fails, the next commit tries again."""
+        self._at_stake = 0
+        self._committed_at = self._clock.ticks()
+        if self._open and not self._record(self._open):
+            return
         for path in self._done_with:
             self._folder.forget_partial(path)
         self._open = []
         self._done_with = []
-        self._at_stake = 0
-        self._committed_at = self._clock.ticks()
 
     def close(self) -> None:
         """Flush all finished files to the disk and mark their claims durable."""
         self.commit()
         if self._written and durable.flush(self._root, [self._root / path for _, path in self._written]):
-            self._state.record(replace(claim, durable=True) for claim, _ in self._written)
+            self._record([replace(claim, durable=True) for claim, _ in self._written])
         self._written = []
+
+    def _record(self, claims: list[Claim]) -> bool:
+        try:
+            self._state.record(claims)
+        except StorageError as error:
+            self.trouble = error.failure.message
+            return False
+        self.trouble = None
+        return True

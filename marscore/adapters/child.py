@@ -12,6 +12,7 @@ import threading
 from typing import IO
 
 from marscore.adapters.crew import Call, make_worker, read_frame, write_frame
+from marscore.adapters.terminal import occupy_standard_descriptors
 from marscore.events import Event
 from marscore.execute.messages import Batch, Paused
 from marscore.execute.worker import Worker, WorkerSettings
@@ -26,6 +27,7 @@ def main() -> None:
         # The parent is told too, and tells its workers to stop in order; where it died, our input ends.
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
+    occupy_standard_descriptors()
     # Frames get a descriptor of their own: whatever is printed goes to standard error and not between them.
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

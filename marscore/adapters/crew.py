@@ -23,7 +23,7 @@ from typing import IO, Any
 from marscore.adapters.clock import SystemClock
 from marscore.adapters.direct import DirectClient
 from marscore.adapters.discreet import DiscreetClient
-from marscore.adapters.files import Folder
+from marscore.adapters.files import Folder, storage_error
 from marscore.adapters.http import RequestsClient
 from marscore.events import Event
 from marscore.execute.messages import Batch, Gone, Inbox, Paused
@@ -75,17 +75,25 @@ class Call:
 class ProcessCrew:
     """Implements `supervise.Crew`."""
 
-    def __init__(self, settings: WorkerSettings, inbox: Inbox) -> None:
+    def __init__(self, settings: WorkerSettings, inbox: Inbox, lock: int | None = None) -> None:
         self._each = settings
         self._inbox = inbox
+        self._lock = lock
 
     def here(self, number: int, share: Share) -> _Here:
         """A worker in this process."""
         return _Here(number, self._settings(share), self._inbox)
 
     def child(self, number: int, share: Share) -> _Child:
-        """A worker in a process of its own."""
-        return _Child(number, self._settings(share), self._inbox)
+        """A worker in a process of its own.
+
+        Raises:
+            StorageError: the system starts none: too many processes or open files, too little memory.
+        """
+        try:
+            return _Child(number, self._settings(share), self._inbox, self._lock)
+        except OSError as error:
+            raise storage_error(error, "cannot start a worker process") from error
 
     def _settings(self, share: Share) -> WorkerSettings:
         return replace(self._each, share=share)
@@ -108,6 +116,9 @@ class _Here:
     def widen(self, share: Share) -> None:
         self._worker.widen(share)
 
+    def narrow(self, share: Share) -> int:
+        return self._worker.narrow(share)
+
     def stop(self, failure: Failure, unbegun: str) -> None:
         self._leave(lambda: self._worker.stop(failure, unbegun))
 
@@ -126,14 +137,19 @@ class _Here:
 
 
 class _Child:
-    def __init__(self, number: int, settings: WorkerSettings, inbox: Inbox) -> None:
+    def __init__(self, number: int, settings: WorkerSettings, inbox: Inbox, folder_lock: int | None) -> None:
         self._number = number
         self._inbox = inbox
         self._lock = threading.Lock()
         self._told_to_leave = False
         # A session of its own: a signal to the terminal's group reaches the parent, which knows how to stop its workers in order.
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and a constant
-            [sys.executable, "-c", _BOOT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=os.name == "posix"
+            [sys.executable, "-c", _BOOT],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=os.name == "posix",
+            # Held until the last child is gone, should this process be killed.
+            pass_fds=() if folder_lock is None else (folder_lock,),
         )
         assert self._process.stdin
         self._process.stdin.write(json.dumps(sys.path).encode() + b"\n")

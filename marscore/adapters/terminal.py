@@ -1,4 +1,4 @@
-"""Standard error as a place for people: what may be written to it, and how a broken one is borne.
+"""Standard streams as a place for people: what may be written to them, and how a closed or broken one is borne.
 
 Light on purpose: the command line imports it before it knows whether rich will be needed.
 """
@@ -12,6 +12,19 @@ from typing import TextIO
 #: C0 and C1 controls move the cursor or begin escapes; the bidirectional ones and line separators rearrange what is read;
 #: lone surrogates cannot be encoded.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def occupy_standard_descriptors() -> None:
+    """Open the null device where standard input, output or error was closed (`2>&-`).
+
+    Else the next file to be opened gets that number: what a library prints would go into it, and a child would find nothing there.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is the one that is missing, as those below it are open by now.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
 def printable(text: str) -> str:

@@ -3,8 +3,9 @@
     works --batches--> whichever worker has room --Batch(events)--> sink
                        Paused(host) --> every other worker;  Gone --> its downloads go to another, once
 
-The per-host and rate limits of the run are shared out evenly; when a worker leaves, the others get what it had. Shares only ever grow, so
-the sum never exceeds the limit.
+The per-host and rate limits of the run are shared out evenly; when a worker leaves, the others get what it had. Shares only grow, but for
+that of the worker here, which has all until others join; they join once it holds no more than its new share. So the sum never exceeds the
+limit.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from marscore.errors import StorageError
 from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, Event, Outcome, Warned
 from marscore.execute.messages import Batch, Gone, Inbox, Paused, StopRequested
 from marscore.execute.protocol import Work
 from marscore.execute.worker import Share
 from marscore.planning.model import Plan
+from marscore.policy.hands import WAITING
 from marscore.ports import Clock
 from marscore.values import Failure
 
@@ -47,10 +50,21 @@ class WorkerHandle(Protocol):
     def kill(self) -> None: ...
 
 
-class Crew(Protocol):
-    """Hires workers: `here` in this process, `child` in one of its own. Messages go to the inbox that the crew was made with."""
+class LocalHandle(WorkerHandle, Protocol):
+    """A worker in this process, which can be asked and answers at once."""
 
-    def here(self, number: int, share: Share) -> WorkerHandle: ...
+    def narrow(self, share: Share) -> int:
+        """Take a smaller share for what it begins from now on; return how many connections to one host it holds."""
+        ...
+
+
+class Crew(Protocol):
+    """Hires workers: `here` in this process, `child` in one of its own. Messages go to the inbox that the crew was made with.
+
+    `child` raises StorageError where the system starts no process.
+    """
+
+    def here(self, number: int, share: Share) -> LocalHandle: ...
 
     def child(self, number: int, share: Share) -> WorkerHandle: ...
 
@@ -78,6 +92,9 @@ class Supervisor:
         self._members: dict[int, _Member] = {}
         self._hired = 0
         self._seats = 1
+        self._here: LocalHandle | None = None
+        self._looked = (0.0, 0.0)
+        self._growing = False
         self._stopping: StopRequested | None = None
         self._timers: list[tuple[float, Callable[[], None]]] = []
 
@@ -110,8 +127,8 @@ class Supervisor:
         if self._plan.processes == 1:
             self._hire(self._crew.here)
         elif self._plan.start == "when_needed":
-            self._seats = self._plan.processes + 1
-            self._hire(self._crew.here)
+            self._hire(self._hire_here)
+            self._looked = (now, self._clock.used())
             self._timers.append((now + SMALL_JOB, self._grow))
         else:
             self._seats = self._plan.processes
@@ -122,9 +139,22 @@ class Supervisor:
         reason = f"the run's deadline of {self._plan.deadline:g} s is over"
         self._stop(StopRequested(Failure("timeout", reason), reason))
 
+    def _hire_here(self, number: int, share: Share) -> WorkerHandle:
+        self._here = self._crew.here(number, share)
+        return self._here
+
     def _grow(self) -> None:
-        """Move to child processes: the worker here finishes what it holds and leaves."""
+        """Move to child processes: the worker here finishes what it holds and leaves.
+
+        Only where this one has no processor time left: more processes help nobody who waits for the network.
+        """
         if self._stopping or not self._waiting:
+            return
+        now, used = self._clock.ticks(), self._clock.used()
+        (then, used_then), self._looked = self._looked, (now, used)
+        self._growing = self._growing or used - used_then >= WAITING * (now - then)
+        if not self._growing or not self._make_room():
+            self._timers.append((now + SMALL_JOB, self._grow))
             return
         for member in self._members.values():
             member.retiring = True
@@ -136,16 +166,39 @@ class Supervisor:
     def _hire(self, hire: Callable[[int, Share], WorkerHandle]) -> None:
         number = self._hired
         self._hired += 1
-        member = self._members[number] = _Member(number, hire(number, self._share()), self._first_depth())
+        try:
+            member = _Member(number, hire(number, self._share()), self._first_depth())
+        except StorageError as error:
+            self._do_without(error)
+            self._fill()
+            return
+        self._members[number] = member
         self._fill()
         # Another may have taken what it was hired for.
         self._retire_if_done(member)
+
+    def _do_without(self, error: StorageError) -> None:
+        """Go on with the workers that are there, or with one in this process, which takes nothing more of the system."""
+        self._sink([Warned(self._clock.now(), None, f"{error.failure.message}; the run goes on with fewer")])
+        if all(member.retiring for member in self._members.values()):
+            self._hire(self._crew.here)
+            return
+        self._seats = max(1, self._seats - 1)
+        for member in self._members.values():
+            member.handle.widen(self._share())
 
     def _first_depth(self) -> int:
         if self._plan.start == "when_needed" or self._plan.processes == 1:
             return self._plan.threads
         # Spread a short list over the seats; a longer one fills every thread.
         return max(1, min(self._plan.threads, -(-len(self._waiting) // max(1, self._seats - len(self._members)))))
+
+    def _make_room(self) -> bool:
+        """Give the worker here a share beside others; False while it still holds more connections than that."""
+        assert self._here is not None
+        self._seats = self._plan.processes + 1
+        share = self._share()
+        return self._here.narrow(share) <= share.per_host
 
     def _share(self) -> Share:
         rate = None if self._plan.max_rate is None else max(1, self._plan.max_rate // self._seats)

@@ -111,6 +111,12 @@ class Worker:
             self._desk.rate = None if rate is None else TokenBucket(rate, self._desk.clock.ticks())
             self._desk.changed.notify_all()
 
+    def narrow(self, share: Share) -> int:
+        """Take a smaller share of the run's limits; return how many connections to one host are in use, which may still be more."""
+        self.widen(share)
+        with self._desk.changed:
+            return self._desk.board.slots.most_used
+
     def stop(self, reason: Failure, unbegun: str) -> None:
         """Stop within `STOP_GRACE`: what was received is recorded, begun downloads end with `reason`, the others as skipped."""
         self._desk.stopped.set()

@@ -39,6 +39,11 @@ class HostSlots:
         self._used: Counter[str] = Counter()
         self._paused_until: dict[str, float] = {}
 
+    @property
+    def most_used(self) -> int:
+        """The connections to that host which has the most."""
+        return max(self._used.values(), default=0)
+
     def free_at(self, host: str, now: float) -> float | None:
         """When a request to the host may start: `now` or the end of its pause; None while all its connections are in use."""
         if self._used[host] >= self.capacity:

@@ -6,10 +6,11 @@ from __future__ import annotations
 class FakeClock:
     """Implements `ports.Clock`."""
 
-    def __init__(self, unix: float = 1_700_000_000.0, draw: float = 0.5) -> None:
+    def __init__(self, unix: float = 1_700_000_000.0, draw: float = 0.5, busy: float = 0.0) -> None:
         self.unix = unix
         self.elapsed = 0.0
         self.chance = draw
+        self.busy = busy
 
     def now(self) -> float:
         """Unix time as set."""
@@ -20,8 +21,8 @@ class FakeClock:
         return self.elapsed
 
     def used(self) -> float:
-        """None: this process always waits."""
-        return 0.0
+        """A fixed share of the time."""
+        return self.elapsed * self.busy
 
     def draw(self) -> float:
         """The chance as set."""

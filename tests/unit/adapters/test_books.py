@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +11,12 @@ import pytest
 
 from marscore.adapters.books import Books
 from marscore.adapters.files import Folder
+from marscore.errors import StorageError
 from marscore.events import DownloadFinished, DownloadSkipped, DownloadStarted
 from marscore.journal import PIECE_SIZE, Header, PieceHasher
 from marscore.resolve.model import Download, Options
 from marscore.state import Claim, key_of
-from marscore.values import Validator
+from marscore.values import Failure, Validator
 from tests.fakes.clock import FakeClock
 from tests.fakes.state import MemoryState
 
@@ -215,3 +217,31 @@ def test_a_file_that_was_fetched_again_is_durable_only_once_it_was_flushed_again
     desk.finish("a")
     desk.books.commit()
     assert not desk.claim("a").durable
+
+
+class FullState(MemoryState):
+    """A state that has no room while it is `full`."""
+
+    full = True
+
+    def record(self, claims: Iterable[Claim]) -> None:
+        if self.full:
+            raise StorageError(Failure("disk_full", "cannot write the state database: database or disk is full"))
+        super().record(claims)
+
+
+def test_a_claim_that_finds_no_room_is_written_with_the_next_and_its_journal_stays_until_then(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.state = state = FullState()
+    desk.open()
+    desk.books.note(desk.finish("a", segments=2))
+    desk.books.commit()
+    assert desk.books.trouble == "cannot write the state database: database or disk is full"
+    assert desk.folder.partial_keys() == {key_of("folder/a")}
+    state.full = False
+    desk.books.note(desk.finish("b"))
+    desk.books.close()
+    assert desk.books.trouble is None
+    assert set(state.kept) == {key_of("folder/a"), key_of("folder/b")}
+    assert all(claim.durable for claim in state.kept.values())
+    assert desk.folder.partial_keys() == set()

@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,3 +88,45 @@ def test_a_folder_that_may_not_be_written_is_named() -> None:
         root.chmod(0o500)
         assert refusal(root).startswith("cannot lock the output folder")
         root.chmod(0o700)
+
+
+WITH_A_WORKER = """
+import subprocess, sys
+from pathlib import Path
+from marscore.adapters.lock import hold
+with hold(Path(sys.argv[1])) as lock:
+    worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], stdout=subprocess.DEVNULL, pass_fds=[lock])
+    print(worker.pid, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="descriptors are inherited on POSIX")
+def test_a_worker_that_outlives_its_run_keeps_the_next_one_waiting_and_then_refused(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", WITH_A_WORKER, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        worker = int(run.stdout.readline())
+        run.kill()
+    try:
+        with pytest.raises(StorageError) as caught, hold(tmp_path, outlive=0.1):
+            pass
+        assert "workers of an earlier run" in caught.value.failure.message
+        threading.Timer(0.2, os.kill, (worker, signal.SIGKILL)).start()
+        began = time.monotonic()
+        with hold(tmp_path, outlive=30):
+            assert time.monotonic() - began > 0.1
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="descriptors are inherited on POSIX")
+def test_what_a_program_forked_during_a_run_holds_nothing_after_it(tmp_path: Path) -> None:
+    with hold(tmp_path) as lock:
+        assert lock is not None
+        copy = os.dup(lock)
+    try:
+        with hold(tmp_path, outlive=0):
+            pass
+    finally:
+        os.close(copy)

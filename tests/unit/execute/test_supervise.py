@@ -6,6 +6,9 @@ import queue
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+import pytest
+
+from marscore.errors import StorageError
 from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, Event, Warned
 from marscore.execute.messages import Batch, Gone, Inbox, Paused, StopRequested
 from marscore.execute.protocol import Work
@@ -59,6 +62,10 @@ class FakeWorker:
     def widen(self, share: Share) -> None:
         self.widened = share
 
+    def narrow(self, share: Share) -> int:
+        self.widened = share
+        return 1
+
     def stop(self, failure: Failure, unbegun: str) -> None:
         self.heard.append(failure)
         self.inbox.put(Gone(self.number))
@@ -75,11 +82,16 @@ class FakeCrew:
         self.inbox: Inbox = queue.SimpleQueue()
         self.workers: list[FakeWorker] = []
         self._script = script
+        self.children_left: int | None = None
 
     def here(self, number: int, share: Share) -> FakeWorker:
         return self._hire(number, share, "here")
 
     def child(self, number: int, share: Share) -> FakeWorker:
+        if self.children_left is not None:
+            self.children_left -= 1
+            if self.children_left < 0:
+                raise StorageError(Failure("path", "cannot start a worker process: Too many open files"))
         return self._hire(number, share, "child")
 
     def _hire(self, number: int, share: Share, kind: str) -> FakeWorker:
@@ -87,8 +99,10 @@ class FakeCrew:
         return self.workers[-1]
 
 
-def play(plan: Plan, works: int, script: Callable[[FakeWorker, Work], object]) -> tuple[FakeCrew, list[Event]]:
+def play(plan: Plan, works: int, script: Callable[[FakeWorker, Work], object], children: int | None = None) -> tuple[FakeCrew, list[Event]]:
+    """Run a plan; `children` is how many processes the system starts, None for any number."""
     crew, events = FakeCrew(script), list[Event]()
+    crew.children_left = children
 
     def sink(batch: Iterable[Event]) -> None:
         events.extend(batch)
@@ -178,3 +192,21 @@ def test_nothing_to_do_hires_nobody() -> None:
     crew, events = play(PLAN, 0, lambda _, w: finished(w))
     assert crew.workers == []
     assert events == []
+
+
+@pytest.mark.parametrize(("children", "kinds"), [(0, ["here"]), (1, ["child"])])
+def test_a_system_that_starts_no_more_processes_makes_a_run_with_fewer(children: int, kinds: list[str]) -> None:
+    crew, events = play(replace(PLAN, per_host=10), 20, lambda _, w: finished(w), children)
+    assert [w.kind for w in crew.workers] == kinds
+    assert len(ids(events, DownloadFinished)) == 20
+    assert any(isinstance(e, Warned) and "the run goes on with fewer" in e.message for e in events)
+    assert crew.workers[0].widened == Share(10), "who is there gets the share of who is not"
+
+
+def test_where_the_last_worker_dies_and_no_other_can_be_started_this_process_does_the_rest() -> None:
+    def script(worker: FakeWorker, each: Work) -> object:
+        return Gone(worker.number, "signal 9") if worker.kind == "child" else finished(each)
+
+    crew, events = play(replace(PLAN, processes=2), 6, script, children=1)
+    assert [w.kind for w in crew.workers] == ["child", "here"]
+    assert len(ids(events, DownloadFinished)) == 6

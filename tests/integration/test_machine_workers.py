@@ -1,0 +1,124 @@
+"""Worker processes that die, and workers that outlive the run they belong to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from marscore.state import key_of
+from tests.integration.command import write
+from tests.integration.test_interrupt_and_resume import bytes_in, end, start, wait_until
+from tests.origin import Body, Good, Origin
+
+MIB = 1024 * 1024
+LARGE = [Body(14 * MIB, seed=n) for n in (21, 22)]
+SLOW = [Good(rate=10 * MIB)]
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="children are found in /proc, which Linux has")
+
+
+def children_of(process: subprocess.Popen[str]) -> list[int]:
+    """The process ids of a process's children."""
+    tasks = Path(f"/proc/{process.pid}/task")
+    return [int(pid) for children in tasks.glob("*/children") for pid in children.read_text().split()]
+
+
+def two_workers_at_work(origin: Origin, folder: Path, received: int) -> tuple[subprocess.Popen[str], list[int], str]:
+    """Start a run with a file for each of two workers and wait until so many bytes are on disk."""
+    urls = [origin.serve(f"/{n}.bin", body, SLOW) for n, body in enumerate(LARGE)]
+    manifest = write(folder, urls, execution={"processes": 2}, defaults={"threads": 1})
+    process = start(folder, manifest)
+    wait_until(lambda: bytes_in(folder / "data" / ".marscore" / "partial") >= received, "bytes on disk")
+    children = children_of(process)
+    assert len(children) == 2
+    return process, children, manifest
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """Kill a run, whose children may go on holding its standard error."""
+    process.kill()
+    process.wait()
+    for stream in (process.stdout, process.stderr):
+        assert stream
+        stream.close()
+
+
+def is_complete(folder: Path) -> bool:
+    return all((folder / "data" / f"{n}.bin").read_bytes() == body.read(0, body.length) for n, body in enumerate(LARGE))
+
+
+def test_a_killed_workers_downloads_go_to_another_which_resumes_them(origin: Origin, tmp_path: Path) -> None:
+    process, children, _ = two_workers_at_work(origin, tmp_path, 14 * MIB)
+    os.kill(children[0], signal.SIGKILL)
+    run = end(tmp_path, process)
+    assert run.code == 0
+    assert is_complete(tmp_path)
+    [warned] = run.events("warned")
+    assert "a worker process died (signal 9); 1 downloads go to another" in warned["message"]
+    assert sum(entry["bytes_resumed"] > 0 for entry in run.report["downloads"]) == 1, "what the dead worker recorded is not fetched again"
+    assert [entry["status"] for entry in run.report["downloads"]] == ["downloaded", "downloaded"]
+    assert run.partials() == []
+
+
+def test_a_download_over_which_workers_die_twice_fails_by_name_and_the_others_go_on(origin: Origin, tmp_path: Path) -> None:
+    killed: list[int] = []
+    origin.serve("/0.bin", LARGE[0], [Good(stall_after=MIB, stall_s=30)])
+    good = origin.serve("/1.bin", LARGE[1], [Good(rate=12 * MIB)])
+    manifest = write(tmp_path, [origin.url("/0.bin"), good], execution={"processes": 2}, defaults={"threads": 1})
+    process = start(tmp_path, manifest)
+    for count in (1, 2):
+        wait_until(lambda count=count: len(origin.requests_for("/0.bin")) == count, "a request")
+        killed.append(owner_of_connection(origin, process, "/0.bin"))
+        os.kill(killed[-1], signal.SIGKILL)
+    run = end(tmp_path, process)
+    assert run.code == 1
+    assert run.entry(0)["error"]["kind"] == "internal"
+    assert "died twice over this download (signal 9)" in run.entry(0)["error"]["message"]
+    assert run.entry(1)["status"] == "downloaded"
+    assert run.data("1.bin") == LARGE[1].read(0, LARGE[1].length)
+    assert not (run.folder / "0.bin").exists()
+
+
+def owner_of_connection(origin: Origin, process: subprocess.Popen[str], path: str) -> int:
+    """The child that holds the partial file of a download: the only one whose open files name it."""
+    name = f"{key_of(path.lstrip('/'))}.part"
+    found: list[int] = []
+
+    def look() -> bool:
+        for child in children_of(process):
+            for fd in Path(f"/proc/{child}/fd").glob("*"):
+                try:
+                    if fd.readlink().name == name:
+                        found.append(child)
+                except OSError:
+                    continue
+        return bool(found)
+
+    wait_until(look, "the worker that holds the file")
+    return found[0]
+
+
+def test_the_next_run_waits_until_the_workers_of_a_killed_one_are_gone(origin: Origin, tmp_path: Path) -> None:
+    process, children, manifest = two_workers_at_work(origin, tmp_path, 14 * MIB)
+    for number, body in enumerate(LARGE):
+        origin.serve(f"/{number}.bin", body)
+    # A worker that hangs, as on a disk that is slow, does not notice yet that its parent is gone.
+    os.kill(children[0], signal.SIGSTOP)
+    kill(process)
+    before = len(origin.requests)
+    again = start(tmp_path, manifest)
+    try:
+        time.sleep(1)
+        assert len(origin.requests) == before, "nothing is fetched while somebody else may write to the same files"
+    finally:
+        os.kill(children[0], signal.SIGCONT)
+    run = end(tmp_path, again)
+    assert run.code == 0
+    assert is_complete(tmp_path)
+    assert run.report["totals"]["bytes_resumed"] > 0

@@ -1,0 +1,221 @@
+/* Records what a process does to the files below $RECORD_ROOT, in its order: loaded before the C library (LD_PRELOAD).
+ *
+ * A record is one line to the file $RECORD_LOG, followed by the data where there is some:
+ *     open INODE PATH | write INODE MTIME_NS OFFSET LENGTH LF DATA | cut INODE MTIME_NS SIZE | sync INODE | syncfs
+ *     rename FROM LF TO | unlink PATH | mkdir INODE PATH | rmdir PATH
+ * Each new inode gets a second name in $RECORD_KEEP, so that its number is never given to another file.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int log_fd = -1;
+static const char *root, *keep;
+
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+static void real_write(const void *data, size_t length) {
+    while (length) {
+        ssize_t count = REAL(write)(log_fd, data, length);
+        if (count <= 0) abort();
+        data = (const char *)data + count;
+        length -= count;
+    }
+}
+
+static void begin(void) {
+    pthread_mutex_lock(&lock);
+    if (log_fd < 0 && getenv("RECORD_LOG")) {
+        root = getenv("RECORD_ROOT");
+        keep = getenv("RECORD_KEEP");
+        log_fd = REAL(open)(getenv("RECORD_LOG"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    }
+}
+
+static void end(void) {
+    int error = errno;
+    pthread_mutex_unlock(&lock);
+    errno = error;
+}
+
+static void say(const char *format, ...) {
+    char line[2 * PATH_MAX + 100];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    real_write(line, length);
+}
+
+static int within(const char *path) { return log_fd >= 0 && root && !strncmp(path, root, strlen(root)); }
+
+/* The absolute path of a name, which may be relative to an open folder. */
+static const char *place(int folder, const char *name, char *out) {
+    char link[64];
+    if (*name == '/') return name;
+    if (folder == AT_FDCWD) strcpy(link, "/proc/self/cwd");
+    else snprintf(link, sizeof link, "/proc/self/fd/%d", folder);
+    ssize_t length = readlink(link, out, PATH_MAX - 1);
+    if (length < 0) return "";
+    snprintf(out + length, PATH_MAX - length, "/%s", name);
+    return out;
+}
+
+/* Whether a descriptor is of a file below the root; its status if so. */
+static int known(int fd, struct stat *status) {
+    char link[64], path[PATH_MAX];
+    if (log_fd < 0 || fd == log_fd) return 0;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    if (length < 0) return 0;
+    path[length] = 0;
+    return within(path) && !fstat(fd, status) && (S_ISREG(status->st_mode) || S_ISDIR(status->st_mode));
+}
+
+static long long mtime(const struct stat *status) { return status->st_mtim.tv_sec * 1000000000LL + status->st_mtim.tv_nsec; }
+
+static void made(int fd, const char *path, int existed) {
+    struct stat status;
+    char second[PATH_MAX];
+    if (fstat(fd, &status) || !S_ISREG(status.st_mode)) return;
+    if (!existed) {
+        snprintf(second, sizeof second, "%s/%lu", keep, (unsigned long)status.st_ino);
+        if (link(path, second) && errno != EEXIST) abort();
+        say("open %lu %s\n", (unsigned long)status.st_ino, path);
+    }
+}
+
+static int opened(int folder, const char *name, int flags, mode_t mode) {
+    char buffer[PATH_MAX];
+    struct stat status;
+    if (!(flags & (O_CREAT | O_TRUNC))) return REAL(openat)(folder, name, flags, mode);
+    begin();
+    const char *path = place(folder, name, buffer);
+    int watched = within(path), existed = watched && !stat(path, &status);
+    int fd = REAL(openat)(folder, name, flags, mode);
+    if (fd >= 0 && watched) {
+        made(fd, path, existed);
+        if (existed && flags & O_TRUNC && !fstat(fd, &status))
+            say("cut %lu %lld 0\n", (unsigned long)status.st_ino, mtime(&status));
+    }
+    end();
+    return fd;
+}
+
+#define OPEN(name) int name(const char *path, int flags, ...) { \
+    va_list a; va_start(a, flags); mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(a, mode_t) : 0; va_end(a); \
+    return opened(AT_FDCWD, path, flags, mode); }
+OPEN(open) OPEN(open64)
+
+int openat64(int folder, const char *path, int flags, ...) {
+    va_list a; va_start(a, flags); mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(a, mode_t) : 0; va_end(a);
+    return opened(folder, path, flags, mode);
+}
+
+int openat(int folder, const char *path, int flags, ...) {
+    va_list a; va_start(a, flags); mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(a, mode_t) : 0; va_end(a);
+    return opened(folder, path, flags, mode);
+}
+
+static ssize_t wrote(int fd, const void *data, ssize_t count, off_t offset) {
+    struct stat status;
+    if (count > 0 && known(fd, &status)) {
+        say("write %lu %lld %lld %zd\n", (unsigned long)status.st_ino, mtime(&status), (long long)offset, count);
+        real_write(data, count);
+    }
+    return count;
+}
+
+ssize_t pwrite(int fd, const void *data, size_t length, off_t offset) {
+    begin();
+    ssize_t count = wrote(fd, data, REAL(pwrite)(fd, data, length, offset), offset);
+    end();
+    return count;
+}
+ssize_t pwrite64(int fd, const void *data, size_t length, off_t offset) { return pwrite(fd, data, length, offset); }
+
+ssize_t write(int fd, const void *data, size_t length) {
+    begin();
+    ssize_t count = REAL(write)(fd, data, length);
+    /* The position is after what was written, at the end where the file is appended to. */
+    if (count > 0) wrote(fd, data, count, lseek(fd, 0, SEEK_CUR) - count);
+    end();
+    return count;
+}
+
+static int cut(int fd, int result) {
+    struct stat status;
+    if (!result && known(fd, &status)) say("cut %lu %lld %lld\n", (unsigned long)status.st_ino, mtime(&status), (long long)status.st_size);
+    return result;
+}
+int ftruncate(int fd, off_t size) { begin(); int result = cut(fd, REAL(ftruncate)(fd, size)); end(); return result; }
+int ftruncate64(int fd, off_t size) { return ftruncate(fd, size); }
+int truncate(const char *path, off_t size) {
+    int fd = open(path, O_RDWR);
+    if (fd < 0) return fd;
+    int result = ftruncate(fd, size);
+    close(fd);
+    return result;
+}
+int truncate64(const char *path, off_t size) { return truncate(path, size); }
+
+static int synced(int fd, int result) {
+    struct stat status;
+    if (!result && known(fd, &status)) say("sync %lu\n", (unsigned long)status.st_ino);
+    return result;
+}
+int fsync(int fd) { begin(); int result = synced(fd, REAL(fsync)(fd)); end(); return result; }
+int fdatasync(int fd) { begin(); int result = synced(fd, REAL(fdatasync)(fd)); end(); return result; }
+int syncfs(int fd) {
+    struct stat status;
+    begin();
+    int result = REAL(syncfs)(fd);
+    if (!result && known(fd, &status)) say("syncfs\n");
+    end();
+    return result;
+}
+
+int renameat(int from_folder, const char *from, int to_folder, const char *to) {
+    char a[PATH_MAX], b[PATH_MAX];
+    begin();
+    int result = REAL(renameat)(from_folder, from, to_folder, to);
+    const char *source = place(from_folder, from, a), *target = place(to_folder, to, b);
+    if (!result && within(source)) say("rename %s\n%s\n", source, target);
+    end();
+    return result;
+}
+int rename(const char *from, const char *to) { return renameat(AT_FDCWD, from, AT_FDCWD, to); }
+
+int unlinkat(int folder, const char *name, int flags) {
+    char buffer[PATH_MAX];
+    begin();
+    const char *path = place(folder, name, buffer);
+    int result = REAL(unlinkat)(folder, name, flags);
+    if (!result && within(path)) say("%s %s\n", flags & AT_REMOVEDIR ? "rmdir" : "unlink", path);
+    end();
+    return result;
+}
+int unlink(const char *path) { return unlinkat(AT_FDCWD, path, 0); }
+int rmdir(const char *path) { return unlinkat(AT_FDCWD, path, AT_REMOVEDIR); }
+
+int mkdirat(int folder, const char *name, mode_t mode) {
+    char buffer[PATH_MAX];
+    struct stat status;
+    begin();
+    int result = REAL(mkdirat)(folder, name, mode);
+    const char *path = place(folder, name, buffer);
+    if (!result && within(path) && !stat(path, &status)) say("mkdir %lu %s\n", (unsigned long)status.st_ino, path);
+    end();
+    return result;
+}
+int mkdir(const char *path, mode_t mode) { return mkdirat(AT_FDCWD, path, mode); }

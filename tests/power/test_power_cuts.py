@@ -1,0 +1,199 @@
+"""After a power cut at any moment no claim lies, and the next run ends with the right content."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import marscore
+from marscore.adapters.files import Folder
+from marscore.adapters.inspect import look
+from marscore.adapters.state import SqliteState
+from marscore.app import prepare
+from marscore.resolve.reconcile import UpToDate
+from marscore.settings import ManifestInput, RunSettings
+from tests.integration.command import write
+from tests.origin import Body, Good, Origin
+from tests.power.disk import Disk, Kept
+from tests.power.recording import Recording, build
+
+SMALL, SUMMED, BROKEN = Body(300, seed=1), Body(5_000, seed=2), Body(20_000, seed=3)
+NEW = [replace(body, seed=body.seed + 10, etag='"v2"') for body in (SMALL, SUMMED, BROKEN)]
+MANY = {f"{n % 3}/{n}.bin": Body(100 + n, seed=n % 7) for n in range(70)}
+QUIET = RunSettings(log_level="error", progress="none")
+
+#: What became of the operations that were not flushed, and whether files kept their length.
+WAYS: dict[str, tuple[Kept, bool]] = {
+    "nothing is kept": (lambda op: False, False),
+    "everything is kept": (lambda op: True, True),
+    "names and lengths are kept, bytes are not": (lambda op: op.is_of_names, True),
+    "names are kept, bytes and lengths are not": (lambda op: op.is_of_names, False),
+    "bytes are kept, names are not": (lambda op: op.is_of_data, True),
+    "renames alone are kept": (lambda op: op.kind == "rename", True),
+}
+
+
+@dataclass
+class Story:
+    """Recorded runs, and what the files may hold after a cut."""
+
+    recording: Recording
+    disk: Disk
+    manifest: str
+    contents: Mapping[str, Sequence[bytes]]
+    first_cut: int = 0
+    seen: set[int] = field(default_factory=set)
+
+    @property
+    def cuts(self) -> range:
+        """The moments at which the power may go."""
+        return range(self.first_cut, len(self.disk.operations) + 1)
+
+    def check(self, cut: int, kept: Kept, lengths_stay: bool) -> None:
+        """Cut the power, look at what is claimed, and run again."""
+        crashed = self.recording.folder / "crashed"
+        survivors = self.disk.after(cut, kept, lengths_stay)
+        if survivors.fingerprint() in self.seen:
+            return
+        self.seen.add(survivors.fingerprint())
+        survivors.restore(crashed, self.recording.keep)
+        output = crashed / "data"
+        self._claims_hold(output)
+        self._report_is_whole(output)
+        report = marscore.run(self.recording.folder / self.manifest, replace(QUIET, output_dir=output))
+        assert report.status == "succeeded"
+        for path, contents in self.contents.items():
+            assert (output / path).read_bytes() in contents, f"{path} is wrong after a cut at {cut}"
+        assert not list((output / ".marscore").glob("partial/*"))
+
+    def _claims_hold(self, output: Path) -> None:
+        database = output / ".marscore" / "state.db"
+        if not database.exists():
+            return
+        with contextlib.closing(SqliteState(database)) as state:
+            claims = state.claims()
+            assert not state.damaged
+        job = prepare(ManifestInput(self.manifest, output, text=(self.recording.folder / self.manifest).read_text()), RunSettings())
+        for decision in look(Folder(output), claims, job.downloads):
+            if isinstance(decision, UpToDate):
+                path = decision.download.path
+                assert (output / path).read_bytes() in self.contents[path], f"the claim of {path} lies"
+
+    def _report_is_whole(self, output: Path) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            json.loads((output / ".marscore" / "report.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("recorder"))
+
+
+@pytest.fixture(scope="module")
+def origin() -> Iterator[Origin]:
+    with Origin() as running:
+        yield running
+
+
+def of_bodies(*bodies: Body) -> list[bytes]:
+    return [body.read(0, body.length) for body in bodies]
+
+
+def three_files(origin: Origin, first: Sequence[Body], folder: Path, **defaults: object) -> str:
+    small, summed, broken = first
+    return write(
+        folder,
+        [
+            origin.serve("/small.bin", small),
+            {"url": origin.serve("/summed.bin", summed), "path": "deep/er/summed.bin", "checksum": f"sha256:{summed.sha256}"},
+            # Broken off in the middle, so that there is a journal.
+            origin.serve("/broken.bin", broken, [Good(cut_after=9_000), Good()]),
+        ],
+        execution={"processes": 1},
+        defaults={"retry": {"backoff": {"initial": "10ms"}}, **defaults},
+    )
+
+
+@pytest.fixture(scope="module")
+def first_run(library: Path, origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """A run into an empty folder."""
+    recording = Recording(library, tmp_path_factory.mktemp("first"))
+    manifest = three_files(origin, (SMALL, SUMMED, BROKEN), recording.folder)
+    operations = recording.run(manifest)
+    disk = Disk(operations, recording.root.stat().st_ino)
+    there = {str(path.relative_to(recording.root)): path.read_bytes() for path in recording.root.rglob("*") if path.is_file()}
+    assert disk.after(len(operations), *WAYS["everything is kept"]).files() == there, "the record tells all that was done"
+    contents = {"small.bin": of_bodies(SMALL), "deep/er/summed.bin": of_bodies(SUMMED), "broken.bin": of_bodies(BROKEN)}
+    return Story(recording, disk, manifest, contents)
+
+
+def test_a_cut_at_any_moment_of_a_first_run(first_run: Story) -> None:
+    # Each moment in the worst two ways; in the others every third, each way beginning at another.
+    for start, (name, way) in enumerate(WAYS.items()):
+        for cut in first_run.cuts if "bytes are not" in name else first_run.cuts[start % 3 :: 3]:
+            first_run.check(cut, *way)
+    assert len(first_run.seen) > 60
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_cut_after_which_any_of_what_was_not_flushed_is_there(first_run: Story, data: st.DataObject) -> None:
+    cut = data.draw(st.sampled_from(first_run.cuts), "cut")
+    chance = random.Random(data.draw(st.integers(0, 2**32), "which operations are kept"))
+    share = data.draw(st.sampled_from([0.1, 0.5, 0.9]), "share")
+    first_run.check(cut, lambda op: chance.random() < share, data.draw(st.booleans(), "lengths stay"))
+
+
+@pytest.fixture(scope="module")
+def second_run(library: Path, origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """A run that replaces what an earlier one, long since on the disk, has fetched."""
+    recording = Recording(library, tmp_path_factory.mktemp("second"))
+    with Origin() as own:
+        three_files(own, (SMALL, SUMMED, BROKEN), recording.folder)
+        settled = len(recording.run("downloads.yaml"))
+        manifest = three_files(own, NEW, recording.folder, if_exists="replace")
+        operations = recording.run(manifest)
+        (recording.folder / "keep.yaml").write_text(
+            (recording.folder / manifest).read_text().replace("if_exists: replace", "if_exists: keep")
+        )
+        old_or_new = [of_bodies(old, new) for old, new in zip((SMALL, SUMMED, BROKEN), NEW, strict=True)]
+        contents = dict(zip(("small.bin", "deep/er/summed.bin", "broken.bin"), old_or_new, strict=True))
+        yield Story(recording, Disk(operations, recording.root.stat().st_ino, settled), "keep.yaml", contents, settled)
+
+
+def test_a_cut_at_any_moment_of_a_run_that_replaces_files(second_run: Story) -> None:
+    for start, way in enumerate(WAYS.values()):
+        for cut in second_run.cuts[start % 3 :: 3]:
+            second_run.check(cut, *way)
+    assert len(second_run.seen) > 40
+
+
+def test_a_cut_around_the_flush_of_many_files_at_once(library: Path, origin: Origin, tmp_path: Path) -> None:
+    recording = Recording(library, tmp_path)
+    downloads = [{"url": origin.serve(f"/{path}", body), "path": path} for path, body in MANY.items()]
+    manifest = write(tmp_path, downloads, execution={"processes": 1})
+    operations = recording.run(manifest)
+    story = Story(recording, Disk(operations, recording.root.stat().st_ino), manifest, {p: of_bodies(b) for p, b in MANY.items()})
+    [flush] = [op.number for op in operations if op.kind == "syncfs"]
+    for cut in (flush, flush + 1, *range(flush + 2, len(operations) + 1, 8), len(operations)):
+        story.check(cut, *WAYS["names and lengths are kept, bytes are not"])
+    assert len([op for op in operations[:flush] if op.is_of_names]) > len(MANY)
+
+
+def test_this_finds_a_claim_that_is_marked_durable_before_its_file_is_flushed(first_run: Story) -> None:
+    payload = {
+        inode for op in first_run.disk.operations if "state.db" not in "".join(op.paths) for inode in [op.inode] if op.kind == "name"
+    }
+    dropped = [op for op in first_run.disk.operations if not (op.kind == "sync" and op.inode in payload)]
+    renumbered = [replace(op, number=number) for number, op in enumerate(dropped)]
+    story = replace(first_run, disk=Disk(renumbered, first_run.recording.root.stat().st_ino), seen=set())
+    with pytest.raises(AssertionError, match="lies"):
+        story.check(len(renumbered), *WAYS["names and lengths are kept, bytes are not"])
