@@ -99,7 +99,9 @@ class FakeCrew:
         return self.workers[-1]
 
 
-def play(plan: Plan, works: int, script: Callable[[FakeWorker, Work], object], children: int | None = None) -> tuple[FakeCrew, list[Event]]:
+def play(
+    plan: Plan, works: int, script: Callable[[FakeWorker, Work], object], children: int | None = None, clock: FakeClock | None = None
+) -> tuple[FakeCrew, list[Event]]:
     """Run a plan; `children` is how many processes the system starts, None for any number."""
     crew, events = FakeCrew(script), list[Event]()
     crew.children_left = children
@@ -107,7 +109,7 @@ def play(plan: Plan, works: int, script: Callable[[FakeWorker, Work], object], c
     def sink(batch: Iterable[Event]) -> None:
         events.extend(batch)
 
-    Supervisor(plan, crew, crew.inbox, FakeClock(), sink).run([work(n) for n in range(works)])
+    Supervisor(plan, crew, crew.inbox, clock or FakeClock(), sink).run([work(n) for n in range(works)])
     return crew, events
 
 
@@ -130,6 +132,27 @@ def test_one_process_means_no_child() -> None:
 
 def test_a_small_job_stays_in_this_process_though_more_could_join() -> None:
     crew, _ = play(replace(PLAN, start="when_needed"), 3, lambda _, w: finished(w))
+    assert [w.kind for w in crew.workers] == ["here"]
+
+
+class RunningClock(FakeClock):
+    """Each look at it takes half a second."""
+
+    def ticks(self) -> float:
+        self.elapsed += 0.5
+        return self.elapsed
+
+
+def test_others_join_a_longer_job_that_has_no_processor_time_left() -> None:
+    crew, events = play(replace(PLAN, start="when_needed", per_host=9), 50, lambda _, w: finished(w), clock=RunningClock(busy=1.0))
+    assert [w.kind for w in crew.workers] == ["here", "child", "child"]
+    assert crew.workers[0].share == Share(9)
+    assert [w.share for w in crew.workers[1:]] == [Share(3), Share(3)]
+    assert len(ids(events, DownloadFinished)) == 50
+
+
+def test_nobody_joins_a_job_that_waits_for_the_network() -> None:
+    crew, _ = play(replace(PLAN, start="when_needed"), 50, lambda _, w: finished(w), clock=RunningClock(busy=0.5))
     assert [w.kind for w in crew.workers] == ["here"]
 
 
