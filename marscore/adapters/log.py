@@ -127,6 +127,9 @@ def _open_file(path: Path) -> TextIO:
         raise StorageError(Failure(kind, f"cannot write the log file {path}: {error.strerror or error}")) from error
 
 
+_encode = json.JSONEncoder(default=str).encode
+
+
 class _Lines:
     """The end of structlog's chain: hands each line to an output, and goes quiet when that fails."""
 
@@ -178,4 +181,4 @@ def _shown(value: object) -> object:
 
 def _json(line: EventDict, **_options: Any) -> str:
     # ASCII only, so that every stream can hold it; JSON itself leaves DEL as it is.
-    return json.dumps(line, default=str).replace("\x7f", "\\u007f")
+    return _encode(line).replace("\x7f", "\\u007f")

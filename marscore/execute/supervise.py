@@ -20,7 +20,7 @@ from marscore.errors import StorageError
 from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, Event, Outcome, Warned
 from marscore.execute.messages import Batch, Gone, Inbox, Paused, StopRequested
 from marscore.execute.protocol import Work
-from marscore.execute.worker import Share
+from marscore.execute.worker import FLUSH_EVERY, Share
 from marscore.planning.model import Plan
 from marscore.policy.hands import WAITING
 from marscore.ports import Clock
@@ -76,6 +76,7 @@ class _Member:
     depth: int
     works: dict[str, Work] = field(default_factory=dict)
     retiring: bool = False
+    heard: float = 0.0
 
 
 class Supervisor:
@@ -231,7 +232,8 @@ class Supervisor:
             return
         for outcome in outcomes:
             member.works.pop(outcome.download, None)
-        self._adapt(member, len(outcomes))
+        if outcomes:
+            self._adapt(member, len(outcomes))
         if self._plan.fail_fast == "first_failure" and self._stopping is None:
             failed = next((e for e in outcomes if isinstance(e, DownloadFailed)), None)
             if failed:
@@ -241,8 +243,10 @@ class Supervisor:
         self._retire_if_done(member)
 
     def _adapt(self, member: _Member, outcomes: int) -> None:
-        """Give a worker that finishes many downloads between two batches of events more to hold, so that it never waits."""
-        if outcomes * 2 >= member.depth:
+        """Give a worker more to hold, so that it never waits, if it finishes many downloads between two batches or tells of them early."""
+        now = self._clock.ticks()
+        early, member.heard = now - member.heard < FLUSH_EVERY / 2, now
+        if early or outcomes * 2 >= member.depth:
             member.depth = min(DEEPEST, max(self._plan.threads, member.depth * 2))
 
     def _fill(self) -> None:

@@ -7,6 +7,7 @@ Times are RFC 3339 in UTC with milliseconds; seconds are rounded to milliseconds
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from functools import lru_cache
 
 from marscore.events import LoggedEvent, fields_of
 
@@ -18,9 +19,13 @@ NULL_FIELDS = frozenset({"status"})
 
 def rfc3339(at: float) -> str:
     """Write Unix time as `2024-05-01T12:00:00.250Z`."""
-    # Whole milliseconds first: a float's digits behind them would otherwise be cut, not rounded.
-    moment = datetime.fromtimestamp(round(at, 3), tz=timezone.utc)
-    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    whole, milliseconds = divmod(round(at * 1000), 1000)
+    return f"{_second(whole)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, tz=timezone.utc).isoformat().removesuffix("+00:00")
 
 
 def seconds(value: float) -> float:
