@@ -16,6 +16,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from marscore.adapters.heads import StrictResponse
 from marscore.errors import OriginError
 from marscore.policy.redirect import PRIVATE, is_public
 from marscore.values import Failure, Timeouts
@@ -103,6 +104,7 @@ def _pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
         """What both kinds of connection add: they say when they connect and when they are used again."""
 
         requests_before = 0
+        response_class = StrictResponse
 
         def connect(self) -> None:
             super().connect()  # type: ignore[misc]  # mixed into urllib3's connections below
@@ -111,9 +113,11 @@ def _pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
             live.connected(self)  # type: ignore[arg-type]  # mixed into urllib3's connections below
 
         def request(self, *args: Any, **kwargs: Any) -> None:
-            live.used(self, self.requests_before)  # type: ignore[arg-type]  # mixed into urllib3's connections below
-            self.requests_before += 1
+            # Without a socket it connects within, plain or anew.
+            before = self.requests_before if self.sock is not None else 0  # type: ignore[attr-defined]  # of urllib3's connections
+            live.used(self, before)  # type: ignore[arg-type]  # mixed into urllib3's connections below
             super().request(*args, **kwargs)  # type: ignore[misc]  # mixed into urllib3's connections below
+            self.requests_before = before + 1
 
     plain = type("Connection", (Registered, HTTPConnection), {})
     secure = type("SecureConnection", (Registered, HTTPSConnection), {})

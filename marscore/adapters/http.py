@@ -15,7 +15,7 @@ import contextlib
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -28,6 +28,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
 from marscore.adapters.connections import Connections, PoolAdapter, Way
+from marscore.adapters.heads import StrictResponse
 from marscore.adapters.http_failures import failure_of
 from marscore.adapters.replay import Replayed
 from marscore.adapters.wire import block_of, host_field
@@ -74,21 +75,21 @@ class RequestsClient:
             OriginError: as in `open`.
         """
         try:
-            message = HTTPResponse(Replayed(connection, came), method="GET")  # type: ignore[arg-type]  # all it needs is makefile
+            message = StrictResponse(Replayed(connection, came), method="GET")  # type: ignore[arg-type]  # all it needs is makefile
             message.begin()
-        except (OSError, HTTPException, ValueError) as error:
+            raw = urllib3.HTTPResponse(
+                message,
+                urllib3.HTTPHeaderDict(message.msg.items()),
+                message.status,
+                message.version,
+                decode_content=False,
+                preload_content=False,
+                original_response=message,
+                request_method="GET",
+            )
+        except (OSError, HTTPException, urllib3.exceptions.HTTPError, ValueError) as error:
             connection.close()
             raise OriginError(self.explain(failure_of(error, request.access.timeouts))) from error
-        raw = urllib3.HTTPResponse(
-            message,
-            urllib3.HTTPHeaderDict(message.msg.items()),
-            message.status,
-            message.version,
-            decode_content=False,
-            preload_content=False,
-            original_response=message,
-            request_method="GET",
-        )
         self._keep_cookies(self._prepare(request.url, request), raw)
         return self._follow(request, raw)
 
@@ -156,10 +157,10 @@ class RequestsClient:
             self._live.public_only(request.access.private_addresses == "refuse" and url != request.url)
             for fresh in (False, True):
                 try:
-                    response = self._session.send(
-                        prepared, allow_redirects=False, timeout=(access.timeouts.connect, access.timeouts.read), **settings
-                    )
-                    self.has_cookies = self.has_cookies or bool(len(self._session.cookies))
+                    # Not by Session.send, which would look at redirects by rules of its own.
+                    adapter = self._session.get_adapter(url)
+                    response = adapter.send(prepared, timeout=(access.timeouts.connect, access.timeouts.read), **settings)
+                    self._keep_cookies(prepared, response.raw)
                     return response.raw
                 except requests.ConnectionError:
                     # A kept-alive connection that the server closed meanwhile says nothing about the server: ask again at once.
@@ -253,7 +254,10 @@ def _target(raw: Any, url: str) -> str | None:
     with contextlib.suppress(UnicodeError):
         # http.client reads field values as Latin-1; servers send UTF-8 (as requests assumes in get_redirect_target).
         location = location.encode("latin-1").decode("utf-8")
-    return urljoin(url, location)
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return location
 
 
 def _texts(headers: Mapping[str, str | bytes]) -> Iterator[tuple[str, str]]:

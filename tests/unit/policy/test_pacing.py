@@ -1,0 +1,78 @@
+"""Limits of speed and of connections, on a clock that the test turns."""
+
+from __future__ import annotations
+
+from marscore.policy.hands import Hands
+from marscore.policy.pacing import SLOW_WINDOW, HostSlots, SpeedWatch, TokenBucket
+
+
+def test_a_connection_below_min_speed_for_a_whole_window_is_too_slow() -> None:
+    watch = SpeedWatch(1000, now=0.0)
+    assert not watch.too_slow(900, SLOW_WINDOW / 2)
+    assert not watch.too_slow(900, SLOW_WINDOW - 0.1)
+    assert watch.too_slow(900, SLOW_WINDOW)
+
+
+def test_a_burst_makes_up_for_a_pause_within_the_window() -> None:
+    watch = SpeedWatch(1000, now=0.0)
+    assert not watch.too_slow(int(1000 * SLOW_WINDOW), SLOW_WINDOW)
+    assert not watch.too_slow(1, SLOW_WINDOW * 1.5)
+    assert watch.too_slow(1, SLOW_WINDOW * 2)
+
+
+def test_without_min_speed_nothing_is_too_slow() -> None:
+    assert not SpeedWatch(None, now=0.0).too_slow(0, 10 * SLOW_WINDOW)
+
+
+def test_bytes_beyond_the_rate_are_paid_for_by_waiting() -> None:
+    bucket = TokenBucket(1000, now=0.0)
+    assert bucket.take(1000, now=0.0) == 1.0
+    assert bucket.take(500, now=1.0) == 0.5
+    assert bucket.take(0, now=100.0) == 0.0
+    assert bucket.take(2 * bucket.burst, now=100.0) == bucket.burst / 1000
+
+
+def test_a_host_gets_no_more_connections_than_its_slots_and_none_during_its_pause() -> None:
+    slots = HostSlots(2)
+    assert slots.free_at("h", 5.0) == 5.0
+    slots.acquire("h")
+    slots.acquire("h")
+    assert slots.free_at("h", 5.0) is None
+    assert slots.free_at("other", 5.0) == 5.0
+    assert slots.most_used == 2
+    slots.release("h")
+    slots.pause("h", 9.0)
+    slots.pause("h", 7.0)
+    assert slots.free_at("h", 5.0) == 9.0
+    assert slots.free_at("h", 10.0) == 10.0
+
+
+class TestHands:
+    """How many threads may work."""
+
+    def test_more_while_the_process_waits_and_would_have_work_for_them(self) -> None:
+        hands = Hands(most=8, cores=2)
+        assert hands.allowed == 1
+        for tick, allowed in enumerate([2, 4, 8, 8], start=1):
+            hands.look(float(tick), 0.1 * tick, wanted=100, many_files=True)
+            assert hands.allowed == allowed
+
+    def test_no_more_where_they_would_find_nothing_to_do(self) -> None:
+        hands = Hands(most=8, cores=2)
+        hands.look(1.0, 0.0, wanted=1, many_files=False)
+        assert hands.allowed == 1
+
+    def test_fewer_where_many_files_leave_no_processor_time(self) -> None:
+        hands = Hands(most=8, cores=2)
+        hands.look(1.0, 0.0, wanted=100, many_files=True)
+        hands.look(2.0, 0.0, wanted=100, many_files=True)
+        hands.look(3.0, 1.0, wanted=100, many_files=True)
+        assert hands.allowed == 2
+
+    def test_large_files_may_use_all_cores(self) -> None:
+        hands = Hands(most=8, cores=2)
+        hands.look(1.0, 0.0, wanted=8, many_files=False)
+        hands.look(2.0, 1.0, wanted=8, many_files=False)
+        assert hands.allowed == 4
+        hands.look(3.0, 2.9, wanted=8, many_files=False)
+        assert hands.allowed == 4
