@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -128,6 +129,7 @@ class Killing:
             if cost is None:
                 break
             left = look_at(folder / "data", bodies)
+            self._settle()
             # Those that were made between the look at the connections and the kill.
             cost = replace(cost, connections=cost.connections + self._origin.connections_accepted - cost.accepted)
             self._account(kept + counter.value - sent - left.kept, cost)
@@ -137,6 +139,12 @@ class Killing:
             self._finish(folder, manifest)
         missing = [download.path for download in bodies if not (folder / "data" / download.path).exists()]
         self.figures.wrong += [*look_at(folder / "data", bodies).wrong, *missing]
+
+    def _settle(self) -> None:
+        """Wait until the origin has noticed that its clients are gone: what it counts till then belongs to the run that was killed."""
+        until = time.monotonic() + HUNG
+        while self._origin.open_connections and time.monotonic() < until:
+            time.sleep(0.01)
 
     def _account(self, lost: int, cost: Cost) -> None:
         figures = self.figures

@@ -16,7 +16,7 @@ MANY = {f"small-{n}.bin": Body(n * 3 * KIB, seed=n) for n in range(100)}
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what is in socket buffers is told by /proc, which Linux has")
-@pytest.mark.parametrize(("bodies", "rate", "processes"), [(FEW, 3 * MIB, 4), (MANY, 512 * KIB, 1)], ids=["few large", "many small"])
+@pytest.mark.parametrize(("bodies", "rate", "processes"), [(FEW, 3 * MIB, 4), (MANY, MIB, 1)], ids=["few large", "many small"])
 def test_kill_9_loses_no_file_and_at_most_a_piece_for_each_connection(
     origin: Origin, tmp_path: Path, bodies: dict[str, Body], rate: int, processes: int
 ) -> None:
