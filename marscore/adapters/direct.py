@@ -17,6 +17,8 @@ import ssl
 from collections import deque
 from typing import Any, TypeAlias
 
+from urllib3.exceptions import HTTPError
+
 from marscore.adapters.connections import Way
 from marscore.adapters.http import RequestsClient
 from marscore.adapters.http_failures import failure_of
@@ -87,7 +89,7 @@ class _Lane:
         timeouts = request.access.timeouts
         try:
             wire, head = self._exchange(data, timeouts)
-        except (OSError, ValueError, _NoHttpError) as error:
+        except (OSError, ValueError, HTTPError, _NoHttpError) as error:
             raise OriginError(self._general.explain(_failure(error, timeouts))) from error
         if head is not None and head.is_plain:
             return _DirectResponse(self, wire, head, request)
