@@ -95,6 +95,7 @@ class Worker:
         works = list(works)
         with self._desk.changed:
             self._desk.board.add(works)
+            self._hands.begin(self._desk.board.waiting)
             self._wanted += sum(work.download.options.threads for work in works)
             self._add_threads()
             self._desk.changed.notify_all()
@@ -234,7 +235,7 @@ class Worker:
         clock, board = self._desk.clock, self._desk.board
         with self._desk.changed:
             allowed = self._hands.allowed
-            self._hands.look(clock.ticks(), clock.used(), self._wanted, bool(board.waiting))
+            self._hands.look((clock.ticks(), clock.used(), self._desk.progress), self._wanted, bool(board.waiting))
             if self._hands.allowed > allowed and not self._closing:
                 self._add_threads()
                 self._desk.changed.notify_all()

@@ -16,7 +16,7 @@ from marscore.errors import ManifestError
 from marscore.execute.answer import read_answer
 from marscore.journal import Header, Journal, Piece, decode, encode_finished, encode_header, encode_piece
 from marscore.ports import Answer
-from marscore.resolve import load, load_mapping
+from marscore.resolve.expand import load, load_mapping
 from marscore.values import ByteRange, Validator
 
 FUZZ = settings.get_profile("fuzz")
