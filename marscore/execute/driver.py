@@ -69,7 +69,8 @@ class Desk:
         self.clock = clock
         self.sink = sink
         self.reads = reads
-        self.changed = threading.Condition()
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
         self.stop_reason: Failure | None = None
         self.stopped = threading.Event()
         self.rate: TokenBucket | None = None

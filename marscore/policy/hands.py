@@ -25,15 +25,18 @@ class Hands:
 
     def __init__(self, most: int, cores: int) -> None:
         self.allowed = 1
+        self._begun = False
         self._most = most
         self._cores = cores
-        self._last = (0.0, 0.0, 0)
+        self._last: tuple[float, float, int] | None = None
         self._before: tuple[int, float] | None = None
         self._patience = 0
 
     def begin(self, files: int) -> None:
         """Take in how many downloads wait at the start: as many as may well be asked for at once."""
-        self.allowed = max(self.allowed, min(files, FIRST, self._most))
+        if not self._begun:
+            self._begun = True
+            self.allowed = max(1, min(files, FIRST, self._most))
 
     def look(self, now: tuple[float, float, int], wanted: int, many_files: bool) -> None:
         """Allow more threads, or fewer.
@@ -44,11 +47,11 @@ class Hands:
             many_files: whether whole downloads wait to be begun. Then the work is Python's own, which runs on one core at a time; the
                 parts of large files are mostly the system's.
         """
-        elapsed, spent, came = (new - old for new, old in zip(now, self._last, strict=True))
-        self._last = now
-        if elapsed <= 0:
+        last, self._last = self._last, now
+        if last is None or now[0] <= last[0]:
             return
-        share = spent / elapsed / (1 if many_files else min(self.allowed, self._cores))
+        elapsed, spent, came = (new - old for new, old in zip(now, last, strict=True))
+        share = spent / elapsed / (1 if many_files else self._cores)
         if share > BUSY:
             self._before = None
             self.allowed = max(1, self.allowed // 2) if many_files else self.allowed

@@ -58,24 +58,28 @@ class TestHands:
 
     def test_more_while_the_process_waits_and_would_have_work_for_them(self) -> None:
         hands = Hands(most=8, cores=2)
+        hands.look((0.0, 0.0, 0), wanted=100, many_files=True)
         for tick, allowed in enumerate([2, 4, 8, 8], start=1):
             hands.look((float(tick), 0.1 * tick, 0), wanted=100, many_files=True)
             assert hands.allowed == allowed
 
     def test_no_more_where_they_would_find_nothing_to_do(self) -> None:
         hands = Hands(most=8, cores=2)
+        hands.look((0.0, 0.0, 0), wanted=8, many_files=False)
         hands.look((1.0, 0.0, 0), wanted=1, many_files=False)
         assert hands.allowed == 1
 
     def test_fewer_where_many_files_leave_no_processor_time(self) -> None:
         hands = Hands(most=8, cores=2)
         hands.begin(100)
+        hands.look((0.0, 0.0, 0), wanted=100, many_files=True)
         hands.look((1.0, 1.0, 0), wanted=100, many_files=True)
         assert hands.allowed == 2
 
     def test_a_growth_that_helps_stays_and_one_that_does_not_is_taken_back_and_tried_again_later(self) -> None:
         hands = Hands(most=8, cores=2)
         allowed, came = [], 0
+        hands.look((0.0, 0.0, 0), wanted=100, many_files=True)
         for tick, rate in enumerate([100, 200, 210, *[200] * 12], start=1):
             came += rate
             hands.look((float(tick), 0.5 * tick, came), wanted=100, many_files=True)
@@ -86,6 +90,7 @@ class TestHands:
 
     def test_large_files_may_use_all_cores(self) -> None:
         hands = Hands(most=8, cores=2)
+        hands.look((0.0, 0.0, 0), wanted=8, many_files=False)
         hands.look((1.0, 0.1, 0), wanted=8, many_files=False)
         hands.look((2.0, 2.0, 0), wanted=8, many_files=False)
         assert hands.allowed == 2
