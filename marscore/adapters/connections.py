@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 import weakref
 from collections.abc import Mapping
@@ -105,16 +106,20 @@ def _pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
 
         requests_before = 0
         response_class = StrictResponse
+        sock: socket.socket | None
 
         def connect(self) -> None:
             super().connect()  # type: ignore[misc]  # mixed into urllib3's connections below
             self.requests_before = 0
+            if isinstance(self.sock, ssl.SSLSocket):
+                # An end without close_notify may be an attacker's: a body that is as long as its connection would look whole.
+                self.sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]  # the type stubs leave it out
             live.check(self)  # type: ignore[arg-type]  # mixed into urllib3's connections below
             live.connected(self)  # type: ignore[arg-type]  # mixed into urllib3's connections below
 
         def request(self, *args: Any, **kwargs: Any) -> None:
             # Without a socket it connects within, plain or anew.
-            before = self.requests_before if self.sock is not None else 0  # type: ignore[attr-defined]  # of urllib3's connections
+            before = self.requests_before if self.sock is not None else 0
             live.used(self, before)  # type: ignore[arg-type]  # mixed into urllib3's connections below
             super().request(*args, **kwargs)  # type: ignore[misc]  # mixed into urllib3's connections below
             self.requests_before = before + 1
@@ -134,12 +139,12 @@ class Way:
         self.block = block
         self._pool = pool
 
-    def connect(self, timeouts: Timeouts) -> HTTPConnection:
-        """A connection to the origin: an idle one that the general client left in its pool, or a new one."""
+    def connect(self, timeouts: Timeouts) -> tuple[HTTPConnection, bool]:
+        """A connection to the origin, and whether it served before: an idle one that the general client left in its pool, or a new one."""
         # urllib3 has no public name for this; requests itself used the pool like so until 2.16.
         connection: Any = self._pool._get_conn()
-        if connection.sock is None:
+        served = connection.sock is not None
+        if not served:
             connection.timeout = timeouts.connect
             connection.connect()
-        taken: HTTPConnection = connection
-        return taken
+        return connection, served

@@ -20,8 +20,8 @@ from typing import Any, TypeAlias
 from urllib3.exceptions import HTTPError
 
 from marscore.adapters.connections import Way
-from marscore.adapters.http import RequestsClient
-from marscore.adapters.http_failures import failure_of
+from marscore.adapters.http import RequestsClient, RequestsResponse
+from marscore.adapters.http_failures import body_failure_of, failure_of
 from marscore.adapters.wire import END, Head, parse_head, request_bytes, split_url
 from marscore.errors import OriginError
 from marscore.ports import Answer, Request, Response
@@ -51,13 +51,20 @@ class DirectClient:
         key = _key(parts[0], request.access)
         lane = self._lanes.get(key)
         if lane is None:
-            response = self._general.open(request)
-            if key not in self._lanes and _opens(response, request):
-                way = self._general.way_to(request)
-                # None is remembered too: what keeps an origin from being plain does not change from file to file.
-                self._lanes[key] = _Lane(way, self._general) if way else None
-            return response
+            return self._open_origin(key, request)
         return lane.open(request, parts[1])
+
+    def _open_origin(self, key: _Key, request: Request) -> Response:
+        response = self._general.open(request)
+        if not _opens(response, request):
+            return response
+        if key not in self._lanes:
+            way = self._general.way_to(request)
+            # None is remembered too: what keeps an origin from being plain does not change from file to file.
+            self._lanes.setdefault(key, _Lane(way, self._general) if way else None)
+        lane = self._lanes[key]
+        # The body of the first file may be the largest: it is read directly as well.
+        return lane.go_on(response, request) if lane else response
 
     def close(self) -> None:
         """Drop every idle connection."""
@@ -85,16 +92,28 @@ class _Lane:
         self._idle: deque[_Wire] = deque()
 
     def open(self, request: Request, target: str) -> Response:
-        data = request_bytes(target, self._way.block, request.fields)
+        try:
+            data = request_bytes(target, self._way.block, request.fields)
+        except ValueError:
+            return self._general.open(request)
         timeouts = request.access.timeouts
         try:
             wire, head = self._exchange(data, timeouts)
-        except (OSError, ValueError, HTTPError, _NoHttpError) as error:
-            raise OriginError(self._general.explain(_failure(error, timeouts))) from error
+        except (OSError, ValueError, HTTPError) as error:
+            raise OriginError(self._general.explain(failure_of(error, timeouts))) from error
         if head is not None and head.is_plain:
             return _DirectResponse(self, wire, head, request)
         # It is read on by the general client, from the same bytes: nothing is asked twice.
         return self._general.take_over(request, wire.connection, wire.unread())
+
+    def go_on(self, response: RequestsResponse, request: Request) -> Response:
+        """Read the body of an answer that the general client opened."""
+        taken = response.hand_over()
+        if taken is None:
+            return response
+        wire = _Wire(taken[0], served=True)
+        wire.put(taken[1])
+        return _DirectResponse(self, wire, Head(response.answer.status, response.answer.fields), request)
 
     def give_back(self, wire: _Wire) -> None:
         self._idle.append(wire)
@@ -108,7 +127,7 @@ class _Lane:
 
     def _exchange(self, data: bytes, timeouts: Timeouts) -> tuple[_Wire, Head | None]:
         while True:
-            wire = self._take_idle() or _Wire(self._way.connect(timeouts))
+            wire = self._take_idle() or _Wire(*self._way.connect(timeouts))
             try:
                 return wire, wire.ask(data, timeouts)
             except _StaleError:
@@ -128,28 +147,27 @@ class _Lane:
         return None
 
 
-class _NoHttpError(Exception):
-    """What came is no answer; the argument says what it is."""
-
-
 class _StaleError(Exception):
     """A kept-alive connection brought nothing at all."""
 
 
 class _Wire:
-    """A connection with what was read of it and not used yet: `buffer[start:end]`."""
+    """A connection with what was read of it and not used yet: `buffer[start:end]`. `served` says whether it was used before."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, served: bool) -> None:
         self.connection = connection
         self.sock: socket.socket = connection.sock
         self.start = 0
         self.end = 0
         self._view = memoryview(bytearray(_BUFFER))
-        self._asked = 0
+        self._served = served
         self._poll = _poll_of(self.sock)
 
     def readable(self) -> bool:
         """Whether something is there to read. On an idle connection that is its end, or an answer to nothing that was asked."""
+        if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+            # It was taken off the socket with the record before.
+            return True
         return bool(self._poll.poll(0)) if self._poll else False
 
     def ask(self, data: bytes, timeouts: Timeouts) -> Head | None:
@@ -157,39 +175,41 @@ class _Wire:
 
         Raises:
             _StaleError: the connection had served before and is closed.
-            _NoHttpError: something else came.
             OSError: the connection failed.
         """
-        self._asked += 1
+        stale, self._served = self._served, True
         self.start = self.end = 0
         if self.sock.gettimeout() != timeouts.read:
             self.sock.settimeout(timeouts.read)
         try:
             self.sock.sendall(data)
-            at = self._read_head()
-        except (BrokenPipeError, ConnectionResetError) as error:
-            if self._asked > 1 and not self.end:
+            self.start = self._read_head()
+        except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+            if stale and not self.end:
                 raise _StaleError from error
             raise
-        self.start = at
-        return parse_head(bytes(self._view[:at]))
+        if stale and not self.end:
+            raise _StaleError
+        return parse_head(bytes(self._view[: self.start]))
 
     def _read_head(self) -> int:
+        """Read until the head is whole, or until it cannot become one; returns where it ends, 0 for no head."""
         view, buffer = self._view, self._view.obj
         assert isinstance(buffer, bytearray)
         while True:
             count = self.sock.recv_into(view[self.end :])
-            if not count:
-                if self._asked > 1 and not self.end:
-                    raise _StaleError
-                raise _NoHttpError("the server closed the connection without an answer")
-            searched = max(0, self.end - len(END))
+            searched = max(0, self.end - 3)
             self.end += count
-            found = buffer.find(END, searched, self.end)
-            if found >= 0:
-                return found + len(END)
-            if self.end == len(view) or (self.end >= _PREFIX_LENGTH and not buffer.startswith(_PREFIX)):
-                raise _NoHttpError("the server does not speak HTTP properly")
+            if found := END.search(buffer, searched, self.end):
+                return found.end()
+            full = self.end == len(view)
+            if not count or full or (self.end >= _PREFIX_LENGTH and not buffer.startswith(_PREFIX)):
+                return 0
+
+    def put(self, came: bytes) -> None:
+        """Take bytes of a body that another reader had taken off the socket."""
+        self.start, self.end = 0, len(came)
+        self._view[: self.end] = came
 
     def take(self, limit: int) -> memoryview:
         """Up to `limit` of the bytes that were read behind the head."""
@@ -253,7 +273,7 @@ class _DirectResponse:
             try:
                 data = wire.receive(limit)
             except (OSError, ValueError) as error:
-                raise OriginError(self._lane.explain(_failure(error, self._timeouts))) from error
+                raise OriginError(self._lane.explain(body_failure_of(error, self._timeouts))) from error
             if not data:
                 message = f"the body broke off, {self._remaining} bytes early"
                 raise OriginError(self._lane.explain(Failure("truncated", message)))
@@ -270,12 +290,6 @@ class _DirectResponse:
             wire.close()
         else:
             self._lane.give_back(wire)
-
-
-def _failure(error: Exception, timeouts: Timeouts) -> Failure:
-    if isinstance(error, _NoHttpError):
-        return Failure("connection", str(error))
-    return failure_of(error, timeouts)
 
 
 def _poll_of(sock: socket.socket) -> Any:

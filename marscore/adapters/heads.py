@@ -1,55 +1,146 @@
-"""http.client's answers, read more strictly: a head that breaks off is no head, and interim answers are passed over."""
+"""http.client's responses, for files whose every byte counts: a head is taken only where it is whole and its framing is beyond doubt.
+
+    bytes --final_head--> the final head, put in order --> http.client
+
+http.client guesses where a head is cut, broken or contradicts itself: a cut head counts as a whole one, what follows a malformed line is
+dropped, an interim answer counts as the final one. A guess about where a body ends is a wrong file (RFC 9112 sections 6.3 and 8).
+"""
 
 from __future__ import annotations
 
-import http.client
-from http.client import HTTPResponse, RemoteDisconnected
-from typing import Any
+import contextlib
+import io
+import re
+import socket
+from collections.abc import Sequence
+from http.client import BadStatusLine, HTTPException, HTTPResponse, LineTooLong
+from typing import Any, BinaryIO
 
-#: Statuses that precede the final answer (RFC 9110 section 15.2), but for 101, which ends HTTP on this connection.
-_INTERIM = frozenset(range(100, 200)) - {101}
+from marscore.adapters.wire import MAX_FIELDS
+
+_LONGEST_LINE = 65_536
+_MAX_INTERIM = 100
+_GREETING = b"HTTP/"
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:(.*)", re.DOTALL)
+_INTERIM = re.compile(rb"\S+ +1\d\d\b")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;.*)?\r?\n", re.DOTALL)
+#: RFC 9110 section 5.5: to be refused or replaced by a space. Line ends proper are gone by then.
+_DANGEROUS = bytes.maketrans(b"\r\0", b"  ")
 
 
 class StrictResponse(HTTPResponse):
-    """As http.client's, which takes the end of the connection for the end of the head, and 103 for the answer (as of Python 3.13)."""
+    """An http.client response that refuses what is not HTTP, and knows whether its connection can be used again."""
 
-    fp: Any
+    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self._sock = sock
 
-    def begin(self) -> None:
+    def begin(self, *args: Any, **kwargs: Any) -> None:
         """Read the head.
 
         Raises:
-            RemoteDisconnected: the connection ended within it.
+            HTTPException: it is cut, broken or ambiguous.
         """
-        if self.headers is not None:
-            return
-        inner, self.fp = self.fp, _WholeLines(self.fp)
+        stream: Any = self.fp
+        head, doubtful = final_head(stream)
+        self.fp = io.BufferedReader(io.BytesIO(head))
         try:
-            super().begin()
+            super().begin(*args, **kwargs)
         finally:
-            # A response without a body has closed it and let go of it by now.
-            if self.fp is not None:
-                self.fp = inner
+            self.fp = stream
+        if doubtful or (self.chunked and self.version == 10):
+            self.will_close = True
 
-    def _read_status(self) -> tuple[str, int, str]:
-        while True:
-            version, status, reason = super()._read_status()  # type: ignore[misc]  # http.client's own, since Python 2
-            if status not in _INTERIM:
-                return version, status, reason
-            http.client.parse_headers(self.fp)
+    def spoil_if_more(self) -> None:
+        """Break the connection where bytes follow the body: they answer nothing that was asked (RFC 9112 section 6.3)."""
+        if self.fp is None or not isinstance(self._sock, socket.socket):
+            return
+        before = self._sock.gettimeout()
+        with contextlib.suppress(OSError, ValueError):
+            self._sock.settimeout(0)
+            try:
+                more = bool(self.fp.peek(1))
+            finally:
+                self._sock.settimeout(before)
+            if more:
+                socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+
+    def _close_conn(self) -> None:
+        self.spoil_if_more()
+        super()._close_conn()  # type: ignore[misc]  # the type stubs leave it out
+
+    def _read_next_chunk_size(self) -> int:
+        # http.client takes whatever int() takes: signs, underscores, 0x.
+        match = _CHUNK_SIZE.fullmatch(self.fp.readline(_LONGEST_LINE))
+        if match is None:
+            raise ValueError("no chunk size")
+        return int(match[1], 16)
 
 
-class _WholeLines:
-    """A stream whose lines all end as lines do."""
+def final_head(stream: BinaryIO) -> tuple[bytes, bool]:
+    """Read heads up to the final one, and return that with one field a line; interim ones are skipped (RFC 9110 section 15.2).
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+    What does not begin as HTTP does is returned as it is. The second value says whether where the next answer begins is in doubt.
 
-    def readline(self, limit: int = -1) -> bytes:
-        line: bytes = self._stream.readline(limit)
-        if not line.endswith(b"\n") and len(line) != limit:
-            raise RemoteDisconnected("the connection ended within the head of an answer")
-        return line
+    Raises:
+        HTTPException: it is no head that can be relied on.
+    """
+    for _ in range(_MAX_INTERIM):
+        greeting = stream.read(len(_GREETING))
+        if greeting != _GREETING:
+            return greeting, False
+        status = greeting + _line(stream)
+        lines = _unfolded(stream)
+        if not _INTERIM.match(status):
+            kept, doubtful = _framed(lines)
+            return b"\r\n".join((status, *kept, b"", b"")), doubtful
+        if status.split()[1] == b"101":
+            raise HTTPException("another protocol, which was not asked for")
+    raise HTTPException("too many interim answers")
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+
+def _line(stream: BinaryIO) -> bytes:
+    line = stream.readline(_LONGEST_LINE + 1)
+    if len(line) > _LONGEST_LINE:
+        raise LineTooLong("head")
+    if not line.endswith(b"\n"):
+        raise HTTPException("the head broke off")
+    return line[:-1].removesuffix(b"\r").translate(_DANGEROUS)
+
+
+def _unfolded(stream: BinaryIO) -> list[tuple[bytes, bytes]]:
+    """The fields of a head: name and value, where a value on several lines is put on one (RFC 9112 section 5.2)."""
+    fields: list[tuple[bytes, bytes]] = []
+    for _ in range(2 * MAX_FIELDS):
+        line = _line(stream)
+        if not line:
+            return fields
+        if line[:1] in (b" ", b"\t") and fields:
+            name, value = fields[-1]
+            fields[-1] = (name, b"%b %b" % (value, line.strip(b" \t")))
+            continue
+        match = _FIELD.fullmatch(line)
+        if match is None:
+            raise BadStatusLine("a line that is no field")
+        fields.append((match[1], match[2].strip(b" \t")))
+    raise HTTPException("too many fields")
+
+
+def _framed(fields: Sequence[tuple[bytes, bytes]]) -> tuple[list[bytes], bool]:
+    """The lines of a head with at most one of Content-Length and Transfer-Encoding, and whether it had both (RFC 9112 section 6.3)."""
+    lengths = {part.strip(b" \t") for value in _values(fields, b"content-length") for part in value.split(b",")}
+    codings = [value.lower() for value in _values(fields, b"transfer-encoding")]
+    if len(lengths) > 1 or not all(re.fullmatch(rb"\d{1,19}", length) for length in lengths):
+        raise HTTPException("not a length")
+    if codings not in ([], [b"chunked"]):
+        raise HTTPException("a transfer coding that was not asked for")
+    kept = [name + b": " + value for name, value in fields if name.lower() not in (b"content-length", b"transfer-encoding")]
+    if codings:
+        kept.append(b"Transfer-Encoding: chunked")
+    elif lengths:
+        kept.append(b"Content-Length: " + lengths.pop())
+    return kept, bool(codings and lengths)
+
+
+def _values(fields: Sequence[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
+    return [value for key, value in fields if key.lower() == name]

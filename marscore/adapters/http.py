@@ -29,7 +29,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 
 from marscore.adapters.connections import Connections, PoolAdapter, Way
 from marscore.adapters.heads import StrictResponse
-from marscore.adapters.http_failures import failure_of
+from marscore.adapters.http_failures import body_failure_of, failure_of
 from marscore.adapters.replay import Replayed
 from marscore.adapters.wire import block_of, host_field
 from marscore.errors import OriginError
@@ -75,7 +75,7 @@ class RequestsClient:
             OriginError: as in `open`.
         """
         try:
-            message = StrictResponse(Replayed(connection, came), method="GET")  # type: ignore[arg-type]  # all it needs is makefile
+            message = StrictResponse(Replayed(connection, came), method="GET")
             message.begin()
             raw = urllib3.HTTPResponse(
                 message,
@@ -127,9 +127,13 @@ class RequestsClient:
         adapter = self._session.get_adapter(request.url)
         assert isinstance(adapter, PoolAdapter)
         pool = adapter.get_connection_with_tls_context(prepared, settings["verify"], settings["proxies"], settings["cert"])
-        headers = [("Host", host_field(request.url)), *((n, v) for n, v in _texts(prepared.headers) if n.lower() not in _OWN)]
+        headers = [("Host", host_field(str(prepared.url))), *((n, v) for n, v in _texts(prepared.headers) if n.lower() not in _OWN)]
         assert isinstance(pool, HTTPConnectionPool)
-        return Way(pool, block_of(headers))
+        try:
+            return Way(pool, block_of(headers))
+        except ValueError:
+            # http.client sends more than RFC 9110 allows in a field.
+            return None
 
     def explain(self, failure: Failure) -> Failure:
         """The failure, or that the run was told to stop where that is what broke the connection."""
@@ -206,16 +210,34 @@ class RequestsResponse:
             # read1 returns after one receive; read would wait until `limit` bytes are there, however slowly they drip.
             data: bytes = self._raw.read1(limit, decode_content=False) or b""
         except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError) as error:
-            raise OriginError(self._live.explain(failure_of(error, self._timeouts))) from error
+            raise OriginError(self._live.explain(body_failure_of(error, self._timeouts))) from error
         if self._live.aborted:
             raise OriginError(self._live.explain(Failure("interrupted", "")))
         self._ended = not data
         return data
 
+    def hand_over(self) -> tuple[HTTPConnection, bytes] | None:
+        """The connection and what was read of the body already, for another reader; None where the body is over already.
+
+        Raises:
+            OriginError: the connection failed.
+        """
+        connection, message = self._raw._connection, self._raw._original_response
+        if connection is None or connection.sock is None or message is None or message.fp is None or not message.length:
+            return None
+        try:
+            came = message.fp.peek()
+        except (OSError, ValueError) as error:
+            raise OriginError(self._live.explain(body_failure_of(error, self._timeouts))) from error
+        # So that it goes back to no pool, and nobody looks for bytes behind the body.
+        self._raw._connection = message.fp = None
+        return connection, came
+
     def close(self) -> None:
         """Give the connection back after a whole body; drop it otherwise."""
         with contextlib.suppress(Exception):
             if self._ended or self._raw.length_remaining == 0:
+                self._raw._original_response.spoil_if_more()
                 self._raw.release_conn()
             else:
                 self._raw.close()
@@ -266,4 +288,4 @@ def _texts(headers: Mapping[str, str | bytes]) -> Iterator[tuple[str, str]]:
 
 def _fields_of(raw: Any) -> dict[str, str]:
     # Repeated fields are joined by a comma (RFC 9110 section 5.3).
-    return {name.lower(): value for name, value in raw.headers.items()}
+    return {name.lower(): value for name, value in raw.headers.itermerged()}

@@ -32,6 +32,12 @@ def failure_of(error: BaseException, timeouts: Timeouts) -> Failure:
     return Failure("connection", f"the connection failed ({type(layers[-1]).__name__})")
 
 
+def body_failure_of(error: BaseException, timeouts: Timeouts) -> Failure:
+    """The Failure for an exception in the middle of a body: over TLS too, an end before its time has broken it off."""
+    cut = any(isinstance(layer, ssl.SSLEOFError) for layer in _layers(error))
+    return Failure("truncated", "the body broke off inside the TLS stream") if cut else failure_of(error, timeouts)
+
+
 def _layers(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
     queue: list[object] = [error]

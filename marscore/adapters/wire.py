@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-#: The end of a head (RFC 9112 section 2.1). Servers that end lines with a bare LF are left to the general client.
-END = b"\r\n\r\n"
+#: The end of a head (RFC 9112 section 2.1). Servers that end lines with a bare LF are left to the general client, which has to get to know.
+END = re.compile(rb"\n\r?\n")
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _VALUE = rb"[\t\x20-\x7e\x80-\xff]*"
 _HEAD = re.compile(rb"HTTP/1\.1 ([1-9]\d\d)(?: " + _VALUE + rb")?\r\n((?:" + _TOKEN + rb":" + _VALUE + rb"\r\n)*)\r\n")
-_LENGTH = re.compile(r"\d{1,19}")
+#: http.client takes a hundred lines of fields, the empty one among them. More is left to it, which says so.
+MAX_FIELDS = 99
+_LENGTH = re.compile(r"[0-9]{1,19}")
 #: A path and query that are sent exactly as they are written. Anything else is first put in order by requests.
 _PLAIN_TARGET = re.compile(r"/[A-Za-z0-9._~/?=&+,;:@!$()*-]*")
 
@@ -55,8 +57,11 @@ def parse_head(data: bytes) -> Head | None:
     match = _HEAD.fullmatch(data)
     if match is None:
         return None
+    lines = match[2].decode("latin-1").split("\r\n")[:-1]
+    if len(lines) > MAX_FIELDS:
+        return None
     fields: dict[str, str] = {}
-    for line in match[2].decode("latin-1").split("\r\n")[:-1]:
+    for line in lines:
         name, _, value = line.partition(":")
         name, value = name.lower(), value.strip(" \t")
         fields[name] = f"{fields[name]}, {value}" if name in fields else value

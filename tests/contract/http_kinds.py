@@ -1,0 +1,117 @@
+"""HTTP clients of every make behind one face, and what a caller of the port sees of an exchange."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from marscore.adapters.direct import DirectClient
+from marscore.adapters.http import RequestsClient
+from marscore.errors import OriginError
+from marscore.ports import HttpClient, Request, Response
+from marscore.values import Access, FailureKind, Timeouts
+from tests.origin import Body, Origin, Seen
+
+#: How often an origin was asked for something plain before: the general client does all of it, then opens the lane and leaves it its
+#: connection, then the lane uses a connection of its own.
+WARMTH: dict[str, int | None] = {"general": None, "cold": 0, "warmed": 1, "warm": 2}
+IDENTITY = (("Accept-Encoding", "identity"),)
+#: Long enough for a busy machine; what waits for the end of a connection that stays open fails by it.
+PATIENCE = Timeouts(connect=10, read=3)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a caller of the port sees. `kind` names the failure that came before the head (`status` is None then) or in the body."""
+
+    status: int | None = None
+    body: bytes = b""
+    kind: FailureKind | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    url: str = ""
+
+
+class Counting(RequestsClient):
+    """The general client, counting what it is asked."""
+
+    asked = 0
+
+    def open(self, request: Request) -> Response:
+        self.asked += 1
+        return super().open(request)
+
+
+class Kind:
+    """One kind of client. Before its first real request of an origin it warms up as its name says."""
+
+    def __init__(self, name: str, connections: int = 4) -> None:
+        self.name = name
+        self.general = Counting(connections)
+        warmth = WARMTH[name]
+        self.client: HttpClient = self.general if warmth is None else DirectClient(self.general)
+        self._warmth = warmth or 0
+
+    def warm_up(self, origin: Origin, access: Access) -> Seen | None:
+        """Returns the last request of the warming."""
+        origin.serve("/warm", Body(text=b"warm"))
+        for _ in range(self._warmth):
+            assert outcome_of(self.client, Request(origin.url("/warm"), access, IDENTITY)).body == b"warm"
+        return origin.requests_for("/warm")[-1] if self._warmth else None
+
+    def ask(
+        self, origin: Origin, path: str = "/file", fields: tuple[tuple[str, str], ...] = IDENTITY, access: Access | None = None
+    ) -> Outcome:
+        """Ask once, after warming, and make sure that it went the way that it should."""
+        access = access or Access(timeouts=PATIENCE)
+        last = self.warm_up(origin, access)
+        asked = self.general.asked
+        outcome = outcome_of(self.client, Request(origin.url(path), access, fields))
+        if last is not None:
+            # It went directly, and over the connection that the warming left.
+            seen = origin.requests_for(path.partition("?")[0])[0]
+            assert (seen.connection, seen.nth) == (last.connection, last.nth + 1)
+            assert self.general.asked == asked
+        return outcome
+
+    def close(self) -> None:
+        self.client.close()
+
+
+def outcome_of(client: HttpClient, request: Request, limit: int = 64 * 1024) -> Outcome:
+    """Send a request and read its answer to the end."""
+    try:
+        response = client.open(request)
+    except OriginError as error:
+        return Outcome(kind=error.failure.kind)
+    body, kind = bytearray(), None
+    try:
+        while data := response.read(limit):
+            body += data
+    except OriginError as error:
+        kind = error.failure.kind
+    finally:
+        response.close()
+    fields = {name: value for name, value in response.answer.fields.items() if name != "date"}
+    return Outcome(response.answer.status, bytes(body), kind, fields, response.answer.url)
+
+
+def at_once(count: int, work: object) -> list[BaseException]:
+    """Run `work(number)` in so many threads; returns what they raised."""
+    raised: list[BaseException] = []
+    numbers = itertools.count()
+
+    def run() -> None:
+        try:
+            work(next(numbers))  # type: ignore[operator]
+        except BaseException as error:  # noqa: BLE001 - the test raises it again, from its own thread
+            raised.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not any(thread.is_alive() for thread in threads)
+    return raised

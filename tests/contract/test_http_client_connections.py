@@ -1,0 +1,236 @@
+"""What every HttpClient makes of connections: cut, reset, silent, closed while idle, used again, shared by threads, and told to stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from marscore.errors import OriginError
+from marscore.ports import Request
+from marscore.values import Access, FailureKind, Timeouts
+from tests.contract.http_kinds import IDENTITY, PATIENCE, Kind, at_once, outcome_of
+from tests.origin import Body, Good, HangUp, Origin, Raw, Status, Step
+from tests.origin.faults import hangs_up_on_reuse, needs_cookie
+
+FILE = Body(100_000)
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+SECOND = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
+
+
+@pytest.mark.parametrize("at", range(1, len(HEAD)))
+def test_a_head_cut_anywhere_is_no_answer(at: int, kind: Kind, origin: Origin) -> None:
+    origin.script("/file", [Raw(HEAD[:at])])
+    outcome = kind.ask(origin)
+    assert (outcome.status, outcome.kind) == (None, "connection")
+    assert len(origin.requests_for("/file")) == 1
+
+
+def test_an_origin_that_only_hangs_up_gives_no_answer(kind: Kind, place: Origin, access: Access) -> None:
+    place.script("/file", [HangUp()])
+    assert outcome_of(kind.client, Request(place.url("/file"), access, IDENTITY)).kind == "connection"
+
+
+CUTS: dict[str, tuple[Step, FailureKind]] = {
+    "at once": (Good(FILE, cut_after=0), "truncated"),
+    "early": (Good(FILE, cut_after=10), "truncated"),
+    "late": (Good(FILE, cut_after=99_999), "truncated"),
+    "in chunks": (Good(FILE, length="chunked", cut_after=70_000), "truncated"),
+    "before the last chunk": (Good(FILE, length="chunked_cut"), "truncated"),
+    "by a broken chunk": (Good(FILE, length="chunked_broken"), "truncated"),
+    "one byte short": (Good(FILE, length="large"), "truncated"),
+}
+
+
+@pytest.mark.parametrize(("step", "expected"), CUTS.values(), ids=CUTS)
+def test_a_body_that_is_cut_is_known_to_be(step: Step, expected: FailureKind, kind: Kind, place: Origin, access: Access) -> None:
+    place.script("/file", [step])
+    outcome = kind.ask(place, access=access)
+    assert (outcome.status, outcome.kind) == (200, expected)
+    assert FILE.read(0, FILE.length).startswith(outcome.body)
+
+
+def test_a_reset_in_the_head_is_a_failure_of_the_connection(kind: Kind, place: Origin, access: Access) -> None:
+    place.script("/file", [HangUp(reset=True)])
+    assert outcome_of(kind.client, Request(place.url("/file"), access, IDENTITY)).kind == "connection"
+
+
+def test_a_reset_in_the_body_is_a_failure_of_the_connection(kind: Kind, place: Origin, access: Access) -> None:
+    place.script("/file", [Good(FILE, cut_after=70_000, reset=True)])
+    outcome = kind.ask(place, access=access)
+    assert (outcome.status, outcome.kind) == (200, "connection")
+
+
+def test_over_tls_the_end_of_the_connection_ends_a_body_only_where_the_server_says_so(kind: Kind, place: Origin, access: Access) -> None:
+    place.script("/file", [Good(FILE, length="none", cut_after=50_000)])
+    outcome = kind.ask(place, access=access)
+    # Without TLS, nobody can tell.
+    assert outcome.kind == ("truncated" if place.url().startswith("https") else None)
+
+
+def test_an_answer_of_http_1_0_ends_with_its_connection(kind: Kind, origin: Origin) -> None:
+    origin.script("/file", [Raw(b"HTTP/1.0 200 OK\r\n\r\nall there is")])
+    assert kind.ask(origin).body == b"all there is"
+
+
+EXCESS: dict[str, Step] = {
+    "a second answer": Raw(HEAD + b"ok" + SECOND, 60),
+    "a second answer behind a large body": Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n" + b"k" * 70_000 + SECOND, 60),
+    "a second answer behind nothing": Raw(b"HTTP/1.1 304 Not Modified\r\n\r\n" + SECOND, 60),
+    "a second answer behind an error": Raw(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno" + SECOND, 60),
+    "a second answer behind the last chunk": Raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n" + SECOND, 60),
+    "a second answer behind a length and chunks": Raw(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 22\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n" + SECOND, 60
+    ),
+    "a byte": Raw(HEAD + b"ok!", 60),
+}
+
+
+@pytest.mark.parametrize("step", EXCESS.values(), ids=EXCESS)
+def test_bytes_behind_an_answer_are_never_taken_for_the_next_one(step: Step, kind: Kind, place: Origin, access: Access) -> None:
+    place.script("/file", [step])
+    first = kind.ask(place, access=access)
+    assert b"forged" not in first.body
+    place.serve("/next", FILE)
+    second = outcome_of(kind.client, Request(place.url("/next"), access, IDENTITY))
+    assert second.body == FILE.read(0, FILE.length)
+    assert place.requests_for("/next")[0].nth == 0
+
+
+def test_a_whole_answer_leaves_the_connection_for_the_next_one(kind: Kind, place: Origin, access: Access) -> None:
+    for path in ("/file", "/next", "/third"):
+        place.serve(path, FILE)
+    kind.ask(place, access=access)
+    for path in ("/next", "/third"):
+        assert outcome_of(kind.client, Request(place.url(path), access, IDENTITY)).body == FILE.read(0, FILE.length)
+    assert place.connections_accepted == 1
+
+
+def test_a_body_that_was_not_read_to_its_end_leaves_no_connection(kind: Kind, place: Origin, access: Access) -> None:
+    place.serve("/file", FILE)
+    kind.warm_up(place, access)
+    response = kind.client.open(Request(place.url("/file"), access, IDENTITY))
+    assert FILE.read(0, FILE.length).startswith(bytes(response.read(10)))
+    response.close()
+    place.serve("/next", FILE)
+    assert outcome_of(kind.client, Request(place.url("/next"), access, IDENTITY)).body == FILE.read(0, FILE.length)
+    assert place.requests_for("/next")[0].nth == 0
+
+
+def test_connection_close_is_heeded(kind: Kind, place: Origin, access: Access) -> None:
+    place.serve("/file", FILE, [Good(close="announced")])
+    place.serve("/next", FILE)
+    assert kind.ask(place, access=access).body == FILE.read(0, FILE.length)
+    assert outcome_of(kind.client, Request(place.url("/next"), access, IDENTITY)).body == FILE.read(0, FILE.length)
+    assert place.requests_for("/next")[0].nth == 0
+
+
+def test_a_server_that_hangs_up_on_reuse_is_asked_again_on_a_fresh_connection(kind: Kind, place: Origin, access: Access) -> None:
+    place.serve("/file", FILE)
+    place.handle("/file", hangs_up_on_reuse(Good(FILE)))
+    assert outcome_of(kind.client, Request(place.url("/file"), access, IDENTITY)).body == FILE.read(0, FILE.length)
+    for _ in range(3):
+        assert outcome_of(kind.client, Request(place.url("/file"), access, IDENTITY)).body == FILE.read(0, FILE.length)
+
+
+def test_a_server_that_resets_on_reuse_is_asked_again_on_a_fresh_connection(kind: Kind, place: Origin, access: Access) -> None:
+    place.handle("/file", lambda seen: HangUp(reset=True) if seen.nth else Good(FILE))
+    for _ in range(3):
+        assert outcome_of(kind.client, Request(place.url("/file"), access, IDENTITY)).body == FILE.read(0, FILE.length)
+
+
+@pytest.mark.parametrize("step", [Good(FILE, close="silent"), Good(FILE, cut_after=100_000, reset=True)], ids=["by FIN", "by RST"])
+def test_a_connection_that_the_server_closed_while_idle_is_not_used(step: Step, kind: Kind, place: Origin, access: Access) -> None:
+    place.script("/file", [step, Good(FILE)])
+    assert kind.ask(place, access=access).body == FILE.read(0, FILE.length)
+    until(lambda: place.open_connections == 0)
+    again = outcome_of(kind.client, Request(place.url("/file"), access, IDENTITY))
+    assert (again.kind, again.body) == (None, FILE.read(0, FILE.length))
+    assert [seen.nth for seen in place.requests_for("/file")][1:] == [0]
+
+
+def test_an_unsolicited_408_is_no_answer_to_the_next_request(kind: Kind, place: Origin, access: Access) -> None:
+    late = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    both = Good(Body(text=b"ok" + late), fields=(("Content-Length", "2"),), stall_after=2, stall_s=0.1, close="silent")
+    place.script("/file", [both, Good(FILE)])
+    assert kind.ask(place, access=access).body == b"ok"
+    until(lambda: place.open_connections == 0)
+    again = outcome_of(kind.client, Request(place.url("/file"), access, IDENTITY))
+    assert (again.status, again.body) == (200, FILE.read(0, FILE.length))
+
+
+def test_silence_is_a_timeout_in_the_head(kind: Kind, place: Origin, access: Access) -> None:
+    place.script("/file", [Good(FILE, delay_s=60)])
+    assert kind.ask(place, access=replace(access, timeouts=Timeouts(10, 0.3))).kind == "timeout"
+
+
+@pytest.mark.parametrize("length", ["true", "chunked"])
+def test_silence_is_a_timeout_in_the_body(length: str, kind: Kind, place: Origin, access: Access) -> None:
+    place.script("/file", [Good(FILE, stall_after=50_000, stall_s=60, length=length)])  # type: ignore[arg-type]
+    outcome = kind.ask(place, access=replace(access, timeouts=Timeouts(10, 0.3)))
+    assert (outcome.status, outcome.kind) == (200, "timeout")
+
+
+@pytest.mark.parametrize("step", [Good(FILE, delay_s=60), Good(FILE, stall_after=50_000, stall_s=60)], ids=["head", "body"])
+def test_abort_wakes_who_waits(step: Step, kind: Kind, place: Origin, access: Access) -> None:
+    access = replace(access, timeouts=Timeouts(30, 30))
+    place.script("/file", [step])
+    kind.warm_up(place, access)
+    kinds: list[FailureKind | None] = []
+    request = Request(place.url("/file"), access, IDENTITY)
+    thread = threading.Thread(target=lambda: kinds.append(outcome_of(kind.client, request).kind))
+    thread.start()
+    assert place.wait_for_requests(1, "/file")
+    time.sleep(0.1)
+    began = time.monotonic()
+    kind.client.abort()
+    thread.join(10)
+    assert kinds == ["interrupted"]
+    assert time.monotonic() - began < 1
+    assert outcome_of(kind.client, request).kind == "interrupted"
+
+
+def test_an_origin_that_is_gone_refuses_the_connection(kind: Kind) -> None:
+    with Origin() as origin:
+        kind.warm_up(origin, Access(timeouts=PATIENCE))
+        url = origin.url("/file")
+    with pytest.raises(OriginError) as caught:
+        kind.client.open(Request(url, Access(timeouts=PATIENCE), IDENTITY))
+    assert caught.value.failure.kind == "connection"
+
+
+def test_a_cookie_is_sent_again(kind: Kind, place: Origin, access: Access) -> None:
+    place.serve("/file", FILE)
+    place.handle("/file", needs_cookie())
+    assert kind.ask(place, access=access).status == 200
+    again = outcome_of(kind.client, Request(place.url("/file"), access, IDENTITY))
+    assert (again.status, again.body) == (200, FILE.read(0, FILE.length))
+
+
+def test_many_threads_get_each_their_own_file(kind: Kind, place: Origin, access: Access) -> None:
+    bodies = {f"/{n}": Body(1000 + 7919 * (n % 5), seed=n) for n in range(8)}
+    for path, body in bodies.items():
+        # Some of each sort, so that lanes change hands.
+        odd: list[Step] = [Good(length="chunked"), Good(), Good(close="announced"), Good(), Good(close="silent"), Good()]
+        place.serve(path, body, odd)
+    place.script("/missing", [Status(404)])
+    kind.warm_up(place, access)
+
+    def work(number: int) -> None:
+        for turn in range(6):
+            path = f"/{(number + turn) % 8}"
+            outcome = outcome_of(kind.client, Request(place.url(path), access, IDENTITY), 4096)
+            assert (outcome.kind, outcome.body) == (None, bodies[path].read(0, bodies[path].length))
+            assert outcome_of(kind.client, Request(place.url("/missing"), access, IDENTITY)).status == 404
+
+    assert at_once(8, work) == []
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
