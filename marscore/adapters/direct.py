@@ -21,7 +21,7 @@ from urllib3.exceptions import HTTPError
 
 from marscore.adapters.connections import Way
 from marscore.adapters.http import RequestsClient
-from marscore.adapters.http_failures import body_failure_of, failure_of
+from marscore.adapters.http_failures import CLOSED, body_failure_of, failure_of
 from marscore.adapters.wire import END, Head, parse_head, request_bytes, split_url
 from marscore.errors import OriginError
 from marscore.ports import Answer, Request, Response
@@ -55,7 +55,8 @@ class DirectClient:
             if key not in self._lanes and _opens(response, request):
                 way = self._general.way_to(request)
                 # None is remembered too: what keeps an origin from being plain does not change from file to file.
-                self._lanes[key] = _Lane(way, self._general) if way else None
+                # Another thread may have found out meanwhile: a lane that was put in its place would lose its connections.
+                self._lanes.setdefault(key, _Lane(way, self._general) if way else None)
             return response
         return lane.open(request, parts[1])
 
@@ -168,7 +169,7 @@ class _Wire:
         try:
             self.sock.sendall(data)
             self.start = self._read_head()
-        except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+        except CLOSED as error:
             if stale and not self.end:
                 raise _StaleError from error
             raise
