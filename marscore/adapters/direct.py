@@ -21,7 +21,7 @@ from urllib3.exceptions import HTTPError
 
 from marscore.adapters.connections import Way
 from marscore.adapters.http import RequestsClient, RequestsResponse
-from marscore.adapters.http_failures import body_failure_of, failure_of
+from marscore.adapters.http_failures import CLOSED, body_failure_of, failure_of
 from marscore.adapters.wire import END, Head, parse_head, request_bytes, split_url
 from marscore.errors import OriginError
 from marscore.ports import Answer, Request, Response
@@ -61,6 +61,7 @@ class DirectClient:
         if key not in self._lanes:
             way = self._general.way_to(request)
             # None is remembered too: what keeps an origin from being plain does not change from file to file.
+            # Another thread may have found out meanwhile: a lane that was put in its place would lose its connections.
             self._lanes.setdefault(key, _Lane(way, self._general) if way else None)
         lane = self._lanes[key]
         # The body of the first file may be the largest: it is read directly as well.
@@ -184,7 +185,7 @@ class _Wire:
         try:
             self.sock.sendall(data)
             self.start = self._read_head()
-        except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+        except CLOSED as error:
             if stale and not self.end:
                 raise _StaleError from error
             raise

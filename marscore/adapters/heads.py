@@ -51,7 +51,11 @@ class StrictResponse(HTTPResponse):
         if doubtful or (self.chunked and self.version == 10):
             self.will_close = True
 
-    def spoil_if_more(self) -> None:
+    def _close_conn(self) -> None:
+        self._spoil_if_more()
+        super()._close_conn()  # type: ignore[misc]  # the type stubs leave it out
+
+    def _spoil_if_more(self) -> None:
         """Break the connection where bytes follow the body: they answer nothing that was asked (RFC 9112 section 6.3)."""
         if self.fp is None or not isinstance(self._sock, socket.socket):
             return
@@ -64,10 +68,6 @@ class StrictResponse(HTTPResponse):
                 self._sock.settimeout(before)
             if more:
                 socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
-
-    def _close_conn(self) -> None:
-        self.spoil_if_more()
-        super()._close_conn()  # type: ignore[misc]  # the type stubs leave it out
 
     def _read_next_chunk_size(self) -> int:
         # http.client takes whatever int() takes: signs, underscores, 0x.

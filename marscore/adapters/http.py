@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from http.client import HTTPException
@@ -29,7 +30,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 
 from marscore.adapters.connections import Connections, PoolAdapter, Way
 from marscore.adapters.heads import StrictResponse
-from marscore.adapters.http_failures import body_failure_of, failure_of
+from marscore.adapters.http_failures import body_failure_of, failure_of, is_closed
 from marscore.adapters.replay import Replayed
 from marscore.adapters.wire import block_of, host_field
 from marscore.errors import OriginError
@@ -159,18 +160,18 @@ class RequestsClient:
             settings = self._settings(url, access)
             # What a name meant when it was looked up and what it means when it is dialled may differ, so both are checked.
             self._live.public_only(request.access.private_addresses == "refuse" and url != request.url)
-            for fresh in (False, True):
+            while True:
                 try:
                     # Not by Session.send, which would look at redirects by rules of its own.
                     adapter = self._session.get_adapter(url)
                     response = adapter.send(prepared, timeout=(access.timeouts.connect, access.timeouts.read), **settings)
                     self._keep_cookies(prepared, response.raw)
                     return response.raw
-                except requests.ConnectionError:
-                    # A kept-alive connection that the server closed meanwhile says nothing about the server: ask again at once.
-                    if fresh or not self._live.reused_by_this_thread():
+                except requests.ConnectionError as error:
+                    # A kept-alive connection that the server closed meanwhile says nothing about the server: ask again at once. The next
+                    # may have met the same end; a new one ends this.
+                    if not is_closed(error) or not self._live.reused_by_this_thread():
                         raise
-            raise AssertionError("unreachable")
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise OriginError(self._live.explain(failure_of(error, access.timeouts))) from error
         finally:
@@ -217,18 +218,21 @@ class RequestsResponse:
         return data
 
     def hand_over(self) -> tuple[HTTPConnection, bytes] | None:
-        """The connection and what was read of the body already, for another reader; None where the body is over already.
-
-        Raises:
-            OriginError: the connection failed.
-        """
+        """The connection and what was read of the body already, for another reader; None where this one has to go on."""
         connection, message = self._raw._connection, self._raw._original_response
         if connection is None or connection.sock is None or message is None or message.fp is None or not message.length:
             return None
+        before = connection.sock.gettimeout()
         try:
+            connection.sock.settimeout(0)
             came = message.fp.peek()
-        except (OSError, ValueError) as error:
-            raise OriginError(self._live.explain(body_failure_of(error, self._timeouts))) from error
+        except ssl.SSLWantReadError:
+            came = b""
+        except (OSError, ValueError):
+            # It meets the same when it reads.
+            return None
+        finally:
+            connection.sock.settimeout(before)
         # So that it goes back to no pool, and nobody looks for bytes behind the body.
         self._raw._connection = message.fp = None
         return connection, came
@@ -237,7 +241,7 @@ class RequestsResponse:
         """Give the connection back after a whole body; drop it otherwise."""
         with contextlib.suppress(Exception):
             if self._ended or self._raw.length_remaining == 0:
-                self._raw._original_response.spoil_if_more()
+                self._raw._original_response.close()
                 self._raw.release_conn()
             else:
                 self._raw.close()

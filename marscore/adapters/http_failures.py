@@ -18,6 +18,14 @@ from urllib3 import exceptions as u3
 
 from marscore.values import Failure, Timeouts
 
+#: How a connection shows that the other side has closed it.
+CLOSED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+
+
+def is_closed(error: BaseException) -> bool:
+    """Whether a request failed since its connection was closed before anything of an answer came."""
+    return any(isinstance(layer, CLOSED) for layer in _layers(error))
+
 
 def failure_of(error: BaseException, timeouts: Timeouts) -> Failure:
     """The Failure for an exception out of a request or a body."""

@@ -14,9 +14,9 @@ from marscore.ports import HttpClient, Request, Response
 from marscore.values import Access, FailureKind, Timeouts
 from tests.origin import Body, Origin, Seen
 
-#: How often an origin was asked for something plain before: the general client does all of it, then opens the lane and leaves it its
-#: connection, then the lane uses a connection of its own.
-WARMTH: dict[str, int | None] = {"general": None, "cold": 0, "warmed": 1, "warm": 2}
+#: Whether there is a lane, and how often an origin was asked for something plain before: the general client answers the first, opens the
+#: lane and leaves it its connection; from then on the lane has one of its own.
+KINDS: dict[str, tuple[bool, int]] = {"general": (False, 0), "used": (False, 1), "cold": (True, 0), "warmed": (True, 1), "warm": (True, 2)}
 IDENTITY = (("Accept-Encoding", "identity"),)
 #: Long enough for a busy machine; what waits for the end of a connection that stays open fails by it.
 PATIENCE = Timeouts(connect=10, read=3)
@@ -49,9 +49,8 @@ class Kind:
     def __init__(self, name: str, connections: int = 4) -> None:
         self.name = name
         self.general = Counting(connections)
-        warmth = WARMTH[name]
-        self.client: HttpClient = self.general if warmth is None else DirectClient(self.general)
-        self._warmth = warmth or 0
+        self._direct, self._warmth = KINDS[name]
+        self.client: HttpClient = DirectClient(self.general) if self._direct else self.general
 
     def warm_up(self, origin: Origin, access: Access) -> Seen | None:
         """Returns the last request of the warming."""
@@ -69,10 +68,10 @@ class Kind:
         asked = self.general.asked
         outcome = outcome_of(self.client, Request(origin.url(path), access, fields))
         if last is not None:
-            # It went directly, and over the connection that the warming left.
+            # It went over the connection that the warming left, and directly where there is a lane.
             seen = origin.requests_for(path.partition("?")[0])[0]
             assert (seen.connection, seen.nth) == (last.connection, last.nth + 1)
-            assert self.general.asked == asked
+            assert self.general.asked == asked + (not self._direct)
         return outcome
 
     def close(self) -> None:
