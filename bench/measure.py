@@ -88,7 +88,7 @@ class _Watch(threading.Thread):
 
     def run(self) -> None:
         begin = time.perf_counter()
-        while not self._over.wait(min(0.020, max(0.002, (time.perf_counter() - begin) / 20))):
+        while not self._over.wait(min(0.2, max(0.01, (time.perf_counter() - begin) / 10))):
             self.peak = max(self.peak, sum(map(_pss, _tree(self._pid))))
 
     def end(self) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 #: Connections that many files begin with, before anything is known of the network.
 FIRST = 4
 #: The shares of its processor time below which a process is taken to wait for the network, and above which it has none left.
-WAITING = 0.2
+WAITING = 0.5
 BUSY = 0.9
 #: How much faster the whole must become for a growth to stay.
 WORTHWHILE = 1.15

@@ -82,7 +82,7 @@ class TestHands:
         hands.look((0.0, 0.0, 0), wanted=100, many_files=True)
         for tick, rate in enumerate([100, 200, 210, *[200] * 12], start=1):
             came += rate
-            hands.look((float(tick), 0.5 * tick, came), wanted=100, many_files=True)
+            hands.look((float(tick), 0.7 * tick, came), wanted=100, many_files=True)
             allowed.append(hands.allowed)
         assert allowed[:3] == [2, 4, 2], "2 helped, 4 did not"
         assert allowed[3:11] == [2] * 8
