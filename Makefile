@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= auto
 
-.PHONY: help demo test torture bench check format schemas clean
+.PHONY: help demo test torture fuzz bench check format schemas clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ test: $(STAMP)  ## all tests, in parallel; says which it left out for want of a 
 bench: $(STAMP)  ## run marscore beside its peers on one nginx (BENCH=--quick: a minute), write bench/results
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@$(BIN)/python -m bench $(BENCH)
+
+fuzz: $(STAMP)  ## try the parsers with many random inputs; about five minutes
+	@FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz
 
 torture: $(STAMP)  ## kill -9 two hundred times; about five minutes
 	@$(BIN)/python -m tests.torture

@@ -45,9 +45,11 @@ from marscore.report.fold import ReportFold, RunFacts, run_finished
 from marscore.report.model import Report
 from marscore.report.schema import event_schema, report_schema
 from marscore.report.writers import iter_json
-from marscore.resolve import expand, load, load_mapping, secrets_of, select
+from marscore.resolve.expand import expand, load, load_mapping
 from marscore.resolve.model import Download
 from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Refuse, Resume, UpToDate
+from marscore.resolve.secrets import secrets_of
+from marscore.resolve.select import select
 from marscore.settings import ManifestInput, RunSettings
 from marscore.values import Failure
 from marscore.version import __version__

@@ -11,6 +11,9 @@ from typing import Any, Literal, TypeAlias
 
 from marscore.events import LogLevel
 
+#: The largest manifest that is read, in bytes. A hundred thousand downloads with checksums take 20 MB.
+MAX_MANIFEST = 64 * 1024 * 1024
+
 LogFormat: TypeAlias = Literal["json", "console"]
 ProgressMode: TypeAlias = Literal["auto", "rich", "plain", "none"]
 

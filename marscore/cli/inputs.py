@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from marscore.errors import ManifestError, Problem
-from marscore.settings import ManifestInput
+from marscore.settings import MAX_MANIFEST, ManifestInput
 
 
 def read_manifest(source: str) -> ManifestInput:
@@ -22,7 +22,9 @@ def read_manifest(source: str) -> ManifestInput:
 
 def _text(source: str) -> str:
     try:
-        data = _stdin() if source == "-" else Path(source).read_bytes()
+        data = _stdin() if source == "-" else _file(Path(source))
+        if len(data) > MAX_MANIFEST:
+            raise ManifestError(source, (Problem("", f"is larger than {MAX_MANIFEST // 2**20} MiB", 1, 1),))
         return data.decode("utf-8")
     except (OSError, ValueError) as error:
         raise ManifestError(source, (Problem("", _reason(error)),)) from error
@@ -31,7 +33,12 @@ def _text(source: str) -> str:
 def _stdin() -> bytes:
     if sys.stdin is None:
         raise OSError("standard input is closed")
-    return sys.stdin.buffer.read()
+    return sys.stdin.buffer.read(MAX_MANIFEST + 1)
+
+
+def _file(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_MANIFEST + 1)
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -38,6 +38,7 @@ from marscore.execute.protocol import (
 from marscore.execute.schedule import Assignment, Board
 from marscore.execute.transfer import Transfer
 from marscore.journal import PieceHasher
+from marscore.policy.hands import FILE_WEIGHT
 from marscore.policy.pacing import SLOW_WINDOW, SpeedWatch, TokenBucket
 from marscore.ports import Clock, EventSink, FileStore, HttpClient, Partial, Request, Response
 from marscore.values import Access, ByteRange, Failure, Timeouts
@@ -68,10 +69,13 @@ class Desk:
         self.clock = clock
         self.sink = sink
         self.reads = reads
-        self.changed = threading.Condition()
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
         self.stop_reason: Failure | None = None
         self.stopped = threading.Event()
         self.rate: TokenBucket | None = None
+        #: Bytes that came, and a bit for each file; threads add to it without a lock, since it need not be exact.
+        self.progress = 0
         self.on_pause: Callable[[str, float], None] = lambda host, seconds: None
         self.on_verified: Callable[[], None] = lambda: None
         self._rate_lock = threading.Lock()
@@ -196,6 +200,7 @@ class Driver:
         finally:
             response.close()
         if receive:
+            desk.progress += FILE_WEIGHT
             self._tell(transfer, Ended(desk.moment(), segment))
 
     def _access(self, transfer: Transfer) -> Access:
@@ -241,6 +246,7 @@ class Driver:
             if not room:
                 break
             writer.write(data if room == len(data) else data[:room])
+            desk.progress += len(data)
             desk.pace(len(data))
             self._check_time(transfer, watch, len(data))
 

@@ -22,12 +22,13 @@ from marscore.execute.messages import Batch, Gone, Inbox, Paused, StopRequested
 from marscore.execute.protocol import Work
 from marscore.execute.worker import FLUSH_EVERY, Share
 from marscore.planning.model import Plan
-from marscore.policy.hands import WAITING
 from marscore.ports import Clock
 from marscore.values import Failure
 
 #: Seconds that a run stays in the calling process before others join: a small job is over by then, and a child takes as long to start.
 SMALL_JOB = 0.4
+#: The share of its processor time above which a process is taken to have too little of it.
+BUSY = 0.7
 #: Seconds that workers get to stop; a signal has to end the run within two.
 STOP_WITHIN = 1.6
 #: Most downloads that one worker holds at once, so that a crash hands over few and the last ones are spread.
@@ -153,7 +154,7 @@ class Supervisor:
             return
         now, used = self._clock.ticks(), self._clock.used()
         (then, used_then), self._looked = self._looked, (now, used)
-        self._growing = self._growing or used - used_then >= WAITING * (now - then)
+        self._growing = self._growing or used - used_then >= BUSY * (now - then)
         if not self._growing or not self._make_room():
             self._timers.append((now + SMALL_JOB, self._grow))
             return

@@ -76,6 +76,7 @@ class Worker:
         self._busy = 0
         self._hands = Hands(settings.threads, settings.cores)
         self._closing = False
+        self._parked = threading.Condition(self._desk.lock)
         self._wanted = 0
         self._threads: list[threading.Thread] = []
         self._ticker = threading.Thread(target=self._tick, name="marscore-ticker", daemon=True)
@@ -95,6 +96,7 @@ class Worker:
         works = list(works)
         with self._desk.changed:
             self._desk.board.add(works)
+            self._hands.begin(self._desk.board.waiting)
             self._wanted += sum(work.download.options.threads for work in works)
             self._add_threads()
             self._desk.changed.notify_all()
@@ -124,6 +126,7 @@ class Worker:
             skipped = self._desk.board.withdraw()
             self._closing = True
             self._desk.changed.notify_all()
+            self._parked.notify_all()
         self._desk.client.abort()
         self._join(STOP_GRACE)
         with self._desk.changed:
@@ -139,6 +142,7 @@ class Worker:
         with self._desk.changed:
             self._closing = True
             self._desk.changed.notify_all()
+            self._parked.notify_all()
         self._join(STOP_GRACE)
         self._done.set()
         if self._ticker.is_alive() and self._ticker is not threading.current_thread():
@@ -170,10 +174,14 @@ class Worker:
     def _next(self) -> Assignment | None:
         with self._desk.changed:
             while not self._closing:
-                moment = self._desk.moment()
                 spare = self._hands.allowed - self._busy
+                if spare <= 0:
+                    # Apart from those that wait for work: each change wakes them, and these have no part in it.
+                    self._parked.wait()
+                    continue
+                moment = self._desk.moment()
                 # Those that wait and may work would each take a share of a large file.
-                chosen = self._desk.board.take(moment, min(self._idle, spare - 1)) if spare > 0 else Idle(None)
+                chosen = self._desk.board.take(moment, min(self._idle, spare - 1))
                 if isinstance(chosen, Assignment):
                     self._busy += 1
                     return chosen
@@ -234,10 +242,10 @@ class Worker:
         clock, board = self._desk.clock, self._desk.board
         with self._desk.changed:
             allowed = self._hands.allowed
-            self._hands.look(clock.ticks(), clock.used(), self._wanted, bool(board.waiting))
+            self._hands.look((clock.ticks(), clock.used(), self._desk.progress), self._wanted, bool(board.waiting))
             if self._hands.allowed > allowed and not self._closing:
                 self._add_threads()
-                self._desk.changed.notify_all()
+                self._parked.notify_all()
 
     def _progress(self) -> list[ProgressMade]:
         now = self._desk.clock.now()

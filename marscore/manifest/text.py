@@ -17,8 +17,8 @@ import yaml
 
 from marscore.errors import Problem
 from marscore.manifest.places import Findings, Map, Node, Path, Places, Scalar, Seq, shown
+from marscore.settings import MAX_MANIFEST
 
-MAX_CHARACTERS = 64 * 1024 * 1024
 MAX_DEPTH = 64
 #: Nodes of the text and of what its aliases stand for; 200,000 downloads with a path and a checksum each have 1,400,000.
 MAX_NODES = 2_000_000
@@ -53,7 +53,7 @@ def compose(text: str) -> tuple[Node | None, Findings]:
 
 
 def _events(text: str) -> Iterator[Any]:
-    if len(text) > MAX_CHARACTERS:
+    if len(text) > MAX_MANIFEST:
         raise _StopError((), Problem("", "is larger than 64 MiB", 1, 1))
     if bad := _FORBIDDEN.search(text):
         line = text.count("\n", 0, bad.start()) + 1

@@ -50,29 +50,47 @@ def test_a_host_gets_no_more_connections_than_its_slots_and_none_during_its_paus
 class TestHands:
     """How many threads may work."""
 
-    def test_more_while_the_process_waits_and_would_have_work_for_them(self) -> None:
+    def test_one_file_begins_with_one_and_many_with_a_few(self) -> None:
         hands = Hands(most=8, cores=2)
         assert hands.allowed == 1
+        hands.begin(100)
+        assert hands.allowed == 4
+
+    def test_more_while_the_process_waits_and_would_have_work_for_them(self) -> None:
+        hands = Hands(most=8, cores=2)
+        hands.look((0.0, 0.0, 0), wanted=100, many_files=True)
         for tick, allowed in enumerate([2, 4, 8, 8], start=1):
-            hands.look(float(tick), 0.1 * tick, wanted=100, many_files=True)
+            hands.look((float(tick), 0.1 * tick, 0), wanted=100, many_files=True)
             assert hands.allowed == allowed
 
     def test_no_more_where_they_would_find_nothing_to_do(self) -> None:
         hands = Hands(most=8, cores=2)
-        hands.look(1.0, 0.0, wanted=1, many_files=False)
+        hands.look((0.0, 0.0, 0), wanted=8, many_files=False)
+        hands.look((1.0, 0.0, 0), wanted=1, many_files=False)
         assert hands.allowed == 1
 
     def test_fewer_where_many_files_leave_no_processor_time(self) -> None:
         hands = Hands(most=8, cores=2)
-        hands.look(1.0, 0.0, wanted=100, many_files=True)
-        hands.look(2.0, 0.0, wanted=100, many_files=True)
-        hands.look(3.0, 1.0, wanted=100, many_files=True)
+        hands.begin(100)
+        hands.look((0.0, 0.0, 0), wanted=100, many_files=True)
+        hands.look((1.0, 1.0, 0), wanted=100, many_files=True)
         assert hands.allowed == 2
+
+    def test_a_growth_that_helps_stays_and_one_that_does_not_is_taken_back_and_tried_again_later(self) -> None:
+        hands = Hands(most=8, cores=2)
+        allowed, came = [], 0
+        hands.look((0.0, 0.0, 0), wanted=100, many_files=True)
+        for tick, rate in enumerate([100, 200, 210, *[200] * 12], start=1):
+            came += rate
+            hands.look((float(tick), 0.5 * tick, came), wanted=100, many_files=True)
+            allowed.append(hands.allowed)
+        assert allowed[:3] == [2, 4, 2], "2 helped, 4 did not"
+        assert allowed[3:11] == [2] * 8
+        assert 4 in allowed[11:]
 
     def test_large_files_may_use_all_cores(self) -> None:
         hands = Hands(most=8, cores=2)
-        hands.look(1.0, 0.0, wanted=8, many_files=False)
-        hands.look(2.0, 1.0, wanted=8, many_files=False)
-        assert hands.allowed == 4
-        hands.look(3.0, 2.9, wanted=8, many_files=False)
-        assert hands.allowed == 4
+        hands.look((0.0, 0.0, 0), wanted=8, many_files=False)
+        hands.look((1.0, 0.1, 0), wanted=8, many_files=False)
+        hands.look((2.0, 2.0, 0), wanted=8, many_files=False)
+        assert hands.allowed == 2
