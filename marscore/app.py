@@ -182,7 +182,7 @@ class _Run:
         return report
 
     def _plan(self) -> Plan:
-        decisions = prove(self._folder, look(self._folder, self._state.claims(), self._job.downloads))
+        decisions = prove(self._folder, look(self._folder, self._books.before, self._job.downloads))
         compiled = compile_plan(self._job.execution, decisions, _cores())
         current = sum(isinstance(decision, UpToDate) for decision in decisions)
         self._emit(PlanCompiled(self._clock.now(), compiled.processes, compiled.threads, compiled.downloads, current))

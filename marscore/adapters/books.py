@@ -45,7 +45,8 @@ class Books:
         self._committed_at = clock.ticks()
 
     @cached_property
-    def _before(self) -> Mapping[str, Claim]:
+    def before(self) -> Mapping[str, Claim]:
+        """What was known when the run began."""
         return self._state.claims()
 
     def note(self, event: Event) -> None:
@@ -57,7 +58,7 @@ class Books:
         # Only these can have a journal: a small file that came at once has none, and there may be a million of them.
         if event.size >= PIECE_SIZE or event.segments > 1 or claim.path_key in self._left:
             self._done_with.append(download.path)
-        if not claim.durable or claim != self._before.get(claim.path_key):
+        if not claim.durable or claim != self.before.get(claim.path_key):
             self._open.append(claim)
             self._at_stake += event.size
         if not claim.durable:
@@ -69,7 +70,7 @@ class Books:
         identity = FileIdentity(event.size, event.mtime_ns, event.inode)
         validator = Validator(event.etag, event.last_modified)
         claim = Claim(key_of(download.path), key_of(download.url), identity, event.digests, validator, durable=False)
-        before = self._before.get(claim.path_key) if event.status == "up_to_date" else None
+        before = self.before.get(claim.path_key) if event.status == "up_to_date" else None
         if before is None or before.identity != identity or not set(before.digests) & set(claim.digests):
             return claim
         # The file was not touched, so what was known of it still holds.

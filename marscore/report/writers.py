@@ -22,6 +22,7 @@ def iter_json(report: Report) -> Iterator[str]:
 
 
 _NAMES = tuple(field.name for field in fields(DownloadReport))
+_string = json.encoder.encode_basestring
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -32,6 +33,11 @@ def _entry(download: DownloadReport) -> str:
 
 
 def _value(value: Any) -> str:
+    # The two that there are most of, without asking what they are.
+    if value is None:
+        return "null"
+    if type(value) is str:
+        return _string(value)
     if isinstance(value, tuple):
         return "[" + ", ".join(map(_value, value)) + "]"
     return _encode(asdict(value) if is_dataclass(value) and not isinstance(value, type) else value)
