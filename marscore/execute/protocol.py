@@ -16,11 +16,11 @@ from marscore.policy.retry import NO_FAILURES, RetryState
 from marscore.ports import Answer
 from marscore.resolve.model import Download
 from marscore.state import Claim, FileIdentity
-from marscore.values import ByteRange, Failure, Validator
+from marscore.values import ByteRange, Compact, Failure, Validator
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Work(Compact):
     """One download to carry out.
 
     `known` is the claim of the file now in place, to ask the server whether it is still current. `untouched` tells that nothing can be

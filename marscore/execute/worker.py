@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from marscore.events import DownloadSkipped, Event, ProgressMade
@@ -21,6 +21,7 @@ from marscore.execute.schedule import Assignment, Board, Idle
 from marscore.policy.hands import Hands
 from marscore.policy.pacing import TokenBucket
 from marscore.ports import Clock, FileStore, HttpClient
+from marscore.settings import LineSettings
 from marscore.values import Failure
 
 #: Seconds between two batches of events; a batch goes at once when there is nothing left to do.
@@ -50,6 +51,7 @@ class WorkerSettings:
     secrets: tuple[tuple[str, str], ...] = ()
     lane: Literal["auto", "requests"] = "auto"
     cores: int = 1
+    log: LineSettings = field(default_factory=lambda: LineSettings(""))
 
 
 @dataclass(frozen=True, slots=True)

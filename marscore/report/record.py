@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from functools import lru_cache
+from typing import Any
 
-from marscore.events import LoggedEvent, fields_of
+from marscore.events import LoggedEvent, shape_of
 
 #: Fields that hold Unix time, besides `at`.
 TIME_FIELDS = frozenset({"started_at"})
@@ -33,16 +34,22 @@ def seconds(value: float) -> float:
     return round(value, 3)
 
 
-def record_of(event: LoggedEvent) -> dict[str, object]:
-    """The fields of the event's log line, `timestamp` first; level, name and run are the log's to add."""
-    record: dict[str, object] = {"timestamp": rfc3339(event.at)}
-    for name, value in fields_of(event).items():
-        if name != "at" and (value is not None or name in NULL_FIELDS):
+def record_of(event: LoggedEvent, /, **lead: object) -> dict[str, object]:
+    """The fields of the event's log line: `timestamp` first, then what the log adds of itself, such as the level."""
+    record: dict[str, object] = {"timestamp": rfc3339(event.at), **lead}
+    kind: Any = type(event)
+    names, values_of = shape_of(kind)
+    for name, value in zip(names, values_of(event), strict=True):
+        if value is not None:
             record[name] = _public(name, value)
+        elif name in NULL_FIELDS:
+            record[name] = None
+    del record["at"]
     return record
 
 
 def _public(name: str, value: object) -> object:
-    if isinstance(value, float):
-        return rfc3339(value) if name in TIME_FIELDS else seconds(value)
-    return list(value) if isinstance(value, tuple) else value
+    kind = type(value)
+    if kind is float:
+        return rfc3339(value) if name in TIME_FIELDS else round(value, 3)  # type: ignore[arg-type, call-overload]  # it is a float
+    return list(value) if kind is tuple else value  # type: ignore[call-overload]  # it is a tuple
