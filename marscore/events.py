@@ -252,9 +252,9 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-def level_of(event: Event) -> LogLevel:
-    """The level at which an event is logged."""
-    return _LEVELS.get(type(event).__name__, "info")
+def level_of(kind: type) -> LogLevel:
+    """The level at which events of a class are logged."""
+    return _LEVELS.get(kind.__name__, "info")
 
 
 @cache

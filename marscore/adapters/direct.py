@@ -22,7 +22,7 @@ from urllib3.exceptions import HTTPError
 from marscore.adapters.connections import Way
 from marscore.adapters.http import RequestsClient, RequestsResponse
 from marscore.adapters.http_failures import CLOSED, body_failure_of, failure_of
-from marscore.adapters.wire import END, Head, parse_head, request_bytes, split_url
+from marscore.adapters.wire import END, Head, head_of, parse_head, request_bytes, split_url
 from marscore.errors import OriginError
 from marscore.ports import Answer, Request, Response
 from marscore.values import Access, Failure, Timeouts
@@ -81,7 +81,7 @@ def _key(origin: str, access: Access) -> _Key:
 
 def _opens(response: Response, request: Request) -> bool:
     answer = response.answer
-    return answer.protocol == "HTTP/1.1" and not answer.hops and Head(answer.status, answer.fields).is_plain
+    return answer.protocol == "HTTP/1.1" and not answer.hops and head_of(answer.status, answer.fields).is_plain
 
 
 class _Lane:
@@ -114,7 +114,7 @@ class _Lane:
             return response
         wire = _Wire(taken[0], served=True)
         wire.put(taken[1])
-        return _DirectResponse(self, wire, Head(response.answer.status, response.answer.fields), request)
+        return _DirectResponse(self, wire, head_of(response.answer.status, response.answer.fields), request)
 
     def give_back(self, wire: _Wire) -> None:
         self._idle.append(wire)

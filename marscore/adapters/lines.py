@@ -9,7 +9,8 @@ are called without structlog's logger around them: what that adds for each call 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any, get_args
 
 import structlog
@@ -36,14 +37,23 @@ class LineMaker:
     def texts(self, events: Iterable[Event]) -> tuple[str, ...]:
         """One text for each style: the events' lines, each with its end. Readings of progress have none."""
         lines: list[list[str]] = [[] for _ in self._chains]
+        if not lines:
+            return ()
         for event in events:
-            level = level_of(event)
-            if _RANK[level] < self._least or isinstance(event, ProgressMade):
+            kind: Any = type(event)
+            rank, level, name = _kind_of(kind)
+            if rank < self._least or isinstance(event, ProgressMade):
                 continue
-            fields = record_of(event, level=level, event=name_of(type(event)), run_id=self._run_id)
+            fields = record_of(event, level=level, event=name, run_id=self._run_id)
             for chain, made in zip(self._chains, lines, strict=True):
-                made.append(_rendered(chain, dict(fields)))
+                made.append(_rendered(chain, fields.copy()))
         return tuple("".join(made) for made in lines)
+
+
+@cache
+def _kind_of(kind: Any) -> tuple[int, LogLevel, str]:
+    level = level_of(kind)
+    return _RANK[level], level, name_of(kind)
 
 
 def _rendered(chain: list[Processor], line: EventDict) -> str:
@@ -69,7 +79,16 @@ def _shown(value: object) -> object:
     return printable(value) if isinstance(value, str) else value
 
 
-_encode = json.JSONEncoder(default=str).encode
+def _encoder() -> Callable[[EventDict], str]:
+    # json makes its C encoder anew for every value, which takes as long as encoding a line.
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return json.JSONEncoder(default=str).encode
+    encode = make(None, str, json.encoder.encode_basestring_ascii, None, ": ", ", ", False, False, True)
+    return lambda line: "".join(encode(line, 0))
+
+
+_encode = _encoder()
 
 
 def _json(line: EventDict, **_options: Any) -> str:

@@ -37,10 +37,11 @@ from marscore.execute.protocol import (
 )
 from marscore.execute.schedule import Assignment, Board
 from marscore.execute.transfer import Transfer
-from marscore.journal import PieceHasher
+from marscore.journal import Header, PieceHasher
 from marscore.policy.hands import FILE_WEIGHT
 from marscore.policy.pacing import SLOW_WINDOW, SpeedWatch, TokenBucket
 from marscore.ports import Clock, EventSink, FileStore, HttpClient, Partial, Request, Response
+from marscore.resolve.model import Options
 from marscore.values import Access, ByteRange, Failure, Timeouts
 
 #: Files from this size on are hashed while they are written, and verified apart from the threads that receive.
@@ -79,10 +80,20 @@ class Desk:
         self.on_pause: Callable[[str, float], None] = lambda host, seconds: None
         self.on_verified: Callable[[], None] = lambda: None
         self._rate_lock = threading.Lock()
+        self._accesses: dict[int, tuple[Options, Access]] = {}
+        self._now, self._ticks, self._draw = clock.now, clock.ticks, clock.draw
 
     def moment(self) -> Moment:
         """Now."""
-        return Moment(self.clock.now(), self.clock.ticks(), self.clock.draw())
+        return Moment(self._now(), self._ticks(), self._draw())
+
+    def access(self, options: Options) -> Access:
+        """How to reach the origin of a download; many of them share one Options value."""
+        known = self._accesses.get(id(options))
+        if known is None:
+            # Held with the options themselves, so that no others get their identity.
+            known = self._accesses[id(options)] = options, options.access
+        return known[1]
 
     def pace(self, count: int) -> None:
         """Wait as long as the rate limit asks after `count` bytes."""
@@ -183,14 +194,18 @@ class Driver:
         transfer = assignment.transfer
         file = self._files[transfer.download.id] = OpenFile(self._desk.files, transfer.download.path)
         moment = self._desk.moment
-        self._tell(transfer, Opened(moment()) if transfer.work.untouched else file.reopen(moment))
-        with self._desk.changed:
+        fact = Opened(moment()) if transfer.work.untouched else file.reopen(moment)
+        with self._desk.lock:
+            commands = transfer.step(fact)
             # What is on disk may come from a mirror: then the slot that this thread holds is not the right one.
-            return transfer.take(self._desk.clock.ticks()) if transfer.host == assignment.host else None
+            segment = transfer.take(fact.at.ticks) if transfer.host == assignment.host else None
+            self._settle(transfer)
+        self._carry_out(transfer, commands)
+        return segment
 
     def _fetch(self, transfer: Transfer, segment: Segment) -> None:
         desk = self._desk
-        with desk.changed:
+        with desk.lock:
             request = Request(segment.url, self._access(transfer), transfer.request_fields(segment))
         response = desk.client.open(request)
         try:
@@ -204,7 +219,7 @@ class Driver:
             self._tell(transfer, Ended(desk.moment(), segment))
 
     def _access(self, transfer: Transfer) -> Access:
-        access = transfer.options.access
+        access = self._desk.access(transfer.options)
         if transfer.deadline is None:
             return access
         left = max(0.1, transfer.deadline - self._desk.clock.ticks())
@@ -213,17 +228,16 @@ class Driver:
 
     def _receive(self, transfer: Transfer, segment: Segment, response: Response) -> None:
         desk = self._desk
-        with desk.changed:
-            epoch, header, done = segment.epoch, transfer.header, transfer.ledger.done
+        with desk.lock:
+            epoch, size, done = segment.epoch, transfer.known.size, transfer.ledger.done
         partial = self._files[transfer.download.id].of(epoch)
         if partial is None:
             return
-        partial.describe(header)
-        if header.size is not None:
-            partial.reserve(header.size)
-        if header.size is None or header.size >= LARGE:
+        if size is not None:
+            partial.reserve(size)
+        if size is None or size >= LARGE:
             partial.follow(transfer.algorithms, done)
-        writer = _Writer(partial, segment)
+        writer = _Writer(partial, segment, lambda: self._header(transfer))
         try:
             self._pump(transfer, segment, response, writer)
         except Exception:
@@ -233,6 +247,10 @@ class Driver:
         if desk.stopped.is_set() or segment.begin or segment.remaining or writer.recorded or not segment.whole:
             writer.record()
 
+    def _header(self, transfer: Transfer) -> Header:
+        with self._desk.lock:
+            return transfer.header
+
     def _pump(self, transfer: Transfer, segment: Segment, response: Response, writer: _Writer) -> None:
         desk = self._desk
         limit = desk.reads.limit(transfer.options.threads)
@@ -241,7 +259,7 @@ class Driver:
             data = response.read(min(limit, writer.room) if desk.rate is None else min(limit, writer.room, desk.rate.burst))
             if not data:
                 break
-            with desk.changed:
+            with desk.lock:
                 room = transfer.admit(segment, len(data))
             if not room:
                 break
@@ -264,18 +282,23 @@ class Driver:
 
     def _tell(self, transfer: Transfer, fact: Fact) -> bool:
         """Let the transfer decide and do what it says. Returns whether it wants the body of the answer."""
-        next_fact: Fact | None = fact
+        with self._desk.lock:
+            commands = transfer.step(fact)
+            self._settle(transfer)
+        return self._carry_out(transfer, commands)
+
+    def _carry_out(self, transfer: Transfer, commands: list[Command]) -> bool:
         receive = False
-        while next_fact is not None:
-            with self._desk.changed:
-                commands = transfer.step(next_fact)
-                self._desk.board.settle(transfer)
-                self._desk.changed.notify_all()
-            next_fact = None
-            for command in commands:
-                receive = receive or isinstance(command, Receive)
-                next_fact = self._do(transfer, command) or next_fact
-        return receive
+        next_fact: Fact | None = None
+        for command in commands:
+            receive = receive or isinstance(command, Receive)
+            next_fact = self._do(transfer, command) or next_fact
+        return receive or (next_fact is not None and self._tell(transfer, next_fact))
+
+    def _settle(self, transfer: Transfer) -> None:
+        # Only who has something to take is woken: waking costs more than a small file.
+        if self._desk.board.settle(transfer) or transfer.can_share():
+            self._desk.changed.notify_all()
 
     def _do(self, transfer: Transfer, command: Command) -> Fact | None:
         match command:
@@ -327,9 +350,10 @@ class Driver:
 class _Writer:
     """Writes a segment's bytes at their place and records them piece by piece."""
 
-    def __init__(self, partial: Partial, segment: Segment) -> None:
+    def __init__(self, partial: Partial, segment: Segment, header: Callable[[], Header]) -> None:
         self._partial = partial
         self._segment = segment
+        self._header = header
         self._hasher = PieceHasher(segment.position)
         self.recorded = False
 
@@ -349,6 +373,8 @@ class _Writer:
     def record(self) -> None:
         """Record what was written since the last piece."""
         if self._hasher.length:
+            if not self.recorded:
+                self._partial.describe(self._header())
             self._partial.record(self._hasher.piece())
             self._hasher = PieceHasher(self._segment.written)
             self.recorded = True

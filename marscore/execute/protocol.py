@@ -8,7 +8,7 @@ A fact says what happened, with the moment at which it did; a command says what 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from marscore.events import Event
 from marscore.execute.answer import Asked
@@ -32,8 +32,7 @@ class Work(Compact):
     untouched: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """A point in time: `unix` for people and HTTP-dates, `ticks` (seconds, never jumping) for waits; `draw` is chance in [0, 1)."""
 
     unix: float

@@ -186,6 +186,8 @@ def _retry(event: RetryScheduled) -> Retry:
 
 def _checksum(wanted: Sequence[Checksum], digests: Sequence[str]) -> str | None:
     """The digest that the manifest named first, else the first there is: the sha256."""
+    if not wanted and digests:
+        return digests[0]
     algorithm = wanted[0].algorithm if wanted else "sha256"
     return next((digest for digest in digests if digest.startswith(f"{algorithm}:")), digests[0] if digests else None)
 

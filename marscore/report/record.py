@@ -6,8 +6,10 @@ Times are RFC 3339 in UTC with milliseconds; seconds are rounded to milliseconds
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import fields
 from datetime import datetime, timezone
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from marscore.events import LoggedEvent, shape_of
@@ -36,20 +38,32 @@ def seconds(value: float) -> float:
 
 def record_of(event: LoggedEvent, /, **lead: object) -> dict[str, object]:
     """The fields of the event's log line: `timestamp` first, then what the log adds of itself, such as the level."""
-    record: dict[str, object] = {"timestamp": rfc3339(event.at), **lead}
     kind: Any = type(event)
     names, values_of = shape_of(kind)
-    for name, value in zip(names, values_of(event), strict=True):
-        if value is not None:
-            record[name] = _public(name, value)
-        elif name in NULL_FIELDS:
-            record[name] = None
+    values = values_of(event)
+    record: dict[str, object] = {"timestamp": rfc3339(event.at), **lead}
+    record.update(zip(names, values, strict=True))
     del record["at"]
+    # Written for a line twice for each of many files: what needs a second look is known beforehand.
+    for name, public in _forms_of(kind):
+        value = record[name]
+        if value is not None:
+            record[name] = public(value)
+    if None in values:
+        for name in names:
+            if name not in NULL_FIELDS and record.get(name, name) is None:
+                del record[name]
     return record
 
 
-def _public(name: str, value: object) -> object:
-    kind = type(value)
-    if kind is float:
-        return rfc3339(value) if name in TIME_FIELDS else round(value, 3)  # type: ignore[arg-type, call-overload]  # it is a float
-    return list(value) if kind is tuple else value  # type: ignore[call-overload]  # it is a tuple
+@cache
+def _forms_of(kind: Any) -> tuple[tuple[str, Callable[[Any], object]], ...]:
+    """Which fields of an event class are written otherwise than they are held, and how."""
+    forms: list[tuple[str, Callable[[Any], object]]] = []
+    for name, field in zip(shape_of(kind)[0], fields(kind), strict=True):
+        held = str(field.type)
+        if held.startswith("tuple"):
+            forms.append((name, list))
+        elif held.startswith("float") and name != "at":
+            forms.append((name, rfc3339 if name in TIME_FIELDS else seconds))
+    return tuple(forms)
