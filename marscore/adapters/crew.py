@@ -40,7 +40,7 @@ _LEAVE = 1.0
 
 def make_worker(settings: WorkerSettings, send: Callable[[list[Event]], None]) -> Worker:
     """A worker with real adapters."""
-    general = RequestsClient(max(1, settings.share.per_host, settings.threads))
+    general = RequestsClient(max(1, settings.threads))
     client = DiscreetClient(DirectClient(general) if settings.lane == "auto" else general, Redactor(dict(settings.secrets)))
     return Worker(settings, Ports(client, Folder(Path(settings.output_dir)), SystemClock()), send)
 

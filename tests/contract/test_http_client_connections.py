@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -247,6 +248,30 @@ def test_many_threads_get_each_their_own_file(kind: Kind, place: Origin, access:
             assert outcome_of(kind.client, Request(place.url("/missing"), access, IDENTITY)).status == 404
 
     assert at_once(8, work) == []
+
+
+def test_other_header_fields_go_over_the_connection_that_waits(kind: Kind, place: Origin, access: Access) -> None:
+    place.serve("/file", FILE)
+    for number in range(6):
+        own = replace(access, headers=(("X-Number", str(number)),))
+        assert outcome_of(kind.client, Request(place.url("/file"), own, IDENTITY)).body == FILE.read(0, FILE.length)
+    assert [seen.fields["x-number"] for seen in place.requests_for("/file")] == list("012345")
+    assert place.connections_accepted == 1
+
+
+def test_however_many_origins_there_are_only_so_many_connections_wait(kind: Kind) -> None:
+    with contextlib.ExitStack() as stack:
+        origins = [stack.enter_context(Origin()) for _ in range(10)]
+        for number in range(30):
+            url = origins[number % 10].serve("/file", FILE)
+            outcome = outcome_of(kind.client, Request(url, Access(timeouts=PATIENCE), IDENTITY))
+            assert (outcome.kind, outcome.body) == (None, FILE.read(0, FILE.length))
+        until(lambda: sum(origin.open_connections for origin in origins) == 4)
+        # Those that were used last are still of use.
+        outcome_of(kind.client, Request(origins[9].url("/file"), Access(timeouts=PATIENCE), IDENTITY))
+        assert origins[9].requests[-1].nth == 1
+        kind.close()
+        until(lambda: not any(origin.open_connections for origin in origins))
 
 
 def until(holds: Callable[[], bool]) -> None:
