@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
 import ssl
 import threading
@@ -13,7 +12,7 @@ from types import TracebackType
 from tests.origin.content import Body
 from tests.origin.perform import perform
 from tests.origin.steps import Good, Handler, Seen, Status, Step
-from tests.origin.wire import read_request
+from tests.origin.wire import client_is_there, read_request
 
 
 class Origin:
@@ -80,10 +79,15 @@ class Origin:
         with self._lock:
             return [seen for seen in self.requests if seen.path == path]
 
-    def wait_for_requests(self, count: int, path: str | None = None, timeout: float = 10.0) -> bool:
+    def wait_for_requests(self, count: int, path: str | None = None, timeout: float = 30.0) -> bool:
         """Wait until so many requests came, for a path or in all. Returns whether they did."""
         with self._asked:
             return self._asked.wait_for(lambda: sum(path in (None, seen.path) for seen in self.requests) >= count, timeout)
+
+    def wait_for_connections(self, count: int, timeout: float = 30.0) -> bool:
+        """Wait until clients have held so many connections open at once. Returns whether they did."""
+        with self._asked:
+            return self._asked.wait_for(lambda: self.peak_connections >= count, timeout)
 
     @property
     def open_connections(self) -> int:
@@ -143,7 +147,8 @@ class Origin:
         stream = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False) if self._tls else sock
         self.connections_accepted += 1
         self._sockets[number] = stream
-        self.peak_connections = max(self.peak_connections, sum(map(_client_is_there, self._sockets.values())))
+        self.peak_connections = max(self.peak_connections, sum(map(client_is_there, self._sockets.values())))
+        self._asked.notify_all()
         self._run(self._converse, number, stream)
 
     def _converse(self, number: int, stream: socket.socket) -> None:
@@ -177,11 +182,3 @@ class Origin:
                 return (script.pop(0) if len(script) > 1 else script[0]), body
             handler = handler or self._rest
         return (handler(seen) if handler else Status(404)), body
-
-
-def _client_is_there(sock: socket.socket) -> bool:
-    """Whether the client has not closed the connection; the thread that serves it may find out much later, at its next write."""
-    poll = select.poll()
-    # An end or a reset is told whether it is asked for or not; that the client only will send no more, on Linux alone.
-    poll.register(sock, getattr(select, "POLLRDHUP", 0))
-    return not poll.poll(0)
