@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -87,6 +88,20 @@ def test_a_signal_stops_at_once_and_the_next_run_resumes(origin: Origin, tmp_pat
     assert resumed["bytes_resumed"] == entry["bytes_resumed"]
     assert hashlib.sha256(again.data("big.bin")).hexdigest() == BIG.sha256
     assert again.partials() == []
+
+
+@pytest.mark.parametrize("length", ["true", "chunked", "none"])
+def test_a_stop_between_two_reads_is_no_end_of_the_body(origin: Origin, tmp_path: Path, length: Literal["true", "chunked", "none"]) -> None:
+    body = Body(40 * MIB, seed=12)
+    url = origin.serve("/a.bin", body, [Good(length=length)])
+    # The limit makes the run wait between two reads nearly all of its time.
+    run, _ = stop_midway(tmp_path, write(tmp_path, [url], execution={"max_rate": "1MiB"}), signal.SIGINT, MIB // 2)
+    assert run.code == 130
+    assert (run.entry()["status"], run.entry()["retries"]) == ("interrupted", [])
+    assert not (run.folder / "a.bin").exists()
+    again = marscore("run", write(tmp_path, [url]), cwd=tmp_path)
+    assert again.code == 0
+    assert again.data("a.bin") == body.read(0, body.length)
 
 
 def test_resume_asks_with_the_validator_and_only_for_what_is_missing(origin: Origin, tmp_path: Path) -> None:
