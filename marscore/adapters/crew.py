@@ -42,7 +42,7 @@ _LEAVE = 1.0
 def make_worker(settings: WorkerSettings, number: int, send: Callable[[Batch], None]) -> Worker:
     """A worker with real adapters, whose events are told as the run's log wants them."""
     redactor = Redactor(dict(settings.secrets))
-    general = RequestsClient(max(1, settings.share.per_host, settings.threads))
+    general = RequestsClient(max(1, settings.threads))
     client = DiscreetClient(DirectClient(general) if settings.lane == "auto" else general, redactor)
     teller = Teller(redactor, settings.log)
 

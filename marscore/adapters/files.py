@@ -183,7 +183,8 @@ class Folder:
         return target
 
     def _check_place(self, path: str) -> None:
-        with contextlib.suppress(OSError):
+        # What the system does not even look at here, it would not rename to: said before the first byte rather than after the last.
+        with _naming("cannot make the file"), contextlib.suppress(FileNotFoundError):
             if stat.S_ISDIR(os.lstat(self._prefix + path).st_mode):
                 raise StorageError(Failure("path", "a folder stands where the file should be"))
         self.place(path)

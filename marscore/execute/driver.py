@@ -255,7 +255,10 @@ class Driver:
         desk = self._desk
         limit = desk.reads.limit(transfer.options.threads)
         watch = SpeedWatch(transfer.options.min_speed, desk.clock.ticks())
-        while not (segment.end is not None and segment.position >= segment.end) and not desk.stopped.is_set():
+        while not (segment.end is not None and segment.position >= segment.end):
+            if desk.stopped.is_set():
+                # Not the end of the body, which of a body without a length would be the end of the file.
+                raise OriginError(Failure("interrupted", "the run was told to stop"))
             data = response.read(min(limit, writer.room) if desk.rate is None else min(limit, writer.room, desk.rate.burst))
             if not data:
                 break
