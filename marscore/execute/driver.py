@@ -58,6 +58,10 @@ class Reads:
         """The bytes that one read of one of a file's connections may bring."""
         return max(1024, min(self.chunk, self.buffer // max(1, connections)))
 
+    def spare(self, connections: int) -> int:
+        """How many pieces of so many bytes may be held besides those that the connections read into."""
+        return max(0, self.buffer // self.limit(connections) - max(1, connections))
+
 
 class Desk:
     """What the threads of one process share: the board with its lock, the ports, the rate limit, and whether to stop."""
@@ -221,9 +225,10 @@ class Driver:
         partial.describe(header)
         if header.size is not None:
             partial.reserve(header.size)
-        if header.size is None or header.size >= LARGE:
-            partial.follow(transfer.algorithms, done)
-        writer = _Writer(partial, segment)
+        large = header.size is None or header.size >= LARGE
+        if large:
+            partial.follow(transfer.algorithms, done, desk.reads.spare(transfer.options.threads))
+        writer = _Writer(partial, segment, desk.reads.limit(transfer.options.threads), large)
         try:
             self._pump(transfer, segment, response, writer)
         except Exception:
@@ -235,10 +240,9 @@ class Driver:
 
     def _pump(self, transfer: Transfer, segment: Segment, response: Response, writer: _Writer) -> None:
         desk = self._desk
-        limit = desk.reads.limit(transfer.options.threads)
         watch = SpeedWatch(transfer.options.min_speed, desk.clock.ticks())
         while not (segment.end is not None and segment.position >= segment.end) and not desk.stopped.is_set():
-            data = response.read(min(limit, writer.room) if desk.rate is None else min(limit, writer.room, desk.rate.burst))
+            data = writer.read(response, desk.rate.burst if desk.rate else None)
             if not data:
                 break
             with desk.changed:
@@ -327,21 +331,38 @@ class Driver:
 class _Writer:
     """Writes a segment's bytes at their place and records them piece by piece."""
 
-    def __init__(self, partial: Partial, segment: Segment) -> None:
+    def __init__(self, partial: Partial, segment: Segment, limit: int, large: bool) -> None:
         self._partial = partial
         self._segment = segment
+        self._limit = limit
+        # The bytes of a large file stay in memory of the file's own until they are hashed.
+        self._large = large
         self._hasher = PieceHasher(segment.position)
         self.recorded = False
 
-    @property
-    def room(self) -> int:
-        """Bytes until the piece is full."""
-        return self._hasher.room
+    def read(self, response: Response, most: int | None) -> bytes | memoryview:
+        """Receive the next bytes, at most as many as the piece still needs."""
+        limit = min(self._limit, self._hasher.room, most or self._limit)
+        if not self._large:
+            return response.read(limit)
+        memory = self._partial.lend(self._limit)
+        return memory[: response.read_into(memory[:limit])]
 
     def write(self, data: bytes | memoryview) -> None:
         """Write the next bytes; a piece that is full is recorded."""
-        self._partial.write(self._segment.written, data)
-        self._hasher.update(data)
+        if self._large:
+            assert isinstance(data, memoryview)
+            # Hashed first, since what was written is no longer ours.
+            before = self._hasher.copy()
+            self._hasher.update(data)
+            try:
+                self._partial.write_lent(self._segment.written, data)
+            except StorageError:
+                self._hasher = before
+                raise
+        else:
+            self._partial.write(self._segment.written, data)
+            self._hasher.update(data)
         self._segment.written += len(data)
         if not self._hasher.room:
             self.record()
