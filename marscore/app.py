@@ -33,11 +33,11 @@ from marscore.adapters.signals import Stop, listening
 from marscore.adapters.state import SqliteState
 from marscore.adapters.teller import Teller
 from marscore.events import DownloadFailed, DownloadFinished, Event, PlanCompiled, RunStarted, Warned
-from marscore.execute.driver import Reads
 from marscore.execute.messages import Inbox, StopRequested
 from marscore.execute.protocol import Work
 from marscore.execute.supervise import Supervisor
 from marscore.execute.worker import Share, WorkerSettings
+from marscore.execute.writing import Reads
 from marscore.manifest import Execution, Manifest, Parsed, manifest_schema, of_manifest
 from marscore.planning.document import PlanDocument, document, plan_schema
 from marscore.planning.model import Plan, compile_plan

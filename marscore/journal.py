@@ -74,6 +74,12 @@ class PieceHasher:
         self._hash.update(data)
         self.length += len(data)
 
+    def copy(self) -> PieceHasher:
+        """One that goes on from here by itself."""
+        copied = PieceHasher(self.start)
+        copied._hash, copied.length = self._hash.copy(), self.length
+        return copied
+
     @property
     def room(self) -> int:
         """Bytes until the piece is full."""

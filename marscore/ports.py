@@ -60,6 +60,10 @@ class Response(Protocol):
         """
         ...
 
+    def read_into(self, buffer: memoryview) -> int:
+        """Do as `read` with memory of the caller's, and return how many bytes came; 0 at the end of the body."""
+        ...
+
     def close(self) -> None:
         """Give the connection back if the body was read to its end, else drop it. Never raises."""
         ...
@@ -95,6 +99,14 @@ class Partial(Protocol):
         """Write all of `data` at `offset`."""
         ...
 
+    def lend(self, size: int) -> memoryview:
+        """Return memory to receive `size` bytes into; all calls for one file name the same size."""
+        ...
+
+    def write_lent(self, offset: int, data: memoryview) -> None:
+        """Write the first bytes of what `lend` returned, and give it back: it is hashed from there, and used again."""
+        ...
+
     def read(self, offset: int, length: int) -> bytes:
         """Return up to `length` bytes from `offset`; fewer only at the end of the file."""
         ...
@@ -103,8 +115,11 @@ class Partial(Protocol):
         """Make room for `size` bytes, so that a full disk is known at once."""
         ...
 
-    def follow(self, algorithms: Sequence[str], proven: Sequence[ByteRange]) -> None:
-        """Begin to hash the file while it is written, so that `digests` need not wait; `proven` ranges of it are there already."""
+    def follow(self, algorithms: Sequence[str], proven: Sequence[ByteRange], spare: int = 0) -> None:
+        """Begin to hash the file while it is written, so that `digests` need not wait.
+
+        `proven` ranges of it are there already; at most `spare` pieces of lent memory may wait to be hashed.
+        """
         ...
 
     def describe(self, header: Header) -> None:

@@ -10,6 +10,7 @@ A plain exchange costs a fifth of the time that it takes through requests (docs/
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import ssl
@@ -27,7 +28,7 @@ from marscore.values import Access, Failure, Timeouts
 
 #: A head and the body of a small file come with one receive into a buffer of this size.
 _BUFFER = 64 * 1024
-#: What one receive of a large body may bring: more does not make it faster, and would fall out of the processor's cache.
+#: What one receive of a body may bring that comes into our own memory.
 _LARGE = 256 * 1024
 
 _Key: TypeAlias = tuple[object, ...]
@@ -217,27 +218,33 @@ class _Wire:
         self.start += len(taken)
         return taken
 
-    def receive(self, limit: int) -> memoryview:
-        """Wait for bytes and return them, none at the end of the stream. Valid until the next call."""
+    def room(self, limit: int) -> memoryview:
+        """Memory to receive up to `limit` bytes into: less than that where it is much. It is used again for the next bytes."""
         if limit > len(self._view) < _LARGE:
             self._view = memoryview(bytearray(_LARGE))
-        limit = min(limit, len(self._view))
-        count = self.sock.recv_into(self._view[:limit])
-        if isinstance(self.sock, ssl.SSLSocket):
-            count = self._add_records(self.sock, count, limit)
-        return self._view[:count]
+        return self._view[:limit]
 
-    def _add_records(self, sock: ssl.SSLSocket, count: int, limit: int) -> int:
+    def receive_into(self, view: memoryview) -> int:
+        """Wait for bytes and put them into `view`; returns how many, 0 at the end of the stream."""
+        count = self.sock.recv_into(view)
+        if isinstance(self.sock, ssl.SSLSocket) and 0 < count < len(view):
+            count += self._more_records(self.sock, view[count:])
+        return count
+
+    def _more_records(self, sock: ssl.SSLSocket, view: memoryview) -> int:
         """Take what else is there already: TLS gives one record of 16 KiB at a time, too little to be worth a write of its own."""
-        while 0 < count < limit and (sock.pending() or self.readable()):
-            try:
-                more = sock.recv_into(self._view[count:limit])
-            except OSError:
-                # What came is not to be lost with it; the next call meets the same.
-                break
-            if not more:
-                break
-            count += more
+        count, timeout = 0, sock.gettimeout()
+        try:
+            sock.settimeout(0)
+            # Asking the system each time whether more has come costs half as much as the record.
+            while count < len(view) and (more := sock.recv_into(view[count:])):
+                count += more
+        except (OSError, ValueError):
+            # Nothing is left, or the connection failed: then what came is not to be lost with it, and the next call meets the same.
+            pass
+        finally:
+            with contextlib.suppress(OSError):
+                sock.settimeout(timeout)
         return count
 
     def unread(self) -> bytes:
@@ -269,16 +276,33 @@ class _DirectResponse:
         assert wire is not None
         if wire.start < wire.end or not limit:
             data = wire.take(limit)
-        else:
-            try:
-                data = wire.receive(limit)
-            except (OSError, ValueError) as error:
-                raise OriginError(self._lane.explain(body_failure_of(error, self._timeouts))) from error
-            if not data:
-                message = f"the body broke off, {self._remaining} bytes early"
-                raise OriginError(self._lane.explain(Failure("truncated", message)))
-        self._remaining -= len(data)
-        return data
+            self._remaining -= len(data)
+            return data
+        view = wire.room(limit)
+        return view[: self._receive_into(wire, view)]
+
+    def read_into(self, buffer: memoryview) -> int:
+        """Fill `buffer` with what has arrived of the body, as far as that goes."""
+        limit = min(len(buffer), self._remaining)
+        wire = self._wire
+        assert wire is not None
+        if wire.start < wire.end or not limit:
+            data = wire.take(limit)
+            buffer[: len(data)] = data
+            self._remaining -= len(data)
+            return len(data)
+        return self._receive_into(wire, buffer[:limit])
+
+    def _receive_into(self, wire: _Wire, view: memoryview) -> int:
+        try:
+            count = wire.receive_into(view)
+        except (OSError, ValueError) as error:
+            raise OriginError(self._lane.explain(body_failure_of(error, self._timeouts))) from error
+        if not count:
+            message = f"the body broke off, {self._remaining} bytes early"
+            raise OriginError(self._lane.explain(Failure("truncated", message)))
+        self._remaining -= count
+        return count
 
     def close(self) -> None:
         """Give the connection back after a whole body; drop it otherwise."""

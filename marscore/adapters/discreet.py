@@ -41,4 +41,5 @@ class _Told:
     def __init__(self, response: Response, answer: Answer) -> None:
         self.answer = answer
         self.read = response.read
+        self.read_into = response.read_into
         self.close = response.close

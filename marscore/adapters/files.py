@@ -222,6 +222,8 @@ class PartialFile:
         self._new = journal is None
         self._whole: bytes | None = None
         self._follower: Follower | None = None
+        # What was lent and came back. Appending and popping need no lock.
+        self._lendable: list[bytearray] = []
         self._lock = threading.Lock()
         self._users = 0
         self._closing = False
@@ -233,12 +235,36 @@ class PartialFile:
         with _InUse(self) as usable, _naming("cannot write"):
             # A file that comes whole with one write is hashed from memory.
             self._whole = bytes(data) if self._new and not offset and len(data) <= _SMALL else None
-            view = memoryview(data)
-            while usable and view:
-                count = self._io.write(view, offset)
+            if usable:
+                self._write_all(offset, data)
                 if self._follower is not None:
-                    self._follower.wrote(offset, count)
-                view, offset = view[count:], offset + count
+                    self._follower.wrote(offset, len(data))
+
+    def lend(self, size: int) -> memoryview:
+        """Memory to receive into, used before or new."""
+        try:
+            return memoryview(self._lendable.pop())
+        except IndexError:
+            return memoryview(bytearray(size))
+
+    def write_lent(self, offset: int, data: memoryview) -> None:
+        """Write all of `data`, and take back the memory that it is in."""
+        self._whole = None
+        with _InUse(self) as usable, _naming("cannot write"):
+            if usable:
+                self._write_all(offset, data)
+                if self._follower is None or not self._follower.wrote(offset, len(data), data):
+                    self._take_back(data)
+
+    def _take_back(self, data: memoryview) -> None:
+        assert isinstance(data.obj, bytearray)
+        self._lendable.append(data.obj)
+
+    def _write_all(self, offset: int, data: bytes | memoryview) -> None:
+        view = memoryview(data)
+        while view:
+            count = self._io.write(view, offset)
+            view, offset = view[count:], offset + count
 
     def read(self, offset: int, length: int) -> bytes:
         """Read up to `length` bytes."""
@@ -257,12 +283,12 @@ class PartialFile:
             if missing > shutil.disk_usage(os.path.dirname(self._base)).free:
                 raise OSError(errno.ENOSPC, "")
 
-    def follow(self, algorithms: Sequence[str], proven: Sequence[ByteRange]) -> None:
+    def follow(self, algorithms: Sequence[str], proven: Sequence[ByteRange], spare: int = 0) -> None:
         """Hash the file while it is written; `proven` ranges of it are there already."""
         with self._lock:
             if self._follower is not None or self._closing:
                 return
-            follower = self._follower = Follower(self._read_into, algorithms)
+            follower = self._follower = Follower(self._read_into, algorithms, spare, self._take_back)
         for span in proven:
             follower.wrote(span.start, len(span))
 

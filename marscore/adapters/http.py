@@ -220,6 +220,12 @@ class RequestsResponse:
         self._ended = not data
         return data
 
+    def read_into(self, buffer: memoryview) -> int:
+        """Fill `buffer` with what has arrived of the body, as far as that goes."""
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
     def hand_over(self) -> tuple[HTTPConnection, bytes] | None:
         """The connection and what was read of the body already, for another reader; None where this one has to go on."""
         connection, message = self._raw._connection, self._raw._original_response

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from typing_extensions import assert_never
 
@@ -37,27 +37,16 @@ from marscore.execute.protocol import (
 )
 from marscore.execute.schedule import Assignment, Board
 from marscore.execute.transfer import Transfer
-from marscore.journal import Header, PieceHasher
+from marscore.execute.writing import OpenFile, Reads, Writer
+from marscore.journal import Header
 from marscore.policy.hands import FILE_WEIGHT
 from marscore.policy.pacing import SLOW_WINDOW, SpeedWatch, TokenBucket
 from marscore.ports import Clock, EventSink, FileStore, HttpClient, Partial, Request, Response
 from marscore.resolve.model import Options
-from marscore.values import Access, ByteRange, Failure, Timeouts
+from marscore.values import Access, Failure, Timeouts
 
 #: Files from this size on are hashed while they are written, and verified apart from the threads that receive.
 LARGE = 4 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Reads:
-    """How bodies are read: at most `chunk` bytes at once, and at most `buffer` held for one file over all its connections."""
-
-    chunk: int
-    buffer: int
-
-    def limit(self, connections: int) -> int:
-        """The bytes that one read of one of a file's connections may bring."""
-        return max(1024, min(self.chunk, self.buffer // max(1, connections)))
 
 
 class Desk:
@@ -108,64 +97,6 @@ class Desk:
         """Hold back every new request of this process to a host."""
         with self.changed:
             self.board.slots.pause(host, self.clock.ticks() + seconds)
-
-
-class OpenFile:
-    """The partial file of a transfer, made anew when a new epoch begins; threads of an older epoch get none."""
-
-    def __init__(self, files: FileStore, path: str) -> None:
-        self._files = files
-        self._path = path
-        self._lock = threading.Lock()
-        self._partial: Partial | None = None
-        self._epoch = 0
-        self._closed = False
-
-    def reopen(self, at: Callable[[], Moment]) -> Opened:
-        """Look for what an earlier run left and prove it piece by piece."""
-        found = self._files.reopen(self._path)
-        if found is None:
-            return Opened(at())
-        self._partial, journal = found
-        proven: list[ByteRange] = []
-        damaged = 0
-        for piece in journal.pieces:
-            if _holds(self._partial, piece.range, piece.hash):
-                proven.append(piece.range)
-            else:
-                damaged += len(piece.range)
-        header = journal.header
-        return Opened(at(), tuple(proven), len(proven), damaged, header.size, header.validator, header.encoding, header.url_key)
-
-    def of(self, epoch: int) -> Partial | None:
-        """The partial file of an epoch; None if a newer one has begun or the transfer is over."""
-        with self._lock:
-            if self._closed or epoch < self._epoch:
-                return None
-            if self._partial is None or epoch > self._epoch:
-                if self._partial is not None:
-                    self._partial.discard()
-                self._partial = self._files.create(self._path)
-                self._epoch = epoch
-            return self._partial
-
-    def release(self, keep: bool) -> None:
-        """Let go of it, kept for another run or removed."""
-        with self._lock:
-            self._closed = True
-            if self._partial is not None:
-                (self._partial.close if keep else self._partial.discard)()
-                self._partial = None
-
-
-def _holds(partial: Partial, span: ByteRange, digest: str) -> bool:
-    hasher = PieceHasher(span.start)
-    while hasher.length < len(span):
-        data = partial.read(span.start + hasher.length, min(1024 * 1024, len(span) - hasher.length))
-        if not data:
-            return False
-        hasher.update(data)
-    return hasher.piece().hash == digest
 
 
 class Driver:
@@ -235,9 +166,10 @@ class Driver:
             return
         if size is not None:
             partial.reserve(size)
-        if size is None or size >= LARGE:
-            partial.follow(transfer.algorithms, done)
-        writer = _Writer(partial, segment, lambda: self._header(transfer))
+        large = size is None or size >= LARGE
+        if large:
+            partial.follow(transfer.algorithms, done, desk.reads.spare(transfer.options.threads))
+        writer = Writer(partial, segment, desk.reads.limit(transfer.options.threads), large, lambda: self._header(transfer))
         try:
             self._pump(transfer, segment, response, writer)
         except Exception:
@@ -251,15 +183,14 @@ class Driver:
         with self._desk.lock:
             return transfer.header
 
-    def _pump(self, transfer: Transfer, segment: Segment, response: Response, writer: _Writer) -> None:
+    def _pump(self, transfer: Transfer, segment: Segment, response: Response, writer: Writer) -> None:
         desk = self._desk
-        limit = desk.reads.limit(transfer.options.threads)
         watch = SpeedWatch(transfer.options.min_speed, desk.clock.ticks())
         while not (segment.end is not None and segment.position >= segment.end):
             if desk.stopped.is_set():
                 # Not the end of the body, which of a body without a length would be the end of the file.
                 raise OriginError(Failure("interrupted", "the run was told to stop"))
-            data = response.read(min(limit, writer.room) if desk.rate is None else min(limit, writer.room, desk.rate.burst))
+            data = writer.read(response, desk.rate.burst if desk.rate else None)
             if not data:
                 break
             with desk.lock:
@@ -348,36 +279,3 @@ class Driver:
         if partial is None:
             raise StorageError(Failure("interrupted", "the run ended before the file got its name"))
         return partial
-
-
-class _Writer:
-    """Writes a segment's bytes at their place and records them piece by piece."""
-
-    def __init__(self, partial: Partial, segment: Segment, header: Callable[[], Header]) -> None:
-        self._partial = partial
-        self._segment = segment
-        self._header = header
-        self._hasher = PieceHasher(segment.position)
-        self.recorded = False
-
-    @property
-    def room(self) -> int:
-        """Bytes until the piece is full."""
-        return self._hasher.room
-
-    def write(self, data: bytes | memoryview) -> None:
-        """Write the next bytes; a piece that is full is recorded."""
-        self._partial.write(self._segment.written, data)
-        self._hasher.update(data)
-        self._segment.written += len(data)
-        if not self._hasher.room:
-            self.record()
-
-    def record(self) -> None:
-        """Record what was written since the last piece."""
-        if self._hasher.length:
-            if not self.recorded:
-                self._partial.describe(self._header())
-            self._partial.record(self._hasher.piece())
-            self._hasher = PieceHasher(self._segment.written)
-            self.recorded = True

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from marscore.events import DownloadSkipped, Event, ProgressMade
-from marscore.execute.driver import Desk, Driver, OpenFile, Reads
+from marscore.execute.driver import Desk, Driver
 from marscore.execute.protocol import Emit, Stopped, Work
 from marscore.execute.schedule import Assignment, Board, Idle
+from marscore.execute.writing import OpenFile, Reads
 from marscore.policy.hands import Hands
 from marscore.policy.pacing import TokenBucket
 from marscore.ports import Clock, FileStore, HttpClient

@@ -116,6 +116,14 @@ class MemoryPartial:
             self._content.extend(bytes(hole))
             self._content[offset : offset + len(data)] = data
 
+    def lend(self, size: int) -> memoryview:
+        """Memory to receive into."""
+        return memoryview(bytearray(size))
+
+    def write_lent(self, offset: int, data: memoryview) -> None:
+        """Write all of `data`."""
+        self.write(offset, data)
+
     def read(self, offset: int, length: int) -> bytes:
         """Read up to `length` bytes."""
         return bytes(self._content[offset : offset + length]) if self._open else b""
@@ -136,7 +144,7 @@ class MemoryPartial:
             self._lines = self._folder.journals[self._path] = bytearray(encode_header(self._header))
         self._append(encode_piece(piece))
 
-    def follow(self, algorithms: Sequence[str], proven: Sequence[ByteRange]) -> None:
+    def follow(self, algorithms: Sequence[str], proven: Sequence[ByteRange], spare: int = 0) -> None:
         """Hash it later."""
 
     def digests(self, size: int, algorithms: Sequence[str]) -> dict[str, str]:

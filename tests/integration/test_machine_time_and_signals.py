@@ -14,9 +14,9 @@ from marscore.adapters.clock import SystemClock
 from marscore.adapters.files import Folder
 from marscore.adapters.http import RequestsClient
 from marscore.events import DownloadFinished, Event, RetryScheduled
-from marscore.execute.driver import Reads
 from marscore.execute.protocol import Work
 from marscore.execute.worker import Ports, Share, Worker, WorkerSettings
+from marscore.execute.writing import Reads
 from marscore.policy.retry import Backoff, RetryRules
 from marscore.resolve.model import Download, Options
 from marscore.values import Timeouts
