@@ -14,7 +14,6 @@ import os
 import queue
 import signal
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +36,7 @@ from marscore.execute.messages import Inbox, StopRequested
 from marscore.execute.protocol import Work
 from marscore.execute.supervise import Supervisor
 from marscore.execute.worker import Share, WorkerSettings
+from marscore.frozen import dataclass
 from marscore.manifest import Execution, Manifest, Parsed, manifest_schema, of_manifest
 from marscore.planning.document import PlanDocument, document, plan_schema
 from marscore.planning.model import Plan, compile_plan

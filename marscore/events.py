@@ -7,10 +7,11 @@ A worker emits these and nothing else. They are frozen, survive pickle, and carr
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cache
 from typing import Literal, TypeAlias
 
+from marscore.frozen import dataclass
 from marscore.values import FailureKind
 
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]

@@ -10,10 +10,11 @@ import binascii
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, get_args
 from urllib.parse import urlsplit
+
+from marscore.frozen import dataclass
 
 FailureKind = Literal[
     "http_status",

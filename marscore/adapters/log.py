@@ -11,7 +11,6 @@ import json
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO, cast, get_args
 
@@ -23,6 +22,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from marscore.adapters.terminal import QuietStream, is_terminal, printable, wants_color
 from marscore.errors import StorageError
 from marscore.events import Event, LogLevel, ProgressMade, level_of, name_of
+from marscore.frozen import dataclass
 from marscore.report.record import record_of
 from marscore.settings import LogFormat, RunSettings
 from marscore.values import Failure, FailureKind

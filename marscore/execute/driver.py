@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from typing_extensions import assert_never
 
@@ -37,6 +37,7 @@ from marscore.execute.protocol import (
 )
 from marscore.execute.schedule import Assignment, Board
 from marscore.execute.transfer import Transfer
+from marscore.frozen import dataclass
 from marscore.journal import PieceHasher
 from marscore.policy.hands import FILE_WEIGHT
 from marscore.policy.pacing import SLOW_WINDOW, SpeedWatch, TokenBucket

@@ -7,11 +7,11 @@ A fact says what happened, with the moment at which it did; a command says what 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from marscore.events import Event
 from marscore.execute.answer import Asked
+from marscore.frozen import dataclass
 from marscore.policy.retry import NO_FAILURES, RetryState
 from marscore.ports import Answer
 from marscore.resolve.model import Download

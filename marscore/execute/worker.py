@@ -11,13 +11,13 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Literal
 
 from marscore.events import DownloadSkipped, Event, ProgressMade
 from marscore.execute.driver import Desk, Driver, OpenFile, Reads
 from marscore.execute.protocol import Emit, Moment, Stopped, Work
 from marscore.execute.schedule import Assignment, Board, Idle
+from marscore.frozen import dataclass
 from marscore.policy.hands import Hands
 from marscore.policy.pacing import TokenBucket
 from marscore.ports import Clock, FileStore, HttpClient

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePath
 from typing import Any
 
+from marscore.frozen import dataclass
 from marscore.manifest.fields import Plain
 from marscore.manifest.places import Findings, Path, Scalar
 from marscore.manifest.text import MAX_DEPTH, NULLS

@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, TypeAlias
 
 from marscore.errors import ManifestError, Problem
+from marscore.frozen import dataclass
 
 Path: TypeAlias = tuple[str | int, ...]
 #: The value at a path, the key at its end, or what the key at its end is missing from.

@@ -6,11 +6,11 @@ text --compose--> nodes --Substitution--> data --pydantic--> Manifest
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
+from marscore.frozen import dataclass
 from marscore.manifest.environment import Substitution
 from marscore.manifest.models import Defaults, DownloadEntry, Manifest
 from marscore.manifest.places import Findings, Map, Places

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import yaml
 
 from marscore.errors import Problem
+from marscore.frozen import dataclass
 from marscore.manifest.places import Findings, Map, Node, Path, Places, Scalar, Seq, shown
 from marscore.settings import MAX_MANIFEST
 

@@ -6,10 +6,10 @@ entry --OptionsMaker--> Options    entry + each --templates--> URLs and paths --
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
+from marscore.frozen import dataclass
 from marscore.manifest import DownloadEntry, Examined, Findings, Parsed, Security, examine_mapping, examine_text
 from marscore.manifest.fields import check_header_value, check_tag, check_url_text
 from marscore.manifest.places import Path, shown

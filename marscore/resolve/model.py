@@ -5,9 +5,9 @@ Many downloads share one `Options` value (the same object), so that a hundred th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from marscore.frozen import dataclass
 from marscore.policy.retry import RetryRules
 from marscore.values import Access, Basic, Checksum, ClientCertificate, Proxies, Timeouts
 
