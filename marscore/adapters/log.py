@@ -12,11 +12,9 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TextIO, cast, get_args
+from typing import TYPE_CHECKING, Any, TextIO, cast, get_args
 
 import structlog
-from rich.console import Console
-from rich.text import Text
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from marscore.adapters.terminal import QuietStream, is_terminal, printable, wants_color
@@ -26,6 +24,9 @@ from marscore.frozen import dataclass
 from marscore.report.record import record_of
 from marscore.settings import LogFormat, RunSettings
 from marscore.values import Failure, FailureKind
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _RANK: dict[LogLevel, int] = {level: 10 * (number + 1) for number, level in enumerate(get_args(LogLevel))}
 _LEAD = ("timestamp", "level", "event", "run_id", "download")
@@ -111,6 +112,8 @@ def _stream_writer(stream: TextIO | None) -> Callable[[str], None]:
 
 
 def _console_writer(console: Console) -> Callable[[str], None]:
+    from rich.text import Text  # noqa: PLC0415 - only where a terminal is drawn on
+
     def write(line: str) -> None:
         console.print(Text.from_ansi(line), soft_wrap=True)
 
