@@ -1,7 +1,7 @@
 """The manifest as pydantic models: the one place that says which options there are.
 
 An option that was not written is None, so that `defaults` and a download can be merged by key; what holds where neither says
-anything is decided in `resolve`. Every option has a description, which editors show from the JSON Schema.
+anything is decided in `resolve`. Every option has a description below it, which editors show from the JSON Schema (`schema`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ _ONE_TEXT = {"type": "string"}
 class Model(BaseModel):
     """Frozen, closed, and with null meaning the same as not written."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True)
+    # Not use_attribute_docstrings: pydantic reads the source for them at every start, which takes longer than all else about the models.
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     @model_validator(mode="before")
     @classmethod
