@@ -56,16 +56,13 @@ if TYPE_CHECKING:
 class Job:
     """A manifest made ready: everything decided that can be decided without looking at the output folder."""
 
-    parsed: Parsed
+    name: str | None
+    source: str
     sha256: str | None
     execution: Execution
     downloads: tuple[Download, ...]
     root: Path
     redactor: Redactor
-
-    @property
-    def name(self) -> str | None:
-        return self.parsed.manifest.name
 
 
 def prepare(manifest: ManifestInput, settings: RunSettings) -> Job:
@@ -77,7 +74,8 @@ def prepare(manifest: ManifestInput, settings: RunSettings) -> Job:
     parsed, everything = _read(manifest, settings)
     root = settings.output_dir or manifest.folder / parsed.manifest.output_dir
     return Job(
-        parsed=parsed,
+        name=parsed.manifest.name,
+        source=parsed.source,
         sha256=None if manifest.text is None else hashlib.sha256(manifest.text.encode()).hexdigest(),
         execution=_execution(parsed.manifest.execution, settings),
         downloads=select(everything, settings.only) if settings.only else everything,
@@ -151,7 +149,7 @@ class _Run:
             run_id=os.urandom(8).hex(),
             version=__version__,
             started_at=self._clock.now(),
-            manifest=job.parsed.source,
+            manifest=job.source,
             manifest_sha256=job.sha256,
             downloads=job.downloads,
             name=job.name,
@@ -164,7 +162,7 @@ class _Run:
         """Do it all, to the written report."""
         interrupted = False
         with self._outlets:
-            self._emit(RunStarted(self._clock.now(), self._job.name, self._job.parsed.source, str(self._job.root)))
+            self._emit(RunStarted(self._clock.now(), self._job.name, self._job.source, str(self._job.root)))
             self._warn()
             try:
                 self._fetch(self._plan())

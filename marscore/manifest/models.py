@@ -6,13 +6,25 @@ anything is decided in `resolve`. Every option has a description below it, which
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
 
 from marscore.manifest import fields as f
 from marscore.manifest.output import check_output
+from marscore.manifest.plain import PlainEntry
 
 _ONE_TEXT = {"type": "string"}
 
@@ -26,7 +38,7 @@ class Model(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_nulls(cls, data: Any) -> Any:
-        if isinstance(data, Mapping) and any(value is None for value in data.values()):
+        if isinstance(data, Mapping) and None in data.values():
             return {key: value for key, value in data.items() if value is not None}
         return data
 
@@ -147,6 +159,10 @@ def _schemes(value: object) -> object:
 
 def _cert(value: object) -> object:
     return {"cert": value} if isinstance(value, str) else value
+
+
+def _unless_plain(value: object, handler: Callable[[object], object]) -> object:
+    return value if type(value) is PlainEntry else handler(value)
 
 
 def _entry(value: object) -> object:
@@ -283,5 +299,5 @@ class Manifest(Model):
     """What servers may not make the run do."""
     defaults: Defaults = Defaults()
     """Options of every download that does not say otherwise."""
-    downloads: tuple[Annotated[DownloadEntry, BeforeValidator(_entry), f.Also(_ONE_TEXT)], ...]
+    downloads: tuple[Annotated[DownloadEntry, BeforeValidator(_entry), f.Also(_ONE_TEXT), WrapValidator(_unless_plain)], ...]
     """The files: bare URLs, or mappings with url and options."""
