@@ -10,10 +10,11 @@ Every method may raise only what its docstring names.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol, TypeAlias
 
 from marscore.events import Event
+from marscore.frozen import dataclass
 from marscore.journal import Header, Journal, Piece
 from marscore.state import Claim, FileIdentity
 from marscore.values import Access, ByteRange

@@ -9,11 +9,12 @@ however many origins the files come from.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from urllib3.connection import HTTPConnection
+
+from marscore.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,14 @@ class SqliteState:
             self._database = _open(self._path)
 
 
+def claims_at(path: Path) -> dict[str, Claim]:
+    """What the database at this path claims; nothing where there is none, and none is made."""
+    if not path.exists():
+        return {}
+    with contextlib.closing(SqliteState(path)) as state:
+        return state.claims()
+
+
 def _open(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, isolation_level="IMMEDIATE")
     try:

@@ -7,20 +7,20 @@ A fact says what happened, with the moment at which it did; a command says what 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from marscore.events import Event
 from marscore.execute.answer import Asked
+from marscore.frozen import dataclass
 from marscore.policy.retry import NO_FAILURES, RetryState
 from marscore.ports import Answer
 from marscore.resolve.model import Download
 from marscore.state import Claim, FileIdentity
-from marscore.values import ByteRange, Compact, Failure, Validator
+from marscore.values import ByteRange, Failure, Validator
 
 
 @dataclass(frozen=True, slots=True)
-class Work(Compact):
+class Work:
     """One download to carry out.
 
     `known` is the claim of the file now in place, to ask the server whether it is still current. `untouched` tells that nothing can be

@@ -13,11 +13,11 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import count
 
 from marscore.execute.protocol import Moment, Segment, Work
 from marscore.execute.transfer import Transfer
+from marscore.frozen import dataclass
 from marscore.policy.pacing import HostSlots
 from marscore.values import host_of
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from marscore.events import DownloadSkipped, Event, ProgressMade
@@ -19,6 +19,7 @@ from marscore.execute.driver import Desk, Driver
 from marscore.execute.protocol import Emit, Stopped, Work
 from marscore.execute.schedule import Assignment, Board, Idle
 from marscore.execute.writing import OpenFile, Reads
+from marscore.frozen import dataclass
 from marscore.policy.hands import Hands
 from marscore.policy.pacing import TokenBucket
 from marscore.ports import Clock, FileStore, HttpClient

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from marscore.errors import StorageError
 from marscore.execute.protocol import Moment, Opened, Segment
+from marscore.frozen import dataclass
 from marscore.journal import Header, PieceHasher
 from marscore.ports import FileStore, Partial, Response
 from marscore.values import ByteRange

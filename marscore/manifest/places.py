@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 from marscore.errors import ManifestError, Problem
+from marscore.frozen import dataclass
 
 Path: TypeAlias = tuple[str | int, ...]
 #: The value at a path, the key at its end, or what the key at its end is missing from.
@@ -65,8 +67,11 @@ def shown(path: Path) -> str:
 
 
 def _segment(segment: str | int) -> str:
-    if isinstance(segment, int):
-        return f"[{segment}]"
+    return f"[{segment}]" if isinstance(segment, int) else _key_segment(segment)
+
+
+@lru_cache(maxsize=256)
+def _key_segment(segment: str) -> str:
     if re.fullmatch(r"[\w.~+-]{1,64}", segment):
         return f".{segment}"
     return f"[{json.dumps(segment[:64])}]"
