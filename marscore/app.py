@@ -13,7 +13,7 @@ import hashlib
 import os
 import queue
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from marscore.adapters.lock import hold
 from marscore.adapters.outlets import Outlets
 from marscore.adapters.signals import Stop, listening
 from marscore.adapters.state import SqliteState
+from marscore.adapters.teller import Teller
 from marscore.events import DownloadFailed, DownloadFinished, Event, PlanCompiled, RunStarted, Warned
 from marscore.execute.driver import Reads
 from marscore.execute.messages import Inbox, StopRequested
@@ -164,6 +165,7 @@ class _Run:
         self._fold = ReportFold(self._facts, job.redactor)
         self._books = Books(job.root, state, self._folder, self._clock, {d.id: d for d in job.downloads})
         self._outlets = Outlets(settings, self._facts)
+        self._teller = Teller(job.redactor, self._outlets.log)
 
     def carry_out(self, raise_interrupt: bool) -> Report:
         """Do it all, to the written report."""
@@ -209,9 +211,9 @@ class _Run:
         reads = Reads(compiled.chunk_size, compiled.buffer_size)
         share = Share(compiled.per_host, compiled.max_rate)
         secrets, execution = tuple(self._job.redactor.secrets.items()), self._job.execution
-        settings = WorkerSettings(str(self._job.root), compiled.threads, reads, share, secrets, execution.lane, _cores())
+        settings = WorkerSettings(str(self._job.root), compiled.threads, reads, share, secrets, execution.lane, _cores(), self._outlets.log)
         crew = ProcessCrew(settings, inbox, self._lock)
-        supervisor = Supervisor(compiled, crew, inbox, self._clock, self._emit_all)
+        supervisor = Supervisor(compiled, crew, inbox, self._clock, self._take)
         self._stop.on_signal = lambda number: inbox.put(_stop_of(number))
         try:
             supervisor.run(works)
@@ -243,15 +245,17 @@ class _Run:
             if download.options.verify is False:
                 self._emit(Warned(self._clock.now(), download.id, "verify is false: nothing proves whose server this is"))
 
-    def _emit(self, event: Event) -> None:
-        self._emit_all([event])
+    def _emit(self, *events: Event) -> None:
+        self._take(events)
 
-    def _emit_all(self, events: Iterable[Event]) -> None:
+    def _take(self, events: Iterable[Event], lines: Sequence[str] | None = None) -> None:
+        """Add events up and show them; those that come without lines are this process's own, and not fit to be seen yet."""
+        if lines is None:
+            events, lines = self._teller.tell(events)
         for event in events:
             self._books.note(event)
-            shown = self._job.redactor.event(event)
-            self._fold.add(shown)
-            self._outlets.emit(shown)
+            self._fold.add(event)
+        self._outlets.show(events, lines)
 
 
 def _work_of(decision: Decision) -> Work | None:

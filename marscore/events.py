@@ -7,11 +7,13 @@ A worker emits these and nothing else. They are frozen, survive pickle, and carr
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Literal, TypeAlias
+from operator import attrgetter
+from typing import Any, Literal, TypeAlias
 
-from marscore.values import FailureKind
+from marscore.values import Compact, FailureKind
 
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 
@@ -45,7 +47,7 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
-class DownloadStarted:
+class DownloadStarted(Compact):
     at: float
     download: str
     url: str
@@ -127,7 +129,7 @@ class ChecksumVerified:
 
 
 @dataclass(frozen=True, slots=True)
-class DownloadFinished:
+class DownloadFinished(Compact):
     """The file is in place under its name. `digests` is `algorithm:hex`, sha256 first; mtime and inode identify the file."""
 
     at: float
@@ -191,7 +193,7 @@ class RunFinished:
 
 
 @dataclass(frozen=True, slots=True)
-class ProgressMade:
+class ProgressMade(Compact):
     """How far one active download is: a reading of counters for the progress display, never logged.
 
     `threads_active` connections are at work on it now, `threads_finished` have done their part and left.
@@ -250,17 +252,20 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-def level_of(event: Event) -> LogLevel:
-    """The level at which an event is logged."""
-    return _LEVELS.get(type(event).__name__, "info")
+def level_of(kind: type) -> LogLevel:
+    """The level at which events of a class are logged."""
+    return _LEVELS.get(kind.__name__, "info")
 
 
 @cache
-def _field_names(kind: type) -> tuple[tuple[str, str], ...]:
-    return tuple((f.name, f.name.rstrip("_")) for f in fields(kind))
+def shape_of(kind: Any) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    """The public names of an event class's fields (`from_` -> `from`), `at` included, and what reads their values off an event."""
+    names = tuple(field.name for field in fields(kind))
+    return tuple(name.rstrip("_") for name in names), attrgetter(*names)
 
 
 def fields_of(event: Event) -> dict[str, object]:
-    """The event's fields by public name (`from_` -> `from`), `at` included."""
-    kind: type = type(event)
-    return {public: getattr(event, name) for name, public in _field_names(kind)}
+    """The event's fields by public name, `at` included."""
+    kind: Any = type(event)
+    names, values_of = shape_of(kind)
+    return dict(zip(names, values_of(event), strict=True))

@@ -182,6 +182,10 @@ class StateStore(Protocol):
         """Replace the claims for these paths; on return they survive the death of this process."""
         ...
 
+    def flushed(self, path_keys: Iterable[str]) -> None:
+        """Mark the claims for these paths durable: their files are on the disk."""
+        ...
+
     def forget(self, path_keys: Iterable[str]) -> None:
         """Drop the claims for these paths."""
         ...

@@ -41,6 +41,23 @@ class RunSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LineStyle:
+    """How lines of the log look: JSON, or for people with or without colours."""
+
+    format: LogFormat
+    colors: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LineSettings:
+    """Which lines a run's log has: from `level` up, in each of `styles`. `run_id` stands in every one. Survives pickle."""
+
+    run_id: str
+    level: LogLevel = "info"
+    styles: tuple[LineStyle, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ManifestInput:
     """A manifest as it came: YAML `text`, or `data` (a mapping of Python objects, or a Manifest); exactly one of them.
 

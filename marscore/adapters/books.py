@@ -9,7 +9,7 @@ That a claim cannot be written, on a full disk, ends no run: the file is in plac
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -40,7 +40,7 @@ class Books:
         self._left = folder.partial_keys()
         self._open: list[Claim] = []
         self._done_with: list[str] = []
-        self._written: list[tuple[Claim, str]] = []
+        self._written: dict[str, str] = {}
         self._at_stake = 0
         self._committed_at = clock.ticks()
 
@@ -62,7 +62,7 @@ class Books:
             self._open.append(claim)
             self._at_stake += event.size
         if not claim.durable:
-            self._written.append((claim, download.path))
+            self._written[claim.path_key] = download.path
         if self._at_stake >= PIECE_SIZE or self._clock.ticks() - self._committed_at >= _COMMIT_EVERY:
             self.commit()
 
@@ -83,7 +83,7 @@ class Books:
         """Write the open claims down, and drop the journals of their files. Where that fails, the next commit tries again."""
         self._at_stake = 0
         self._committed_at = self._clock.ticks()
-        if self._open and not self._record(self._open):
+        if self._open and not self._tried(lambda: self._state.record(self._open)):
             return
         for path in self._done_with:
             self._folder.forget_partial(path)
@@ -93,13 +93,16 @@ class Books:
     def close(self) -> None:
         """Flush all finished files to the disk and mark their claims durable."""
         self.commit()
-        if self._written and durable.flush(self._root, [self._root / path for _, path in self._written]):
-            self._record([replace(claim, durable=True) for claim, _ in self._written])
-        self._written = []
+        if self._written and durable.flush(self._root, list(self._written.values())):
+            # That this can be written does not mend what could not be before.
+            before = self.trouble
+            self._tried(lambda: self._state.flushed(self._written))
+            self.trouble = before or self.trouble
+        self._written = {}
 
-    def _record(self, claims: list[Claim]) -> bool:
+    def _tried(self, write: Callable[[], None]) -> bool:
         try:
-            self._state.record(claims)
+            write()
         except StorageError as error:
             self.trouble = error.failure.message
             return False

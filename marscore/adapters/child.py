@@ -13,7 +13,6 @@ from typing import IO
 
 from marscore.adapters.crew import Call, make_worker, read_frame, write_frame
 from marscore.adapters.terminal import occupy_standard_descriptors
-from marscore.events import Event
 from marscore.execute.messages import Batch, Paused
 from marscore.execute.worker import Worker, WorkerSettings
 from marscore.values import Failure
@@ -50,10 +49,7 @@ def _serve(commands: IO[bytes], out: IO[bytes]) -> None:
             # The parent is gone; the end of our input says the same.
             return
 
-    def send_events(events: list[Event]) -> None:
-        send(Batch(0, events))
-
-    worker = make_worker(settings, send_events)
+    worker = make_worker(settings, 0, send)
     worker.on_pause(lambda host, seconds: send(Paused(0, host, seconds)))
     worker.start()
     _obey(worker, commands)

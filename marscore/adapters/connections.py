@@ -1,6 +1,7 @@
 """The connections that urllib3 opens for us: registered, so that they can be shut down from another thread, and lent for direct use.
 
-Connections register themselves when they connect; `abort` wakes threads that wait for their bytes.
+Connections register themselves when they connect; `abort` wakes threads that wait for their bytes. Those that wait for the next request
+do so in one place for all pools (`idle`), since what a process may hold open is one number.
 """
 
 from __future__ import annotations
@@ -16,18 +17,21 @@ from typing import Any
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.connection import is_connection_dropped
 
 from marscore.adapters.heads import StrictResponse
+from marscore.adapters.idle import Idle, Waiting
 from marscore.errors import OriginError
 from marscore.policy.redirect import PRIVATE, is_public
 from marscore.values import Failure, Timeouts
 
 
 class Connections:
-    """The connections that are open, so that they can be shut down from another thread."""
+    """The connections that are open, so that they can be shut down from another thread; at most `most` of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self.aborted = False
+        self.idle = Idle(most)
         self._lock = threading.Lock()
         self._connections: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
         self._here = threading.local()
@@ -109,6 +113,7 @@ def _pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
         sock: socket.socket | None
 
         def connect(self) -> None:
+            live.idle.make_room()
             super().connect()  # type: ignore[misc]  # mixed into urllib3's connections below
             self.requests_before = 0
             if isinstance(self.sock, ssl.SSLSocket):
@@ -127,24 +132,49 @@ def _pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
     plain = type("Connection", (Registered, HTTPConnection), {})
     secure = type("SecureConnection", (Registered, HTTPSConnection), {})
     return {
-        "http": type("Pool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
-        "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
+        "http": type("Pool", (_keeping(live.idle), HTTPConnectionPool), {"ConnectionCls": plain}),
+        "https": type("SecurePool", (_keeping(live.idle), HTTPSConnectionPool), {"ConnectionCls": secure}),
     }
+
+
+def _keeping(idle: Idle) -> type:
+    class Keeping:
+        """What both kinds of pool do otherwise: their connections wait beside those of all other pools."""
+
+        def _get_conn(self, timeout: float | None = None) -> Any:
+            while (waiting := idle.take(self)) is not None:
+                if not is_connection_dropped(waiting.connection):
+                    return waiting.connection
+                waiting.connection.close()
+            return self._new_conn()  # type: ignore[attr-defined]  # mixed into urllib3's pools
+
+        def _put_conn(self, conn: HTTPConnection | None) -> None:
+            if conn is not None and conn.sock is not None:
+                idle.keep(Waiting(self, conn))
+
+    return Keeping
 
 
 class Way:
     """How to ask one origin directly: `block` holds the header fields of all requests, the pool opens connections."""
 
-    def __init__(self, pool: HTTPConnectionPool, block: bytes) -> None:
+    def __init__(self, pool: HTTPConnectionPool, block: bytes, idle: Idle) -> None:
         self.block = block
         self._pool = pool
+        self._idle = idle
 
-    def connect(self, timeouts: Timeouts) -> tuple[HTTPConnection, bool]:
-        """A connection to the origin, and whether it served before: an idle one that the general client left in its pool, or a new one."""
+    def take(self) -> Waiting | None:
+        """A connection to the origin that waits, whoever used it before."""
+        return self._idle.take(self._pool)
+
+    def keep(self, connection: HTTPConnection, reader: object) -> None:
+        """Let a connection wait for the next request, with what it is read with."""
+        self._idle.keep(Waiting(self._pool, connection, reader))
+
+    def connect(self, timeouts: Timeouts) -> HTTPConnection:
+        """A new connection to the origin."""
         # urllib3 has no public name for this; requests itself used the pool like so until 2.16.
-        connection: Any = self._pool._get_conn()
-        served = connection.sock is not None
-        if not served:
-            connection.timeout = timeouts.connect
-            connection.connect()
-        return connection, served
+        connection: Any = self._pool._new_conn()
+        connection.timeout = timeouts.connect
+        connection.connect()
+        return connection  # type: ignore[no-any-return]  # the pool's own class

@@ -25,6 +25,7 @@ from marscore.adapters.direct import DirectClient
 from marscore.adapters.discreet import DiscreetClient
 from marscore.adapters.files import Folder, storage_error
 from marscore.adapters.http import RequestsClient
+from marscore.adapters.teller import Teller
 from marscore.events import Event
 from marscore.execute.messages import Batch, Gone, Inbox, Paused
 from marscore.execute.protocol import Work
@@ -38,11 +39,17 @@ _BOOT = "import sys, json; sys.path[:] = json.loads(sys.stdin.buffer.readline())
 _LEAVE = 1.0
 
 
-def make_worker(settings: WorkerSettings, send: Callable[[list[Event]], None]) -> Worker:
-    """A worker with real adapters."""
-    general = RequestsClient(max(1, settings.share.per_host, settings.threads))
-    client = DiscreetClient(DirectClient(general) if settings.lane == "auto" else general, Redactor(dict(settings.secrets)))
-    return Worker(settings, Ports(client, Folder(Path(settings.output_dir)), SystemClock()), send)
+def make_worker(settings: WorkerSettings, number: int, send: Callable[[Batch], None]) -> Worker:
+    """A worker with real adapters, whose events are told as the run's log wants them."""
+    redactor = Redactor(dict(settings.secrets))
+    general = RequestsClient(max(1, settings.threads))
+    client = DiscreetClient(DirectClient(general) if settings.lane == "auto" else general, redactor)
+    teller = Teller(redactor, settings.log)
+
+    def tell(events: list[Event]) -> None:
+        send(Batch(number, *teller.tell(events)))
+
+    return Worker(settings, Ports(client, Folder(Path(settings.output_dir)), SystemClock()), tell)
 
 
 def write_frame(stream: IO[bytes], value: Any) -> None:
@@ -103,7 +110,7 @@ class _Here:
     def __init__(self, number: int, settings: WorkerSettings, inbox: Inbox) -> None:
         self._number = number
         self._inbox = inbox
-        self._worker = make_worker(settings, lambda events: inbox.put(Batch(number, events)))
+        self._worker = make_worker(settings, number, inbox.put)
         self._worker.on_pause(lambda host, seconds: inbox.put(Paused(number, host, seconds)))
         self._worker.start()
 

@@ -14,7 +14,6 @@ import contextlib
 import select
 import socket
 import ssl
-from collections import deque
 from typing import Any, TypeAlias
 
 from urllib3.exceptions import HTTPError
@@ -22,7 +21,7 @@ from urllib3.exceptions import HTTPError
 from marscore.adapters.connections import Way
 from marscore.adapters.http import RequestsClient, RequestsResponse
 from marscore.adapters.http_failures import CLOSED, body_failure_of, failure_of
-from marscore.adapters.wire import END, Head, parse_head, request_bytes, split_url
+from marscore.adapters.wire import END, Head, head_of, parse_head, request_bytes, split_url
 from marscore.errors import OriginError
 from marscore.ports import Answer, Request, Response
 from marscore.values import Access, Failure, Timeouts
@@ -45,6 +44,10 @@ class DirectClient:
 
     def open(self, request: Request) -> Response:
         """Send a GET."""
+        with self._general.idle:
+            return self._open(request)
+
+    def _open(self, request: Request) -> Response:
         parts = split_url(request.url)
         if parts is None or self._general.has_cookies:
             return self._general.open(request)
@@ -69,9 +72,6 @@ class DirectClient:
 
     def close(self) -> None:
         """Drop every idle connection."""
-        for lane in self._lanes.values():
-            if lane:
-                lane.close()
         self._general.close()
 
 
@@ -81,16 +81,15 @@ def _key(origin: str, access: Access) -> _Key:
 
 def _opens(response: Response, request: Request) -> bool:
     answer = response.answer
-    return answer.protocol == "HTTP/1.1" and not answer.hops and Head(answer.status, answer.fields).is_plain
+    return answer.protocol == "HTTP/1.1" and not answer.hops and head_of(answer.status, answer.fields).is_plain
 
 
 class _Lane:
-    """One origin with one set of header fields, and the connections to it that wait for work."""
+    """One origin with one set of header fields."""
 
     def __init__(self, way: Way, general: RequestsClient) -> None:
         self._way = way
         self._general = general
-        self._idle: deque[_Wire] = deque()
 
     def open(self, request: Request, target: str) -> Response:
         try:
@@ -114,21 +113,22 @@ class _Lane:
             return response
         wire = _Wire(taken[0], served=True)
         wire.put(taken[1])
-        return _DirectResponse(self, wire, Head(response.answer.status, response.answer.fields), request)
+        return _DirectResponse(self, wire, head_of(response.answer.status, response.answer.fields), request)
 
-    def give_back(self, wire: _Wire) -> None:
-        self._idle.append(wire)
-
-    def close(self) -> None:
-        while self._idle:
-            self._idle.pop().close()
+    def release(self, wire: _Wire, whole: bool) -> None:
+        """Let a connection wait for its next request after a whole body; drop it otherwise."""
+        if whole:
+            self._way.keep(wire.connection, wire)
+        else:
+            wire.close()
+        self._general.idle.end()
 
     def explain(self, failure: Failure) -> Failure:
         return self._general.explain(failure)
 
     def _exchange(self, data: bytes, timeouts: Timeouts) -> tuple[_Wire, Head | None]:
         while True:
-            wire = self._take_idle() or _Wire(*self._way.connect(timeouts))
+            wire = self._take_idle() or _Wire(self._way.connect(timeouts), served=False)
             try:
                 return wire, wire.ask(data, timeouts)
             except _StaleError:
@@ -139,12 +139,12 @@ class _Lane:
                 raise
 
     def _take_idle(self) -> _Wire | None:
-        with contextlib.suppress(IndexError):
-            while True:
-                wire = self._idle.pop()
-                if not wire.readable():
-                    return wire
-                wire.close()
+        while (waiting := self._way.take()) is not None:
+            # What the general client used before has no wire yet.
+            wire: _Wire = waiting.reader or _Wire(waiting.connection, served=True)
+            if not wire.readable():
+                return wire
+            wire.close()
         return None
 
 
@@ -310,10 +310,7 @@ class _DirectResponse:
         if wire is None:
             return
         # Bytes behind the body answer nothing that was asked (RFC 9112 section 6.3).
-        if self._remaining or wire.start < wire.end:
-            wire.close()
-        else:
-            self._lane.give_back(wire)
+        self._lane.release(wire, whole=not self._remaining and wire.start == wire.end)
 
 
 def _poll_of(sock: socket.socket) -> Any:

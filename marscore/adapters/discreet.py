@@ -30,6 +30,8 @@ class DiscreetClient:
 
     def _kept(self, request: Request, fields: Mapping[str, str]) -> Mapping[str, str] | None:
         validators = [(name, fields[name]) for name in ("etag", "last-modified") if name in fields]
+        if not self._redactor.secrets and "?" not in request.url:
+            return None
         tokens = token_values(request.url)
         telling = {name for name, value in validators if self._redactor.text(value) != value or any(token in value for token in tokens)}
         return {name: value for name, value in fields.items() if name not in telling} if telling else None

@@ -16,22 +16,22 @@ from pathlib import Path
 _FEW = 64
 
 
-def flush(folder: Path, files: Sequence[Path]) -> bool:
-    """Wait until these files, below `folder`, are on the disk. False if the system would not say so."""
+def flush(folder: Path, files: Sequence[str]) -> bool:
+    """Wait until these files, named with `/` below `folder`, are on the disk. False if the system would not say so."""
     try:
         folders = _folders(folder, files)
         if len(files) > _FEW and _syncfs(folders):
             return True
-        for path in [*files, *(folders if os.name == "posix" else ())]:
+        for path in [*(folder / file for file in files), *(folders if os.name == "posix" else ())]:
             _fsync(path)
     except OSError:
         return False
     return True
 
 
-def _folders(folder: Path, files: Iterable[Path]) -> list[Path]:
+def _folders(folder: Path, files: Iterable[str]) -> list[Path]:
     """Every folder from the files' own up to `folder`."""
-    own = {file.parent for file in files}
+    own = {folder / below for below in {file.rpartition("/")[0] for file in files}}
     return list({folder, *own, *(above for parent in own for above in parent.parents if above.is_relative_to(folder))})
 
 

@@ -171,18 +171,20 @@ class Folder:
             StorageError: the folder cannot be made, or a symbolic link leads out of the output folder.
         """
         target = self._prefix + path
-        folder = os.path.dirname(target)
-        if folder not in self._known_folders:
+        below = path.rpartition("/")[0]
+        if below not in self._known_folders:
+            folder = os.path.dirname(target)
             # Looked at before a folder is made, which may be one outside. realpath takes a loop of links; Path.resolve does not.
             if not Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(self._root)):
                 raise StorageError(Failure("path", "a symbolic link leads out of the output folder"))
             with _naming("cannot make the folder"):
                 os.makedirs(folder, exist_ok=True)
-            self._known_folders.add(folder)
+            self._known_folders.add(below)
         return target
 
     def _check_place(self, path: str) -> None:
-        with contextlib.suppress(OSError):
+        # What the system does not even look at here, it would not rename to: said before the first byte rather than after the last.
+        with _naming("cannot make the file"), contextlib.suppress(FileNotFoundError):
             if stat.S_ISDIR(os.lstat(self._prefix + path).st_mode):
                 raise StorageError(Failure("path", "a folder stands where the file should be"))
         self.place(path)
@@ -312,7 +314,7 @@ class PartialFile:
         """Hash the first `size` bytes."""
         whole = self._whole
         if whole is not None and len(whole) == size:
-            return {name: hashlib.new(name, whole, usedforsecurity=False).hexdigest() for name in algorithms}
+            return {name: getattr(hashlib, name)(whole, usedforsecurity=False).hexdigest() for name in algorithms}
         if self._follower is not None and set(algorithms) <= set(self._follower.algorithms):
             followed = self._follower.digests(size)
             if followed is not None:

@@ -53,21 +53,23 @@ def _addresses(host: str, port: int | None) -> Iterable[str]:
 
 
 class RequestsClient:
-    """Implements `ports.HttpClient`. `connections` is how many may be kept alive to one host; `resolve` looks addresses up."""
+    """Implements `ports.HttpClient`. `connections` is how many may be open, over all hosts; `resolve` looks addresses up."""
 
     def __init__(self, connections: int, resolve: Callable[[str, int | None], Iterable[str]] = _addresses) -> None:
         self.has_cookies = False
-        self._live = Connections()
+        self._live = Connections(connections)
+        self.idle = self._live.idle
         self._resolve = resolve
         self._session = requests.Session()
         self._session.headers = requests.structures.CaseInsensitiveDict({"User-Agent": USER_AGENT})
-        adapter = PoolAdapter(self._live, pool_connections=64, pool_maxsize=connections)
+        adapter = PoolAdapter(self._live, pool_connections=64)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
 
     def open(self, request: Request) -> RequestsResponse:
         """Send a GET and follow its redirects."""
-        return self._follow(request, self._send(request.url, request))
+        with self.idle:
+            return self._follow(request, self._send(request.url, request))
 
     def take_over(self, request: Request, connection: HTTPConnection, came: bytes) -> RequestsResponse:
         """Go on with an answer of which some bytes were read from its connection already, as if this client had asked.
@@ -116,6 +118,7 @@ class RequestsClient:
     def close(self) -> None:
         """Drop every idle connection."""
         self._session.close()
+        self.idle.clear()
 
     def way_to(self, request: Request) -> Way | None:
         """How to ask a URL's origin directly; None where that would leave out something that this client does."""
@@ -131,7 +134,7 @@ class RequestsClient:
         headers = [("Host", host_field(str(prepared.url))), *((n, v) for n, v in _texts(prepared.headers) if n.lower() not in _OWN)]
         assert isinstance(pool, HTTPConnectionPool)
         try:
-            return Way(pool, block_of(headers))
+            return Way(pool, block_of(headers), self.idle)
         except ValueError:
             # http.client sends more than RFC 9110 allows in a field.
             return None
@@ -251,6 +254,7 @@ class RequestsResponse:
                 self._raw.release_conn()
             else:
                 self._raw.close()
+        self._live.idle.end()
 
 
 class _NoAuth(AuthBase):

@@ -1,71 +1,63 @@
-"""Events to log lines, with structlog: for people on a terminal, as JSON lines elsewhere and in a file.
+"""Where the log's lines go: a terminal, standard error, a file.
 
-    event --report.record--> fields --structlog--> a line --LogOutput.write--> terminal, stream or file
+    lines (adapters.lines) --LogOutput.write--> terminal, stream or file
 
 Nothing global is configured: a program that uses marscore keeps its own structlog setup.
 """
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO, cast, get_args
+from typing import TextIO
 
-import structlog
 from rich.console import Console
 from rich.text import Text
-from structlog.typing import EventDict, Processor, WrappedLogger
 
-from marscore.adapters.terminal import QuietStream, is_terminal, printable, wants_color
+from marscore.adapters.lines import LineMaker
+from marscore.adapters.terminal import QuietStream, is_terminal, wants_color
 from marscore.errors import StorageError
-from marscore.events import Event, LogLevel, ProgressMade, level_of, name_of
-from marscore.report.record import record_of
-from marscore.settings import LogFormat, RunSettings
+from marscore.events import Event, LogLevel
+from marscore.settings import LineSettings, LineStyle, LogFormat, RunSettings
 from marscore.values import Failure, FailureKind
-
-_RANK: dict[LogLevel, int] = {level: 10 * (number + 1) for number, level in enumerate(get_args(LogLevel))}
-_LEAD = ("timestamp", "level", "event", "run_id", "download")
-#: What only programs want to know of a line; the report and the JSON lines have it.
-_NOT_FOR_PEOPLE = frozenset({"run_id", "mtime_ns", "inode", "last_modified", "digests", "etag", "segments", "started_at"})
 
 
 @dataclass(frozen=True, slots=True)
 class LogOutput:
-    """Where lines go and how they look. `write` takes one line without its end; what it raises silences this output for good."""
+    """Where lines go and how they look. `write` takes lines without the last one's end; what it raises silences this output for good."""
 
     write: Callable[[str], object]
     format: LogFormat
     colors: bool = False
 
 
-class StructlogSink:
-    """An event sink that writes the log: one line an event to each output, from `level` up. Safe to share between threads."""
+class Log:
+    """The log of a run: lines to every output. Safe to share between threads."""
 
     def __init__(self, run_id: str, outputs: Iterable[LogOutput], level: LogLevel = "info") -> None:
-        self._least = _RANK[level]
-        self._loggers = [_logger(output).bind(run_id=run_id) for output in outputs]
+        outputs = list(outputs)
+        styles = [LineStyle(output.format, output.colors) for output in outputs]
+        #: What a worker needs to know to make lines for this log.
+        self.settings = LineSettings(run_id, level, tuple(dict.fromkeys(styles)))
+        self._outputs = [(_Lines(o.write), self.settings.styles.index(s)) for o, s in zip(outputs, styles, strict=True)]
+        self._maker = LineMaker(self.settings)
         self._files = ExitStack()
 
-    def __call__(self, event: Event) -> None:
-        """Log one event; progress readings are not logged."""
-        rank = _RANK[level_of(event)]
-        if isinstance(event, ProgressMade) or rank < self._least:
-            return
-        record = record_of(event)
-        for logger in self._loggers:
-            logger.log(rank, name_of(type(event)), **record)
+    def write(self, texts: Sequence[str]) -> None:
+        """Pass on lines: one text for each of the settings' styles."""
+        for lines, style in self._outputs:
+            if texts[style]:
+                lines.write(texts[style])
 
     def emit(self, events: Iterable[Event]) -> None:
-        """Log several events."""
-        for event in events:
-            self(event)
+        """Log events; progress readings are not logged."""
+        self.write(self._maker.texts(events))
 
     def owns(self, file: TextIO) -> None:
-        """Close this file together with the sink."""
+        """Close this file together with the log."""
         self._files.enter_context(file)
 
     def close(self) -> None:
@@ -77,7 +69,7 @@ class StructlogSink:
             return
 
 
-def open_log(run_id: str, settings: RunSettings, stream: TextIO | None, console: Console | None = None) -> StructlogSink:
+def open_log(run_id: str, settings: RunSettings, stream: TextIO | None, console: Console | None = None) -> Log:
     """Make the log of a run: on `stream` (standard error), and in the log file if the settings name one.
 
     Args:
@@ -91,28 +83,28 @@ def open_log(run_id: str, settings: RunSettings, stream: TextIO | None, console:
     """
     style: LogFormat = settings.log_format or ("console" if is_terminal(stream) else "json")
     write = _stream_writer(stream) if console is None else _console_writer(console)
-    outputs = [LogOutput(write, style, colors=wants_color(stream))]
+    outputs = [LogOutput(write, style, colors=wants_color(stream) and style == "console")]
     if settings.log_file is None:
-        return StructlogSink(run_id, outputs, settings.log_level)
+        return Log(run_id, outputs, settings.log_level)
     file = _open_file(settings.log_file)
-    sink = StructlogSink(run_id, [*outputs, LogOutput(_stream_writer(file), "json")], settings.log_level)
-    sink.owns(file)
-    return sink
+    log = Log(run_id, [*outputs, LogOutput(_stream_writer(file), "json")], settings.log_level)
+    log.owns(file)
+    return log
 
 
 def _stream_writer(stream: TextIO | None) -> Callable[[str], None]:
     quiet = QuietStream(stream)
 
-    def write(line: str) -> None:
-        quiet.write(line + "\n")
+    def write(lines: str) -> None:
+        quiet.write(lines + "\n")
         quiet.flush()
 
     return write
 
 
 def _console_writer(console: Console) -> Callable[[str], None]:
-    def write(line: str) -> None:
-        console.print(Text.from_ansi(line), soft_wrap=True)
+    def write(lines: str) -> None:
+        console.print(Text.from_ansi(lines), soft_wrap=True)
 
     return write
 
@@ -127,58 +119,17 @@ def _open_file(path: Path) -> TextIO:
         raise StorageError(Failure(kind, f"cannot write the log file {path}: {error.strerror or error}")) from error
 
 
-_encode = json.JSONEncoder(default=str).encode
-
-
 class _Lines:
-    """The end of structlog's chain: hands each line to an output, and goes quiet when that fails."""
+    """Hands lines to an output, and goes quiet when that fails."""
 
     def __init__(self, write: Callable[[str], object]) -> None:
         self._write: Callable[[str], object] | None = write
         self._lock = threading.Lock()
 
-    def msg(self, line: str) -> None:
+    def write(self, lines: str) -> None:
         with self._lock:
             if self._write is not None:
                 try:
-                    self._write(line)
+                    self._write(lines[:-1])
                 except (OSError, ValueError):
                     self._write = None
-
-    debug = info = warning = error = msg
-
-
-def _logger(output: LogOutput) -> structlog.typing.FilteringBoundLogger:
-    processors: list[Processor] = [structlog.processors.add_log_level]
-    if output.format == "json":
-        processors += [_ordered, structlog.processors.JSONRenderer(serializer=_json)]
-    else:
-        processors += [_for_people, structlog.dev.ConsoleRenderer(colors=output.colors, sort_keys=False, pad_event_to=0)]
-    logger = structlog.wrap_logger(
-        _Lines(output.write),
-        processors=processors,
-        wrapper_class=structlog.make_filtering_bound_logger(0),
-        context_class=dict,
-        cache_logger_on_first_use=True,
-    )
-    return cast(structlog.typing.FilteringBoundLogger, logger)
-
-
-def _ordered(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
-    lead = {name: line.pop(name) for name in _LEAD if name in line}
-    return {**lead, **line}
-
-
-def _for_people(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
-    return {name: _shown(value) for name, value in line.items() if name not in _NOT_FOR_PEOPLE and value is not None}
-
-
-def _shown(value: object) -> object:
-    if isinstance(value, list):
-        value = ",".join(value)
-    return printable(value) if isinstance(value, str) else value
-
-
-def _json(line: EventDict, **_options: Any) -> str:
-    # ASCII only, so that every stream can hold it; JSON itself leaves DEL as it is.
-    return _encode(line).replace("\x7f", "\\u007f")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 
 from marscore.adapters.log import open_log
 from marscore.adapters.progress import make_progress
-from marscore.events import Event, ProgressMade
+from marscore.events import Event
 from marscore.report.fold import RunFacts
-from marscore.settings import RunSettings
+from marscore.settings import LineSettings, RunSettings
 
 
 class Outlets:
@@ -20,11 +21,15 @@ class Outlets:
         self._progress = make_progress(settings.progress, sys.stderr, sizes)
         self._log = open_log(facts.run_id, settings, sys.stderr, self._progress.console)
 
-    def emit(self, event: Event) -> None:
-        """Pass one event on."""
-        self._progress(event)
-        if not isinstance(event, ProgressMade):
-            self._log(event)
+    @property
+    def log(self) -> LineSettings:
+        """How the log wants its lines."""
+        return self._log.settings
+
+    def show(self, events: Iterable[Event], lines: Sequence[str]) -> None:
+        """Pass events on, and the log's lines for them."""
+        self._progress.emit(events)
+        self._log.write(lines)
 
     def __enter__(self) -> Outlets:
         self._progress.start()

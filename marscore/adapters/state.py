@@ -66,6 +66,11 @@ class SqliteState:
         with _naming(), self._database:
             self._database.executemany(_WRITE, rows)
 
+    def flushed(self, path_keys: Iterable[str]) -> None:
+        """Mark claims durable, in one transaction."""
+        with _naming(), self._database:
+            self._database.executemany("UPDATE files SET durable = 1 WHERE path_key = ?", [(key,) for key in path_keys])
+
     def forget(self, path_keys: Iterable[str]) -> None:
         """Drop the claims for these paths."""
         with _naming(), self._database:

@@ -14,9 +14,13 @@ from urllib.parse import urlsplit
 
 #: The end of a head (RFC 9112 section 2.1). Servers that end lines with a bare LF are left to the general client, which has to get to know.
 END = re.compile(rb"\n\r?\n")
-_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_VALUE = rb"[\t\x20-\x7e\x80-\xff]*"
-_HEAD = re.compile(rb"HTTP/1\.1 ([1-9]\d\d)(?: " + _VALUE + rb")?\r\n((?:" + _TOKEN + rb":" + _VALUE + rb"\r\n)*)\r\n")
+_TCHARS = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_VALUE = r"[\t\x20-\x7e\x80-\xff]*"
+_STATUS_LINE = re.compile("HTTP/1\\.1 ([1-9][0-9][0-9])(?: .*)?")
+_NAME = re.compile(_TCHARS)
+_FIELD = re.compile(_TCHARS + ": " + _VALUE)
+#: What a head may not hold: controls but for tabs and line ends.
+_CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x80-\xff]")
 #: http.client takes a hundred lines of fields, the empty one among them. More is left to it, which says so.
 MAX_FIELDS = 99
 _LENGTH = re.compile(r"[0-9]{1,19}")
@@ -30,22 +34,14 @@ _PLAIN_TARGET = re.compile(r"(?![^?]*/\.\.?(?:[/?]|\Z))(?!.*\?\Z)/[A-Za-z0-9._~/
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The head of an answer: its status, and its fields by name in lower case, repeated ones joined (RFC 9110 section 5.3)."""
+    """The head of an answer: its status, and its fields by name in lower case, repeated ones joined (RFC 9110 section 5.3).
+
+    `body_length` is how many bytes follow where that is plain to see and nothing but the file's own bytes; None where it is not.
+    """
 
     status: int
     fields: Mapping[str, str]
-
-    @property
-    def body_length(self) -> int | None:
-        """How many bytes follow where that is plain to see and nothing but the file's own bytes; None where it is not.
-
-        A transfer coding makes the length void (RFC 9112 section 6.3), and two lengths are an attack or a defect.
-        """
-        fields = self.fields
-        if "transfer-encoding" in fields or fields.get("content-encoding", "identity").lower() != "identity":
-            return None
-        length = fields.get("content-length", "")
-        return int(length) if _LENGTH.fullmatch(length) else None
+    body_length: int | None
 
     @property
     def is_plain(self) -> bool:
@@ -56,20 +52,41 @@ class Head:
         return "connection" not in fields or fields["connection"].lower() == "keep-alive"
 
 
+def head_of(status: int, fields: Mapping[str, str]) -> Head:
+    """A head with what its fields say of the body's length."""
+    # A transfer coding makes the length void (RFC 9112 section 6.3), and two lengths are an attack or a defect.
+    if "transfer-encoding" in fields or fields.get("content-encoding", "identity").lower() != "identity":
+        return Head(status, fields, None)
+    length = fields.get("content-length", "")
+    return Head(status, fields, int(length) if _LENGTH.fullmatch(length) else None)
+
+
 def parse_head(data: bytes) -> Head | None:
     """Read a head that ends with an empty line; None where it is not strictly one of HTTP/1.1."""
-    match = _HEAD.fullmatch(data)
-    if match is None:
+    text = data.decode("latin-1")
+    if not text.endswith("\r\n\r\n"):
         return None
-    lines = match[2].decode("latin-1").split("\r\n")[:-1]
-    if len(lines) > MAX_FIELDS:
+    status_line, *lines = text[:-4].split("\r\n")
+    match = _STATUS_LINE.fullmatch(status_line)
+    # Each CR and each LF has to be a part of one of the line ends, that of the status line and the last two among them.
+    ends = len(lines) + 2
+    if match is None or len(lines) > MAX_FIELDS or _CONTROL.search(text) or not text.count("\r") == text.count("\n") == ends:
         return None
     fields: dict[str, str] = {}
     for line in lines:
-        name, _, value = line.partition(":")
-        name, value = name.lower(), value.strip(" \t")
+        written, colon, value = line.partition(":")
+        name = _lower_name(written)
+        if name is None or not colon:
+            return None
+        value = value.strip(" \t")
         fields[name] = f"{fields[name]}, {value}" if name in fields else value
-    return Head(int(match[1]), fields)
+    return head_of(int(match[1]), fields)
+
+
+@lru_cache(maxsize=1024)
+def _lower_name(name: str) -> str | None:
+    """A field's name in lower case; None where it is none (RFC 9110 section 5.1)."""
+    return name.lower() if _NAME.fullmatch(name) else None
 
 
 @lru_cache(maxsize=256)
@@ -87,10 +104,10 @@ def block_of(headers: Iterable[tuple[str, str]]) -> bytes:
 
 
 def _line(name: str, value: str) -> bytes:
-    line = f"{name}: {value}".encode("latin-1")
-    if re.fullmatch(_TOKEN + rb": " + _VALUE, line) is None:
+    line = f"{name}: {value}"
+    if _FIELD.fullmatch(line) is None:
         raise ValueError(f"{name} cannot be sent")
-    return line + b"\r\n"
+    return f"{line}\r\n".encode("latin-1")
 
 
 def request_bytes(target: str, block: bytes, own: Iterable[tuple[str, str]]) -> bytes:

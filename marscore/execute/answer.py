@@ -147,11 +147,16 @@ def _content_length(answer: Answer) -> int | None:
     # A Content-Length beside Transfer-Encoding is to be ignored (RFC 9112 section 6.3).
     if "transfer-encoding" in answer.fields:
         return None
-    values = {value.strip() for value in answer.fields.get("content-length", "").split(",")}
+    told = answer.fields.get("content-length", "")
+    if told.isdecimal() and told.isascii() and len(told) < 20:
+        return int(told)
+    values = {value.strip() for value in told.split(",")}
     value = values.pop() if len(values) == 1 else ""
     return int(value) if re.fullmatch(r"[0-9]{1,19}", value) else None
 
 
 def _accepts_ranges(answer: Answer) -> bool | None:
+    if answer.fields.get("accept-ranges") == "bytes":
+        return True
     units = {unit.strip().lower() for unit in answer.fields.get("accept-ranges", "").split(",")} - {""}
     return "bytes" in units if units else None

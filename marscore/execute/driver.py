@@ -37,10 +37,11 @@ from marscore.execute.protocol import (
 )
 from marscore.execute.schedule import Assignment, Board
 from marscore.execute.transfer import Transfer
-from marscore.journal import PieceHasher
-from marscore.policy.hands import FILE_WEIGHT
+from marscore.journal import Header, PieceHasher
+from marscore.policy.hands import FILE_WEIGHT, Reading
 from marscore.policy.pacing import SLOW_WINDOW, SpeedWatch, TokenBucket
 from marscore.ports import Clock, EventSink, FileStore, HttpClient, Partial, Request, Response
+from marscore.resolve.model import Options
 from marscore.values import Access, ByteRange, Failure, Timeouts
 
 #: Files from this size on are hashed while they are written, and verified apart from the threads that receive.
@@ -80,13 +81,30 @@ class Desk:
         self.rate: TokenBucket | None = None
         #: Bytes that came, and a bit for each file; threads add to it without a lock, since it need not be exact.
         self.progress = 0
+        #: Seconds that threads spent on receiving and on writing; added to in the same way.
+        self.receiving = 0.0
+        self.writing = 0.0
         self.on_pause: Callable[[str, float], None] = lambda host, seconds: None
         self.on_verified: Callable[[], None] = lambda: None
         self._rate_lock = threading.Lock()
+        self._accesses: dict[int, tuple[Options, Access]] = {}
+        self._now, self._ticks, self._draw = clock.now, clock.ticks, clock.draw
 
     def moment(self) -> Moment:
         """Now."""
-        return Moment(self.clock.now(), self.clock.ticks(), self.clock.draw())
+        return Moment(self._now(), self._ticks(), self._draw())
+
+    def access(self, options: Options) -> Access:
+        """How to reach the origin of a download; many of them share one Options value."""
+        known = self._accesses.get(id(options))
+        if known is None:
+            # Held with the options themselves, so that no others get their identity.
+            known = self._accesses[id(options)] = options, options.access
+        return known[1]
+
+    def reading(self) -> Reading:
+        """What tells whether more threads would help."""
+        return Reading(self.clock.ticks(), self.clock.used(), self.progress, self.receiving, self.writing)
 
     def pace(self, count: int) -> None:
         """Wait as long as the rate limit asks after `count` bytes."""
@@ -187,14 +205,18 @@ class Driver:
         transfer = assignment.transfer
         file = self._files[transfer.download.id] = OpenFile(self._desk.files, transfer.download.path)
         moment = self._desk.moment
-        self._tell(transfer, Opened(moment()) if transfer.work.untouched else file.reopen(moment))
-        with self._desk.changed:
+        fact = Opened(moment()) if transfer.work.untouched else file.reopen(moment)
+        with self._desk.lock:
+            commands = transfer.step(fact)
             # What is on disk may come from a mirror: then the slot that this thread holds is not the right one.
-            return transfer.take(self._desk.clock.ticks()) if transfer.host == assignment.host else None
+            segment = transfer.take(fact.at.ticks) if transfer.host == assignment.host else None
+            self._settle(transfer)
+        self._carry_out(transfer, commands)
+        return segment
 
     def _fetch(self, transfer: Transfer, segment: Segment) -> None:
         desk = self._desk
-        with desk.changed:
+        with desk.lock:
             request = Request(segment.url, self._access(transfer), transfer.request_fields(segment))
         response = desk.client.open(request)
         try:
@@ -208,7 +230,7 @@ class Driver:
             self._tell(transfer, Ended(desk.moment(), segment))
 
     def _access(self, transfer: Transfer) -> Access:
-        access = transfer.options.access
+        access = self._desk.access(transfer.options)
         if transfer.deadline is None:
             return access
         left = max(0.1, transfer.deadline - self._desk.clock.ticks())
@@ -217,18 +239,19 @@ class Driver:
 
     def _receive(self, transfer: Transfer, segment: Segment, response: Response) -> None:
         desk = self._desk
-        with desk.changed:
-            epoch, header, done = segment.epoch, transfer.header, transfer.ledger.done
+        with desk.lock:
+            epoch, size, done = segment.epoch, transfer.known.size, transfer.ledger.done
         partial = self._files[transfer.download.id].of(epoch)
         if partial is None:
             return
-        partial.describe(header)
-        if header.size is not None:
-            partial.reserve(header.size)
-        large = header.size is None or header.size >= LARGE
-        if large:
+        if size is not None:
+            partial.reserve(size)
+        limit = desk.reads.limit(transfer.options.threads)
+        kind = _Writer
+        if size is None or size >= LARGE:
             partial.follow(transfer.algorithms, done, desk.reads.spare(transfer.options.threads))
-        writer = _Writer(partial, segment, desk.reads.limit(transfer.options.threads), large)
+            kind = _LargeWriter
+        writer = kind(partial, segment, limit, lambda: self._header(transfer))
         try:
             self._pump(transfer, segment, response, writer)
         except Exception:
@@ -238,24 +261,36 @@ class Driver:
         if desk.stopped.is_set() or segment.begin or segment.remaining or writer.recorded or not segment.whole:
             writer.record()
 
+    def _header(self, transfer: Transfer) -> Header:
+        with self._desk.lock:
+            return transfer.header
+
     def _pump(self, transfer: Transfer, segment: Segment, response: Response, writer: _Writer) -> None:
         desk = self._desk
-        watch = SpeedWatch(transfer.options.min_speed, desk.clock.ticks())
-        while not (segment.end is not None and segment.position >= segment.end) and not desk.stopped.is_set():
+        began = desk.clock.ticks()
+        watch = SpeedWatch(transfer.options.min_speed, began)
+        while not (segment.end is not None and segment.position >= segment.end):
+            if desk.stopped.is_set():
+                # Not the end of the body, which of a body without a length would be the end of the file.
+                raise OriginError(Failure("interrupted", "the run was told to stop"))
             data = writer.read(response, desk.rate.burst if desk.rate else None)
+            came = desk.clock.ticks()
+            desk.receiving += came - began
             if not data:
                 break
-            with desk.changed:
+            with desk.lock:
                 room = transfer.admit(segment, len(data))
             if not room:
                 break
             writer.write(data if room == len(data) else data[:room])
             desk.progress += len(data)
+            # The wait for the rate limit is ours too: more connections would not shorten it.
             desk.pace(len(data))
-            self._check_time(transfer, watch, len(data))
+            began = desk.clock.ticks()
+            desk.writing += began - came
+            self._check_time(transfer, watch, len(data), began)
 
-    def _check_time(self, transfer: Transfer, watch: SpeedWatch, count: int) -> None:
-        ticks = self._desk.clock.ticks()
+    def _check_time(self, transfer: Transfer, watch: SpeedWatch, count: int, ticks: float) -> None:
         if transfer.deadline is not None and ticks >= transfer.deadline:
             raise OriginError(Failure("timeout", f"the download took longer than its total of {transfer.options.timeouts.total:g} s"))
         if watch.too_slow(count, ticks):
@@ -268,18 +303,23 @@ class Driver:
 
     def _tell(self, transfer: Transfer, fact: Fact) -> bool:
         """Let the transfer decide and do what it says. Returns whether it wants the body of the answer."""
-        next_fact: Fact | None = fact
+        with self._desk.lock:
+            commands = transfer.step(fact)
+            self._settle(transfer)
+        return self._carry_out(transfer, commands)
+
+    def _carry_out(self, transfer: Transfer, commands: list[Command]) -> bool:
         receive = False
-        while next_fact is not None:
-            with self._desk.changed:
-                commands = transfer.step(next_fact)
-                self._desk.board.settle(transfer)
-                self._desk.changed.notify_all()
-            next_fact = None
-            for command in commands:
-                receive = receive or isinstance(command, Receive)
-                next_fact = self._do(transfer, command) or next_fact
-        return receive
+        next_fact: Fact | None = None
+        for command in commands:
+            receive = receive or isinstance(command, Receive)
+            next_fact = self._do(transfer, command) or next_fact
+        return receive or (next_fact is not None and self._tell(transfer, next_fact))
+
+    def _settle(self, transfer: Transfer) -> None:
+        # Only who has something to take is woken: waking costs more than a small file.
+        if self._desk.board.settle(transfer) or transfer.can_share():
+            self._desk.changed.notify_all()
 
     def _do(self, transfer: Transfer, command: Command) -> Fact | None:
         match command:
@@ -331,38 +371,21 @@ class Driver:
 class _Writer:
     """Writes a segment's bytes at their place and records them piece by piece."""
 
-    def __init__(self, partial: Partial, segment: Segment, limit: int, large: bool) -> None:
+    def __init__(self, partial: Partial, segment: Segment, limit: int, header: Callable[[], Header]) -> None:
         self._partial = partial
         self._segment = segment
         self._limit = limit
-        # The bytes of a large file stay in memory of the file's own until they are hashed.
-        self._large = large
+        self._header = header
         self._hasher = PieceHasher(segment.position)
         self.recorded = False
 
     def read(self, response: Response, most: int | None) -> bytes | memoryview:
-        """Receive the next bytes, at most as many as the piece still needs."""
-        limit = min(self._limit, self._hasher.room, most or self._limit)
-        if not self._large:
-            return response.read(limit)
-        memory = self._partial.lend(self._limit)
-        return memory[: response.read_into(memory[:limit])]
+        """Receive the next bytes: at most as many as the piece still needs."""
+        return response.read(self._most(most))
 
     def write(self, data: bytes | memoryview) -> None:
         """Write the next bytes; a piece that is full is recorded."""
-        if self._large:
-            assert isinstance(data, memoryview)
-            # Hashed first, since what was written is no longer ours.
-            before = self._hasher.copy()
-            self._hasher.update(data)
-            try:
-                self._partial.write_lent(self._segment.written, data)
-            except StorageError:
-                self._hasher = before
-                raise
-        else:
-            self._partial.write(self._segment.written, data)
-            self._hasher.update(data)
+        self._take(data)
         self._segment.written += len(data)
         if not self._hasher.room:
             self.record()
@@ -370,6 +393,35 @@ class _Writer:
     def record(self) -> None:
         """Record what was written since the last piece."""
         if self._hasher.length:
+            if not self.recorded:
+                self._partial.describe(self._header())
             self._partial.record(self._hasher.piece())
             self._hasher = PieceHasher(self._segment.written)
             self.recorded = True
+
+    def _most(self, most: int | None) -> int:
+        return min(self._limit, self._hasher.room, most or self._limit)
+
+    def _take(self, data: bytes | memoryview) -> None:
+        self._partial.write(self._segment.written, data)
+        self._hasher.update(data)
+
+
+class _LargeWriter(_Writer):
+    """The same for a file that is hashed while it is written: its bytes stay in memory of the file's own until they are."""
+
+    def read(self, response: Response, most: int | None) -> bytes | memoryview:
+        """Receive the next bytes: at most as many as the piece still needs."""
+        memory = self._partial.lend(self._limit)
+        return memory[: response.read_into(memory[: self._most(most)])]
+
+    def _take(self, data: bytes | memoryview) -> None:
+        assert isinstance(data, memoryview)
+        # Hashed first, since what was written is no longer ours.
+        before = self._hasher.copy()
+        self._hasher.update(data)
+        try:
+            self._partial.write_lent(self._segment.written, data)
+        except StorageError:
+            self._hasher = before
+            raise

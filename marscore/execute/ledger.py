@@ -42,7 +42,7 @@ class Ledger:
 
     def earliest(self) -> float | None:
         """When the first pending range may be asked for, in ticks; None where none is pending."""
-        return min((p.due for p in self.pending), default=None)
+        return min([p.due for p in self.pending]) if self.pending else None
 
     def take(self, ticks: float) -> Pending | None:
         """Remove and return the first pending range that is due."""

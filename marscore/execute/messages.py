@@ -12,10 +12,11 @@ from marscore.values import Failure
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events from a worker."""
+    """Events from a worker, and the lines that the log has for them: a text for each of its styles. None: still to be made."""
 
     worker: int
     events: list[Event]
+    lines: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

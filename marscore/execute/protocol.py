@@ -8,7 +8,7 @@ A fact says what happened, with the moment at which it did; a command says what 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from marscore.events import Event
 from marscore.execute.answer import Asked
@@ -16,11 +16,11 @@ from marscore.policy.retry import NO_FAILURES, RetryState
 from marscore.ports import Answer
 from marscore.resolve.model import Download
 from marscore.state import Claim, FileIdentity
-from marscore.values import ByteRange, Failure, Validator
+from marscore.values import ByteRange, Compact, Failure, Validator
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Work(Compact):
     """One download to carry out.
 
     `known` is the claim of the file now in place, to ask the server whether it is still current. `untouched` tells that nothing can be
@@ -32,8 +32,7 @@ class Work:
     untouched: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """A point in time: `unix` for people and HTTP-dates, `ticks` (seconds, never jumping) for waits; `draw` is chance in [0, 1)."""
 
     unix: float

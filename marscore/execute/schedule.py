@@ -79,14 +79,16 @@ class Board:
             return assignment
         return Idle(self._next_change(at.ticks))
 
-    def settle(self, transfer: Transfer) -> None:
-        """Take note of what a step of this transfer changed: what is due, or that it is over."""
+    def settle(self, transfer: Transfer) -> bool:
+        """Take note of what a step of this transfer changed: that it is over, or what is due. Returns whether something is."""
         if transfer.closed:
             self.open.pop(transfer.download.id, None)
-            return
+            return False
         earliest = transfer.ledger.earliest()
-        if earliest is not None:
-            heapq.heappush(self._due, (earliest, next(self._sequence), transfer))
+        if earliest is None:
+            return False
+        heapq.heappush(self._due, (earliest, next(self._sequence), transfer))
+        return True
 
     def release(self, host: str) -> None:
         """Give a slot back; a transfer that waited for one to this host has its turn."""

@@ -1,6 +1,6 @@
 """Hands the work to workers, wherever they run, and passes their events on: the only place that knows how many there are.
 
-    works --batches--> whichever worker has room --Batch(events)--> sink
+    works --batches--> whichever worker has room --Batch(events, lines)--> sink
                        Paused(host) --> every other worker;  Gone --> its downloads go to another, once
 
 The per-host and rate limits of the run are shared out evenly; when a worker leaves, the others get what it had. Shares only grow, but for
@@ -33,6 +33,12 @@ BUSY = 0.7
 STOP_WITHIN = 1.6
 #: Most downloads that one worker holds at once, so that a crash hands over few and the last ones are spread.
 DEEPEST = 1024
+
+
+class Sink(Protocol):
+    """Takes events, and the log's lines for them where their worker has made them."""
+
+    def __call__(self, events: Iterable[Event], lines: Sequence[str] | None = None) -> None: ...
 
 
 class WorkerHandle(Protocol):
@@ -83,7 +89,7 @@ class _Member:
 class Supervisor:
     """Runs a plan's works to their outcomes."""
 
-    def __init__(self, plan: Plan, crew: Crew, inbox: Inbox, clock: Clock, sink: Callable[[Iterable[Event]], None]) -> None:
+    def __init__(self, plan: Plan, crew: Crew, inbox: Inbox, clock: Clock, sink: Sink) -> None:
         self._plan = plan
         self._crew = crew
         self._inbox = inbox
@@ -192,8 +198,9 @@ class Supervisor:
     def _first_depth(self) -> int:
         if self._plan.start == "when_needed" or self._plan.processes == 1:
             return self._plan.threads
-        # Spread a short list over the seats; a longer one fills every thread.
-        return max(1, min(self._plan.threads, -(-len(self._waiting) // max(1, self._seats - len(self._members)))))
+        # Spread a short list over the seats; a longer one fills every thread, and a long one keeps them busy until more is on its way.
+        fair = -(-len(self._waiting) // max(1, self._seats - len(self._members)))
+        return max(1, min(fair, max(self._plan.threads, min(DEEPEST, fair // 4))))
 
     def _make_room(self) -> bool:
         """Give the worker here a share beside others; False while it still holds more connections than that."""
@@ -228,7 +235,7 @@ class Supervisor:
         outcomes = [e for e in batch.events if isinstance(e, DownloadFinished | DownloadFailed | DownloadSkipped)]
         # An outcome of a download that was handed to another worker meanwhile would be its second.
         known = [e for e in batch.events if member is None or not isinstance(e, Outcome) or e.download in member.works]
-        self._sink(known)
+        self._sink(known, batch.lines)
         if member is None:
             return
         for outcome in outcomes:

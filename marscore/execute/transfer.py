@@ -53,6 +53,7 @@ from marscore.execute.protocol import (
     Work,
 )
 from marscore.journal import Header
+from marscore.planning.segments import MIN_SPLIT
 from marscore.policy.failures import another_source_may_help
 from marscore.policy.retry import NO_FAILURES, GiveUp, Wait
 from marscore.state import key_of
@@ -152,7 +153,10 @@ class Transfer:
 
     def can_share(self) -> bool:
         """Whether an idle connection could take a part of what an active one has before it."""
-        if self.closed or not self.known.resumable or len(self.ledger.active) >= self.options.threads:
+        size = self.known.size
+        if self.closed or size is None or size < 2 * MIN_SPLIT or len(self.ledger.active) >= self.options.threads:
+            return False
+        if not self.known.resumable:
             return False
         largest = self.ledger.largest()
         if largest is None or (self.known.ranges is None and largest.remaining < _WORTH_TRYING):

@@ -11,16 +11,17 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from marscore.events import DownloadSkipped, Event, ProgressMade
 from marscore.execute.driver import Desk, Driver, OpenFile, Reads
-from marscore.execute.protocol import Emit, Moment, Stopped, Work
+from marscore.execute.protocol import Emit, Stopped, Work
 from marscore.execute.schedule import Assignment, Board, Idle
 from marscore.policy.hands import Hands
 from marscore.policy.pacing import TokenBucket
 from marscore.ports import Clock, FileStore, HttpClient
+from marscore.settings import LineSettings
 from marscore.values import Failure
 
 #: Seconds between two batches of events; a batch goes at once when there is nothing left to do.
@@ -50,6 +51,7 @@ class WorkerSettings:
     secrets: tuple[tuple[str, str], ...] = ()
     lane: Literal["auto", "requests"] = "auto"
     cores: int = 1
+    log: LineSettings = field(default_factory=lambda: LineSettings(""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class Worker:
         self._desk.on_verified = self._flush
         self._idle = 0
         self._busy = 0
+        self._until: float | None = None
         self._hands = Hands(settings.threads, settings.cores)
         self._closing = False
         self._parked = threading.Condition(self._desk.lock)
@@ -97,6 +100,7 @@ class Worker:
         with self._desk.changed:
             self._desk.board.add(works)
             self._hands.begin(self._desk.board.waiting)
+            self._hands.look(self._desk.reading(), 0, bool(self._desk.board.waiting))
             self._wanted += sum(work.download.options.threads for work in works)
             self._add_threads()
             self._desk.changed.notify_all()
@@ -165,45 +169,66 @@ class Worker:
 
     def _work(self) -> None:
         driver = Driver(self._desk, self._files)
-        while (assignment := self._next()) is not None:
+        assignment = self._next(None)
+        while assignment is not None:
             try:
                 driver.perform(assignment)
             finally:
-                self._give_back(assignment)
+                assignment = self._next(assignment)
 
-    def _next(self) -> Assignment | None:
-        with self._desk.changed:
+    def _next(self, done: Assignment | None) -> Assignment | None:
+        """Give back what is done and take what is next, waiting for it if need be; None where the worker closes."""
+        with self._desk.lock:
+            if done is not None:
+                self._give_back(done)
+            chosen = self._take()
+            if done is not None and (chosen is None or chosen.host != done.host):
+                # The slot that was given back may be what another waits for.
+                self._desk.changed.notify()
+            # More is on its way by the time that it is needed.
+            hungry = done is not None and self._desk.board.waiting < len(self._threads)
+        if hungry:
+            self._flush()
+        return chosen or self._wait_for_work()
+
+    def _wait_for_work(self) -> Assignment | None:
+        with self._desk.lock:
             while not self._closing:
-                spare = self._hands.allowed - self._busy
-                if spare <= 0:
-                    # Apart from those that wait for work: each change wakes them, and these have no part in it.
-                    self._parked.wait()
-                    continue
-                moment = self._desk.moment()
-                # Those that wait and may work would each take a share of a large file.
-                chosen = self._desk.board.take(moment, min(self._idle, spare - 1))
-                if isinstance(chosen, Assignment):
-                    self._busy += 1
+                chosen = self._take()
+                if chosen is not None:
                     return chosen
-                self._wait(chosen, moment)
+                if self._busy >= self._hands.allowed:
+                    # Apart from those that wait for work: changes wake them, and these have no part in it.
+                    self._parked.wait()
+                else:
+                    self._wait()
         return None
 
-    def _wait(self, idle: Idle, moment: Moment) -> None:
+    def _take(self) -> Assignment | None:
+        """What there is to do now for one more thread, if it may work."""
+        spare = self._hands.allowed - self._busy
+        if spare <= 0 or self._closing:
+            return None
+        # Those that wait and may work would each take a share of a large file.
+        chosen = self._desk.board.take(self._desk.moment(), min(self._idle, spare - 1))
+        if isinstance(chosen, Idle):
+            self._until = chosen.until
+            return None
+        self._busy += 1
+        return chosen
+
+    def _wait(self) -> None:
+        """Wait for a change, or for what the last look at the board found to be due later."""
+        until = self._until
         self._idle += 1
         # One waits at least a little, so that a clock that stands still in a test does not spin.
-        self._desk.changed.wait(None if idle.until is None else max(0.001, idle.until - moment.ticks))
+        self._desk.changed.wait(None if until is None else max(0.001, until - self._desk.clock.ticks()))
         self._idle -= 1
 
     def _give_back(self, assignment: Assignment) -> None:
-        with self._desk.changed:
-            self._desk.board.release(assignment.host)
-            self._desk.board.settle(assignment.transfer)
-            self._busy -= 1
-            self._desk.changed.notify_all()
-            # More is on its way by the time that it is needed.
-            hungry = self._desk.board.waiting < len(self._threads)
-        if hungry:
-            self._flush()
+        self._desk.board.release(assignment.host)
+        self._desk.board.settle(assignment.transfer)
+        self._busy -= 1
 
     def _end(self, download: str, reason: Failure) -> None:
         with self._desk.changed:
@@ -239,10 +264,10 @@ class Worker:
             self._look()
 
     def _look(self) -> None:
-        clock, board = self._desk.clock, self._desk.board
+        board = self._desk.board
         with self._desk.changed:
             allowed = self._hands.allowed
-            self._hands.look((clock.ticks(), clock.used(), self._desk.progress), self._wanted, bool(board.waiting))
+            self._hands.look(self._desk.reading(), self._wanted, bool(board.waiting))
             if self._hands.allowed > allowed and not self._closing:
                 self._add_threads()
                 self._parked.notify_all()

@@ -14,6 +14,8 @@ from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Resume
 
 #: Most processes that `auto` starts: more help only where many cores wait for a fast line.
 MOST_AUTO = 4
+#: From so many downloads on a job is not small: child processes are started at once, rather than when it shows.
+MANY = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +23,8 @@ class Plan:
     """What is going to happen.
 
     `processes` carry out the work with `threads` connections each; 1 means no child process. With `start` "when_needed" the run begins
-    in the calling process, and the others join only if the job turns out not to be small. Sizes are bytes, rates bytes a second,
-    `deadline` seconds.
+    in the calling process, and the others join only if the job turns out not to be small; many files never are. Sizes are bytes,
+    rates bytes a second, `deadline` seconds.
     """
 
     decisions: tuple[Decision, ...]
@@ -44,13 +46,15 @@ class Plan:
 
 def compile_plan(execution: Execution, decisions: Sequence[Decision], cores: int) -> Plan:
     """Decide on processes and threads for what has to be done."""
-    processes = _processes(execution, decisions, cores)
+    active = sum(isinstance(decision, Fetch | Resume | Refresh | Prove) for decision in decisions)
+    processes = _processes(execution, active, cores)
+    may_be_small = execution.processes == "auto" and processes < execution.per_host and active < MANY
     return Plan(
         decisions=tuple(decisions),
         processes=processes,
         threads=execution.threads,
         per_host=execution.per_host,
-        start="when_needed" if execution.processes == "auto" and processes < execution.per_host else "at_once",
+        start="when_needed" if may_be_small else "at_once",
         max_rate=execution.max_rate,
         buffer_size=execution.buffer_size,
         chunk_size=execution.chunk_size,
@@ -59,8 +63,7 @@ def compile_plan(execution: Execution, decisions: Sequence[Decision], cores: int
     )
 
 
-def _processes(execution: Execution, decisions: Sequence[Decision], cores: int) -> int:
-    wanted = min(len(decisions), MOST_AUTO, cores) if execution.processes == "auto" else execution.processes
+def _processes(execution: Execution, active: int, cores: int) -> int:
     # Each process needs at least one connection to every host, and at least one download to fetch.
-    active = sum(isinstance(decision, Fetch | Resume | Refresh | Prove) for decision in decisions)
+    wanted = min(MOST_AUTO, cores) if execution.processes == "auto" else execution.processes
     return max(1, min(wanted, active, execution.per_host))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlencode, urlsplit, urlunsplit
 
 from marscore.events import Event
@@ -93,9 +93,10 @@ def _pattern_of(shown: Mapping[str, str]) -> re.Pattern[str] | None:
 
 def _with_texts(event: _E, change: Callable[[str], str]) -> _E:
     changed: dict[str, Any] = {}
-    for name in _texts_of(cast(Any, type(event))):
-        value = getattr(event, name)
-        if isinstance(value, str):
+    kind: Any = type(event)
+    names, values_of = _texts_of(kind)
+    for name, value in zip(names, values_of(event), strict=True):
+        if value is not None:
             shown = change(value)
             if shown != value:
                 changed[name] = shown
@@ -103,5 +104,6 @@ def _with_texts(event: _E, change: Callable[[str], str]) -> _E:
 
 
 @cache
-def _texts_of(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind) if field.name in _TEXT_FIELDS)
+def _texts_of(kind: Any) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    names = tuple(field.name for field in fields(kind) if field.name in _TEXT_FIELDS)
+    return names, lambda event: tuple([getattr(event, name) for name in names])

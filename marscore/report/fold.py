@@ -54,9 +54,6 @@ class _Open:
     retries: list[Retry] = field(default_factory=list)
 
 
-_NOT_BEGUN = _Open()
-
-
 class ReportFold:
     """Adds up the events of one run. Not safe to share between threads."""
 
@@ -123,16 +120,16 @@ class ReportFold:
     def _entry(self, download: Download, event: Outcome) -> DownloadReport:
         if isinstance(event, DownloadSkipped):
             return self._blank(download, reason=_clean(event.reason))
-        counted: dict[str, Any] = {
-            "bytes_downloaded": event.bytes_downloaded,
-            "bytes_resumed": event.bytes_resumed,
-            "segments": event.segments,
-            "duration_s": seconds(event.duration_s),
-        }
-        if event.started_at is not None:
-            counted["started_at"] = rfc3339(event.started_at)
         told = _failed(event) if isinstance(event, DownloadFailed) else _finished(event, download)
-        return self._blank(download, **counted, **told)
+        return self._blank(
+            download,
+            bytes_downloaded=event.bytes_downloaded,
+            bytes_resumed=event.bytes_resumed,
+            segments=event.segments,
+            duration_s=seconds(event.duration_s),
+            started_at=None if event.started_at is None else rfc3339(event.started_at),
+            **told,
+        )
 
     def _unfinished(self, download: Download, signal: int | None) -> DownloadReport:
         if signal is None:
@@ -142,11 +139,14 @@ class ReportFold:
 
     def _blank(self, download: Download, **known: Any) -> DownloadReport:
         """An entry that says what is `known`, and for the rest that nothing came of the download."""
-        begun = self._open.get(download.id, _NOT_BEGUN)
-        if begun.started_at is not None:
-            known.setdefault("started_at", rfc3339(begun.started_at))
-        entry = {"status": "skipped", "size": download.size, "retries": tuple(begun.retries), **known}
-        return DownloadReport(id=download.id, url=self._shown(public_url(download.url)), path=self._shown(download.path), **entry)
+        known.setdefault("status", "skipped")
+        known.setdefault("size", download.size)
+        begun = self._open.get(download.id)
+        if begun is not None:
+            known["retries"] = tuple(begun.retries)
+            if begun.started_at is not None and known.get("started_at") is None:
+                known["started_at"] = rfc3339(begun.started_at)
+        return DownloadReport(id=download.id, url=self._shown(public_url(download.url)), path=self._shown(download.path), **known)
 
     def _shown(self, text: str) -> str:
         shown = _clean(self._redactor.text(text))
@@ -186,6 +186,8 @@ def _retry(event: RetryScheduled) -> Retry:
 
 def _checksum(wanted: Sequence[Checksum], digests: Sequence[str]) -> str | None:
     """The digest that the manifest named first, else the first there is: the sha256."""
+    if not wanted and digests:
+        return digests[0]
     algorithm = wanted[0].algorithm if wanted else "sha256"
     return next((digest for digest in digests if digest.startswith(f"{algorithm}:")), digests[0] if digests else None)
 

@@ -6,10 +6,13 @@ Times are RFC 3339 in UTC with milliseconds; seconds are rounded to milliseconds
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import fields
 from datetime import datetime, timezone
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 
-from marscore.events import LoggedEvent, fields_of
+from marscore.events import LoggedEvent, shape_of
 
 #: Fields that hold Unix time, besides `at`.
 TIME_FIELDS = frozenset({"started_at"})
@@ -33,16 +36,34 @@ def seconds(value: float) -> float:
     return round(value, 3)
 
 
-def record_of(event: LoggedEvent) -> dict[str, object]:
-    """The fields of the event's log line, `timestamp` first; level, name and run are the log's to add."""
-    record: dict[str, object] = {"timestamp": rfc3339(event.at)}
-    for name, value in fields_of(event).items():
-        if name != "at" and (value is not None or name in NULL_FIELDS):
-            record[name] = _public(name, value)
+def record_of(event: LoggedEvent, /, **lead: object) -> dict[str, object]:
+    """The fields of the event's log line: `timestamp` first, then what the log adds of itself, such as the level."""
+    kind: Any = type(event)
+    names, values_of = shape_of(kind)
+    values = values_of(event)
+    record: dict[str, object] = {"timestamp": rfc3339(event.at), **lead}
+    record.update(zip(names, values, strict=True))
+    del record["at"]
+    # Written for a line twice for each of many files: what needs a second look is known beforehand.
+    for name, public in _forms_of(kind):
+        value = record[name]
+        if value is not None:
+            record[name] = public(value)
+    if None in values:
+        for name in names:
+            if name not in NULL_FIELDS and record.get(name, name) is None:
+                del record[name]
     return record
 
 
-def _public(name: str, value: object) -> object:
-    if isinstance(value, float):
-        return rfc3339(value) if name in TIME_FIELDS else seconds(value)
-    return list(value) if isinstance(value, tuple) else value
+@cache
+def _forms_of(kind: Any) -> tuple[tuple[str, Callable[[Any], object]], ...]:
+    """Which fields of an event class are written otherwise than they are held, and how."""
+    forms: list[tuple[str, Callable[[Any], object]]] = []
+    for name, field in zip(shape_of(kind)[0], fields(kind), strict=True):
+        held = str(field.type)
+        if held.startswith("tuple"):
+            forms.append((name, list))
+        elif held.startswith("float") and name != "at":
+            forms.append((name, rfc3339 if name in TIME_FIELDS else seconds))
+    return tuple(forms)

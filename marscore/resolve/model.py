@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from marscore.policy.retry import RetryRules
-from marscore.values import Access, Basic, Checksum, ClientCertificate, Proxies, Timeouts
+from marscore.values import Access, Basic, Checksum, ClientCertificate, Compact, Proxies, Timeouts
 
 IfExists: TypeAlias = Literal["keep", "refresh", "replace", "fail"]
 
@@ -53,7 +53,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Download:
+class Download(Compact):
     """One file to have in place.
 
     `id` is the entry's place (`downloads[3]`, `downloads[3][17]`), `sources` the URL and then its mirrors, `path` is relative to the

@@ -19,7 +19,7 @@ from tests.origin import Body, Origin, Seen
 KINDS: dict[str, tuple[bool, int]] = {"general": (False, 0), "used": (False, 1), "cold": (True, 0), "warmed": (True, 1), "warm": (True, 2)}
 IDENTITY = (("Accept-Encoding", "identity"),)
 #: Long enough for a busy machine; what waits for the end of a connection that stays open fails by it.
-PATIENCE = Timeouts(connect=10, read=3)
+PATIENCE = Timeouts(connect=20, read=20)
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,6 @@ def at_once(count: int, work: object) -> list[BaseException]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert not any(thread.is_alive() for thread in threads)
     return raised

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -61,8 +62,9 @@ def test_a_reset_in_the_head_is_a_failure_of_the_connection(kind: Kind, place: O
 def test_a_reset_in_the_body_is_known_to_be_no_end_of_it(kind: Kind, place: Origin, access: Access) -> None:
     place.script("/file", [Good(FILE, cut_after=70_000, reset=True)])
     outcome = kind.ask(place, access=access)
-    # TLS tells of a reset as of any other end that was not announced.
-    assert (outcome.status, outcome.kind) == (200, "truncated" if place.url().startswith("https") else "connection")
+    # TLS may tell of a reset as of any other end that was not announced: that depends on its version and on what it was about to read.
+    assert outcome.status == 200
+    assert outcome.kind in (("truncated", "connection") if place.url().startswith("https") else ("connection",))
 
 
 def test_over_tls_the_end_of_the_connection_ends_a_body_only_where_the_server_says_so(kind: Kind, place: Origin, access: Access) -> None:
@@ -184,13 +186,17 @@ def test_an_unsolicited_408_is_no_answer_to_the_next_request(kind: Kind, place: 
 
 def test_silence_is_a_timeout_in_the_head(kind: Kind, place: Origin, access: Access) -> None:
     place.script("/file", [Good(FILE, delay_s=60)])
-    assert kind.ask(place, access=replace(access, timeouts=Timeouts(10, 0.3))).kind == "timeout"
+    kind.warm_up(place, access)
+    impatient = Request(place.url("/file"), replace(access, timeouts=Timeouts(10, 0.3)), IDENTITY)
+    assert outcome_of(kind.client, impatient).kind == "timeout"
 
 
 @pytest.mark.parametrize("length", ["true", "chunked"])
 def test_silence_is_a_timeout_in_the_body(length: str, kind: Kind, place: Origin, access: Access) -> None:
     place.script("/file", [Good(FILE, stall_after=50_000, stall_s=60, length=length)])  # type: ignore[arg-type]
-    outcome = kind.ask(place, access=replace(access, timeouts=Timeouts(10, 0.3)))
+    kind.warm_up(place, access)
+    impatient = Request(place.url("/file"), replace(access, timeouts=Timeouts(10, 1)), IDENTITY)
+    outcome = outcome_of(kind.client, impatient)
     assert (outcome.status, outcome.kind) == (200, "timeout")
 
 
@@ -209,7 +215,8 @@ def test_abort_wakes_who_waits(step: Step, kind: Kind, place: Origin, access: Ac
     kind.client.abort()
     thread.join(10)
     assert kinds == ["interrupted"]
-    assert time.monotonic() - began < 1
+    # A tenth of a second; the timeout would be 30.
+    assert time.monotonic() - began < 10
     assert outcome_of(kind.client, request).kind == "interrupted"
 
 
@@ -249,8 +256,32 @@ def test_many_threads_get_each_their_own_file(kind: Kind, place: Origin, access:
     assert at_once(8, work) == []
 
 
+def test_other_header_fields_go_over_the_connection_that_waits(kind: Kind, place: Origin, access: Access) -> None:
+    place.serve("/file", FILE)
+    for number in range(6):
+        own = replace(access, headers=(("X-Number", str(number)),))
+        assert outcome_of(kind.client, Request(place.url("/file"), own, IDENTITY)).body == FILE.read(0, FILE.length)
+    assert [seen.fields["x-number"] for seen in place.requests_for("/file")] == list("012345")
+    assert place.connections_accepted == 1
+
+
+def test_however_many_origins_there_are_only_so_many_connections_wait(kind: Kind) -> None:
+    with contextlib.ExitStack() as stack:
+        origins = [stack.enter_context(Origin()) for _ in range(10)]
+        for number in range(30):
+            url = origins[number % 10].serve("/file", FILE)
+            outcome = outcome_of(kind.client, Request(url, Access(timeouts=PATIENCE), IDENTITY))
+            assert (outcome.kind, outcome.body) == (None, FILE.read(0, FILE.length))
+        until(lambda: sum(origin.open_connections for origin in origins) == 4)
+        # Those that were used last are still of use.
+        outcome_of(kind.client, Request(origins[9].url("/file"), Access(timeouts=PATIENCE), IDENTITY))
+        assert origins[9].requests[-1].nth == 1
+        kind.close()
+        until(lambda: not any(origin.open_connections for origin in origins))
+
+
 def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.005)

@@ -50,6 +50,13 @@ def test_a_later_claim_replaces_an_earlier_one(store: StateStore) -> None:
     assert store.claims() == {key_of("a"): claim("a", size=3, durable=True), key_of("b"): claim("b")}
 
 
+def test_claims_of_flushed_files_are_durable_and_others_stay_as_they_are(store: StateStore) -> None:
+    store.record([claim("a"), claim("b"), claim("c", durable=True)])
+    store.flushed([key_of("a"), key_of("unknown")])
+    store.flushed([])
+    assert store.claims() == {key_of("a"): claim("a", durable=True), key_of("b"): claim("b"), key_of("c"): claim("c", durable=True)}
+
+
 def test_claims_are_forgotten_by_key(store: StateStore) -> None:
     store.record([claim("a"), claim("b")])
     store.forget([key_of("a"), key_of("unknown")])

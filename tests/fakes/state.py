@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from marscore.state import Claim
 
@@ -23,6 +24,12 @@ class MemoryState:
         batch = tuple(claims)
         self.commits.append(batch)
         self.kept.update((claim.path_key, claim) for claim in batch)
+
+    def flushed(self, path_keys: Iterable[str]) -> None:
+        """Mark the claims for these paths durable."""
+        for key in path_keys:
+            if key in self.kept:
+                self.kept[key] = replace(self.kept[key], durable=True)
 
     def forget(self, path_keys: Iterable[str]) -> None:
         """Drop the claims for these paths."""

@@ -111,7 +111,7 @@ BODIES = [
     fault("cut-at-the-first-byte", [Good(cut_after=1), Good()], FILE, retries=["truncated"]),
     fault("cut-before-the-last-byte", [Good(cut_after=FILE.length - 1), Good()], FILE, retries=["truncated"]),
     fault("reset-in-the-body", [Good(cut_after=MIB, reset=True), Good()], FILE),
-    fault("stalled", [Good(stall_after=MIB, stall_s=3), Good()], FILE, retries=["timeout"], timeout="300ms"),
+    fault("stalled", [Good(stall_after=MIB, stall_s=60), Good()], FILE, retries=["timeout"], timeout="1s"),
     fault("endless", [endless_body()], "too_large", max_size=5 * MIB),
     fault("gzip-though-identity-was-asked", [gzipped(FILE)], "checksum", **CHECKSUM),
     fault("error-page-against-a-checksum", [error_page()], "checksum", **CHECKSUM),
@@ -120,7 +120,7 @@ BODIES = [
 ]
 HEADS = [
     fault("slow-head", [Good(head_every_s=0.0005)], FILE, retries=[]),
-    fault("late-head", [Good(delay_s=3), Good()], FILE, retries=["timeout"], timeout="300ms"),
+    fault("late-head", [Good(delay_s=60), Good()], FILE, retries=["timeout"], timeout="1s"),
     fault("endless-head", [endless_head()], "connection"),
     fault("flood-of-headers", [header_flood()], "connection"),
     fault("garbage-for-a-head", [Raw(b"SSH-2.0-OpenSSH_9.2\r\n"), Good()], FILE),

@@ -56,6 +56,12 @@ def limited(folder: Path, manifest: str, *arguments: str, before: Callable[[], o
     return Run(done.returncode, done.stdout, done.stderr, folder / "data", read_report(folder / "data"))
 
 
+def path_that_ends_at(root: Path, length: int) -> str:
+    """A path under `root` with which an absolute path becomes so many bytes long."""
+    missing = length - len(os.fsencode(root)) - 1
+    return ("/".join(["x" * 200] * (missing // 201 + 1)))[: missing - 1] + "y"
+
+
 def entries_of(run: Run) -> dict[str, tuple[str, str | None]]:
     """Status and kind of failure of each file."""
     return {e["path"]: (e["status"], e["error"] and e["error"]["kind"]) for e in run.report["downloads"]}
@@ -167,8 +173,11 @@ def test_a_folder_where_the_file_should_be_fails_before_a_request(origin: Origin
     assert run.data("small.bin") == SMALL.read(0, SMALL.length)
 
 
-def test_a_path_too_long_for_the_system_fails_before_its_first_byte_is_read(origin: Origin, tmp_path: Path) -> None:
-    long = "/".join(["x" * 200] * 20) + "/long.bin"
+@pytest.mark.parametrize("fits", ["not even the folder", "the folder alone"])
+def test_a_path_too_long_for_the_system_fails_before_its_first_byte_is_read(origin: Origin, tmp_path: Path, fits: str) -> None:
+    most = os.pathconf("/", "PC_PATH_MAX") - 1
+    folder = path_that_ends_at(tmp_path / "data", most + 1 if fits == "not even the folder" else most - len("/long.bin") + 1)
+    long = f"{folder}/long.bin"
     origin.handle("/long", lambda seen: Good(body=SMALL))
     run = fetch(tmp_path, {"url": origin.url("/long"), "path": long}, origin.serve("/small.bin", SMALL))
     assert run.code in (1, 3), run.err
@@ -177,6 +186,7 @@ def test_a_path_too_long_for_the_system_fails_before_its_first_byte_is_read(orig
     assert "too long" in run.entry(0)["error"]["message"]
     assert run.entry(0)["bytes_downloaded"] == 0
     assert len(origin.requests_for("/long")) == 1, "a retry would not help"
+    assert sorted(p.name for p in run.folder.iterdir()) == [".marscore", "small.bin"]
 
 
 def test_a_name_too_long_is_a_fault_of_the_manifest_and_nothing_is_started(origin: Origin, tmp_path: Path) -> None:

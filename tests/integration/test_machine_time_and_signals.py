@@ -20,12 +20,13 @@ from marscore.execute.worker import Ports, Share, Worker, WorkerSettings
 from marscore.policy.retry import Backoff, RetryRules
 from marscore.resolve.model import Download, Options
 from marscore.values import Timeouts
-from tests.integration.command import marscore, write
-from tests.integration.test_interrupt_and_resume import end, start, stop_midway, wait_until
+from tests.integration.command import LIMIT_S, marscore, write
+from tests.integration.test_interrupt_and_resume import STOP_S, end, start, stop_midway, wait_until
 from tests.origin import Body, Good, Origin, busy
 
 MIB = 1024 * 1024
 BIG = Body(30 * MIB, seed=41)
+HELD = Good(rate=20 * MIB, stall_after=12 * MIB, stall_s=120)
 
 
 class JumpingClock(SystemClock):
@@ -43,7 +44,7 @@ def test_a_wall_clock_that_jumps_changes_no_wait_and_no_deadline(origin: Origin,
     body = Body(2 * MIB, seed=42)
     script = [busy(503), busy(429, retry_after="1"), Good(cut_after=MIB // 2), Good(rate=4 * MIB)]
     options = Options(
-        retry=RetryRules(backoff=Backoff(initial=0.1, jitter="none")), min_speed=1024, threads=2, timeouts=Timeouts(5, 5, total=30)
+        retry=RetryRules(backoff=Backoff(initial=0.1, jitter="none")), min_speed=1024, threads=2, timeouts=Timeouts(20, 20, total=60)
     )
     download = Download("downloads[0]", (origin.serve("/a.bin", body, script),), "a.bin", options)
     batches: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()
@@ -55,22 +56,22 @@ def test_a_wall_clock_that_jumps_changes_no_wait_and_no_deadline(origin: Origin,
     worker.submit([Work(download)])
     events: list[Event] = []
     while not any(isinstance(event, DownloadFinished) for event in events):
-        events += batches.get(timeout=20)
+        events += batches.get(timeout=LIMIT_S)
     worker.close()
     assert (tmp_path / "a.bin").read_bytes() == body.read(0, body.length)
     waits = [event.wait_s for event in events if isinstance(event, RetryScheduled)]
     assert len(waits) == 3
-    assert sum(waits) <= clock.ticks() - began < sum(waits) + 10
+    assert sum(waits) <= clock.ticks() - began < sum(waits) + LIMIT_S
     [finished] = [event for event in events if isinstance(event, DownloadFinished)]
     assert sum(waits) <= finished.duration_s <= clock.ticks() - began
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGHUP")
 def test_a_lost_terminal_is_the_wish_to_stop_and_the_next_run_resumes(origin: Origin, tmp_path: Path) -> None:
-    manifest = write(tmp_path, [origin.serve("/big.bin", BIG, [Good(rate=12 * MIB)])], execution={"processes": 2})
+    manifest = write(tmp_path, [origin.serve("/big.bin", BIG, [HELD])], execution={"processes": 2})
     run, seconds = stop_midway(tmp_path, manifest, signal.SIGHUP, 10 * MIB)
     assert run.code == 128 + signal.SIGHUP
-    assert seconds < 5
+    assert seconds < STOP_S
     assert run.report["status"] == "interrupted"
     origin.serve("/big.bin", BIG)
     again = marscore("run", manifest, cwd=tmp_path)
@@ -82,7 +83,7 @@ def test_a_lost_terminal_is_the_wish_to_stop_and_the_next_run_resumes(origin: Or
 def test_a_second_ctrl_c_ends_at_once_and_what_was_recorded_is_resumed(origin: Origin, tmp_path: Path) -> None:
     manifest = write(
         tmp_path,
-        [origin.serve("/big.bin", BIG, [Good(rate=20 * MIB)])],
+        [origin.serve("/big.bin", BIG, [HELD])],
         execution={"processes": 1},
         defaults={"threads": 1},
     )

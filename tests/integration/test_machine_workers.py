@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from tests.origin import Body, Good, Origin
 
 MIB = 1024 * 1024
 LARGE = [Body(14 * MIB, seed=n) for n in (21, 22)]
-SLOW = [Good(rate=10 * MIB)]
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="children are found in /proc, which Linux has")
 
@@ -29,15 +29,17 @@ def children_of(process: subprocess.Popen[str]) -> list[int]:
     return [int(pid) for children in tasks.glob("*/children") for pid in children.read_text().split()]
 
 
-def two_workers_at_work(origin: Origin, folder: Path, received: int) -> tuple[subprocess.Popen[str], list[int], str]:
-    """Start a run with a file for each of two workers and wait until so many bytes are on disk."""
-    urls = [origin.serve(f"/{n}.bin", body, SLOW) for n, body in enumerate(LARGE)]
+def two_workers_at_work(origin: Origin, folder: Path, received: int) -> tuple[subprocess.Popen[str], list[int], threading.Event]:
+    """Start a run with a file for each of two workers and wait until so many bytes are on disk; the last come after the event."""
+    go_on = threading.Event()
+    held = Good(rate=10 * MIB, stall_after=10 * MIB, stall_s=120, until=go_on)
+    urls = [origin.serve(f"/{n}.bin", body, [held]) for n, body in enumerate(LARGE)]
     manifest = write(folder, urls, execution={"processes": 2}, defaults={"threads": 1})
     process = start(folder, manifest)
     wait_until(lambda: bytes_in(folder / "data" / ".marscore" / "partial") >= received, "bytes on disk")
     children = children_of(process)
     assert len(children) == 2
-    return process, children, manifest
+    return process, children, go_on
 
 
 def kill(process: subprocess.Popen[str]) -> None:
@@ -54,8 +56,9 @@ def is_complete(folder: Path) -> bool:
 
 
 def test_a_killed_workers_downloads_go_to_another_which_resumes_them(origin: Origin, tmp_path: Path) -> None:
-    process, children, _ = two_workers_at_work(origin, tmp_path, 14 * MIB)
+    process, children, go_on = two_workers_at_work(origin, tmp_path, 14 * MIB)
     os.kill(children[0], signal.SIGKILL)
+    go_on.set()
     run = end(tmp_path, process)
     assert run.code == 0
     assert is_complete(tmp_path)
@@ -105,14 +108,14 @@ def owner_of_connection(origin: Origin, process: subprocess.Popen[str], path: st
 
 
 def test_the_next_run_waits_until_the_workers_of_a_killed_one_are_gone(origin: Origin, tmp_path: Path) -> None:
-    process, children, manifest = two_workers_at_work(origin, tmp_path, 14 * MIB)
+    process, children, _ = two_workers_at_work(origin, tmp_path, 14 * MIB)
     for number, body in enumerate(LARGE):
         origin.serve(f"/{number}.bin", body)
     # A worker that hangs, as on a disk that is slow, does not notice yet that its parent is gone.
     os.kill(children[0], signal.SIGSTOP)
     kill(process)
     before = len(origin.requests)
-    again = start(tmp_path, manifest)
+    again = start(tmp_path, "downloads.yaml")
     try:
         time.sleep(1)
         assert len(origin.requests) == before, "nothing is fetched while somebody else may write to the same files"

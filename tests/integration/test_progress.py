@@ -36,7 +36,7 @@ def on_a_terminal(folder: Path, *arguments: str, columns: int = 120) -> tuple[in
             break
         drawn += data
     os.close(leader)
-    return process.wait(10), drawn.decode("utf-8", "replace")
+    return process.wait(60), drawn.decode("utf-8", "replace")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")

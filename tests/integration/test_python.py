@@ -40,7 +40,7 @@ def test_every_parameter_of_downloader_is_in_effect(origin: Origin, tmp_path: Pa
         chunk_size=4096,
         retry_num=1,
         headers={"X-Own": "$HOME stays"},
-        timeout=(2, 5),
+        timeout=(20, 30),
         proxies={},
         verify=True,
     )
@@ -102,7 +102,7 @@ def test_import_is_cheap() -> None:
 
 
 def test_an_interrupt_reaches_the_caller_after_everything_is_in_order(origin: Origin, tmp_path: Path) -> None:
-    url = origin.serve("/a.bin", Body(200 * MIB), [Good(rate=20 * MIB)])
+    url = origin.serve("/a.bin", Body(200 * MIB), [Good(rate=20 * MIB, stall_after=8 * MIB, stall_s=120)])
     script = (
         "import marscore, pathlib, signal, threading, time\n"
         "def interrupt():\n"

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from tests.origin.answers import plan_answer
 from tests.origin.content import Body
 from tests.origin.steps import Good, HangUp, Raw, Seen, Status, Step
-from tests.origin.wire import Answer, chunks_of, head_of
+from tests.origin.wire import Answer, chunks_of, client_is_there, head_of
 
 _FAREWELL_S = 0.2
+_LOOK_S = 0.02
 
 
 def perform(stream: socket.socket, step: Step, seen: Seen, body: Body | None, closing: threading.Event) -> bool:
@@ -57,7 +58,7 @@ class _Delivery:
 
     def run(self, answer: Answer, method: str) -> bool:
         """Send it all, or as much as the step lets through. Returns whether the connection stays open."""
-        self._closing.wait(self._step.delay_s)
+        self._pause(self._step.delay_s)
         for status in self._step.informational:
             self._stream.sendall(head_of(status, ()))
         self._send_head(answer.head)
@@ -106,9 +107,17 @@ class _Delivery:
                 continue
             if left:
                 yield chunk[:left]
-            self._closing.wait(self._step.stall_s)
+            self._pause(self._step.stall_s, self._step.until)
             yield chunk[left:]
             left = None
+
+    def _pause(self, seconds: float, until: threading.Event | None = None) -> None:
+        """Send nothing for a while, or until something happened. A client that leaves meanwhile ends the connection."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self._closing.is_set() and not (until and until.is_set()):
+            self._closing.wait(min(left, _LOOK_S))
+            if not client_is_there(self._stream):
+                raise ConnectionAbortedError
 
     def _chunk_size(self) -> int | None:
         if self._step.drip is not None:

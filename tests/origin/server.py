@@ -12,7 +12,7 @@ from types import TracebackType
 from tests.origin.content import Body
 from tests.origin.perform import perform
 from tests.origin.steps import Good, Handler, Seen, Status, Step
-from tests.origin.wire import read_request
+from tests.origin.wire import client_is_there, read_request
 
 
 class Origin:
@@ -38,6 +38,7 @@ class Origin:
         self._closing = threading.Event()
         self.requests: list[Seen] = []
         self.connections_accepted = 0
+        #: The most connections that clients held open at once, as far as they had not closed them when another one came.
         self.peak_connections = 0
         self.host = host
         self.port: int = self._listener.getsockname()[1]
@@ -78,10 +79,15 @@ class Origin:
         with self._lock:
             return [seen for seen in self.requests if seen.path == path]
 
-    def wait_for_requests(self, count: int, path: str | None = None, timeout: float = 10.0) -> bool:
+    def wait_for_requests(self, count: int, path: str | None = None, timeout: float = 30.0) -> bool:
         """Wait until so many requests came, for a path or in all. Returns whether they did."""
         with self._asked:
             return self._asked.wait_for(lambda: sum(path in (None, seen.path) for seen in self.requests) >= count, timeout)
+
+    def wait_for_connections(self, count: int, timeout: float = 30.0) -> bool:
+        """Wait until clients have held so many connections open at once. Returns whether they did."""
+        with self._asked:
+            return self._asked.wait_for(lambda: self.peak_connections >= count, timeout)
 
     @property
     def open_connections(self) -> int:
@@ -141,7 +147,8 @@ class Origin:
         stream = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False) if self._tls else sock
         self.connections_accepted += 1
         self._sockets[number] = stream
-        self.peak_connections = max(self.peak_connections, len(self._sockets))
+        self.peak_connections = max(self.peak_connections, sum(map(client_is_there, self._sockets.values())))
+        self._asked.notify_all()
         self._run(self._converse, number, stream)
 
     def _converse(self, number: int, stream: socket.socket) -> None:

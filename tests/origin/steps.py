@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -24,7 +25,7 @@ class Good:
         length: `true`, `none` (the end of the connection ends the body), `chunked`, `chunked_cut`, `chunked_garbage` (more bytes follow
             the last chunk), `chunked_broken` (nonsense where a chunk size belongs), `small` (one less), `large` (one more).
         cut_after: body bytes after which the connection is closed; with `reset` by RST.
-        stall_after: body bytes after which nothing more comes for `stall_s`, once.
+        stall_after: body bytes after which nothing more comes for `stall_s`, once, or until the event `until` is set.
         rate: body bytes a second; None: as fast as it goes.
         drip: so many body bytes at a time, with so many seconds after each.
         delay_s: before the first byte of the answer.
@@ -42,6 +43,7 @@ class Good:
     reset: bool = False
     stall_after: int | None = None
     stall_s: float = 0.0
+    until: threading.Event | None = None
     rate: int | None = None
     delay_s: float = 0.0
     fields: tuple[tuple[str, str | None], ...] = ()

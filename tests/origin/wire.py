@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import select
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,6 +46,14 @@ def read_request(reader: BinaryIO, connection: int, nth: int = 0) -> Seen | None
         name, _, value = line.decode("latin-1").partition(":")
         raw.append((name.strip(), value.strip()))
     return Seen(method, target, Fields(tuple(raw)), connection, time.monotonic(), tuple(raw), nth)
+
+
+def client_is_there(sock: socket.socket) -> bool:
+    """Whether the client has not closed the connection; who only writes may find that out much later."""
+    poll = select.poll()
+    # An end or a reset is told whether it is asked for or not; that the client only will send no more, on Linux alone.
+    poll.register(sock, getattr(select, "POLLRDHUP", 0))
+    return not poll.poll(0)
 
 
 def head_of(status: int, fields: tuple[tuple[str, str], ...]) -> bytes:

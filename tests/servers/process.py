@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-_START_S = 10.0
+_START_S = 30.0
 
 
 def find(program: str) -> str | None:

@@ -22,8 +22,8 @@ from tests.origin import Body, Good, Origin
 from tests.torture.kept import look_at
 
 KIB, MIB = 1024, 1024 * 1024
-#: What a connection may cost besides its piece and the socket buffers: a chunk that the origin counted and had not sent yet, what the
-#: client's own reader holds, and what came between the look at the buffers and the kill.
+#: What a connection may cost besides its piece and the socket buffers: a chunk that the origin counted and had not sent yet, and
+#: what the client's own reader holds.
 SLACK = 512 * KIB
 #: Seconds after which a run that neither ends nor is killed counts as hung.
 HUNG = 120
@@ -65,15 +65,27 @@ class Figures:
 
 
 class Counter:
-    """Counts over threads."""
+    """Counts over threads, and holds them up while somebody takes stock."""
 
     def __init__(self) -> None:
         self.value = 0
         self._lock = threading.Lock()
+        self._open = threading.Event()
+        self._open.set()
 
     def add(self, count: int) -> None:
+        self._open.wait(HUNG)
         with self._lock:
             self.value += count
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Nothing is counted inside."""
+        self._open.clear()
+        try:
+            yield
+        finally:
+            self._open.set()
 
 
 @dataclass(frozen=True)
@@ -102,12 +114,13 @@ class Killing:
     def __init__(self, origin: Origin, chance: random.Random) -> None:
         self._origin = origin
         self._chance = chance
+        self._counter = Counter()
         self.figures = Figures()
 
     def round(self, folder: Path, bodies: Mapping[str, Body], rate: int, processes: int, most_kills: int) -> None:
         """Fetch these files into a folder under at most so many kills, and compare every byte at the end."""
         folder.mkdir()
-        counter = Counter()
+        counter = self._counter = Counter()
         entries: list[object] = []
         for number, (name, body) in enumerate(bodies.items()):
             url = self._origin.serve(f"/{name}", Counted(body.size, body.seed, counter=counter), [Good(rate=rate)])
@@ -167,10 +180,12 @@ class Killing:
                 child = self._kill_a_child(process)
             if not self._wait(process):
                 return None
-            accepted = self._origin.connections_accepted
-            cost = buffers(self._origin.port)
-            process.kill()
-            process.wait()
+            # What came after the look at the buffers would be in none of the figures.
+            with self._counter.stopped():
+                accepted = self._origin.connections_accepted
+                cost = buffers(self._origin.port)
+                process.kill()
+                process.wait()
             self.figures.kills += 1
             return Cost(cost.connections + child.connections, cost.buffered + child.buffered, accepted)
 
@@ -185,9 +200,10 @@ class Killing:
         children = [int(pid) for file in Path(f"/proc/{process.pid}/task").glob("*/children") for pid in file.read_text().split()]
         if not children:
             return Cost(0, 0)
-        cost = buffers(self._origin.port)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._chance.choice(sorted(children)), signal.SIGKILL)
+        with self._counter.stopped():
+            cost = buffers(self._origin.port)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._chance.choice(sorted(children)), signal.SIGKILL)
         self.figures.kills_of_children += 1
         return cost
 

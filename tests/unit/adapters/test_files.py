@@ -68,6 +68,17 @@ def test_what_the_system_says_is_named_without_a_path(number: int, kind: str) ->
     assert error.failure.message == f"cannot write: {os.strerror(number)}"
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit of Linux")
+def test_a_path_of_the_longest_length_is_taken_and_a_longer_one_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    room = os.pathconf("/", "PC_PATH_MAX") - 1 - len(os.fsencode(tmp_path)) - 1
+    longest = "/".join(["x" * 200] * 21)[: room - 1] + "y"
+    with refused("path"):
+        Folder(tmp_path).create(longest + "y")
+    assert list(tmp_path.iterdir()) == []
+    Folder(tmp_path).create(longest).finish(longest, 0, SHA)
+    assert (tmp_path / longest).is_file()
+
+
 # Links
 
 

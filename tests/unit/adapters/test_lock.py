@@ -111,8 +111,8 @@ def test_a_worker_that_outlives_its_run_keeps_the_next_one_waiting_and_then_refu
         with pytest.raises(StorageError) as caught, hold(tmp_path, outlive=0.1):
             pass
         assert "workers of an earlier run" in caught.value.failure.message
-        threading.Timer(0.2, os.kill, (worker, signal.SIGKILL)).start()
         began = time.monotonic()
+        threading.Timer(0.2, os.kill, (worker, signal.SIGKILL)).start()
         with hold(tmp_path, outlive=30):
             assert time.monotonic() - began > 0.1
     finally:

@@ -11,7 +11,7 @@ import pytest
 import structlog
 from rich.console import Console
 
-from marscore.adapters.log import LogOutput, StructlogSink, open_log
+from marscore.adapters.log import Log, LogOutput, open_log
 from marscore.errors import StorageError
 from marscore.events import DownloadFailed, DownloadFinished, DownloadStarted, PlanCompiled, ProgressMade, RunStarted, Warned
 from marscore.report.schema import event_schema
@@ -104,13 +104,13 @@ def test_on_a_terminal_it_is_for_people():
 def test_colours_can_be_declined(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     stream = Terminal()
-    open_log("r1", RunSettings(log_format="console"), stream)(FAILED)
+    open_log("r1", RunSettings(log_format="console"), stream).emit([FAILED])
     assert "\x1b" not in stream.getvalue()
 
 
 def test_json_can_be_had_on_a_terminal_too():
     stream = Terminal()
-    open_log("r1", RunSettings(log_format="json"), stream)(RUN)
+    open_log("r1", RunSettings(log_format="json"), stream).emit([RUN])
     assert json_lines(stream.getvalue())[0]["manifest"] == "downloads.yaml"
 
 
@@ -118,7 +118,7 @@ def test_json_can_be_had_on_a_terminal_too():
 def test_text_from_strangers_cannot_steer_a_terminal(style):
     stream = io.StringIO()
     evil = "a\x1b]0;owned\x07b\x9b2Jc\rd\ne\x7ff\u202eg\udc80"
-    open_log("r1", RunSettings(log_format=style), stream)(DownloadFailed(1.0, "downloads[0]", "dns", evil, url=evil))
+    open_log("r1", RunSettings(log_format=style), stream).emit([DownloadFailed(1.0, "downloads[0]", "dns", evil, url=evil)])
     text = stream.getvalue()
     assert len(text.splitlines()) == 1
     assert not [c for c in text[:-1] if ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or c in "\u202e\udc80"]
@@ -128,7 +128,7 @@ def test_text_from_strangers_cannot_steer_a_terminal(style):
 
 def test_a_field_may_carry_any_name_that_a_library_uses_too():
     stream = io.StringIO()
-    open_log("r1", RunSettings(), stream)(RunStarted(1.0, "level", "event", "exc_info"))
+    open_log("r1", RunSettings(), stream).emit([RunStarted(1.0, "level", "event", "exc_info")])
     assert json_lines(stream.getvalue())[0]["name"] == "level"
 
 
@@ -146,7 +146,7 @@ def test_the_log_file_gets_json_lines_after_those_of_earlier_runs(tmp_path):
 def test_a_log_file_is_whole_lines_while_the_run_goes_on(tmp_path):
     file = tmp_path / "run.jsonl"
     sink = open_log("r1", RunSettings(log_file=file), io.StringIO())
-    sink(RUN)
+    sink.emit([RUN])
     assert len(json_lines(file.read_text("utf-8"))) == 1
     sink.close()
 
@@ -159,7 +159,9 @@ def test_a_log_file_that_cannot_be_is_an_error_of_the_machine(tmp_path):
 @pytest.mark.parametrize("error", [BrokenPipeError(), OSError("no space"), ValueError("I/O operation on closed file")], ids=repr)
 def test_a_broken_stream_ends_the_lines_and_not_the_run(error):
     stream = Broken(error)
-    open_log("r1", RunSettings(), stream).emit([RUN, PLAN, FAILED])
+    log = open_log("r1", RunSettings(), stream)
+    for event in (RUN, PLAN, FAILED):
+        log.emit([event])
     assert (len(stream.getvalue().splitlines()), stream.tries) == (1, 2)
 
 
@@ -167,7 +169,7 @@ def test_a_closed_or_missing_stream_is_borne():
     closed = io.StringIO()
     closed.close()
     for stream in (closed, None):
-        open_log("r1", RunSettings(), stream)(RUN)
+        open_log("r1", RunSettings(), stream).emit([RUN])
 
 
 def test_one_broken_output_does_not_silence_the_others():
@@ -176,21 +178,25 @@ def test_one_broken_output_does_not_silence_the_others():
     def fail(line):
         raise OSError("gone")
 
-    StructlogSink("r1", [LogOutput(fail, "json"), LogOutput(lines.append, "json")]).emit([RUN, PLAN])
+    log = Log("r1", [LogOutput(fail, "json"), LogOutput(lines.append, "json")])
+    log.emit([RUN])
+    log.emit([PLAN])
     assert len(lines) == 2
 
 
 def test_a_stream_of_few_characters_holds_every_line():
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
-    open_log("r1", RunSettings(log_format="console"), stream)(Warned(1.0, None, "naïve 文"))
+    open_log("r1", RunSettings(log_format="console"), stream).emit([Warned(1.0, None, "naïve 文")])
     assert b"na\\xefve" in raw.getvalue()
 
 
 def test_with_a_display_lines_go_through_its_console():
     stream, drawn = Terminal(), io.StringIO()
     console = Console(file=drawn, force_terminal=True, width=20, markup=False, highlight=False)
-    open_log("r1", RunSettings(), stream, console)(Warned(1.0, None, "[red]a line longer than the console is wide, and not folded[/red]"))
+    open_log("r1", RunSettings(), stream, console).emit(
+        [Warned(1.0, None, "[red]a line longer than the console is wide, and not folded[/red]")]
+    )
     assert stream.getvalue() == ""
     assert len(drawn.getvalue().splitlines()) == 1
     assert "[red]" in drawn.getvalue()

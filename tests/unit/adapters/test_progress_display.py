@@ -138,7 +138,7 @@ def test_log_lines_go_above_the_display():
     sink = open_log("r1", RunSettings(), stream, display.console)
     with display:
         begin(display, 1, 1)
-        sink(Warned(1.0, None, "look here"))
+        sink.emit([Warned(1.0, None, "look here")])
     text = stream.getvalue()
     assert text.index("look here") > text.index("0/0 files")
     assert "look here" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from marscore.adapters.heads import final_head
 from marscore.adapters.http import RequestsClient
-from marscore.adapters.wire import END, MAX_FIELDS, Head, block_of, host_field, parse_head, request_bytes, split_url
+from marscore.adapters.wire import END, MAX_FIELDS, block_of, head_of, host_field, parse_head, request_bytes, split_url
 from marscore.ports import Request
 from marscore.values import Access
 
@@ -44,7 +44,7 @@ UNDERSTOOD: dict[str, tuple[bytes, int, dict[str, str]]] = {
 
 @pytest.mark.parametrize(("data", "status", "fields"), UNDERSTOOD.values(), ids=UNDERSTOOD)
 def test_a_head_by_the_book_is_understood(data: bytes, status: int, fields: dict[str, str]) -> None:
-    assert parse_head(data) == Head(status, fields)
+    assert parse_head(data) == head_of(status, fields)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ LENGTHS = [
 
 @pytest.mark.parametrize(("fields", "length"), LENGTHS)
 def test_a_body_has_a_length_only_where_it_is_beyond_doubt(fields: dict[str, str], length: int | None) -> None:
-    assert Head(200, fields).body_length == length
+    assert head_of(200, fields).body_length == length
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_body_has_a_length_only_where_it_is_beyond_doubt(fields: dict[str, str
     ],
 )
 def test_only_whole_files_and_parts_of_them_are_plain(status: int, extra: dict[str, str], plain: bool) -> None:
-    assert Head(status, {"content-length": "1", **extra}).is_plain is plain
+    assert head_of(status, {"content-length": "1", **extra}).is_plain is plain
 
 
 # Whatever comes

@@ -106,7 +106,7 @@ def play(
     crew, events = FakeCrew(script), list[Event]()
     crew.children_left = children
 
-    def sink(batch: Iterable[Event]) -> None:
+    def sink(batch: Iterable[Event], lines: Sequence[str] | None = None) -> None:
         events.extend(batch)
 
     Supervisor(plan, crew, crew.inbox, clock or FakeClock(), sink).run([work(n) for n in range(works)])

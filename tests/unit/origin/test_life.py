@@ -20,6 +20,9 @@ from tests.origin import Body, Good, Origin, Raw, Step, content
 from tests.servers import Tls, make_tls
 from tests.unit.origin.wire_client import LIMIT_S, get
 
+#: What is left of a minute that something would have lasted; and a thread that does not end is waited for as long.
+PROMPT_S = 5
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -34,7 +37,7 @@ def test_closing_is_prompt_whatever_is_going_on(step: Step) -> None:
         assert origin.wait_for_requests(1)
         began = time.monotonic()
         origin.close()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < PROMPT_S
         assert origin.open_connections == 0
     assert set(threading.enumerate()) <= before
 
@@ -46,14 +49,14 @@ def test_closing_while_the_client_does_not_read() -> None:
         assert sock.recv(1)
         began = time.monotonic()
         origin.close()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < PROMPT_S
 
 
 def test_closing_in_the_middle_of_a_handshake(tls: Tls) -> None:
     with Origin(tls.server_context()) as origin, socket.create_connection((origin.host, origin.port)):
         began = time.monotonic()
         origin.close()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < PROMPT_S
 
 
 def test_on_ipv6() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import http.client
 import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -74,13 +74,36 @@ def test_slow_answers_are_slow_and_whole(origin: Origin, step: Good, at_least: f
 
 def test_a_stall_comes_at_its_place_and_once(origin: Origin) -> None:
     origin.serve("/a", BODY, [Good(stall_after=100_001, stall_s=60)])
-    with socket.create_connection((origin.host, origin.port), 0.3) as sock:
+    with socket.create_connection((origin.host, origin.port), LIMIT_S) as sock:
         sock.sendall(b"GET /a HTTP/1.1\r\n\r\n")
         received = b""
-        with contextlib.suppress(TimeoutError):
-            while data := sock.recv(65_536):
-                received += data
+        while len(received.partition(b"\r\n\r\n")[2]) < 100_001:
+            received += sock.recv(65_536)
+        sock.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            sock.recv(1)
     assert received.partition(b"\r\n\r\n")[2] == WHOLE[:100_001]
+
+
+def test_a_stall_ends_when_it_is_told_to(origin: Origin) -> None:
+    go_on = threading.Event()
+    origin.serve("/a", BODY, [Good(stall_after=0, stall_s=60, until=go_on)])
+    threading.Timer(0.1, go_on.set).start()
+    began = time.monotonic()
+    assert get(origin, "/a").body == WHOLE
+    assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize("step", [Good(stall_after=10, stall_s=60), Good(delay_s=60)], ids=["in the body", "before the head"])
+def test_a_client_that_leaves_in_a_stall_is_noticed(origin: Origin, step: Good) -> None:
+    origin.serve("/a", BODY, [step])
+    with socket.create_connection((origin.host, origin.port), LIMIT_S) as sock:
+        sock.sendall(b"GET /a HTTP/1.1\r\n\r\n")
+        assert origin.wait_for_requests(1)
+    began = time.monotonic()
+    while origin.open_connections:
+        assert time.monotonic() - began < LIMIT_S
+        time.sleep(0.01)
 
 
 def test_the_end_of_the_connection_ends_the_body(origin: Origin) -> None:

@@ -17,7 +17,7 @@ def fetch(url: str, proxy: str | None = None, verify: bool | str = True, **field
     with requests.Session() as session:
         session.trust_env = False
         proxies = {"http": proxy, "https": proxy} if proxy else {}
-        return session.get(url, proxies=proxies, verify=verify, headers=fields, timeout=5)
+        return session.get(url, proxies=proxies, verify=verify, headers=fields, timeout=30)
 
 
 def test_nginx_serves_ranges_and_logs_them(web: Nginx) -> None:

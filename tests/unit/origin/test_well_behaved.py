@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+
 import pytest
 
-from tests.origin import Body, Origin, content, sha256_of
+from tests.origin import Body, Good, Origin, Status, content, sha256_of
 from tests.unit.origin.wire_client import ask, connected, get
 
 BODY = Body(1000)
@@ -96,6 +99,17 @@ def test_open_connections_are_counted(origin: Origin) -> None:
         ask(one, "/a")
         ask(two, "/a")
         assert origin.open_connections == origin.peak_connections == 2
+
+
+def test_a_connection_that_its_client_closed_is_not_counted_though_it_is_still_served(origin: Origin) -> None:
+    go_on = threading.Event()
+    origin.handle("/slow", lambda seen: Good(Body(10)) if go_on.wait(60) else Status(504))
+    for number in range(3):
+        with socket.create_connection((origin.host, origin.port)) as sock:
+            sock.sendall(b"GET /slow HTTP/1.1\r\n\r\n")
+            assert origin.wait_for_requests(number + 1)
+    assert (origin.open_connections, origin.peak_connections) == (3, 1)
+    go_on.set()
 
 
 def test_content_is_the_same_however_it_is_cut() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tests.origin import Origin
 
-LIMIT_S = 5
+LIMIT_S = 30
 
 
 @dataclass

@@ -30,7 +30,7 @@ def test_it_is_a_valid_schema(made):
 
 
 def line(event):
-    return {"level": level_of(event), "event": name_of(type(event)), "run_id": "r1", **record_of(event)}
+    return {"level": level_of(type(event)), "event": name_of(type(event)), "run_id": "r1", **record_of(event)}
 
 
 @pytest.mark.parametrize("full", [True, False], ids=["every field", "no optional field"])
