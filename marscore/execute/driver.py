@@ -37,9 +37,9 @@ from marscore.execute.protocol import (
 )
 from marscore.execute.schedule import Assignment, Board
 from marscore.execute.transfer import Transfer
-from marscore.execute.writing import OpenFile, Reads, Writer
+from marscore.execute.writing import LargeWriter, OpenFile, Reads, Writer
 from marscore.journal import Header
-from marscore.policy.hands import FILE_WEIGHT
+from marscore.policy.hands import FILE_WEIGHT, Reading
 from marscore.policy.pacing import SLOW_WINDOW, SpeedWatch, TokenBucket
 from marscore.ports import Clock, EventSink, FileStore, HttpClient, Partial, Request, Response
 from marscore.resolve.model import Options
@@ -66,6 +66,9 @@ class Desk:
         self.rate: TokenBucket | None = None
         #: Bytes that came, and a bit for each file; threads add to it without a lock, since it need not be exact.
         self.progress = 0
+        #: Seconds that threads spent on receiving and on writing; added to in the same way.
+        self.receiving = 0.0
+        self.writing = 0.0
         self.on_pause: Callable[[str, float], None] = lambda host, seconds: None
         self.on_verified: Callable[[], None] = lambda: None
         self._rate_lock = threading.Lock()
@@ -83,6 +86,10 @@ class Desk:
             # Held with the options themselves, so that no others get their identity.
             known = self._accesses[id(options)] = options, options.access
         return known[1]
+
+    def reading(self) -> Reading:
+        """What tells whether more threads would help."""
+        return Reading(self.clock.ticks(), self.clock.used(), self.progress, self.receiving, self.writing)
 
     def pace(self, count: int) -> None:
         """Wait as long as the rate limit asks after `count` bytes."""
@@ -166,10 +173,12 @@ class Driver:
             return
         if size is not None:
             partial.reserve(size)
-        large = size is None or size >= LARGE
-        if large:
+        limit = desk.reads.limit(transfer.options.threads)
+        kind: type[Writer] = Writer
+        if size is None or size >= LARGE:
             partial.follow(transfer.algorithms, done, desk.reads.spare(transfer.options.threads))
-        writer = Writer(partial, segment, desk.reads.limit(transfer.options.threads), large, lambda: self._header(transfer))
+            kind = LargeWriter
+        writer = kind(partial, segment, limit, lambda: self._header(transfer))
         try:
             self._pump(transfer, segment, response, writer)
         except Exception:
@@ -185,12 +194,15 @@ class Driver:
 
     def _pump(self, transfer: Transfer, segment: Segment, response: Response, writer: Writer) -> None:
         desk = self._desk
-        watch = SpeedWatch(transfer.options.min_speed, desk.clock.ticks())
+        began = desk.clock.ticks()
+        watch = SpeedWatch(transfer.options.min_speed, began)
         while not (segment.end is not None and segment.position >= segment.end):
             if desk.stopped.is_set():
                 # Not the end of the body, which of a body without a length would be the end of the file.
                 raise OriginError(Failure("interrupted", "the run was told to stop"))
             data = writer.read(response, desk.rate.burst if desk.rate else None)
+            came = desk.clock.ticks()
+            desk.receiving += came - began
             if not data:
                 break
             with desk.lock:
@@ -199,11 +211,13 @@ class Driver:
                 break
             writer.write(data if room == len(data) else data[:room])
             desk.progress += len(data)
+            # The wait for the rate limit is ours too: more connections would not shorten it.
             desk.pace(len(data))
-            self._check_time(transfer, watch, len(data))
+            began = desk.clock.ticks()
+            desk.writing += began - came
+            self._check_time(transfer, watch, len(data), began)
 
-    def _check_time(self, transfer: Transfer, watch: SpeedWatch, count: int) -> None:
-        ticks = self._desk.clock.ticks()
+    def _check_time(self, transfer: Transfer, watch: SpeedWatch, count: int, ticks: float) -> None:
         if transfer.deadline is not None and ticks >= transfer.deadline:
             raise OriginError(Failure("timeout", f"the download took longer than its total of {transfer.options.timeouts.total:g} s"))
         if watch.too_slow(count, ticks):

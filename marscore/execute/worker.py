@@ -102,6 +102,7 @@ class Worker:
         with self._desk.changed:
             self._desk.board.add(works)
             self._hands.begin(self._desk.board.waiting)
+            self._hands.look(self._desk.reading(), 0, bool(self._desk.board.waiting))
             self._wanted += sum(work.download.options.threads for work in works)
             self._add_threads()
             self._desk.changed.notify_all()
@@ -265,10 +266,10 @@ class Worker:
             self._look()
 
     def _look(self) -> None:
-        clock, board = self._desk.clock, self._desk.board
+        board = self._desk.board
         with self._desk.changed:
             allowed = self._hands.allowed
-            self._hands.look((clock.ticks(), clock.used(), self._desk.progress), self._wanted, bool(board.waiting))
+            self._hands.look(self._desk.reading(), self._wanted, bool(board.waiting))
             if self._hands.allowed > allowed and not self._closing:
                 self._add_threads()
                 self._parked.notify_all()

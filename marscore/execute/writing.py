@@ -93,39 +93,21 @@ def _holds(partial: Partial, span: ByteRange, digest: str) -> bool:
 class Writer:
     """Writes a segment's bytes at their place and records them piece by piece."""
 
-    def __init__(self, partial: Partial, segment: Segment, limit: int, large: bool, header: Callable[[], Header]) -> None:
+    def __init__(self, partial: Partial, segment: Segment, limit: int, header: Callable[[], Header]) -> None:
         self._partial = partial
         self._segment = segment
         self._limit = limit
-        # The bytes of a large file stay in memory of the file's own until they are hashed.
-        self._large = large
         self._header = header
         self._hasher = PieceHasher(segment.position)
         self.recorded = False
 
     def read(self, response: Response, most: int | None) -> bytes | memoryview:
-        """Receive the next bytes, at most as many as the piece still needs."""
-        limit = min(self._limit, self._hasher.room, most or self._limit)
-        if not self._large:
-            return response.read(limit)
-        memory = self._partial.lend(self._limit)
-        return memory[: response.read_into(memory[:limit])]
+        """Receive the next bytes: at most as many as the piece still needs."""
+        return response.read(self._most(most))
 
     def write(self, data: bytes | memoryview) -> None:
         """Write the next bytes; a piece that is full is recorded."""
-        if self._large:
-            assert isinstance(data, memoryview)
-            # Hashed first, since what was written is no longer ours.
-            before = self._hasher.copy()
-            self._hasher.update(data)
-            try:
-                self._partial.write_lent(self._segment.written, data)
-            except StorageError:
-                self._hasher = before
-                raise
-        else:
-            self._partial.write(self._segment.written, data)
-            self._hasher.update(data)
+        self._take(data)
         self._segment.written += len(data)
         if not self._hasher.room:
             self.record()
@@ -138,3 +120,30 @@ class Writer:
             self._partial.record(self._hasher.piece())
             self._hasher = PieceHasher(self._segment.written)
             self.recorded = True
+
+    def _most(self, most: int | None) -> int:
+        return min(self._limit, self._hasher.room, most or self._limit)
+
+    def _take(self, data: bytes | memoryview) -> None:
+        self._partial.write(self._segment.written, data)
+        self._hasher.update(data)
+
+
+class LargeWriter(Writer):
+    """The same for a file that is hashed while it is written: its bytes stay in memory of the file's own until they are."""
+
+    def read(self, response: Response, most: int | None) -> bytes | memoryview:
+        """Receive the next bytes: at most as many as the piece still needs."""
+        memory = self._partial.lend(self._limit)
+        return memory[: response.read_into(memory[: self._most(most)])]
+
+    def _take(self, data: bytes | memoryview) -> None:
+        assert isinstance(data, memoryview)
+        # Hashed first, since what was written is no longer ours.
+        before = self._hasher.copy()
+        self._hasher.update(data)
+        try:
+            self._partial.write_lent(self._segment.written, data)
+        except StorageError:
+            self._hasher = before
+            raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marscore.policy.hands import Hands
+from marscore.policy.hands import FAST, Hands, Reading
 from marscore.policy.pacing import SLOW_WINDOW, HostSlots, SpeedWatch, TokenBucket
 
 
@@ -58,39 +58,80 @@ class TestHands:
 
     def test_more_while_the_process_waits_and_would_have_work_for_them(self) -> None:
         hands = Hands(most=8, cores=2)
-        hands.look((0.0, 0.0, 0), wanted=100, many_files=True)
+        hands.look(Reading(0.0, 0.0, 0), wanted=100, many_files=True)
         for tick, allowed in enumerate([2, 4, 8, 8], start=1):
-            hands.look((float(tick), 0.1 * tick, 0), wanted=100, many_files=True)
+            hands.look(Reading(float(tick), 0.2 * tick, 0), wanted=100, many_files=True)
             assert hands.allowed == allowed
+
+    def test_many_more_while_the_process_does_nothing_but_wait(self) -> None:
+        hands = Hands(most=8, cores=2)
+        hands.look(Reading(0.0, 0.0, 0), wanted=100, many_files=True)
+        hands.look(Reading(1.0, 0.01, 0), wanted=100, many_files=True)
+        assert hands.allowed == 4
 
     def test_no_more_where_they_would_find_nothing_to_do(self) -> None:
         hands = Hands(most=8, cores=2)
-        hands.look((0.0, 0.0, 0), wanted=8, many_files=False)
-        hands.look((1.0, 0.0, 0), wanted=1, many_files=False)
+        hands.look(Reading(0.0, 0.0, 0), wanted=8, many_files=False)
+        hands.look(Reading(1.0, 0.0, 10, 1.0), wanted=1, many_files=False)
         assert hands.allowed == 1
 
     def test_fewer_where_many_files_leave_no_processor_time(self) -> None:
         hands = Hands(most=8, cores=2)
         hands.begin(100)
-        hands.look((0.0, 0.0, 0), wanted=100, many_files=True)
-        hands.look((1.0, 1.0, 0), wanted=100, many_files=True)
+        hands.look(Reading(0.0, 0.0, 0), wanted=100, many_files=True)
+        hands.look(Reading(1.0, 1.0, 0), wanted=100, many_files=True)
         assert hands.allowed == 2
 
     def test_a_growth_that_helps_stays_and_one_that_does_not_is_taken_back_and_tried_again_later(self) -> None:
         hands = Hands(most=8, cores=2)
         allowed, came = [], 0
-        hands.look((0.0, 0.0, 0), wanted=100, many_files=True)
+        hands.look(Reading(0.0, 0.0, 0), wanted=100, many_files=True)
         for tick, rate in enumerate([100, 200, 210, *[200] * 12], start=1):
             came += rate
-            hands.look((float(tick), 0.7 * tick, came), wanted=100, many_files=True)
+            hands.look(Reading(float(tick), 0.7 * tick, came), wanted=100, many_files=True)
             allowed.append(hands.allowed)
         assert allowed[:3] == [2, 4, 2], "2 helped, 4 did not"
         assert allowed[3:11] == [2] * 8
         assert 4 in allowed[11:]
 
-    def test_large_files_may_use_all_cores(self) -> None:
+
+class TestHandsOnALargeFile:
+    """How many connections a large file gets: each look is after one second with one of them, of which `writing` went on writing."""
+
+    def look(self, hands: Hands, *writing: float, used: float = 0.5, rate: int = 100) -> list[int]:
+        allowed = []
+        for tick in range(len(writing) + 1):
+            written = sum(writing[:tick])
+            hands.look(Reading(float(tick), used * tick, rate * tick, tick - written, written), wanted=8, many_files=False)
+            allowed.append(hands.allowed)
+        return allowed[1:]
+
+    def test_a_connection_that_only_waits_gets_many_others(self) -> None:
+        assert self.look(Hands(most=8, cores=2), 0.01, 0.01, 0.01) == [4, 8, 8]
+
+    def test_one_that_mostly_waits_gets_some(self) -> None:
+        assert self.look(Hands(most=8, cores=2), 0.15, 0.15, 0.15, 0.15) == [2, 4, 8, 8]
+
+    def test_one_that_writes_as_long_as_it_waits_gets_none_whoever_has_the_processor(self) -> None:
+        assert self.look(Hands(most=8, cores=2), 0.5, 0.5, 0.5, used=0.2) == [1, 1, 1]
+
+    def test_a_trial_takes_its_time(self) -> None:
+        hands = Hands(most=8, cores=8)
+        for tick in range(6):
+            hands.look(Reading(tick / 20, 0.0, tick * FAST, tick / 20, 0.0), wanted=8, many_files=False)
+            assert hands.allowed == (1 if tick < 5 else 2)
+
+    def test_nothing_is_decided_before_bytes_come(self) -> None:
         hands = Hands(most=8, cores=2)
-        hands.look((0.0, 0.0, 0), wanted=8, many_files=False)
-        hands.look((1.0, 0.1, 0), wanted=8, many_files=False)
-        hands.look((2.0, 2.0, 0), wanted=8, many_files=False)
-        assert hands.allowed == 2
+        hands.look(Reading(0.0, 0.0, 0), wanted=8, many_files=False)
+        hands.look(Reading(1.0, 0.1, 0), wanted=8, many_files=False)
+        assert hands.allowed == 1
+
+    def test_no_growth_without_processor_time(self) -> None:
+        assert self.look(Hands(most=8, cores=2), 0.1, 0.1, used=2.0) == [1, 1]
+
+    def test_where_one_is_fast_a_growth_is_tried(self) -> None:
+        assert self.look(Hands(most=8, cores=8), 0.1, 0.1, rate=FAST) == [2, 1]
+
+    def test_one_that_is_fast_and_busy_gets_none(self) -> None:
+        assert self.look(Hands(most=8, cores=8), 0.3, 0.3, rate=FAST) == [1, 1]
