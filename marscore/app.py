@@ -211,8 +211,17 @@ class _Run:
         inbox: Inbox = queue.SimpleQueue()
         reads = Reads(compiled.chunk_size, compiled.buffer_size)
         share = Share(compiled.per_host, compiled.max_rate)
-        secrets, execution = tuple(self._job.redactor.secrets.items()), self._job.execution
-        settings = WorkerSettings(str(self._job.root), compiled.threads, reads, share, secrets, execution.lane, _cores(), self._outlets.log)
+        settings = WorkerSettings(
+            str(self._job.root),
+            compiled.threads,
+            reads,
+            share,
+            secrets=tuple(self._job.redactor.secrets.items()),
+            lane=self._job.execution.lane,
+            cores=_cores(),
+            pipeline=self._job.execution.pipeline,
+            log=self._outlets.log,
+        )
         crew = ProcessCrew(settings, inbox, self._lock)
         supervisor = Supervisor(compiled, crew, inbox, self._clock, self._take)
         self._stop.on_signal = lambda number: inbox.put(_stop_of(number))

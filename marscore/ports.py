@@ -81,6 +81,10 @@ class HttpClient(Protocol):
         """
         ...
 
+    def ahead(self, requests: Sequence[Request]) -> None:
+        """Say what this thread opens next, in this order, the very same objects. A client may send them together; none has to."""
+        ...
+
     def abort(self) -> None:
         """Wake every thread that waits in `open` or `read`, with an OriginError, now and from now on."""
         ...

@@ -10,12 +10,15 @@ Any number of threads run this code at once, on different segments of the same o
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from typing_extensions import assert_never
 
 from marscore.errors import IntegrityError, OriginError, StorageError
+from marscore.execute.desk import Desk
 from marscore.execute.protocol import (
     Answered,
     Broke,
@@ -25,7 +28,6 @@ from marscore.execute.protocol import (
     Ended,
     Fact,
     Hashed,
-    Moment,
     Opened,
     PauseHost,
     Place,
@@ -33,77 +35,22 @@ from marscore.execute.protocol import (
     Receive,
     Release,
     Segment,
+    Unasked,
     Verify,
 )
-from marscore.execute.schedule import Assignment, Board
+from marscore.execute.schedule import Assignment
 from marscore.execute.transfer import Transfer
-from marscore.execute.writing import LargeWriter, OpenFile, Reads, Writer
+from marscore.execute.writing import LargeWriter, OpenFile, Writer
 from marscore.journal import Header
-from marscore.policy.hands import FILE_WEIGHT, Reading
-from marscore.policy.pacing import SLOW_WINDOW, SpeedWatch, TokenBucket
-from marscore.ports import Clock, EventSink, FileStore, HttpClient, Partial, Request, Response
-from marscore.resolve.model import Options
+from marscore.policy.hands import FILE_WEIGHT
+from marscore.policy.pacing import SLOW_WINDOW, SpeedWatch
+from marscore.ports import Partial, Request, Response
 from marscore.values import Access, Failure, Timeouts
 
 #: Files from this size on are hashed while they are written, and verified apart from the threads that receive.
 LARGE = 4 * 1024 * 1024
 
-
-class Desk:
-    """What the threads of one process share: the board with its lock, the ports, the rate limit, and whether to stop."""
-
-    def __init__(self, board: Board, client: HttpClient, files: FileStore, clock: Clock, sink: EventSink, reads: Reads) -> None:
-        self.board = board
-        self.client = client
-        self.files = files
-        self.clock = clock
-        self.sink = sink
-        self.reads = reads
-        self.lock = threading.RLock()
-        self.changed = threading.Condition(self.lock)
-        self.stop_reason: Failure | None = None
-        self.stopped = threading.Event()
-        self.rate: TokenBucket | None = None
-        #: Bytes that came, and a bit for each file; threads add to it without a lock, since it need not be exact.
-        self.progress = 0
-        #: Seconds that threads spent on receiving and on writing; added to in the same way.
-        self.receiving = 0.0
-        self.writing = 0.0
-        self.on_pause: Callable[[str, float], None] = lambda host, seconds: None
-        self.on_verified: Callable[[], None] = lambda: None
-        self._rate_lock = threading.Lock()
-        self._accesses: dict[int, tuple[Options, Access]] = {}
-        self._now, self._ticks, self._draw = clock.now, clock.ticks, clock.draw
-
-    def moment(self) -> Moment:
-        """Now."""
-        return Moment(self._now(), self._ticks(), self._draw())
-
-    def access(self, options: Options) -> Access:
-        """How to reach the origin of a download; many of them share one Options value."""
-        known = self._accesses.get(id(options))
-        if known is None:
-            # Held with the options themselves, so that no others get their identity.
-            known = self._accesses[id(options)] = options, options.access
-        return known[1]
-
-    def reading(self) -> Reading:
-        """What tells whether more threads would help."""
-        return Reading(self.clock.ticks(), self.clock.used(), self.progress, self.receiving, self.writing)
-
-    def pace(self, count: int) -> None:
-        """Wait as long as the rate limit asks after `count` bytes."""
-        if self.rate is None:
-            return
-        with self._rate_lock:
-            seconds = self.rate.take(count, self.clock.ticks())
-        if seconds > 0:
-            self.stopped.wait(seconds)
-
-    def pause(self, host: str, seconds: float) -> None:
-        """Hold back every new request of this process to a host."""
-        with self.changed:
-            self.board.slots.pause(host, self.clock.ticks() + seconds)
+_T = TypeVar("_T")
 
 
 class Driver:
@@ -112,42 +59,74 @@ class Driver:
     def __init__(self, desk: Desk, files: dict[str, OpenFile]) -> None:
         self._desk = desk
         self._files = files
+        #: Whose requests go out with the one at hand: transfers, their segments and their requests, in order.
+        self._behind: deque[tuple[Transfer, Segment, Request]] = deque()
 
     def perform(self, assignment: Assignment) -> None:
         """Do what is assigned, whatever happens: a failure becomes a fact for the transfer, never an exception here."""
         transfer, segment = assignment.transfer, assignment.segment
+        if segment is None:
+            segment = self._guarded(transfer, None, lambda: self._open(transfer, assignment.host))
+        if assignment.along:
+            self._together(assignment, segment)
+        elif segment is not None:
+            self._attempt(transfer, segment, self._request(transfer, segment))
+
+    def _together(self, assignment: Assignment, segment: Segment | None) -> None:
+        """Fetch several files whose requests may go out together."""
+        segments = [(assignment.transfer, segment)]
+        for transfer in assignment.along:
+            segments.append((transfer, self._guarded(transfer, None, lambda: self._open(transfer, assignment.host))))  # noqa: B023 - called here
+        self._behind.extend((transfer, each, self._request(transfer, each)) for transfer, each in segments if each)
+        self._desk.client.ahead([request for *_, request in self._behind])
+        while self._behind:
+            self._attempt(*self._behind.popleft())
+        self._desk.client.ahead(())
+
+    def _let_go(self) -> None:
+        """Leave the files that were to come on this connection to others: what comes now takes its time."""
+        self._desk.client.ahead(())
+        while self._behind:
+            transfer, segment, _ = self._behind.popleft()
+            self._tell(transfer, Unasked(self._desk.moment(), segment))
+
+    def _attempt(self, transfer: Transfer, segment: Segment, request: Request) -> None:
+        self._guarded(transfer, segment, lambda: self._fetch(transfer, segment, request))
+
+    def _guarded(self, transfer: Transfer, segment: Segment | None, act: Callable[[], _T]) -> _T | None:
         try:
-            if segment is None:
-                segment = self._open(assignment)
-            if segment is not None:
-                self._fetch(transfer, segment)
+            return act()
         except StorageError as error:
             self._broke(transfer, None, error.failure)
         except (OriginError, IntegrityError) as error:
             self._broke(transfer, segment, error.failure)
         except Exception as error:  # noqa: BLE001 - a defect fails its one download by name, and the run goes on
             self._broke(transfer, None, Failure("internal", f"{type(error).__name__}: {error}"))
+        return None
 
-    def _open(self, assignment: Assignment) -> Segment | None:
-        transfer = assignment.transfer
+    def _open(self, transfer: Transfer, host: str) -> Segment | None:
         file = self._files[transfer.download.id] = OpenFile(self._desk.files, transfer.download.path)
         moment = self._desk.moment
         fact = Opened(moment()) if transfer.work.untouched else file.reopen(moment)
         with self._desk.lock:
             commands = transfer.step(fact)
             # What is on disk may come from a mirror: then the slot that this thread holds is not the right one.
-            segment = transfer.take(fact.at.ticks) if transfer.host == assignment.host else None
+            segment = transfer.take(fact.at.ticks) if transfer.host == host else None
             self._settle(transfer)
         self._carry_out(transfer, commands)
         return segment
 
-    def _fetch(self, transfer: Transfer, segment: Segment) -> None:
+    def _request(self, transfer: Transfer, segment: Segment) -> Request:
+        with self._desk.lock:
+            return Request(segment.url, self._access(transfer), transfer.request_fields(segment))
+
+    def _fetch(self, transfer: Transfer, segment: Segment, request: Request) -> None:
         desk = self._desk
-        with desk.lock:
-            request = Request(segment.url, self._access(transfer), transfer.request_fields(segment))
         response = desk.client.open(request)
         try:
             receive = self._tell(transfer, Answered(desk.moment(), segment, response.answer))
+            if self._behind and (transfer.known.size is None or transfer.known.size >= LARGE):
+                self._let_go()
             if receive:
                 self._receive(transfer, segment, response)
         finally:
@@ -253,6 +232,7 @@ class Driver:
             case Emit():
                 self._desk.sink(command.event)
             case PauseHost():
+                self._let_go()
                 self._desk.pause(command.host, command.seconds)
                 self._desk.on_pause(command.host, command.seconds)
             case Verify():

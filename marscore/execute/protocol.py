@@ -113,6 +113,14 @@ class Broke:
 
 
 @dataclass(frozen=True, slots=True)
+class Unasked:
+    """A segment is not asked for after all: others were to be asked with it, and another thread may as well."""
+
+    at: Moment
+    segment: Segment
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """A segment has all its bytes, or its body of unknown length ended as the protocol says it should."""
 
@@ -144,7 +152,7 @@ class Stopped:
     failure: Failure
 
 
-Fact: TypeAlias = Opened | Answered | Broke | Ended | Hashed | Placed | Stopped
+Fact: TypeAlias = Opened | Answered | Unasked | Broke | Ended | Hashed | Placed | Stopped
 
 
 # Commands

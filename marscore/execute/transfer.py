@@ -49,6 +49,7 @@ from marscore.execute.protocol import (
     Release,
     Segment,
     Stopped,
+    Unasked,
     Verify,
     Work,
 )
@@ -188,7 +189,7 @@ class Transfer:
 
     # Transitions
 
-    def step(self, fact: Fact) -> list[Command]:  # noqa: C901 - one case for each fact, nothing more
+    def step(self, fact: Fact) -> list[Command]:  # noqa: C901, PLR0911 - one case for each fact, nothing more
         """Take in a fact and return what to do, in order. After the transfer is closed, every fact is answered by Drop."""
         if self.closed:
             return [Drop()]
@@ -197,6 +198,8 @@ class Transfer:
                 return self._opened(fact)
             case Answered():
                 return [Drop()] if fact.segment.cancelled else self._answered(fact)
+            case Unasked():
+                return self._unasked(fact.segment)
             case Broke():
                 return self._broke(fact)
             case Ended():
@@ -312,6 +315,12 @@ class Transfer:
             return [Drop(), *self._verify_if_complete()]
         told = "unknown" if answer.size is None else str(answer.size)
         return self._changed(segment, at, f"the server has no such range any more: its size is {told}")
+
+    def _unasked(self, segment: Segment) -> list[Command]:
+        if segment.cancelled:
+            return self._left(segment)
+        self.ledger.pending.append(self.ledger.leave(segment))
+        return []
 
     def _ended(self, fact: Ended) -> list[Command]:
         segment = fact.segment

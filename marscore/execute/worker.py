@@ -15,7 +15,8 @@ from dataclasses import field
 from typing import Literal
 
 from marscore.events import DownloadSkipped, Event, ProgressMade
-from marscore.execute.driver import Desk, Driver
+from marscore.execute.desk import Desk
+from marscore.execute.driver import Driver
 from marscore.execute.protocol import Emit, Stopped, Work
 from marscore.execute.schedule import Assignment, Board, Idle
 from marscore.execute.writing import OpenFile, Reads
@@ -53,6 +54,7 @@ class WorkerSettings:
     secrets: tuple[tuple[str, str], ...] = ()
     lane: Literal["auto", "requests"] = "auto"
     cores: int = 1
+    pipeline: int = 1
     log: LineSettings = field(default_factory=lambda: LineSettings(""))
 
 
@@ -74,7 +76,9 @@ class Worker:
         self._sending = threading.Lock()
         self._outbox: deque[Event] = deque()
         self._files: dict[str, OpenFile] = {}
-        self._desk = Desk(Board(settings.share.per_host), ports.client, ports.files, ports.clock, self._put, settings.reads)
+        self._desk = Desk(
+            Board(settings.share.per_host, settings.pipeline), ports.client, ports.files, ports.clock, self._put, settings.reads
+        )
         self._desk.on_verified = self._flush
         self._idle = 0
         self._busy = 0
@@ -229,7 +233,8 @@ class Worker:
 
     def _give_back(self, assignment: Assignment) -> None:
         self._desk.board.release(assignment.host)
-        self._desk.board.settle(assignment.transfer)
+        for transfer in (assignment.transfer, *assignment.along):
+            self._desk.board.settle(transfer)
         self._busy -= 1
 
     def _end(self, download: str, reason: Failure) -> None:
