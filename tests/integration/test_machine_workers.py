@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -12,10 +13,19 @@ from pathlib import Path
 
 import pytest
 
+from marscore.adapters.clock import SystemClock
+from marscore.adapters.direct import DirectClient
+from marscore.adapters.files import Folder
+from marscore.adapters.http import RequestsClient
+from marscore.events import DownloadFinished, Event
+from marscore.execute.driver import Reads
+from marscore.execute.protocol import Work
+from marscore.execute.worker import Ports, Share, Worker, WorkerSettings
+from marscore.resolve.model import Download, Options
 from marscore.state import key_of
-from tests.integration.command import write
+from tests.integration.command import LIMIT_S, write
 from tests.integration.test_interrupt_and_resume import bytes_in, end, start, wait_until
-from tests.origin import Body, Good, Origin
+from tests.origin import Body, Good, Origin, Status
 
 MIB = 1024 * 1024
 LARGE = [Body(14 * MIB, seed=n) for n in (21, 22)]
@@ -86,6 +96,23 @@ def test_a_download_over_which_workers_die_twice_fails_by_name_and_the_others_go
     assert run.entry(1)["status"] == "downloaded"
     assert run.data("1.bin") == LARGE[1].read(0, LARGE[1].length)
     assert not (run.folder / "0.bin").exists()
+
+
+def test_a_worker_that_makes_room_for_others_lets_go_of_connections_that_wait(origin: Origin, tmp_path: Path) -> None:
+    batches: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()
+    settings = WorkerSettings(str(tmp_path), 4, Reads(MIB, 10 * MIB), Share(4))
+    worker = Worker(settings, Ports(DirectClient(RequestsClient(4)), Folder(tmp_path), SystemClock()), batches.put)
+    worker.start()
+    body = Body(1000)
+    for number in range(4):
+        origin.handle(f"/{number}", lambda seen: Good(body) if origin.wait_for_connections(4) else Status(504))
+    worker.submit(Work(Download(f"downloads[{n}]", (origin.url(f"/{n}"),), f"{n}.bin", Options())) for n in range(4))
+    finished = 0
+    while finished < 4:
+        finished += sum(isinstance(event, DownloadFinished) for event in batches.get(timeout=LIMIT_S))
+    wait_until(lambda: worker.narrow(Share(1)) == 0, "threads that have nothing in use")
+    wait_until(lambda: origin.open_connections == 0, "connections that were closed")
+    worker.close()
 
 
 def owner_of_connection(origin: Origin, process: subprocess.Popen[str], path: str) -> int:
