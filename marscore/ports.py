@@ -90,7 +90,7 @@ class HttpClient(Protocol):
         ...
 
     def close(self) -> None:
-        """Drop every idle connection."""
+        """Drop every idle connection. Who asks again gets a new one."""
         ...
 
 

@@ -126,6 +126,8 @@ class Worker:
     def narrow(self, share: Share) -> int:
         """Take a smaller share of the run's limits; return how many connections to one host are in use, which may still be more."""
         self.widen(share)
+        # Those that wait for another request would count for the others, too.
+        self._desk.client.close()
         with self._desk.changed:
             return self._desk.board.slots.most_used
 

@@ -25,7 +25,8 @@ from tests.integration.test_interrupt_and_resume import STOP_S, end, start, stop
 from tests.origin import Body, Good, Origin, busy
 
 MIB = 1024 * 1024
-BIG = Body(30 * MIB, seed=41)
+#: More than four connections bring before they are held.
+BIG = Body(60 * MIB, seed=41)
 HELD = Good(rate=20 * MIB, stall_after=12 * MIB, stall_s=120)
 
 
