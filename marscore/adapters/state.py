@@ -164,7 +164,7 @@ def _claim_of(row: tuple[Any, ...]) -> Claim | None:
     known = _digests_of(digests)
     if known is None or not _INODE.fullmatch(inode):
         return None
-    validator = Validator(etag, last_modified) if etag or last_modified else _NO_VALIDATOR
+    validator = _NO_VALIDATOR if etag is None and last_modified is None else Validator(etag, last_modified)
     return Claim(path_key, url_key, FileIdentity(size, mtime_ns, int(inode)), known, validator, bool(durable))
 
 
