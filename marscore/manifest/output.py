@@ -67,5 +67,7 @@ def _check_part(part: str) -> None:
 def collision_key(path: str) -> str:
     """What two paths have in common if some file system takes them for one: case and Unicode normal form are ignored."""
     if path.isascii():
-        return path.lower()
+        lower = path.lower()
+        # The same object where it is the same text: there may be a million.
+        return path if lower == path else lower
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
@@ -77,11 +77,24 @@ def _key_segment(segment: str) -> str:
     return f"[{json.dumps(segment[:64])}]"
 
 
-@dataclass(frozen=True, slots=True)
 class Places:
-    """Finds the place of anything in a manifest. `root` is the tree that was read, None where the manifest was made by a program."""
+    """Finds the place of anything in a manifest.
 
-    root: Any = None
+    Args:
+        root: the tree that was read, None where the manifest was made by a program.
+        again: reads that tree anew. It takes more room than all that is made of it, and only a problem has need of it.
+    """
+
+    def __init__(self, root: Any = None, again: Callable[[], Any] | None = None) -> None:
+        self._root = root
+        self._again = again
+
+    @property
+    def root(self) -> Any:
+        """The tree."""
+        if self._again is not None:
+            self._root, self._again = self._again(), None
+        return self._root
 
     def problem(self, path: Path, message: str, at: At = "value") -> Problem:
         """Say what is wrong at a path.

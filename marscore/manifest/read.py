@@ -92,18 +92,23 @@ def examine_text(text: str, source: str, environment: Mapping[str, str], variabl
     findings.places = Places(root)
     if not isinstance(root, Map):
         return Examined(None, Defaults(), {}, findings, {}, source)
-    return _examine(root, source, Substitution(environment, variables, findings))
+    substitution = Substitution(environment, variables, findings)
+    data = substitution.data(root)
+    del root
+    findings.places = Places(again=lambda: compose(text)[0])
+    return _examine(data, source, substitution)
 
 
 def examine_mapping(
     data: Mapping[str, Any], environment: Mapping[str, str], variables: Mapping[str, str] = _NOTHING, source: str = "<dict>"
 ) -> Examined:
     """Read Python objects as far as they go."""
-    return _examine(data, source, Substitution(environment, variables, Findings(Places(data))))
+    substitution = Substitution(environment, variables, Findings(Places(data)))
+    return _examine(substitution.data(data), source, substitution)
 
 
-def _examine(root: Mapping[Any, Any], source: str, substitution: Substitution) -> Examined:
-    data, findings = substitution.data(root), substitution.findings
+def _examine(data: dict[str, Any], source: str, substitution: Substitution) -> Examined:
+    findings = substitution.findings
     _read_plain(data)
     try:
         manifest = Manifest.model_validate(data)

@@ -105,7 +105,9 @@ class _Builder:
         self._nodes = 0
         self._documents = 0
 
-        self._take: dict[type, Callable[[Any], None]] = {
+    def read(self, events: Iterable[Any]) -> None:
+        """Take events; the table of their kinds is for speed, since there may be a million."""
+        take: dict[type, Callable[[Any], None]] = {
             yaml.ScalarEvent: self._scalar,
             yaml.MappingStartEvent: lambda event: self._open(event, Map(*_place(event))),
             yaml.SequenceStartEvent: lambda event: self._open(event, Seq(*_place(event))),
@@ -114,10 +116,6 @@ class _Builder:
             yaml.AliasEvent: self._alias,
             yaml.DocumentStartEvent: self._document,
         }
-
-    def read(self, events: Iterable[Any]) -> None:
-        """Take events; the table of their kinds is for speed, since there may be a million."""
-        take = self._take
         for event in events:
             if (act := take.get(type(event))) is not None:
                 act(event)

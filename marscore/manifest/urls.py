@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 _URL = re.compile(r"(?i)https?://(?:[^/?#@\\]*@)?(?:\[[0-9a-f:.%]+\]|[^/?#@:\\\[\]]+)(?::0*(\d{1,5}))?(?:[/?#].*)?")
 _NOT_IN_URL = re.compile(r"[\s\x00-\x20\x7f-\x9f\ud800-\udfff]")
 #: What no rule below has anything against: the usual case, in one step.
-_ORDINARY = re.compile(r"https?://[A-Za-z0-9.-]+(?::[1-9][0-9]{0,3})?(?:/[!-~]*)?")
+_ORDINARY = re.compile(r"https?://[A-Za-z0-9.-]+(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}))?(?:/[!-~]*)?")
 
 
 def check_url_text(url: str) -> str:
