@@ -1,0 +1,69 @@
+"""A manifest made ready for a run: text --read--> Manifest --expand--> Downloads, and what is secret of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from marscore.adapters.credentials import ambient_secrets
+from marscore.frozen import dataclass
+from marscore.manifest import Execution, Manifest, Parsed, of_manifest
+from marscore.policy.redact import Redactor
+from marscore.resolve.expand import expand, load, load_mapping
+from marscore.resolve.model import Download
+from marscore.resolve.secrets import secrets_of
+from marscore.resolve.select import select
+from marscore.settings import ManifestInput, RunSettings
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A manifest made ready: everything decided that can be decided without looking at the output folder."""
+
+    name: str | None
+    source: str
+    sha256: str | None
+    execution: Execution
+    downloads: tuple[Download, ...]
+    root: Path
+    redactor: Redactor
+
+
+def prepare(manifest: ManifestInput, settings: RunSettings) -> Job:
+    """Read, check and expand a manifest.
+
+    Raises:
+        ManifestError: it is wrong; every problem is told.
+    """
+    parsed, everything = _read(manifest, settings)
+    root = settings.output_dir or manifest.folder / parsed.manifest.output_dir
+    return Job(
+        name=parsed.manifest.name,
+        source=parsed.source,
+        sha256=None if manifest.text is None else hashlib.sha256(manifest.text.encode()).hexdigest(),
+        execution=_execution(parsed.manifest.execution, settings),
+        downloads=select(everything, settings.only) if settings.only else everything,
+        # Not resolved: a symbolic link in the path of the output folder is the user's own.
+        root=root.absolute(),
+        redactor=Redactor({**ambient_secrets(everything), **secrets_of(parsed, everything)}),
+    )
+
+
+def _read(manifest: ManifestInput, settings: RunSettings) -> tuple[Parsed, tuple[Download, ...]]:
+    variables = dict(settings.variables)
+    if manifest.text is not None:
+        return load(manifest.text, manifest.source, os.environ, variables)
+    if isinstance(manifest.data, Manifest):
+        parsed = of_manifest(manifest.data)
+        return parsed, expand(parsed)
+    return load_mapping(manifest.data, os.environ, variables, manifest.source)
+
+
+def _execution(execution: Execution, settings: RunSettings) -> Execution:
+    given = {"processes": settings.processes, "threads": settings.threads, "max_rate": settings.max_rate}
+    return execution.model_copy(update={name: value for name, value in given.items() if value is not None})

@@ -1,0 +1,202 @@
+"""One run, under its folder's lock: decisions --compile--> Plan --supervise workers--> events --> log, progress, report, state."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import queue
+import signal
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from typing_extensions import assert_never
+
+from marscore.adapters.atomic import write_text
+from marscore.adapters.books import Books
+from marscore.adapters.clock import SystemClock
+from marscore.adapters.files import OWN_FOLDER, Folder
+from marscore.adapters.inspect import look, prove
+from marscore.adapters.outlets import Outlets
+from marscore.adapters.signals import Stop
+from marscore.adapters.state import SqliteState
+from marscore.adapters.teller import Teller
+from marscore.events import DownloadFailed, DownloadFinished, Event, PlanCompiled, RunStarted, Warned
+from marscore.execute.messages import Inbox, StopRequested
+from marscore.execute.protocol import Work
+from marscore.job import Job
+from marscore.planning.model import Plan, compile_plan
+from marscore.report.fold import ReportFold, RunFacts, run_finished
+from marscore.report.model import Report
+from marscore.report.writers import iter_json
+from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Refuse, Resume, UpToDate
+from marscore.settings import RunSettings
+from marscore.values import Failure
+from marscore.version import __version__
+
+if TYPE_CHECKING:
+    pass
+
+
+#: Outcomes that are told at once.
+_BATCH = 1000
+
+
+class Run:
+    """One run, under the folder's lock."""
+
+    def __init__(self, job: Job, settings: RunSettings, stop: Stop, state: SqliteState, lock: int | None) -> None:
+        self._job = job
+        self._settings = settings
+        self._stop = stop
+        self._state = state
+        self._lock = lock
+        self._clock = SystemClock()
+        self._began = self._clock.ticks()
+        self._folder = Folder(job.root)
+        self._facts = RunFacts(
+            run_id=os.urandom(8).hex(),
+            version=__version__,
+            started_at=self._clock.now(),
+            manifest=job.source,
+            manifest_sha256=job.sha256,
+            downloads=job.downloads,
+            name=job.name,
+        )
+        self._fold = ReportFold(self._facts, job.redactor)
+        self._books = Books(job.root, state, self._folder, self._clock, {d.id: d for d in job.downloads})
+        self._outlets = Outlets(settings, self._facts)
+        self._teller = Teller(job.redactor, self._outlets.log)
+
+    def carry_out(self, raise_interrupt: bool) -> Report:
+        """Do it all, to the written report."""
+        interrupted = False
+        with self._outlets:
+            self._emit(RunStarted(self._clock.now(), self._job.name, self._job.source, str(self._job.root)))
+            self._warn()
+            try:
+                self._fetch(self._plan())
+            except KeyboardInterrupt:
+                interrupted = True
+                self._stop.signal = self._stop.signal or signal.SIGINT
+            report = self._finish()
+        if interrupted and raise_interrupt:
+            raise KeyboardInterrupt
+        return report
+
+    def _plan(self) -> Plan:
+        decisions = prove(self._folder, look(self._folder, self._books.before, self._job.downloads))
+        compiled = compile_plan(self._job.execution, decisions, cores())
+        current = sum(isinstance(decision, UpToDate) for decision in decisions)
+        self._emit(PlanCompiled(self._clock.now(), compiled.processes, compiled.threads, compiled.downloads, current))
+        outcomes = (event for decision in decisions if (event := _outcome_of(decision, self._clock.now())))
+        # Many at a time, and not all at once, since there may be a million.
+        while batch := list(itertools.islice(outcomes, _BATCH)):
+            self._take(batch)
+        return compiled
+
+    def _fetch(self, compiled: Plan) -> None:
+        works = [work for decision in compiled.decisions if (work := _work_of(decision))]
+        if not works:
+            return
+        # requests and all else that sends and receives takes a tenth of a second to import.
+        from marscore.adapters.crew import ProcessCrew  # noqa: PLC0415
+        from marscore.execute.supervise import Supervisor  # noqa: PLC0415
+        from marscore.execute.worker import Share, WorkerSettings  # noqa: PLC0415
+        from marscore.execute.writing import Reads  # noqa: PLC0415
+
+        inbox: Inbox = queue.SimpleQueue()
+        reads = Reads(compiled.chunk_size, compiled.buffer_size)
+        share = Share(compiled.per_host, compiled.max_rate)
+        settings = WorkerSettings(
+            str(self._job.root),
+            compiled.threads,
+            reads,
+            share,
+            secrets=tuple(self._job.redactor.secrets.items()),
+            lane=self._job.execution.lane,
+            cores=cores(),
+            pipeline=self._job.execution.pipeline,
+            log=self._outlets.log,
+        )
+        crew = ProcessCrew(settings, inbox, self._lock)
+        supervisor = Supervisor(compiled, crew, inbox, self._clock, self._take)
+        self._stop.on_signal = lambda number: inbox.put(_stop_of(number))
+        try:
+            supervisor.run(works)
+        except KeyboardInterrupt:
+            inbox.put(_stop_of(signal.SIGINT))
+            supervisor.wind_up()
+            raise
+        finally:
+            self._stop.on_signal = None
+
+    def _finish(self) -> Report:
+        self._books.close()
+        if self._books.trouble:
+            message = f"not all that is in place could be noted ({self._books.trouble}); the next run looks at these files again"
+            self._emit(Warned(self._clock.now(), None, message))
+        duration = self._clock.ticks() - self._began
+        report = self._fold.report(finished_at=self._clock.now(), duration_s=duration, signal=self._stop.signal)
+        if report.status == "succeeded" and not self._settings.only:
+            self._folder.sweep()
+        self._emit(run_finished(report, self._clock.now()))
+        path = self._settings.report or self._job.root / OWN_FOLDER / "report.json"
+        write_text(path, iter_json(report), "cannot write the report")
+        return report.written_to(self._job.redactor.text(os.path.relpath(path)))
+
+    def _warn(self) -> None:
+        if self._state.damaged:
+            self._emit(Warned(self._clock.now(), None, "the state database was damaged; it is put aside, and files are proven again"))
+        for download in self._job.downloads:
+            if download.options.verify is False:
+                self._emit(Warned(self._clock.now(), download.id, "verify is false: nothing proves whose server this is"))
+
+    def _emit(self, *events: Event) -> None:
+        self._take(events)
+
+    def _take(self, events: Iterable[Event], lines: Sequence[str] | None = None) -> None:
+        """Add events up and show them; those that come without lines are this process's own, and not fit to be seen yet."""
+        if lines is None:
+            events, lines = self._teller.tell(events)
+        for event in events:
+            self._books.note(event)
+            self._fold.add(event)
+        self._outlets.show(events, lines)
+
+
+def _work_of(decision: Decision) -> Work | None:
+    match decision:
+        case Fetch():
+            return Work(decision.download, untouched=True)
+        case Resume():
+            return Work(decision.download)
+        case Refresh():
+            return Work(decision.download, decision.claim)
+        case UpToDate() | Refuse() | Prove():
+            return None
+        case _:
+            assert_never(decision)
+
+
+def _outcome_of(decision: Decision, now: float) -> Event | None:
+    """The outcome of a download that needs no transfer."""
+    download = decision.download
+    if isinstance(decision, UpToDate):
+        file, digests = decision.file, decision.digests
+        return DownloadFinished(
+            now, download.id, "up_to_date", decision.reason, file.size, digests, file.mtime_ns, file.inode, started_at=now
+        )
+    if isinstance(decision, Refuse):
+        return DownloadFailed(now, download.id, decision.failure.kind, decision.failure.message, url=download.url)
+    return None
+
+
+def _stop_of(number: int) -> StopRequested:
+    reason = f"interrupted by signal {int(number)}; run again to resume"
+    return StopRequested(Failure("interrupted", reason), reason)
+
+
+def cores() -> int:
+    """How many processors there are for this process."""
+    # The cores that this process may use, not those of the machine: a container often gets fewer.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
