@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import queue
@@ -116,19 +117,21 @@ class Run:
             lane=self._job.execution.lane,
             cores=cores(),
             pipeline=self._job.execution.pipeline,
+            progress="gauge" if self._outlets.draws else "none",
             log=self._outlets.log,
         )
         crew = ProcessCrew(settings, inbox, self._lock)
         supervisor = Supervisor(compiled, crew, inbox, self._clock, self._take)
         self._stop.on_signal = lambda number: inbox.put(_stop_of(number))
-        try:
-            supervisor.run(works)
-        except KeyboardInterrupt:
-            inbox.put(_stop_of(signal.SIGINT))
-            supervisor.wind_up()
-            raise
-        finally:
-            self._stop.on_signal = None
+        with contextlib.closing(crew), self._outlets.watching(crew.readings):
+            try:
+                supervisor.run(works)
+            except KeyboardInterrupt:
+                inbox.put(_stop_of(signal.SIGINT))
+                supervisor.wind_up()
+                raise
+            finally:
+                self._stop.on_signal = None
 
     def _finish(self) -> Report:
         self._books.close()

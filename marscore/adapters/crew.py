@@ -24,9 +24,10 @@ from marscore.adapters.clock import SystemClock
 from marscore.adapters.direct import DirectClient
 from marscore.adapters.discreet import DiscreetClient
 from marscore.adapters.files import Folder, storage_error
+from marscore.adapters.gauge import Gauge, new_gauge
 from marscore.adapters.http import RequestsClient
 from marscore.adapters.teller import Teller
-from marscore.events import Event
+from marscore.events import Event, ProgressMade
 from marscore.execute.messages import Batch, Gone, Inbox, Paused
 from marscore.execute.protocol import Work
 from marscore.execute.worker import Ports, Share, Worker, WorkerSettings
@@ -50,7 +51,8 @@ def make_worker(settings: WorkerSettings, number: int, send: Callable[[Batch], N
     def tell(events: list[Event]) -> None:
         send(Batch(number, *teller.tell(events)))
 
-    return Worker(settings, Ports(client, Folder(Path(settings.output_dir)), SystemClock()), tell)
+    show = Gauge(settings.gauge).show if settings.gauge is not None else None
+    return Worker(settings, Ports(client, Folder(Path(settings.output_dir)), SystemClock(), show), tell)
 
 
 def write_frame(stream: IO[bytes], value: Any) -> None:
@@ -87,6 +89,16 @@ class ProcessCrew:
         self._each = settings
         self._inbox = inbox
         self._lock = lock
+        self._gauges: list[Gauge] = []
+
+    def readings(self) -> list[ProgressMade]:
+        """How far the files of all workers are, as far as they tell it by shared memory."""
+        return [reading for gauge in self._gauges for reading in gauge.read()]
+
+    def close(self) -> None:
+        """Let go of what the workers shared, once nobody reads it any more."""
+        while self._gauges:
+            self._gauges.pop().close()
 
     def here(self, number: int, share: Share) -> _Here:
         """A worker in this process."""
@@ -99,12 +111,19 @@ class ProcessCrew:
             StorageError: the system starts none: too many processes or open files, too little memory.
         """
         try:
-            return _Child(number, self._settings(share), self._inbox, self._lock)
+            settings = self._settings(share)
+            gauge = self._gauges[-1] if settings.gauge is not None else None
+            return _Child(number, settings, self._inbox, self._lock, gauge)
         except OSError as error:
             raise storage_error(error, "cannot start a worker process") from error
 
     def _settings(self, share: Share) -> WorkerSettings:
-        return replace(self._each, share=share)
+        settings = replace(self._each, share=share)
+        gauge = new_gauge() if settings.progress == "gauge" else None
+        if gauge is None:
+            return replace(settings, progress="events") if settings.progress == "gauge" else settings
+        self._gauges.append(gauge)
+        return replace(settings, gauge=gauge.handle)
 
 
 class _Here:
@@ -145,8 +164,9 @@ class _Here:
 
 
 class _Child:
-    def __init__(self, number: int, settings: WorkerSettings, inbox: Inbox, folder_lock: int | None) -> None:
+    def __init__(self, number: int, settings: WorkerSettings, inbox: Inbox, folder_lock: int | None, gauge: Gauge | None) -> None:
         self._number = number
+        self._gauge = gauge
         self._inbox = inbox
         self._lock = threading.Lock()
         self._told_to_leave = False
@@ -157,7 +177,7 @@ class _Child:
             stdout=subprocess.PIPE,
             start_new_session=os.name == "posix",
             # Held until the last child is gone, should this process be killed.
-            pass_fds=() if folder_lock is None else (folder_lock,),
+            pass_fds=[fd for fd in (folder_lock, settings.gauge) if fd is not None],
         )
         assert self._process.stdin
         self._process.stdin.write(json.dumps(sys.path).encode() + b"\n")
@@ -212,6 +232,10 @@ class _Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()
+        if self._gauge is not None:
+            # Its files are another's from now on, or nobody's. Where nobody looks any more, the memory may be gone.
+            with contextlib.suppress(ValueError):
+                self._gauge.show(())
         with self._lock:
             for stream in (self._process.stdin, self._process.stdout):
                 with contextlib.suppress(OSError):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 
 from marscore.adapters.log import open_log
-from marscore.adapters.progress import make_progress
+from marscore.adapters.progress import NoProgress, make_progress
 from marscore.events import Event
 from marscore.report.fold import RunFacts
 from marscore.settings import LineSettings, RunSettings
+
+#: Seconds between two looks at how far files are.
+_LOOK_EVERY = 0.2
 
 
 class Outlets:
@@ -18,6 +23,7 @@ class Outlets:
 
     def __init__(self, settings: RunSettings, facts: RunFacts) -> None:
         sizes = {download.id: download.size for download in facts.downloads if download.size is not None}
+        self._lock = threading.Lock()
         self._progress = make_progress(settings.progress, sys.stderr, sizes)
         self._log = open_log(facts.run_id, settings, sys.stderr, self._progress.console)
 
@@ -26,10 +32,37 @@ class Outlets:
         """How the log wants its lines."""
         return self._log.settings
 
+    @property
+    def draws(self) -> bool:
+        """Whether anybody wants to know how far files are."""
+        return type(self._progress) is not NoProgress
+
     def show(self, events: Iterable[Event], lines: Sequence[str]) -> None:
         """Pass events on, and the log's lines for them."""
-        self._progress.emit(events)
+        with self._lock:
+            self._progress.emit(events)
         self._log.write(lines)
+
+    @contextlib.contextmanager
+    def watching(self, readings: Callable[[], Iterable[Event]]) -> Iterator[None]:
+        """Look at these a few times a second, if progress is drawn."""
+        if not self.draws:
+            yield
+            return
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.wait(_LOOK_EVERY):
+                with self._lock:
+                    self._progress.emit(readings())
+
+        watcher = threading.Thread(target=watch, name="marscore-progress", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
 
     def __enter__(self) -> Outlets:
         self._progress.start()

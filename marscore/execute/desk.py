@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from marscore.events import ProgressMade
 from marscore.execute.protocol import Moment
 from marscore.execute.schedule import Board
 from marscore.execute.writing import Reads
@@ -70,3 +71,20 @@ class Desk:
         """Hold back every new request of this process to a host."""
         with self.changed:
             self.board.slots.pause(host, self.clock.ticks() + seconds)
+
+    def progress_made(self) -> list[ProgressMade]:
+        """How far each open file is."""
+        now = self.clock.now()
+        with self.lock:
+            return [
+                ProgressMade(
+                    now,
+                    transfer.download.id,
+                    transfer.ledger.bytes_done,
+                    transfer.known.size,
+                    transfer.bytes_downloaded,
+                    len(transfer.ledger.active),
+                    transfer.segments_finished,
+                )
+                for transfer in self.board.open.values()
+            ]

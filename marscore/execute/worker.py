@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import field
 from typing import Literal
 
@@ -45,7 +45,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """How a worker is set up; survives pickle. `output_dir` is absolute; `secrets` are (value, what is shown for it)."""
+    """How a worker is set up; survives pickle. `output_dir` is absolute; `secrets` are (value, what is shown for it).
+
+    `progress` says where readings go: nowhere, among the events, or into the memory that `gauge` is the descriptor of.
+    """
 
     output_dir: str
     threads: int
@@ -55,16 +58,19 @@ class WorkerSettings:
     lane: Literal["auto", "requests"] = "auto"
     cores: int = 1
     pipeline: int = 1
+    progress: Literal["none", "events", "gauge"] = "none"
+    gauge: int | None = None
     log: LineSettings = field(default_factory=lambda: LineSettings(""))
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The adapters that a worker acts through."""
+    """The adapters that a worker acts through. `show` takes readings of progress, where they do not go among the events."""
 
     client: HttpClient
     files: FileStore
     clock: Clock
+    show: Callable[[Sequence[ProgressMade]], None] | None = None
 
 
 class Worker:
@@ -88,6 +94,7 @@ class Worker:
         self._parked = threading.Condition(self._desk.lock)
         self._wanted = 0
         self._threads: list[threading.Thread] = []
+        self._show = ports.show or (self._outbox.extend if settings.progress == "events" else None)
         self._ticker = threading.Thread(target=self._tick, name="marscore-ticker", daemon=True)
         self._done = threading.Event()
         self.widen(settings.share)
@@ -266,9 +273,9 @@ class Worker:
         since_progress = 0.0
         while not self._done.wait(FLUSH_EVERY):
             since_progress += FLUSH_EVERY
-            if since_progress >= PROGRESS_EVERY:
+            if since_progress >= PROGRESS_EVERY and self._show is not None:
                 since_progress = 0.0
-                self._outbox.extend(self._progress())
+                self._show(self._desk.progress_made())
             self._flush()
             self._look()
 
@@ -280,19 +287,3 @@ class Worker:
             if self._hands.allowed > allowed and not self._closing:
                 self._add_threads()
                 self._parked.notify_all()
-
-    def _progress(self) -> list[ProgressMade]:
-        now = self._desk.clock.now()
-        with self._desk.changed:
-            return [
-                ProgressMade(
-                    now,
-                    transfer.download.id,
-                    transfer.ledger.bytes_done,
-                    transfer.known.size,
-                    transfer.bytes_downloaded,
-                    len(transfer.ledger.active),
-                    transfer.segments_finished,
-                )
-                for transfer in self._desk.board.open.values()
-            ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import queue
 import re
 import subprocess
 import sys
@@ -11,6 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from marscore.adapters.crew import ProcessCrew
+from marscore.events import DownloadFinished, Event, ProgressMade
+from marscore.execute.messages import Batch, Gone, Inbox
+from marscore.execute.protocol import Work
+from marscore.execute.worker import Share, WorkerSettings
+from marscore.execute.writing import Reads
+from marscore.resolve.model import Download, Options
 from tests.integration.command import command, environment, fetch, write
 from tests.origin import Body, Good, Origin, busy
 
@@ -58,6 +67,44 @@ def test_a_terminal_shows_percent_speed_eta_threads_and_retries(origin: Origin, 
     ):
         assert re.search(shown, drawn), f"{shown} is not in what was drawn"
     assert "2 downloads: 2 downloaded" in drawn
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+def test_child_processes_show_how_far_they_are(origin: Origin, tmp_path: Path) -> None:
+    urls = [origin.serve(f"/{name}.bin", Body(6 * MIB), [Good(rate=3 * MIB)]) for name in "ab"]
+    code, drawn = on_a_terminal(tmp_path, "run", write(tmp_path, urls), "--processes", "2")
+    assert code == 0
+    assert re.search(r"a\.bin +[1-9]\d%", drawn)
+    assert re.search(r"b\.bin +[1-9]\d%", drawn)
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["in shared memory", "among the events"])
+def test_readings_of_a_child_reach_the_parent(shared: bool, origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shared and not hasattr(os, "memfd_create"):
+        pytest.skip("this system has no memory without a file")
+    if not shared:
+        monkeypatch.delattr(os, "memfd_create", raising=False)
+    inbox: Inbox = queue.SimpleQueue()
+    settings = WorkerSettings(str(tmp_path), 1, Reads(MIB, MIB), Share(1), progress="gauge")
+    url = origin.serve("/a.bin", Body(4 * MIB), [Good(rate=2 * MIB)])
+    told: list[Event] = []
+    read: list[ProgressMade] = []
+    with contextlib.closing(ProcessCrew(settings, inbox)) as crew:
+        child = crew.child(0, Share(1))
+        child.submit([Work(Download("downloads[0]", (url,), "a.bin", Options(threads=1)), untouched=True)])
+        while not any(isinstance(event, DownloadFinished) for event in told):
+            with contextlib.suppress(queue.Empty):
+                message = inbox.get(timeout=0.05)
+                assert isinstance(message, Batch)
+                told += message.events
+            read += crew.readings()
+        child.close()
+        while not isinstance(inbox.get(timeout=30), Gone):
+            pass
+    assert bool(read) is shared
+    assert any(isinstance(event, ProgressMade) for event in told) is not shared
+    readings = read or [event for event in told if isinstance(event, ProgressMade)]
+    assert any(0 < reading.bytes_done < 4 * MIB for reading in readings)
 
 
 def test_elsewhere_there_is_nothing_but_json_lines(origin: Origin, tmp_path: Path) -> None:
