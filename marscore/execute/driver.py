@@ -25,6 +25,7 @@ from marscore.execute.protocol import (
     Ended,
     Fact,
     Hashed,
+    Lagged,
     Moment,
     Opened,
     PauseHost,
@@ -39,7 +40,7 @@ from marscore.execute.schedule import Assignment, Board
 from marscore.execute.transfer import Transfer
 from marscore.journal import Header, PieceHasher
 from marscore.policy.hands import FILE_WEIGHT, Reading
-from marscore.policy.pacing import SLOW_WINDOW, SpeedWatch, TokenBucket
+from marscore.policy.pacing import SLOW_WINDOW, Lag, SpeedWatch, TokenBucket
 from marscore.ports import Clock, EventSink, FileStore, HttpClient, Partial, Request, Response
 from marscore.resolve.model import Options
 from marscore.values import Access, ByteRange, Failure, Timeouts
@@ -221,13 +222,13 @@ class Driver:
         response = desk.client.open(request)
         try:
             receive = self._tell(transfer, Answered(desk.moment(), segment, response.answer))
-            if receive:
-                self._receive(transfer, segment, response)
+            lag = self._receive(transfer, segment, response) if receive else None
         finally:
             response.close()
         if receive:
             desk.progress += FILE_WEIGHT
-            self._tell(transfer, Ended(desk.moment(), segment))
+            at = desk.moment()
+            self._tell(transfer, Lagged(at, segment, lag) if lag else Ended(at, segment))
 
     def _access(self, transfer: Transfer) -> Access:
         access = self._desk.access(transfer.options)
@@ -237,13 +238,13 @@ class Driver:
         times = access.timeouts
         return replace(access, timeouts=Timeouts(min(times.connect, left), min(times.read, left), times.total))
 
-    def _receive(self, transfer: Transfer, segment: Segment, response: Response) -> None:
+    def _receive(self, transfer: Transfer, segment: Segment, response: Response) -> Lag | None:
         desk = self._desk
         with desk.lock:
             epoch, size, done = segment.epoch, transfer.known.size, transfer.ledger.done
         partial = self._files[transfer.download.id].of(epoch)
         if partial is None:
-            return
+            return None
         if size is not None:
             partial.reserve(size)
         limit = desk.reads.limit(transfer.options.threads)
@@ -253,19 +254,20 @@ class Driver:
             kind = _LargeWriter
         writer = kind(partial, segment, limit, lambda: self._header(transfer))
         try:
-            self._pump(transfer, segment, response, writer)
+            lag = self._pump(transfer, segment, response, writer)
         except Exception:
             writer.record()
             raise
         # A file that came whole and in one piece needs no record: it is proven and named at once.
         if desk.stopped.is_set() or segment.begin or segment.remaining or writer.recorded or not segment.whole:
             writer.record()
+        return lag
 
     def _header(self, transfer: Transfer) -> Header:
         with self._desk.lock:
             return transfer.header
 
-    def _pump(self, transfer: Transfer, segment: Segment, response: Response, writer: _Writer) -> None:
+    def _pump(self, transfer: Transfer, segment: Segment, response: Response, writer: _Writer) -> Lag | None:
         desk = self._desk
         began = desk.clock.ticks()
         watch = SpeedWatch(transfer.options.min_speed, began)
@@ -280,6 +282,8 @@ class Driver:
                 break
             with desk.lock:
                 room = transfer.admit(segment, len(data))
+                # A rate limit slows them all, in turns.
+                lag = transfer.lag(segment, room, came) if desk.rate is None else None
             if not room:
                 break
             writer.write(data if room == len(data) else data[:room])
@@ -289,6 +293,9 @@ class Driver:
             began = desk.clock.ticks()
             desk.writing += began - came
             self._check_time(transfer, watch, len(data), began)
+            if lag is not None:
+                return lag
+        return None
 
     def _check_time(self, transfer: Transfer, watch: SpeedWatch, count: int, ticks: float) -> None:
         if transfer.deadline is not None and ticks >= transfer.deadline:

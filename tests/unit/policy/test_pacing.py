@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from marscore.policy.hands import FAST, Hands, Reading
-from marscore.policy.pacing import SLOW_WINDOW, HostSlots, SpeedWatch, TokenBucket
+from marscore.policy.pacing import PACE_WINDOW, SLOW_WINDOW, HostSlots, Lag, Pace, SpeedWatch, TokenBucket, lag_of
 
 
 def test_a_connection_below_min_speed_for_a_whole_window_is_too_slow() -> None:
@@ -45,6 +47,35 @@ def test_a_host_gets_no_more_connections_than_its_slots_and_none_during_its_paus
     slots.pause("h", 7.0)
     assert slots.free_at("h", 5.0) == 9.0
     assert slots.free_at("h", 10.0) == 10.0
+
+
+def test_the_speed_of_a_connection_is_that_of_its_last_window() -> None:
+    pace = Pace()
+    assert not pace.add(10**9, now=5.0), "what came first may have waited for long"
+    assert not pace.add(100, now=5.0 + PACE_WINDOW / 2)
+    assert pace.speed is None
+    assert pace.add(100, now=5.0 + PACE_WINDOW)
+    assert pace.speed == 200 / PACE_WINDOW
+    assert not pace.add(1, now=5.5 + PACE_WINDOW)
+    assert pace.add(1, now=5.0 + 3 * PACE_WINDOW)
+    assert pace.speed == 1 / PACE_WINDOW
+
+
+@pytest.mark.parametrize(
+    ("speed", "others", "remaining", "lag"),
+    [
+        (29, [100, 100], 10**6, Lag(29, 100)),
+        (31, [100, 100], 10**6, None),
+        (10, [20, 100], 10**6, Lag(10, 60)),
+        (1, [100], 10**6, None),
+        (1, [], 10**6, None),
+        (29, [100, 100], 58, None),
+        (0, [100, 100, 100], 1, Lag(0, 100)),
+    ],
+    ids=["slow", "fair", "mean", "one-sibling", "alone", "nearly-done", "stalled"],
+)
+def test_a_connection_lags_behind_the_mean_of_two_or_more(speed: float, others: list[float], remaining: int, lag: Lag | None) -> None:
+    assert lag_of(speed, others, remaining) == lag
 
 
 class TestHands:
