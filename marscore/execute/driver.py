@@ -85,6 +85,8 @@ class Desk:
         #: Seconds that threads spent on receiving and on writing; added to in the same way.
         self.receiving = 0.0
         self.writing = 0.0
+        #: Since when those threads receive that do.
+        self.since: dict[int, float] = {}
         self.on_pause: Callable[[str, float], None] = lambda host, seconds: None
         self.on_verified: Callable[[], None] = lambda: None
         self._rate_lock = threading.Lock()
@@ -105,7 +107,9 @@ class Desk:
 
     def reading(self) -> Reading:
         """What tells whether more threads would help."""
-        return Reading(self.clock.ticks(), self.clock.used(), self.progress, self.receiving, self.writing)
+        ticks = self.clock.ticks()
+        waiting = sum(max(0.0, ticks - since) for since in list(self.since.values()))
+        return Reading(ticks, self.clock.used(), self.progress, self.receiving + waiting, self.writing)
 
     def pace(self, count: int) -> None:
         """Wait as long as the rate limit asks after `count` bytes."""
@@ -275,7 +279,11 @@ class Driver:
             if desk.stopped.is_set():
                 # Not the end of the body, which of a body without a length would be the end of the file.
                 raise OriginError(Failure("interrupted", "the run was told to stop"))
-            data = writer.read(response, desk.rate.burst if desk.rate else None)
+            desk.since[id(segment)] = began
+            try:
+                data = writer.read(response, desk.rate.burst if desk.rate else None)
+            finally:
+                del desk.since[id(segment)]
             came = desk.clock.ticks()
             desk.receiving += came - began
             if not data:

@@ -98,7 +98,7 @@ class TestHands:
         hands = Hands(most=8, cores=2)
         hands.look(Reading(0.0, 0.0, 0), wanted=100, many_files=True)
         hands.look(Reading(1.0, 0.01, 0), wanted=100, many_files=True)
-        assert hands.allowed == 4
+        assert hands.allowed == 8
 
     def test_no_more_where_they_would_find_nothing_to_do(self) -> None:
         hands = Hands(most=8, cores=2)
@@ -138,7 +138,7 @@ class TestHandsOnALargeFile:
         return allowed[1:]
 
     def test_a_connection_that_only_waits_gets_many_others(self) -> None:
-        assert self.look(Hands(most=8, cores=2), 0.01, 0.01, 0.01) == [4, 8, 8]
+        assert self.look(Hands(most=8, cores=2), 0.01, 0.01) == [8, 8]
 
     def test_one_that_mostly_waits_gets_some(self) -> None:
         assert self.look(Hands(most=8, cores=2), 0.15, 0.15, 0.15, 0.15) == [2, 4, 8, 8]
@@ -151,6 +151,12 @@ class TestHandsOnALargeFile:
         for tick in range(6):
             hands.look(Reading(tick / 20, 0.0, tick * FAST, tick / 20, 0.0), wanted=8, many_files=False)
             assert hands.allowed == (1 if tick < 5 else 2)
+
+    def test_one_whose_bytes_stopped_coming_waits_too(self) -> None:
+        hands = Hands(most=8, cores=2)
+        hands.look(Reading(0.0, 0.0, 100, 0.0, 0.1), wanted=8, many_files=False)
+        hands.look(Reading(0.2, 0.0, 100, 0.2, 0.1), wanted=8, many_files=False)
+        assert hands.allowed == 8
 
     def test_nothing_is_decided_before_bytes_come(self) -> None:
         hands = Hands(most=8, cores=2)
