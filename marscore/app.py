@@ -14,9 +14,8 @@ import os
 import queue
 import signal
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import assert_never
 
@@ -24,27 +23,22 @@ from marscore.adapters.atomic import write_text
 from marscore.adapters.books import Books
 from marscore.adapters.clock import SystemClock
 from marscore.adapters.credentials import ambient_secrets
-from marscore.adapters.crew import ProcessCrew
 from marscore.adapters.files import OWN_FOLDER, Folder, storage_error
 from marscore.adapters.inspect import look, prove
 from marscore.adapters.lock import hold
 from marscore.adapters.outlets import Outlets
 from marscore.adapters.signals import Stop, listening
-from marscore.adapters.state import SqliteState
+from marscore.adapters.state import SqliteState, claims_at
 from marscore.adapters.teller import Teller
 from marscore.events import DownloadFailed, DownloadFinished, Event, PlanCompiled, RunStarted, Warned
-from marscore.execute.driver import Reads
 from marscore.execute.messages import Inbox, StopRequested
 from marscore.execute.protocol import Work
-from marscore.execute.supervise import Supervisor
-from marscore.execute.worker import Share, WorkerSettings
-from marscore.manifest import Execution, Manifest, Parsed, manifest_schema, of_manifest
-from marscore.planning.document import PlanDocument, document, plan_schema
+from marscore.frozen import dataclass
+from marscore.manifest import Execution, Manifest, Parsed, of_manifest
 from marscore.planning.model import Plan, compile_plan
 from marscore.policy.redact import Redactor
 from marscore.report.fold import ReportFold, RunFacts, run_finished
 from marscore.report.model import Report
-from marscore.report.schema import event_schema, report_schema
 from marscore.report.writers import iter_json
 from marscore.resolve.expand import expand, load, load_mapping
 from marscore.resolve.model import Download
@@ -55,21 +49,21 @@ from marscore.settings import ManifestInput, RunSettings
 from marscore.values import Failure
 from marscore.version import __version__
 
+if TYPE_CHECKING:
+    from marscore.planning.document import PlanDocument
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """A manifest made ready: everything decided that can be decided without looking at the output folder."""
 
-    parsed: Parsed
+    name: str | None
+    source: str
     sha256: str | None
     execution: Execution
     downloads: tuple[Download, ...]
     root: Path
     redactor: Redactor
-
-    @property
-    def name(self) -> str | None:
-        return self.parsed.manifest.name
 
 
 def prepare(manifest: ManifestInput, settings: RunSettings) -> Job:
@@ -81,7 +75,8 @@ def prepare(manifest: ManifestInput, settings: RunSettings) -> Job:
     parsed, everything = _read(manifest, settings)
     root = settings.output_dir or manifest.folder / parsed.manifest.output_dir
     return Job(
-        parsed=parsed,
+        name=parsed.manifest.name,
+        source=parsed.source,
         sha256=None if manifest.text is None else hashlib.sha256(manifest.text.encode()).hexdigest(),
         execution=_execution(parsed.manifest.execution, settings),
         downloads=select(everything, settings.only) if settings.only else everything,
@@ -106,12 +101,10 @@ def plan(manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
     Raises:
         ManifestError: the manifest is wrong.
     """
+    from marscore.planning.document import document  # noqa: PLC0415 - a model of its own, which a run has no use for
+
     job = prepare(manifest, settings)
-    own = job.root / OWN_FOLDER
-    claims = {}
-    if (own / "state.db").exists():
-        with contextlib.closing(SqliteState(own / "state.db")) as state:
-            claims = state.claims()
+    claims = claims_at(job.root / OWN_FOLDER / "state.db")
     decisions = look(Folder(job.root), claims, job.downloads)
     compiled = compile_plan(job.execution, decisions, _cores())
     return document(compiled, job.name, str(job.root), job.redactor)
@@ -157,7 +150,7 @@ class _Run:
             run_id=os.urandom(8).hex(),
             version=__version__,
             started_at=self._clock.now(),
-            manifest=job.parsed.source,
+            manifest=job.source,
             manifest_sha256=job.sha256,
             downloads=job.downloads,
             name=job.name,
@@ -171,7 +164,7 @@ class _Run:
         """Do it all, to the written report."""
         interrupted = False
         with self._outlets:
-            self._emit(RunStarted(self._clock.now(), self._job.name, self._job.parsed.source, str(self._job.root)))
+            self._emit(RunStarted(self._clock.now(), self._job.name, self._job.source, str(self._job.root)))
             self._warn()
             try:
                 self._fetch(self._plan())
@@ -207,11 +200,28 @@ class _Run:
 
     def _fetch(self, compiled: Plan) -> None:
         works = [work for decision in compiled.decisions if (work := _work_of(decision))]
+        if not works:
+            return
+        # requests and all else that sends and receives takes a tenth of a second to import.
+        from marscore.adapters.crew import ProcessCrew  # noqa: PLC0415
+        from marscore.execute.supervise import Supervisor  # noqa: PLC0415
+        from marscore.execute.worker import Share, WorkerSettings  # noqa: PLC0415
+        from marscore.execute.writing import Reads  # noqa: PLC0415
+
         inbox: Inbox = queue.SimpleQueue()
         reads = Reads(compiled.chunk_size, compiled.buffer_size)
         share = Share(compiled.per_host, compiled.max_rate)
-        secrets, execution = tuple(self._job.redactor.secrets.items()), self._job.execution
-        settings = WorkerSettings(str(self._job.root), compiled.threads, reads, share, secrets, execution.lane, _cores(), self._outlets.log)
+        settings = WorkerSettings(
+            str(self._job.root),
+            compiled.threads,
+            reads,
+            share,
+            secrets=tuple(self._job.redactor.secrets.items()),
+            lane=self._job.execution.lane,
+            cores=_cores(),
+            pipeline=self._job.execution.pipeline,
+            log=self._outlets.log,
+        )
         crew = ProcessCrew(settings, inbox, self._lock)
         supervisor = Supervisor(compiled, crew, inbox, self._clock, self._take)
         self._stop.on_signal = lambda number: inbox.put(_stop_of(number))
@@ -299,5 +309,6 @@ def _cores() -> int:
 
 def schema(name: str) -> dict[str, Any]:
     """The JSON Schema of a document: manifest, plan, report, or event (one line of the log)."""
-    makers = {"manifest": manifest_schema, "plan": plan_schema, "report": report_schema, "event": event_schema}
-    return makers[name]()
+    from marscore.report.schema import schema_of  # noqa: PLC0415 - only the verb that prints one needs their makers
+
+    return schema_of(name)

@@ -12,8 +12,7 @@ A call in the wrong order is a RuntimeError, not one of these. Each class is bui
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from marscore.frozen import dataclass
 from marscore.values import Failure
 
 

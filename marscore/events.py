@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cache
 from operator import attrgetter
 from typing import Any, Literal, TypeAlias
 
-from marscore.values import Compact, FailureKind
+from marscore.frozen import dataclass
+from marscore.values import FailureKind
 
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 
@@ -47,7 +48,7 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
-class DownloadStarted(Compact):
+class DownloadStarted:
     at: float
     download: str
     url: str
@@ -140,7 +141,7 @@ class ChecksumVerified:
 
 
 @dataclass(frozen=True, slots=True)
-class DownloadFinished(Compact):
+class DownloadFinished:
     """The file is in place under its name. `digests` is `algorithm:hex`, sha256 first; mtime and inode identify the file."""
 
     at: float
@@ -204,7 +205,7 @@ class RunFinished:
 
 
 @dataclass(frozen=True, slots=True)
-class ProgressMade(Compact):
+class ProgressMade:
     """How far one active download is: a reading of counters for the progress display, never logged.
 
     `threads_active` connections are at work on it now, `threads_finished` have done their part and left.

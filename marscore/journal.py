@@ -12,11 +12,11 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import xxhash
 
+from marscore.frozen import dataclass
 from marscore.values import ByteRange, Validator
 
 FORMAT = 1

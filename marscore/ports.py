@@ -10,10 +10,11 @@ Every method may raise only what its docstring names.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol, TypeAlias
 
 from marscore.events import Event
+from marscore.frozen import dataclass
 from marscore.journal import Header, Journal, Piece
 from marscore.state import Claim, FileIdentity
 from marscore.values import Access, ByteRange
@@ -80,12 +81,16 @@ class HttpClient(Protocol):
         """
         ...
 
+    def ahead(self, requests: Sequence[Request]) -> None:
+        """Say what this thread opens next, in this order, the very same objects. A client may send them together; none has to."""
+        ...
+
     def abort(self) -> None:
         """Wake every thread that waits in `open` or `read`, with an OriginError, now and from now on."""
         ...
 
     def close(self) -> None:
-        """Drop every idle connection."""
+        """Drop every idle connection. Who asks again gets a new one."""
         ...
 
 

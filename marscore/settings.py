@@ -5,11 +5,11 @@ The command line and the Python functions both end in these two values; None mea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from marscore.events import LogLevel
+from marscore.frozen import dataclass
 
 #: The largest manifest that is read, in bytes. A hundred thousand downloads with checksums take 20 MB.
 MAX_MANIFEST = 64 * 1024 * 1024

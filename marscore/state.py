@@ -7,8 +7,8 @@ their SHA-256, since both may contain what came from the environment.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 
+from marscore.frozen import dataclass
 from marscore.values import Validator
 
 

@@ -9,12 +9,12 @@ import base64
 import binascii
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields
-from functools import cache, lru_cache
-from operator import attrgetter
-from typing import Any, Literal, get_args
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Literal, get_args
 from urllib.parse import urlsplit
+
+from marscore.frozen import dataclass
 
 FailureKind = Literal[
     "http_status",
@@ -45,24 +45,8 @@ FAILURE_KINDS: tuple[FailureKind, ...] = get_args(FailureKind)
 DIGEST_BYTES = {"md5": 16, "sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64, "blake2b": 64}
 #: The algorithms that the Subresource Integrity syntax names (W3C SRI, section 3.5).
 SRI_ALGORITHMS = ("sha256", "sha384", "sha512")
-
-
-@cache
-def _values_of(kind: Any) -> Callable[[Any], tuple[Any, ...]]:
-    return attrgetter(*(field.name for field in fields(kind)))
-
-
-class Compact:
-    """Base of frozen dataclasses of two fields or more that cross processes by the thousand: pickled as their class and their fields.
-
-    What dataclasses with slots do by themselves takes three times as long.
-    """
-
-    __slots__ = ()
-
-    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
-        kind: Any = type(self)
-        return kind, _values_of(kind)(self)
+#: The usual way to write a digest, read in one step.
+_PLAIN_SHA256 = re.compile("sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +118,8 @@ def parse_checksum(text: str) -> Checksum:
     Raises:
         ValueError: unknown algorithm, or a digest of the wrong length or alphabet.
     """
+    if _PLAIN_SHA256.fullmatch(text):
+        return Checksum("sha256", text[7:])
     sri = re.fullmatch(r"(\w+)-([A-Za-z0-9+/_-]+={0,2})", text)
     if sri and sri[1].lower() in SRI_ALGORITHMS:
         return _from_sri(sri[1].lower(), sri[2])

@@ -11,9 +11,11 @@ import pytest
 from tests.origin import Origin
 from tests.servers import Nginx, Proxy, Tls, make_tls, nginx, tinyproxy
 
-# A shell's background job starts with SIGINT ignored, what it starts inherits that, and marscore leaves ignored signals alone.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell's background job starts with SIGINT ignored and what nohup starts with SIGHUP; that is inherited, and marscore leaves ignored
+# signals alone.
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (getattr(signal, "SIGHUP", None), signal.SIG_DFL)):
+    if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, usual)
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import urllib.request
+import os
+import sys
 from collections.abc import Iterable, Mapping
 
 from marscore.policy.redact import MASK
@@ -13,7 +14,7 @@ from marscore.values import origin_of
 
 def ambient_secrets(downloads: Iterable[Download]) -> Mapping[str, str]:
     """Map each of them to what is shown for it."""
-    found = {text for proxy in urllib.request.getproxies().values() for text in userinfo_secrets(proxy)}
+    found = {text for proxy in _proxies() for text in userinfo_secrets(proxy)}
     urls = (url for download in downloads if download.options.auth == "netrc" for url in download.sources)
     origins = {origin_of(url): url for url in urls}
     if origins:
@@ -22,3 +23,12 @@ def ambient_secrets(downloads: Iterable[Download]) -> Mapping[str, str]:
         for url in origins.values():
             found.update(basic_secrets(*(get_netrc_auth(url) or ("", ""))))
     return dict.fromkeys(found, MASK)
+
+
+def _proxies() -> Iterable[str]:
+    """The proxies of the environment; those of the system too, where it has any."""
+    if sys.platform not in ("win32", "darwin") and not any(name.lower().endswith("_proxy") for name in os.environ):
+        return ()
+    from urllib.request import getproxies  # noqa: PLC0415 - it brings an HTTP client along, which a run with nothing to do has no use for
+
+    return getproxies().values()

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,6 +30,7 @@ from marscore.events import Event
 from marscore.execute.messages import Batch, Gone, Inbox, Paused
 from marscore.execute.protocol import Work
 from marscore.execute.worker import Ports, Share, Worker, WorkerSettings
+from marscore.frozen import dataclass
 from marscore.policy.redact import Redactor
 from marscore.values import Failure
 

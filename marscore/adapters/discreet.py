@@ -20,6 +20,7 @@ class DiscreetClient:
         self._client = client
         self._redactor = redactor
         self.abort = client.abort
+        self.ahead = client.ahead
         self.close = client.close
 
     def open(self, request: Request) -> Response:

@@ -6,7 +6,6 @@ leads to it, since a new file is a new entry in its folder.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -46,6 +45,8 @@ def _fsync(path: Path) -> None:
 
 def _syncfs(folders: Iterable[Path]) -> bool:
     """Flush the file systems that these folders are on: another may be mounted below."""
+    import ctypes  # noqa: PLC0415 - only for many files
+
     syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None) if sys.platform.startswith("linux") else None
     if syncfs is None:
         return False

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from http.client import HTTPException
 from typing import Any
@@ -110,6 +110,9 @@ class RequestsClient:
             raw = self._send(url, request)
         answer = Answer(raw.status, _fields_of(raw), url, tuple(hops), _PROTOCOLS.get(raw.version, ""))
         return RequestsResponse(answer, raw, self._live, request.access.timeouts)
+
+    def ahead(self, requests: Sequence[Request]) -> None:
+        """Nothing: one request at a time."""
 
     def abort(self) -> None:
         """Wake every waiting thread with an error."""

@@ -9,11 +9,12 @@ however many origins the files come from.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from urllib3.connection import HTTPConnection
+
+from marscore.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +65,15 @@ class Idle:
     def make_room(self) -> None:
         """Close the connections that would be too many with the one that this thread is about to open."""
         with self._lock:
-            surplus = max(0, len(self._waiting) + max(1, len(self._at_work)) - self._most)
-            dropped, self._waiting = self._waiting[:surplus], self._waiting[surplus:]
-        _close(dropped)
+            self._drop(max(0, len(self._waiting) + max(1, len(self._at_work)) - self._most))
 
     def clear(self) -> None:
         """Close all that wait."""
         with self._lock:
-            dropped, self._waiting = self._waiting, []
-        _close(dropped)
+            self._drop(len(self._waiting))
 
-
-def _close(dropped: list[Waiting]) -> None:
-    for waiting in dropped:
-        waiting.connection.close()
+    def _drop(self, count: int) -> None:
+        # Under the lock: what one thread drops may make room for another, which is not to connect before it is closed.
+        dropped, self._waiting = self._waiting[:count], self._waiting[count:]
+        for waiting in dropped:
+            waiting.connection.close()

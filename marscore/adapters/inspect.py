@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from marscore.adapters.files import Folder
 from marscore.errors import StorageError
@@ -19,18 +18,30 @@ from marscore.state import Claim, key_of
 def look(folder: Folder, claims: Mapping[str, Claim], downloads: Iterable[Download]) -> list[Decision]:
     """Decide for every download from what the folder holds now, without reading a payload file."""
     partials = folder.partial_keys()
+    # In a folder that is not there is no file to ask the system about: a first run makes one look for each folder.
+    there: dict[str, bool] = {}
     decisions = []
     for download in downloads:
-        key = key_of(download.path)
-        decisions.append(reconcile(download, Found(claims.get(key), folder.identify(download.path), key in partials)))
+        path = download.path
+        key, parent = key_of(path), path.rpartition("/")[0]
+        known = there.get(parent)
+        if known is None:
+            known = there[parent] = folder.identify(parent) is not None
+        decisions.append(reconcile(download, Found(claims.get(key), folder.identify(path) if known else None, key in partials)))
     return decisions
 
 
 def prove(folder: Folder, decisions: Sequence[Decision]) -> list[Decision]:
     """Answer every Prove by hashing the file in place; files are hashed side by side, since hashing holds no lock."""
+    questions = [decision for decision in decisions if isinstance(decision, Prove)]
+    if not questions:
+        return list(decisions)
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most runs have nothing to prove
+
     partials = folder.partial_keys()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(lambda decision: _answer(folder, decision, partials) if isinstance(decision, Prove) else decision, decisions))
+        answers = pool.map(lambda question: _answer(folder, question, partials), questions)
+        return [next(answers) if isinstance(decision, Prove) else decision for decision in decisions]
 
 
 def _answer(folder: Folder, question: Prove, partials: set[str]) -> Decision:

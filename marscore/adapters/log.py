@@ -10,19 +10,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING, TextIO
 
 from marscore.adapters.lines import LineMaker
 from marscore.adapters.terminal import QuietStream, is_terminal, wants_color
 from marscore.errors import StorageError
 from marscore.events import Event, LogLevel
+from marscore.frozen import dataclass
 from marscore.settings import LineSettings, LineStyle, LogFormat, RunSettings
 from marscore.values import Failure, FailureKind
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,8 @@ def _stream_writer(stream: TextIO | None) -> Callable[[str], None]:
 
 
 def _console_writer(console: Console) -> Callable[[str], None]:
+    from rich.text import Text  # noqa: PLC0415 - only where a terminal is drawn on
+
     def write(lines: str) -> None:
         console.print(Text.from_ansi(lines), soft_wrap=True)
 

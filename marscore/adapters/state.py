@@ -14,6 +14,7 @@ import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from marscore.adapters.files import storage_error
 from marscore.errors import StorageError
@@ -31,6 +32,12 @@ _READ = f"SELECT {_COLUMNS} FROM files"  # noqa: S608 - constants
 _WRITE = f"INSERT OR REPLACE INTO files ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
 _FORMAT = 1
 _DIGEST = re.compile(r"[a-z0-9]+:[0-9a-f]+")
+#: The usual list of digests: the sha256 alone.
+_ONE_DIGEST = re.compile(r'\["([a-z0-9]+:[0-9a-f]+)"\]')
+_INODE = re.compile(r"[0-9]{1,40}")
+_NO_VALIDATOR = Validator()
+#: What a row may hold; etag and last_modified may be null.
+_ROW_TYPES = {(str, str, int, int, str, str, etag, modified, int) for etag in (str, type(None)) for modified in (str, type(None))}
 #: What SQLite says where the system is in the way; Python 3.10 does not give its error codes.
 _SYSTEM: dict[str, FailureKind] = {"locked": "path", "unable to open": "path", "disk is full": "disk_full", "readonly": "permission"}
 
@@ -109,6 +116,14 @@ class SqliteState:
             self._database = _open(self._path)
 
 
+def claims_at(path: Path) -> dict[str, Claim]:
+    """What the database at this path claims; nothing where there is none, and none is made."""
+    if not path.exists():
+        return {}
+    with contextlib.closing(SqliteState(path)) as state:
+        return state.claims()
+
+
 def _open(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, isolation_level="IMMEDIATE")
     try:
@@ -146,29 +161,21 @@ def _claims_of(rows: Iterable[tuple[object, ...]]) -> dict[str, Claim]:
     return {claim.path_key: claim for row in rows if (claim := _claim_of(row))}
 
 
-def _claim_of(row: tuple[object, ...]) -> Claim | None:
-    match row:
-        case (
-            str(path_key),
-            str(url_key),
-            int(size),
-            int(mtime_ns),
-            str(inode),
-            str(digests),
-            str() | None as etag,
-            str() | None as last_modified,
-            int(durable),
-        ):
-            known = _digests_of(digests)
-            if known is None or not re.fullmatch(r"\d{1,40}", inode):
-                return None
-            identity = FileIdentity(size, mtime_ns, int(inode))
-            return Claim(path_key, url_key, identity, known, Validator(etag, last_modified), bool(durable))
-        case _:
-            return None
+def _claim_of(row: tuple[Any, ...]) -> Claim | None:
+    # Types are compared all at once: a hundred thousand rows are read before a run begins.
+    if tuple(map(type, row)) not in _ROW_TYPES:
+        return None
+    path_key, url_key, size, mtime_ns, inode, digests, etag, last_modified, durable = row
+    known = _digests_of(digests)
+    if known is None or not _INODE.fullmatch(inode):
+        return None
+    validator = _NO_VALIDATOR if etag is None and last_modified is None else Validator(etag, last_modified)
+    return Claim(path_key, url_key, FileIdentity(size, mtime_ns, int(inode)), known, validator, bool(durable))
 
 
 def _digests_of(text: str) -> tuple[str, ...] | None:
+    if one := _ONE_DIGEST.fullmatch(text):
+        return (one[1],)
     try:
         digests = json.loads(text)
     except (ValueError, RecursionError):

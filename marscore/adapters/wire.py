@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlsplit
+
+from marscore.frozen import dataclass
 
 #: The end of a head (RFC 9112 section 2.1). Servers that end lines with a bare LF are left to the general client, which has to get to know.
 END = re.compile(rb"\n\r?\n")

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from marscore.frozen import dataclass
 from marscore.policy.failures import failure_of_status, parse_retry_after
 from marscore.ports import Answer
 from marscore.values import ByteRange, Failure, Validator

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import queue
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from marscore.events import Event
+from marscore.frozen import dataclass
 from marscore.values import Failure
 
 

@@ -7,21 +7,22 @@ A fact says what happened, with the moment at which it did; a command says what 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple, TypeAlias
 
 from marscore.events import Event
 from marscore.execute.answer import Asked
+from marscore.frozen import dataclass
 from marscore.policy.pacing import Lag, Pace
 from marscore.policy.retry import NO_FAILURES, RetryState
 from marscore.ports import Answer
 from marscore.resolve.model import Download
 from marscore.state import Claim, FileIdentity
-from marscore.values import ByteRange, Compact, Failure, Validator
+from marscore.values import ByteRange, Failure, Validator
 
 
 @dataclass(frozen=True, slots=True)
-class Work(Compact):
+class Work:
     """One download to carry out.
 
     `known` is the claim of the file now in place, to ask the server whether it is still current. `untouched` tells that nothing can be
@@ -115,6 +116,14 @@ class Broke:
 
 
 @dataclass(frozen=True, slots=True)
+class Unasked:
+    """A segment is not asked for after all: others were to be asked with it, and another thread may as well."""
+
+    at: Moment
+    segment: Segment
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """A segment has all its bytes, or its body of unknown length ended as the protocol says it should."""
 
@@ -155,7 +164,7 @@ class Stopped:
     failure: Failure
 
 
-Fact: TypeAlias = Opened | Answered | Broke | Ended | Lagged | Hashed | Placed | Stopped
+Fact: TypeAlias = Opened | Answered | Unasked | Broke | Ended | Lagged | Hashed | Placed | Stopped
 
 
 # Commands

@@ -13,22 +13,26 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import count
 
 from marscore.execute.protocol import Moment, Segment, Work
 from marscore.execute.transfer import Transfer
+from marscore.frozen import dataclass
 from marscore.policy.pacing import HostSlots
 from marscore.values import host_of
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What a thread is to do: open a new transfer (no segment), or fetch a segment. `host` names the slot that it holds meanwhile."""
+    """What a thread is to do: open a new transfer (no segment), or fetch a segment. `host` names the slot that it holds meanwhile.
+
+    `along` are new transfers whose requests may go out together with the first one's, on its connection.
+    """
 
     transfer: Transfer
     segment: Segment | None
     host: str
+    along: tuple[Transfer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,8 @@ class Idle:
 class Board:
     """All that one process has to do."""
 
-    def __init__(self, per_host: int) -> None:
+    def __init__(self, per_host: int, pipeline: int = 1) -> None:
+        self._pipeline = pipeline
         self.slots = HostSlots(per_host)
         self.open: dict[str, Transfer] = {}
         self._queue: dict[str, deque[Work]] = {}
@@ -131,14 +136,25 @@ class Board:
         for host, works in self._queue.items():
             if self.slots.free_at(host, at.ticks) == at.ticks:
                 work = works.popleft()
+                assignment = Assignment(self._begin(work, at), None, host, self._along(work, works, at) if self._pipeline > 1 else ())
                 # The host goes to the end of the line, so that no host's many files keep another's from their turn.
                 del self._queue[host]
                 if works:
                     self._queue[host] = works
-                transfer = Transfer(work, at)
-                self.open[work.download.id] = transfer
-                return Assignment(transfer, None, host)
+                return assignment
         return None
+
+    def _begin(self, work: Work, at: Moment) -> Transfer:
+        transfer = self.open[work.download.id] = Transfer(work, at)
+        return transfer
+
+    def _along(self, first: Work, works: deque[Work], at: Moment) -> tuple[Transfer, ...]:
+        """Begin those works that are asked for like the first, as long as every connection to the host still finds as many."""
+        most = min(self._pipeline - 1, len(works) // self.slots.capacity)
+        along: list[Transfer] = []
+        while len(along) < most and _alike(first, works[0]):
+            along.append(self._begin(works.popleft(), at))
+        return tuple(along)
 
     def _from_largest(self, ticks: float, idle: int) -> Assignment | None:
         candidates = [t for t in self.open.values() if t.ledger.active and t.can_share()] if len(self.open) <= _MANY else []
@@ -160,6 +176,12 @@ class Board:
         pauses = (self.slots.free_at(host, ticks) for host in self._queue)
         times += [free for free in pauses if free is not None and free > ticks]
         return min(times, default=None)
+
+
+def _alike(first: Work, other: Work) -> bool:
+    """Whether both are plain first requests with the same options."""
+    plain = first.untouched and other.untouched and not first.known and not other.known
+    return plain and (first.download.options is other.download.options or first.download.options == other.download.options)
 
 
 #: More open transfers than this mean that many wait for retries; looking at each for a share to take would cost more than it brings.

@@ -13,7 +13,7 @@ from __future__ import annotations
 import queue
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Protocol
 
 from marscore.errors import StorageError
@@ -21,6 +21,7 @@ from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, E
 from marscore.execute.messages import Batch, Gone, Inbox, Paused, StopRequested
 from marscore.execute.protocol import Work
 from marscore.execute.worker import FLUSH_EVERY, Share
+from marscore.frozen import dataclass
 from marscore.planning.model import Plan
 from marscore.ports import Clock
 from marscore.values import Failure

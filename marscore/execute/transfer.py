@@ -51,6 +51,7 @@ from marscore.execute.protocol import (
     Release,
     Segment,
     Stopped,
+    Unasked,
     Verify,
     Work,
 )
@@ -210,6 +211,8 @@ class Transfer:
                 return self._opened(fact)
             case Answered():
                 return [Drop()] if fact.segment.cancelled else self._answered(fact)
+            case Unasked():
+                return self._unasked(fact.segment)
             case Broke():
                 return self._broke(fact)
             case Ended():
@@ -327,6 +330,12 @@ class Transfer:
             return [Drop(), *self._verify_if_complete()]
         told = "unknown" if answer.size is None else str(answer.size)
         return self._changed(segment, at, f"the server has no such range any more: its size is {told}")
+
+    def _unasked(self, segment: Segment) -> list[Command]:
+        if segment.cancelled:
+            return self._left(segment)
+        self.ledger.pending.append(self.ledger.leave(segment))
+        return []
 
     def _ended(self, fact: Ended) -> list[Command]:
         segment = fact.segment

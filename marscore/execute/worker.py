@@ -11,13 +11,16 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from marscore.events import DownloadSkipped, Event, ProgressMade
-from marscore.execute.driver import Desk, Driver, OpenFile, Reads
+from marscore.execute.desk import Desk
+from marscore.execute.driver import Driver
 from marscore.execute.protocol import Emit, Stopped, Work
 from marscore.execute.schedule import Assignment, Board, Idle
+from marscore.execute.writing import OpenFile, Reads
+from marscore.frozen import dataclass
 from marscore.policy.hands import Hands
 from marscore.policy.pacing import TokenBucket
 from marscore.ports import Clock, FileStore, HttpClient
@@ -51,6 +54,7 @@ class WorkerSettings:
     secrets: tuple[tuple[str, str], ...] = ()
     lane: Literal["auto", "requests"] = "auto"
     cores: int = 1
+    pipeline: int = 1
     log: LineSettings = field(default_factory=lambda: LineSettings(""))
 
 
@@ -72,7 +76,9 @@ class Worker:
         self._sending = threading.Lock()
         self._outbox: deque[Event] = deque()
         self._files: dict[str, OpenFile] = {}
-        self._desk = Desk(Board(settings.share.per_host), ports.client, ports.files, ports.clock, self._put, settings.reads)
+        self._desk = Desk(
+            Board(settings.share.per_host, settings.pipeline), ports.client, ports.files, ports.clock, self._put, settings.reads
+        )
         self._desk.on_verified = self._flush
         self._busy = 0
         self._until: float | None = None
@@ -119,6 +125,8 @@ class Worker:
     def narrow(self, share: Share) -> int:
         """Take a smaller share of the run's limits; return how many connections to one host are in use, which may still be more."""
         self.widen(share)
+        # Those that wait for another request would count for the others, too.
+        self._desk.client.close()
         with self._desk.changed:
             return self._desk.board.slots.most_used
 
@@ -224,7 +232,8 @@ class Worker:
 
     def _give_back(self, assignment: Assignment) -> None:
         self._desk.board.release(assignment.host)
-        self._desk.board.settle(assignment.transfer)
+        for transfer in (assignment.transfer, *assignment.along):
+            self._desk.board.settle(transfer)
         self._busy -= 1
 
     def _end(self, download: str, reason: Failure) -> None:

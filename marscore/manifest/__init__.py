@@ -3,7 +3,9 @@
     text --text.compose--> nodes with places --environment--> data --models--> Manifest
 
     places       line and column of everything, and the collected problems
+    plain        downloads of which only URL, path, checksum and size are written; there may be a million
     fields       the types of the fields: sizes, durations, URLs, text that stays text
+    urls, output which URLs and output paths are allowed
     models       the options and their descriptions
     problems     pydantic's errors in plain words
     schema       the JSON Schema for editors
@@ -28,7 +30,7 @@ from marscore.manifest.models import (
     Timeout,
 )
 from marscore.manifest.places import Findings, Places
-from marscore.manifest.read import Examined, Parsed, examine_mapping, examine_text, of_manifest, read_manifest, read_mapping
+from marscore.manifest.read import Entry, Examined, Parsed, examine_mapping, examine_text, of_manifest, read_manifest, read_mapping
 from marscore.manifest.schema import manifest_schema
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "Defaults",
     "DownloadEntry",
     "DownloadOptions",
+    "Entry",
     "Examined",
     "Execution",
     "Findings",

@@ -1,18 +1,21 @@
 """`${NAME}`, `${NAME:-default}` and `$$` in the values of a manifest: the tree of the text becomes plain data.
 
-    nodes + environment --Substitution.data--> dict, list, Plain, str, None    and every value that must never be shown
+    nodes + environment --Substitution.data--> dict, list, Scalar, Plain, str, None    and every value that must never be shown
 
-A plain scalar that is null, or that is empty once its names are filled in, becomes None: as if it had not been written.
+A scalar without a dollar stays the node that it is. One that is null, or that is empty once its names are filled in, becomes None: as if
+it had not been written.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePath
+from sys import intern
 from typing import Any
 
+from marscore.frozen import dataclass
 from marscore.manifest.fields import Plain
 from marscore.manifest.places import Findings, Path, Scalar
 from marscore.manifest.text import MAX_DEPTH, NULLS
@@ -24,6 +27,11 @@ _REFERENCE = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-((?:[^}$]|\$(?!\
 def escape(text: str) -> str:
     """Write text so that it stands for itself in a manifest: `$` doubled."""
     return text.replace("$", "$$")
+
+
+def _is_settled(node: object) -> bool:
+    """Whether there is nothing to fill in and nothing to decide: nearly every scalar of a long manifest."""
+    return type(node) is Scalar and "$" not in node and node not in NULLS
 
 
 @dataclass(slots=True)
@@ -45,20 +53,27 @@ class Substitution:
         if isinstance(node, Mapping):
             return self._mapping(node, path)
         if isinstance(node, list | tuple):
-            return [self.data(item, (*path, index)) for index, item in enumerate(node)]
+            return [item if _is_settled(item) else self.data(item, (*path, index)) for index, item in enumerate(node)]
         return self._scalar(str(node), path) if isinstance(node, PurePath) else node
 
     def _mapping(self, node: Mapping[Any, Any], path: Path) -> dict[str, Any]:
-        texts = {key for key in node if isinstance(key, str)}
-        if len(texts) < len(node):
+        data: dict[str, Any] = {}
+        for key, value in node.items():
+            if isinstance(key, str):
+                # A hundred thousand mappings have the same few keys.
+                name = intern(str(key))
+                data[name] = value if _is_settled(value) else self.data(value, (*path, name))
+        if len(data) < len(node):
             self.findings.add(path, "has a key that is not text")
-        return {str(key): self.data(value, (*path, str(key))) for key, value in node.items() if key in texts}
+        return data
 
     def _scalar(self, node: str, path: Path) -> str | None:
         plain = isinstance(node, Scalar) and node.plain
         if plain and node in NULLS:
             return None
-        text = self._filled(node, path) if "$" in node else str(node)
+        if "$" not in node:
+            return node
+        text = self._filled(node, path)
         if not plain:
             return text
         return Plain(text) if text else None

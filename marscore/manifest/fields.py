@@ -1,6 +1,6 @@
 """The types of the manifest's fields: what may be written, what it means, and how an editor is told.
 
-Each is an Annotated type whose before-validator does the reading. Text is never guessed at: `Plain` marks a scalar without quotes,
+Each is an Annotated type whose before-validator does the reading. Text is never guessed at: `is_plain` knows a scalar without quotes,
 and only a field that wants a number, a size, a duration or a boolean looks into it. No message repeats a value, which may have come
 from the environment.
 """
@@ -12,12 +12,13 @@ import re
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, TypeAlias
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from marscore.manifest.places import Scalar
+from marscore.manifest.urls import check_url_text
 from marscore.values import FailureKind, parse_checksum, parse_duration, parse_size
 
 #: SQLite's and the file system's largest offset.
@@ -27,16 +28,19 @@ MAX_DURATION = 10 * 366 * 86400
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_URL = re.compile(r"(?i)https?://(?:[^/?#@\\]*@)?(?:\[[0-9a-f:.%]+\]|[^/?#@:\\\[\]]+)(?::0*(\d{1,5}))?(?:[/?#].*)?")
-_NOT_IN_URL = re.compile(r"[\s\x00-\x20\x7f-\x9f\ud800-\udfff]")
 _YES_NO = {"yes", "no", "on", "off", "y", "n"}
 _DIRECT = "none"
 
 
 class Plain(str):
-    """A scalar that was written without quotes."""
+    """A scalar that was written without quotes, with its names filled in."""
 
     __slots__ = ()
+
+
+def is_plain(value: object) -> bool:
+    """Whether a text was written without quotes, so that a field may read it as a number or a boolean."""
+    return isinstance(value, Plain) or (isinstance(value, Scalar) and value.plain)
 
 
 class Also:
@@ -76,14 +80,14 @@ def read_text(value: object) -> str:
         raise ValueError("must be text")
     if not value:
         raise ValueError("must not be empty")
-    if _CONTROL.search(value):
+    if not value.isprintable() and _CONTROL.search(value):
         raise ValueError("must not hold line breaks or other control characters")
     return str(value)
 
 
 def read_whole(value: object) -> int:
     """Read a whole number from an int, or from digits without quotes."""
-    if isinstance(value, Plain) and re.fullmatch(r"[-+]?[0-9]{1,18}", value):
+    if isinstance(value, str) and is_plain(value) and re.fullmatch(r"[-+]?[0-9]{1,18}", value):
         return int(value)
     if isinstance(value, int) and _is_int(value):
         return value
@@ -92,7 +96,7 @@ def read_whole(value: object) -> int:
 
 def read_number(value: object) -> float:
     """Read a number from a float or int, or from a scalar without quotes."""
-    if isinstance(value, Plain) and re.fullmatch(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?", value):
+    if isinstance(value, str) and is_plain(value) and re.fullmatch(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?", value):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError("must be a number")
@@ -135,7 +139,7 @@ def read_verify(value: object) -> bool | str:
         raise ValueError("must be true, false or the path of a CA bundle")
     text = read_text(value)
     lower = text.lower()
-    if isinstance(value, Plain) and text in {lower, lower.title(), lower.upper()} and lower in {"true", "false"}:
+    if is_plain(value) and text in {lower, lower.title(), lower.upper()} and lower in {"true", "false"}:
         return lower == "true"
     if lower in _YES_NO | {"true", "false"}:
         raise ValueError("must be true or false, written so and without quotes, or the path of a CA bundle")
@@ -145,28 +149,6 @@ def read_verify(value: object) -> bool | str:
 def read_word(value: object) -> object:
     """Take text as it is, for a Literal to judge."""
     return str(value) if isinstance(value, str) else value
-
-
-def check_url_text(url: str) -> str:
-    """Refuse what no http request can be sent to."""
-    if _NOT_IN_URL.search(url):
-        raise ValueError("must not hold spaces or control characters; write a space as %20")
-    if not re.match(r"(?i)https?://", url):
-        raise ValueError("must begin with http:// or https://")
-    match = _URL.fullmatch(url)
-    if not match or not _splits(url):
-        raise ValueError("must name a host and, if any, a port from 1 to 65535")
-    if match[1] and not 1 <= int(match[1]) <= 65535:
-        raise ValueError("must have a port from 1 to 65535")
-    return url
-
-
-def _splits(url: str) -> bool:
-    # The standard library has opinions of its own, on IPv6 literals and on characters that normalise to delimiters.
-    try:
-        return bool(urlsplit(url).hostname)
-    except ValueError:
-        return False
 
 
 def _is_template(info: ValidationInfo) -> bool:
@@ -265,6 +247,7 @@ Proxy: TypeAlias = Annotated[str, BeforeValidator(read_proxy), Shown({"type": "s
 Whole: TypeAlias = Annotated[int, BeforeValidator(read_whole), Also(REFERENCE)]
 Count: TypeAlias = Annotated[int, Field(ge=0), BeforeValidator(read_whole), Also(REFERENCE)]
 Connections: TypeAlias = Annotated[int, Field(ge=1, le=64), BeforeValidator(read_whole), Also(REFERENCE)]
+Pipeline: TypeAlias = Annotated[int, Field(ge=1, le=64), BeforeValidator(read_whole), Also(REFERENCE)]
 PerHost: TypeAlias = Annotated[int, Field(ge=1, le=4096), BeforeValidator(read_whole), Also(REFERENCE)]
 Status: TypeAlias = Annotated[int, Field(ge=400, le=599), BeforeValidator(read_whole), Also(REFERENCE)]
 Processes: TypeAlias = Annotated[

@@ -1,18 +1,30 @@
 """The manifest as pydantic models: the one place that says which options there are.
 
 An option that was not written is None, so that `defaults` and a download can be merged by key; what holds where neither says
-anything is decided in `resolve`. Every option has a description, which editors show from the JSON Schema.
+anything is decided in `resolve`. Every option has a description below it, which editors show from the JSON Schema (`schema`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
 
 from marscore.manifest import fields as f
 from marscore.manifest.output import check_output
+from marscore.manifest.plain import PlainEntry
 
 _ONE_TEXT = {"type": "string"}
 
@@ -20,12 +32,13 @@ _ONE_TEXT = {"type": "string"}
 class Model(BaseModel):
     """Frozen, closed, and with null meaning the same as not written."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True)
+    # Not use_attribute_docstrings: pydantic reads the source for them at every start, which takes longer than all else about the models.
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     @model_validator(mode="before")
     @classmethod
     def _without_nulls(cls, data: Any) -> Any:
-        if isinstance(data, Mapping) and any(value is None for value in data.values()):
+        if isinstance(data, Mapping) and None in data.values():
             return {key: value for key, value in data.items() if value is not None}
         return data
 
@@ -148,6 +161,10 @@ def _cert(value: object) -> object:
     return {"cert": value} if isinstance(value, str) else value
 
 
+def _unless_plain(value: object, handler: Callable[[object], object]) -> object:
+    return value if type(value) is PlainEntry else handler(value)
+
+
 def _entry(value: object) -> object:
     if isinstance(value, str):
         return {"url": value}
@@ -238,6 +255,8 @@ class Execution(Model):
     """Longest time for the whole run (no limit)."""
     lane: f.Lane = "auto"
     """Which HTTP client is used: auto, the direct one where an origin is plain and requests elsewhere; or requests for everything."""
+    pipeline: f.Pipeline = 1
+    """Requests that one connection may send without waiting for answers, for many files; some servers and proxies break on more than 1."""
     fail_fast: f.FailFast = "never"
     """Whether the first failure ends the run: never or first_failure."""
 
@@ -282,5 +301,5 @@ class Manifest(Model):
     """What servers may not make the run do."""
     defaults: Defaults = Defaults()
     """Options of every download that does not say otherwise."""
-    downloads: tuple[Annotated[DownloadEntry, BeforeValidator(_entry), f.Also(_ONE_TEXT)], ...]
+    downloads: tuple[Annotated[DownloadEntry, BeforeValidator(_entry), f.Also(_ONE_TEXT), WrapValidator(_unless_plain)], ...]
     """The files: bare URLs, or mappings with url and options."""

@@ -18,7 +18,10 @@ _UNSPEAKABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:")
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?", re.DOTALL)
 #: A path that no rule below concerns: the usual case, in one step.
-_ORDINARY = re.compile(r"(?:[a-z0-9_][a-z0-9_-]{0,99}/)*[a-z0-9_][a-z0-9_.-]{0,99}[a-z0-9_]", re.IGNORECASE | re.ASCII)
+_NOT_RESERVED = r"(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:[./]|$))"
+_ORDINARY = re.compile(
+    rf"(?:{_NOT_RESERVED}[a-z0-9_][a-z0-9_-]{{0,99}}/)*{_NOT_RESERVED}[a-z0-9_][a-z0-9_.-]{{0,99}}[a-z0-9_]", re.IGNORECASE | re.ASCII
+)
 
 
 def check_output(path: str) -> None:
@@ -27,7 +30,7 @@ def check_output(path: str) -> None:
     Raises:
         ValueError: with what is wrong, as a sentence about "it".
     """
-    if _ORDINARY.fullmatch(path) and not any(_RESERVED.fullmatch(part) for part in path.split("/")):
+    if _ORDINARY.fullmatch(path):
         return
     _check_whole(path)
     parts = path.split("/")
@@ -64,5 +67,7 @@ def _check_part(part: str) -> None:
 def collision_key(path: str) -> str:
     """What two paths have in common if some file system takes them for one: case and Unicode normal form are ignored."""
     if path.isascii():
-        return path.lower()
+        lower = path.lower()
+        # The same object where it is the same text: there may be a million.
+        return path if lower == path else lower
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())

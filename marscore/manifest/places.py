@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import field
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 from marscore.errors import ManifestError, Problem
+from marscore.frozen import dataclass
 
 Path: TypeAlias = tuple[str | int, ...]
 #: The value at a path, the key at its end, or what the key at its end is missing from.
@@ -65,18 +67,34 @@ def shown(path: Path) -> str:
 
 
 def _segment(segment: str | int) -> str:
-    if isinstance(segment, int):
-        return f"[{segment}]"
+    return f"[{segment}]" if isinstance(segment, int) else _key_segment(segment)
+
+
+@lru_cache(maxsize=256)
+def _key_segment(segment: str) -> str:
     if re.fullmatch(r"[\w.~+-]{1,64}", segment):
         return f".{segment}"
     return f"[{json.dumps(segment[:64])}]"
 
 
-@dataclass(frozen=True, slots=True)
 class Places:
-    """Finds the place of anything in a manifest. `root` is the tree that was read, None where the manifest was made by a program."""
+    """Finds the place of anything in a manifest.
 
-    root: Any = None
+    Args:
+        root: the tree that was read, None where the manifest was made by a program.
+        again: reads that tree anew. It takes more room than all that is made of it, and only a problem has need of it.
+    """
+
+    def __init__(self, root: Any = None, again: Callable[[], Any] | None = None) -> None:
+        self._root = root
+        self._again = again
+
+    @property
+    def root(self) -> Any:
+        """The tree."""
+        if self._again is not None:
+            self._root, self._again = self._again(), None
+        return self._root
 
     def problem(self, path: Path, message: str, at: At = "value") -> Problem:
         """Say what is wrong at a path.

@@ -6,18 +6,21 @@ text --compose--> nodes --Substitution--> data --pydantic--> Manifest
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
+from marscore.frozen import dataclass
 from marscore.manifest.environment import Substitution
 from marscore.manifest.models import Defaults, DownloadEntry, Manifest
 from marscore.manifest.places import Findings, Map, Places
+from marscore.manifest.plain import PlainEntry, plain_entry
 from marscore.manifest.problems import explain
 from marscore.manifest.text import compose
 
 _NOTHING: Mapping[str, str] = {}
+#: A download as it was read.
+Entry: TypeAlias = DownloadEntry | PlainEntry
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Examined:
 
     manifest: Manifest | None
     defaults: Defaults
-    entries: Mapping[int, DownloadEntry]
+    entries: Mapping[int, Entry]
     findings: Findings
     secrets: Mapping[str, str]
     source: str
@@ -89,18 +92,24 @@ def examine_text(text: str, source: str, environment: Mapping[str, str], variabl
     findings.places = Places(root)
     if not isinstance(root, Map):
         return Examined(None, Defaults(), {}, findings, {}, source)
-    return _examine(root, source, Substitution(environment, variables, findings))
+    substitution = Substitution(environment, variables, findings)
+    data = substitution.data(root)
+    del root
+    findings.places = Places(again=lambda: compose(text)[0])
+    return _examine(data, source, substitution)
 
 
 def examine_mapping(
     data: Mapping[str, Any], environment: Mapping[str, str], variables: Mapping[str, str] = _NOTHING, source: str = "<dict>"
 ) -> Examined:
     """Read Python objects as far as they go."""
-    return _examine(data, source, Substitution(environment, variables, Findings(Places(data))))
+    substitution = Substitution(environment, variables, Findings(Places(data)))
+    return _examine(substitution.data(data), source, substitution)
 
 
-def _examine(root: Mapping[Any, Any], source: str, substitution: Substitution) -> Examined:
-    data, findings = substitution.data(root), substitution.findings
+def _examine(data: dict[str, Any], source: str, substitution: Substitution) -> Examined:
+    findings = substitution.findings
+    _read_plain(data)
     try:
         manifest = Manifest.model_validate(data)
     except ValidationError as error:
@@ -112,16 +121,29 @@ def _examine(root: Mapping[Any, Any], source: str, substitution: Substitution) -
     return Examined(None, _defaults(data, findings), _entries(data, findings), findings, substitution.secrets, source)
 
 
+def _read_plain(data: dict[str, Any]) -> None:
+    """Put what needs no model in the place of what was written."""
+    written = data.get("downloads")
+    if isinstance(written, list):
+        for index, entry in enumerate(written):
+            written[index] = plain_entry(entry) or entry
+
+
 def _defaults(data: Mapping[str, Any], findings: Findings) -> Defaults:
     written = data.get("defaults")
     return Defaults() if written is None or findings.wrong("defaults") else Defaults.model_validate(written)
 
 
-def _entries(data: Mapping[str, Any], findings: Findings) -> dict[int, DownloadEntry]:
+def _entries(data: Mapping[str, Any], findings: Findings) -> dict[int, Entry]:
     """The downloads in which nothing is wrong."""
     written = data.get("downloads")
     if not isinstance(written, list):
         return {}
     wrong = findings.wrong_entries()
-    right = [(index, {"url": entry} if isinstance(entry, str) else entry) for index, entry in enumerate(written) if index not in wrong]
-    return {index: DownloadEntry.model_validate(entry) for index, entry in right}
+    return {index: _entry(entry) for index, entry in enumerate(written) if index not in wrong}
+
+
+def _entry(written: Any) -> Entry:
+    if isinstance(written, PlainEntry):
+        return written
+    return DownloadEntry.model_validate({"url": written} if isinstance(written, str) else written)

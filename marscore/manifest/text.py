@@ -9,13 +9,14 @@ its stack. Anchors, aliases and merge keys are resolved here, and what they expa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import field
 from typing import Any
 
 import yaml
 
 from marscore.errors import Problem
+from marscore.frozen import dataclass
 from marscore.manifest.places import Findings, Map, Node, Path, Places, Scalar, Seq, shown
 from marscore.settings import MAX_MANIFEST
 
@@ -44,8 +45,7 @@ def compose(text: str) -> tuple[Node | None, Findings]:
     """Read YAML into nodes; the findings hold every problem that YAML itself has with the text."""
     builder = _Builder()
     try:
-        for event in _events(text.removeprefix("\ufeff")):
-            builder.feed(event)
+        builder.read(_events(text.removeprefix("\ufeff")))
         builder.finish()
     except _StopError as stop:
         builder.findings.note(stop.path, stop.problem)
@@ -60,7 +60,10 @@ def _events(text: str) -> Iterator[Any]:
         column = bad.start() - (text.rfind("\n", 0, bad.start()) + 1) + 1
         raise _StopError((), Problem("", f"holds the character U+{ord(bad[0]):04X}, which YAML does not allow", line, column))
     try:
-        yield from yaml.parse(text, _LOADER)
+        # As yaml.parse does, but without a second generator and a look ahead for each of a million events.
+        next_event = _LOADER(text).get_event
+        while (event := next_event()) is not None:
+            yield event
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         context = f" ({error.context})" if error.context else ""
@@ -102,20 +105,20 @@ class _Builder:
         self._nodes = 0
         self._documents = 0
 
-    def feed(self, event: Any) -> None:
-        match event:
-            case yaml.ScalarEvent():
-                self._scalar(event)
-            case yaml.MappingStartEvent():
-                self._open(event, Map(*_place(event)))
-            case yaml.SequenceStartEvent():
-                self._open(event, Seq(*_place(event)))
-            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                self._close()
-            case yaml.AliasEvent():
-                self._alias(event)
-            case yaml.DocumentStartEvent():
-                self._document(event)
+    def read(self, events: Iterable[Any]) -> None:
+        """Take events; the table of their kinds is for speed, since there may be a million."""
+        take: dict[type, Callable[[Any], None]] = {
+            yaml.ScalarEvent: self._scalar,
+            yaml.MappingStartEvent: lambda event: self._open(event, Map(*_place(event))),
+            yaml.SequenceStartEvent: lambda event: self._open(event, Seq(*_place(event))),
+            yaml.MappingEndEvent: self._close,
+            yaml.SequenceEndEvent: self._close,
+            yaml.AliasEvent: self._alias,
+            yaml.DocumentStartEvent: self._document,
+        }
+        for event in events:
+            if (act := take.get(type(event))) is not None:
+                act(event)
 
     def finish(self) -> None:
         if self.root is None or (isinstance(self.root, Scalar) and self.root.plain and self.root in NULLS):
@@ -129,6 +132,9 @@ class _Builder:
             raise self._stop(event, "holds a second document; a manifest is one")
 
     def _scalar(self, event: Any) -> None:
+        if event.tag is None and event.anchor is None:
+            self._add(Scalar.at(event.value, *_place(event), event.implicit[0]), 1, 0)
+            return
         plain = event.implicit[0] if event.tag is None else event.tag in _PLAIN_TAGS
         if event.tag is not None and event.tag not in _TEXT_TAGS | _PLAIN_TAGS:
             self._problem(event, "has a tag that is not supported")
@@ -146,7 +152,7 @@ class _Builder:
             self._anchors[event.anchor] = _Anchored()
         self._frames.append(_Frame(node, event.anchor))
 
-    def _close(self) -> None:
+    def _close(self, _event: Any) -> None:
         frame = self._frames.pop()
         if isinstance(frame.node, Map):
             for merged in frame.merges:
@@ -173,13 +179,16 @@ class _Builder:
 
     def _add(self, node: Node, size: int, height: int) -> None:
         """Put a finished node into the collection that it belongs to."""
-        self._count(1, node.line, node.column)
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            self._count(0, node.line, node.column)
         if not self._frames:
             self.root = node
             return
         frame = self._frames[-1]
         frame.size += size
-        frame.height = max(frame.height, height + 1)
+        if height >= frame.height:
+            frame.height = height + 1
         if isinstance(frame.node, Seq):
             frame.node.append(node)
         elif frame.key is None:
@@ -191,8 +200,7 @@ class _Builder:
         if not isinstance(node, Scalar) or (node.plain and node in NULLS):
             self._problem_at(node, self._path(), "has a key that is not text")
             return ""
-        merge_again = node == "<<" and node.plain and self._frames[-1].merges
-        if node in mapping or merge_again:
+        if node in mapping or (node == "<<" and node.plain and self._frames[-1].merges):
             self._problem_at(node, (*self._path(), str(node)), "is given twice")
             return ""
         return node
@@ -234,4 +242,5 @@ class _Builder:
 
 
 def _place(event: Any) -> tuple[int, int]:
-    return event.start_mark.line + 1, event.start_mark.column + 1
+    mark = event.start_mark
+    return mark.line + 1, mark.column + 1

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import assert_never
 
+from marscore.frozen import dataclass
 from marscore.planning.model import Plan
 from marscore.policy.redact import Redactor, public_url
 from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Refuse, Resume, UpToDate
@@ -15,18 +16,17 @@ from marscore.values import host_of
 Action = Literal["fetch", "resume", "refresh", "prove", "up_to_date", "refuse"]
 
 
-class PlannedDownload(BaseModel):
+@dataclass(frozen=True, slots=True)
+class PlannedDownload:
     """What one download needs: `prove` reads the file in place to see whether it is right, `refresh` asks the server."""
-
-    model_config = ConfigDict(frozen=True)
 
     id: str
     url: str
     path: str
     action: Action
     reason: str
-    host: str = Field(description="host:port, the key of per_host limits")
-    threads: int = Field(description="most connections for this file")
+    host: Annotated[str, Field(description="host:port, the key of per_host limits")]
+    threads: Annotated[int, Field(description="most connections for this file")]
 
 
 class PlanDocument(BaseModel):

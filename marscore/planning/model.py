@@ -6,9 +6,9 @@ Execution settings + decisions --compile_plan--> Plan --document--> PlanDocument
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+from marscore.frozen import dataclass
 from marscore.manifest import Execution
 from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Resume
 

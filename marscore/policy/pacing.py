@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from marscore.frozen import dataclass
 
 #: Seconds over which a connection must be slower than `min_speed` to count as too slow (curl's --speed-time has the same default).
 SLOW_WINDOW = 30.0

@@ -9,9 +9,9 @@ Full jitter (a uniform draw from zero to the exponential step) keeps many client
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from marscore.frozen import dataclass
 from marscore.policy.failures import is_retryable
 from marscore.values import Failure, FailureKind
 

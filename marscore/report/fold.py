@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from marscore.events import (
@@ -23,6 +23,7 @@ from marscore.events import (
     RetryScheduled,
     RunFinished,
 )
+from marscore.frozen import dataclass
 from marscore.policy.redact import Redactor, public_url
 from marscore.report.model import DownloadReport, Error, ManifestReport, PlanReport, Report, Retry, RunStatus, Totals
 from marscore.report.record import rfc3339, seconds

@@ -6,11 +6,11 @@ reads just as well at a fraction of the memory.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, WithJsonSchema
 
+from marscore.frozen import dataclass
 from marscore.values import FailureKind
 
 RunStatus: TypeAlias = Literal["succeeded", "failed", "interrupted"]

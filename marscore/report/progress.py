@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from marscore.events import (
@@ -21,6 +20,7 @@ from marscore.events import (
     ProgressMade,
     RetryScheduled,
 )
+from marscore.frozen import dataclass
 
 #: Seconds that a speed is averaged over: long enough to read it, short enough to see a stall.
 _WINDOW = 5.0

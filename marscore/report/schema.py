@@ -1,6 +1,6 @@
-"""The JSON Schemas (draft 2020-12) of what marscore writes: the report and the lines of the log.
+"""The JSON Schemas (draft 2020-12) of what marscore writes: the report and the lines of the log; and, by name, those of all documents.
 
-Both are made from the classes that write them. Unknown fields are allowed: within v1, fields may be added.
+All are made from the classes that write them. Unknown fields are allowed: within v1, fields may be added.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema
 
 from marscore.events import LoggedEvent, LogLevel, name_of
+from marscore.manifest import manifest_schema
+from marscore.planning.document import plan_schema
 from marscore.report.model import Report
 from marscore.report.record import NULL_FIELDS, TIME_FIELDS
 
@@ -24,6 +26,12 @@ class _Untitled(GenerateJsonSchema):
 
     def field_title_should_be_set(self, schema: CoreSchema | Any) -> bool:
         return False
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """The schema of a document: manifest, plan, report, or event (one line of the log)."""
+    makers = {"manifest": manifest_schema, "plan": plan_schema, "report": report_schema, "event": event_schema}
+    return makers[name]()
 
 
 def report_schema() -> dict[str, Any]:

@@ -6,13 +6,14 @@ entry --OptionsMaker--> Options    entry + each --templates--> URLs and paths --
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-from marscore.manifest import DownloadEntry, Examined, Findings, Parsed, Security, examine_mapping, examine_text
-from marscore.manifest.fields import check_header_value, check_tag, check_url_text
+from marscore.frozen import dataclass
+from marscore.manifest import DownloadEntry, Entry, Examined, Findings, Parsed, Security, examine_mapping, examine_text
+from marscore.manifest.fields import check_header_value, check_tag
 from marscore.manifest.places import Path, shown
+from marscore.manifest.urls import check_url_text
 from marscore.resolve.model import Download, Options
 from marscore.resolve.options import OptionsMaker
 from marscore.resolve.paths import Outputs, check_output, name_in
@@ -66,7 +67,7 @@ def _loaded(examined: Examined) -> tuple[Parsed, tuple[Download, ...]]:
     return examined.parsed(), downloads
 
 
-def _expanded(entries: Mapping[int, DownloadEntry], options: OptionsMaker, findings: Findings) -> tuple[Download, ...]:
+def _expanded(entries: Mapping[int, Entry], options: OptionsMaker, findings: Findings) -> tuple[Download, ...]:
     expansion = _Expansion(options, findings)
     for index, entry in entries.items():
         expansion.add(("downloads", index), entry)
@@ -122,21 +123,22 @@ class _Expansion:
         self._options = options
         self._outputs = Outputs()
 
-    def add(self, where: Path, entry: DownloadEntry) -> None:
+    def add(self, where: Path, entry: Entry) -> None:
         """Expand one entry; its first problem ends it, but not the others."""
         try:
-            if entry.each is None:
-                self._one(where, entry)
-            else:
+            if isinstance(entry, DownloadEntry) and entry.each is not None:
                 self._many(where, entry, entry.each)
+            else:
+                self._one(where, entry)
         except _RefusedError as refused:
             self._findings.add(refused.where, refused.message, "missing")
 
-    def _one(self, where: Path, entry: DownloadEntry) -> None:
+    def _one(self, where: Path, entry: Entry) -> None:
         options = self._options_of(where, entry, entry.headers, entry.tags)
-        checksums = tuple(map(parse_checksum, entry.checksum or ()))
-        sources = (entry.url, *(mirror for mirror in entry.mirrors or () if mirror != entry.url))
-        name = shown(where)
+        checksums = tuple(map(parse_checksum, entry.checksum)) if entry.checksum else ()
+        sources = (entry.url, *(mirror for mirror in entry.mirrors if mirror != entry.url)) if entry.mirrors else (entry.url,)
+        # As `shown` writes it.
+        name = f"{where[0]}[{where[1]}]"
         path = self._output(where, entry.path, entry.url, name)
         self.downloads.append(Download(name, sources, path, options, checksums, entry.size))
 
@@ -156,9 +158,7 @@ class _Expansion:
             own = f"{name}[{number}]"
             self.downloads.append(Download(own, sources, self._output(where, path, sources[0], own), options, checksums, entry.size))
 
-    def _options_of(
-        self, where: Path, entry: DownloadEntry, headers: Mapping[str, str | None] | None, tags: tuple[str, ...] | None
-    ) -> Options:
+    def _options_of(self, where: Path, entry: Entry, headers: Mapping[str, str | None] | None, tags: tuple[str, ...] | None) -> Options:
         try:
             return self._options.of(entry, headers, tags)
         except ValueError as error:

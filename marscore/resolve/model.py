@@ -5,11 +5,11 @@ Many downloads share one `Options` value (the same object), so that a hundred th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from marscore.frozen import dataclass
 from marscore.policy.retry import RetryRules
-from marscore.values import Access, Basic, Checksum, ClientCertificate, Compact, Proxies, Timeouts
+from marscore.values import Access, Basic, Checksum, ClientCertificate, Proxies, Timeouts
 
 IfExists: TypeAlias = Literal["keep", "refresh", "replace", "fail"]
 
@@ -53,7 +53,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Download(Compact):
+class Download:
     """One file to have in place.
 
     `id` is the entry's place (`downloads[3]`, `downloads[3][17]`), `sources` the URL and then its mirrors, `path` is relative to the

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from marscore.manifest import Auth, Certificate, Defaults, DownloadEntry, DownloadOptions, Retry, Security
+from marscore.manifest import Auth, Certificate, Defaults, DownloadEntry, DownloadOptions, Entry, Retry, Security
 from marscore.manifest import Proxies as ProxySettings
 from marscore.policy.retry import Backoff, RetryRules
 from marscore.resolve.model import Options
@@ -41,19 +41,19 @@ class OptionsMaker:
         self._known: dict[Options, Options] = {}
         self._without_own: Options | None = None
 
-    def of(self, entry: DownloadEntry, headers: Mapping[str, str | None] | None, tags: tuple[str, ...] | None) -> Options:
+    def of(self, entry: Entry, headers: Mapping[str, str | None] | None, tags: tuple[str, ...] | None) -> Options:
         """The options of a download; its headers and tags come apart, since they may be templates.
 
         Raises:
             ValueError: the merged `auth` lacks a part.
         """
-        if entry.model_fields_set.isdisjoint(_OPTION_NAMES):
+        if not isinstance(entry, DownloadEntry) or entry.model_fields_set.isdisjoint(_OPTION_NAMES):
             if self._without_own is None:
-                self._without_own = self._made(entry, None, None)
+                self._without_own = self._made(DownloadOptions(), None, None)
             return self._without_own
         return self._made(entry, headers, tags)
 
-    def _made(self, entry: DownloadEntry, headers: Mapping[str, str | None] | None, tags: tuple[str, ...] | None) -> Options:
+    def _made(self, entry: DownloadOptions, headers: Mapping[str, str | None] | None, tags: tuple[str, ...] | None) -> Options:
         merged: dict[str, Any] = {name: _over(getattr(self._defaults, name), getattr(entry, name)) for name in _OPTION_NAMES}
         merged["headers"] = merge_headers(self._defaults.headers or {}, headers or {})
         merged["tags"] = tags if tags is not None else self._defaults.tags

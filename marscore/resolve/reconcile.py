@@ -8,9 +8,10 @@ Pure: who calls it has looked at the disk. Prove means: read the file and hash i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
+from marscore.frozen import dataclass
 from marscore.resolve.model import Download
 from marscore.state import Claim, FileIdentity, key_of
 from marscore.values import Failure

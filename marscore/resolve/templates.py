@@ -12,9 +12,9 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from marscore.frozen import dataclass
 from marscore.manifest import Range
 
 MAX_EXPANSIONS = 1_000_000

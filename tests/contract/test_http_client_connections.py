@@ -280,6 +280,15 @@ def test_however_many_origins_there_are_only_so_many_connections_wait(kind: Kind
         until(lambda: not any(origin.open_connections for origin in origins))
 
 
+def test_closing_drops_what_waits_and_the_next_request_has_a_connection_of_its_own(kind: Kind, place: Origin, access: Access) -> None:
+    place.serve("/file", FILE)
+    assert kind.ask(place, access=access).body == FILE.read(0, FILE.length)
+    kind.close()
+    until(lambda: place.open_connections == 0)
+    assert outcome_of(kind.client, Request(place.url("/file"), access, IDENTITY)).body == FILE.read(0, FILE.length)
+    assert place.requests[-1].nth == 0
+
+
 def until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
     while not holds():

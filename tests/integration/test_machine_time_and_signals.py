@@ -14,9 +14,9 @@ from marscore.adapters.clock import SystemClock
 from marscore.adapters.files import Folder
 from marscore.adapters.http import RequestsClient
 from marscore.events import DownloadFinished, Event, RetryScheduled
-from marscore.execute.driver import Reads
 from marscore.execute.protocol import Work
 from marscore.execute.worker import Ports, Share, Worker, WorkerSettings
+from marscore.execute.writing import Reads
 from marscore.policy.retry import Backoff, RetryRules
 from marscore.resolve.model import Download, Options
 from marscore.values import Timeouts
@@ -25,7 +25,8 @@ from tests.integration.test_interrupt_and_resume import STOP_S, end, start, stop
 from tests.origin import Body, Good, Origin, busy
 
 MIB = 1024 * 1024
-BIG = Body(30 * MIB, seed=41)
+#: More than four connections bring before they are held.
+BIG = Body(60 * MIB, seed=41)
 HELD = Good(rate=20 * MIB, stall_after=12 * MIB, stall_s=120)
 
 

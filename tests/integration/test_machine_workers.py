@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import queue
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from marscore.adapters.clock import SystemClock
+from marscore.adapters.direct import DirectClient
+from marscore.adapters.files import Folder
+from marscore.adapters.http import RequestsClient
+from marscore.events import DownloadFinished, Event
+from marscore.execute.driver import Reads
+from marscore.execute.protocol import Work
+from marscore.execute.worker import Ports, Share, Worker, WorkerSettings
+from marscore.resolve.model import Download, Options
 from marscore.state import key_of
-from tests.integration.command import write
+from tests.integration.command import LIMIT_S, write
 from tests.integration.test_interrupt_and_resume import bytes_in, end, start, wait_until
-from tests.origin import Body, Good, Origin
+from tests.origin import Body, Good, Origin, Seen, Status, Step
 
 MIB = 1024 * 1024
 LARGE = [Body(14 * MIB, seed=n) for n in (21, 22)]
@@ -86,6 +98,40 @@ def test_a_download_over_which_workers_die_twice_fails_by_name_and_the_others_go
     assert run.entry(1)["status"] == "downloaded"
     assert run.data("1.bin") == LARGE[1].read(0, LARGE[1].length)
     assert not (run.folder / "0.bin").exists()
+
+
+@contextlib.contextmanager
+def worker_that_fetched(folder: Path, urls: Sequence[str]) -> Iterator[Worker]:
+    """A worker of four threads, after its work."""
+    batches: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()
+    settings = WorkerSettings(str(folder), 4, Reads(MIB, 10 * MIB), Share(4))
+    worker = Worker(settings, Ports(DirectClient(RequestsClient(4)), Folder(folder), SystemClock()), batches.put)
+    worker.start()
+    worker.submit(Work(Download(f"downloads[{n}]", (url,), f"{n}.bin", Options())) for n, url in enumerate(urls))
+    left = len(urls)
+    while left:
+        left -= sum(isinstance(event, DownloadFinished) for event in batches.get(timeout=LIMIT_S))
+    yield worker
+    worker.close()
+
+
+def test_a_worker_keeps_no_more_connections_than_threads_over_all_hosts(tmp_path: Path) -> None:
+    with Origin(host="0.0.0.0") as everywhere:
+        # On Linux, all of 127.0.0.0/8 are addresses of its own.
+        urls = [everywhere.serve(f"/{n}", Body(20_000)).replace("0.0.0.0", f"127.0.0.{n + 1}") for n in range(60)]
+        with worker_that_fetched(tmp_path, urls):
+            assert everywhere.connections_accepted == 60
+            wait_until(lambda: everywhere.open_connections <= 4, "no more connections than threads")
+
+
+def test_a_worker_that_makes_room_for_others_lets_go_of_connections_that_wait(origin: Origin, tmp_path: Path) -> None:
+    def once_there_are_four(seen: Seen) -> Step:
+        return Good(Body(1000)) if origin.wait_for_connections(4) else Status(504)
+
+    with worker_that_fetched(tmp_path, [origin.handle(f"/{n}", once_there_are_four) for n in range(4)]) as worker:
+        assert origin.open_connections == 4
+        wait_until(lambda: worker.narrow(Share(1)) == 0, "threads that have nothing in use")
+        wait_until(lambda: origin.open_connections == 0, "connections that were closed")
 
 
 def owner_of_connection(origin: Origin, process: subprocess.Popen[str], path: str) -> int:

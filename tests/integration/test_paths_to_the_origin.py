@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -59,16 +58,6 @@ def test_a_client_certificate_is_shown(tmp_path: Path, tls: Tls) -> None:
         entry = {"url": url, "verify": str(tls.authority), "cert": {"cert": str(tls.certificate), "key": str(tls.key)}}
         assert fetch(tmp_path, entry).code == 0
         assert fetch(tmp_path, {**entry, "cert": None, "if_exists": "replace"}).code == 1
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone has all of 127.0.0.0/8 as its own addresses")
-def test_one_process_has_no_more_connections_than_threads_over_all_hosts(tmp_path: Path) -> None:
-    with Origin(host="0.0.0.0") as everywhere:
-        urls = [everywhere.serve(f"/{n}.bin", Body(20_000)).replace("0.0.0.0", f"127.0.0.{n + 1}") for n in range(60)]
-        run = fetch(tmp_path, *urls, execution={"processes": 1, "threads": 3})
-        assert run.code == 0
-        assert everywhere.connections_accepted == 60
-        assert everywhere.peak_connections <= 3
 
 
 def test_a_redirect_from_https_to_http_is_refused(origin: Origin, tmp_path: Path, tls: Tls) -> None:

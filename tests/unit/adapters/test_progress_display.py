@@ -8,8 +8,9 @@ import re
 import pytest
 from rich.console import Console
 
+from marscore.adapters.display import RichProgress, stderr_console
 from marscore.adapters.log import open_log
-from marscore.adapters.progress import NoProgress, PlainProgress, RichProgress, make_progress, stderr_console
+from marscore.adapters.progress import NoProgress, PlainProgress, make_progress
 from marscore.events import DownloadFailed, DownloadFinished, DownloadStarted, PlanCompiled, ProgressMade, RetryScheduled, Warned
 from marscore.settings import RunSettings
 

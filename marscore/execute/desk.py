@@ -1,0 +1,76 @@
+"""What the threads of one process share while they work."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from marscore.execute.protocol import Moment
+from marscore.execute.schedule import Board
+from marscore.execute.writing import Reads
+from marscore.policy.hands import Reading
+from marscore.policy.pacing import TokenBucket
+from marscore.ports import Clock, EventSink, FileStore, HttpClient
+from marscore.resolve.model import Options
+from marscore.values import Access, Failure
+
+
+class Desk:
+    """What the threads of one process share: the board with its lock, the ports, the rate limit, and whether to stop."""
+
+    def __init__(self, board: Board, client: HttpClient, files: FileStore, clock: Clock, sink: EventSink, reads: Reads) -> None:
+        self.board = board
+        self.client = client
+        self.files = files
+        self.clock = clock
+        self.sink = sink
+        self.reads = reads
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
+        self.stop_reason: Failure | None = None
+        self.stopped = threading.Event()
+        self.rate: TokenBucket | None = None
+        #: Bytes that came, and a bit for each file; threads add to it without a lock, since it need not be exact.
+        self.progress = 0
+        #: Seconds that threads spent on receiving and on writing; added to in the same way.
+        self.receiving = 0.0
+        self.writing = 0.0
+        #: Since when those threads receive that do.
+        self.since: dict[int, float] = {}
+        self.on_pause: Callable[[str, float], None] = lambda host, seconds: None
+        self.on_verified: Callable[[], None] = lambda: None
+        self._rate_lock = threading.Lock()
+        self._accesses: dict[int, tuple[Options, Access]] = {}
+        self._now, self._ticks, self._draw = clock.now, clock.ticks, clock.draw
+
+    def moment(self) -> Moment:
+        """Now."""
+        return Moment(self._now(), self._ticks(), self._draw())
+
+    def access(self, options: Options) -> Access:
+        """How to reach the origin of a download; many of them share one Options value."""
+        known = self._accesses.get(id(options))
+        if known is None:
+            # Held with the options themselves, so that no others get their identity.
+            known = self._accesses[id(options)] = options, options.access
+        return known[1]
+
+    def reading(self) -> Reading:
+        """What tells whether more threads would help."""
+        ticks = self.clock.ticks()
+        waiting = sum(max(0.0, ticks - since) for since in list(self.since.values()))
+        return Reading(ticks, self.clock.used(), self.progress, self.receiving + waiting, self.writing)
+
+    def pace(self, count: int) -> None:
+        """Wait as long as the rate limit asks after `count` bytes."""
+        if self.rate is None:
+            return
+        with self._rate_lock:
+            seconds = self.rate.take(count, self.clock.ticks())
+        if seconds > 0:
+            self.stopped.wait(seconds)
+
+    def pause(self, host: str, seconds: float) -> None:
+        """Hold back every new request of this process to a host."""
+        with self.changed:
+            self.board.slots.pause(host, self.clock.ticks() + seconds)
