@@ -115,6 +115,17 @@ class RangesUnsupported:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionRedialled:
+    """A connection was much slower than the others of its file, and a new one goes on in its place. Speeds are in bytes a second."""
+
+    at: float
+    download: str
+    url: str
+    speed: int
+    others_speed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Redirected:
     at: float
     download: str
@@ -220,6 +231,7 @@ LoggedEvent: TypeAlias = (
     | HostPaused
     | MirrorSwitched
     | RangesUnsupported
+    | ConnectionRedialled
     | Redirected
     | ChecksumVerified
     | DownloadFinished

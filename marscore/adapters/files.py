@@ -229,6 +229,7 @@ class PartialFile:
         self._closing = False
         self._placed = False
         self._reserved = False
+        self._allocated = 0
 
     def write(self, offset: int, data: bytes | memoryview) -> None:
         """Write all of `data`; nothing once the file is closed."""
@@ -272,16 +273,19 @@ class PartialFile:
             return self._io.read(length, offset) if usable else b""
 
     def reserve(self, size: int) -> None:
-        """Say so at once where the disk has no room for the rest of `size` bytes."""
+        """Make room for `size` bytes, or say at once that the disk has none for the rest of them."""
         if size <= _SMALL or self._reserved:
             return
         self._reserved = True
         with _InUse(self) as usable, _naming("cannot reserve space"):
             if not usable:
                 return
+            # First of all, so that a file which cannot fit does not take what is left of the disk before it fails.
             missing = size - _allocated(os.fstat(self._fd))
             if missing > shutil.disk_usage(os.path.dirname(self._base)).free:
                 raise OSError(errno.ENOSPC, "")
+            if self._io.allocate(size):
+                self._allocated = size
 
     def follow(self, algorithms: Sequence[str], proven: Sequence[ByteRange], spare: int = 0) -> None:
         """Hash the file while it is written; `proven` ranges of it are there already."""
@@ -358,8 +362,9 @@ class PartialFile:
 
     def _cut(self, size: int) -> os.stat_result:
         status = os.fstat(self._fd)
-        if status.st_size == size:
+        if status.st_size == size and self._allocated <= size:
             return status
+        # This frees what was reserved beyond the end as well.
         os.ftruncate(self._fd, size)
         return os.fstat(self._fd)
 

@@ -1,13 +1,29 @@
 """Reads and writes at an offset that threads may do at once on one file: pread and pwrite where the system has them.
 
 The portable fallback seeks under a lock. `choose` gives the one to use; tests force the fallback on.
+
+Space is reserved with Linux's fallocate(2), and the file's length stays what was written. posix_fallocate(3) is not used: where a file
+system has no such call, glibc writes a zero into each block instead, while other threads write there too. Nothing is reserved in memory:
+tmpfs fetches every page at once, 0.25 s for 1 GiB in which nothing is received, and has no layout that could gain by it. (On ext4 the
+same takes 1 ms, and writing costs what it did before.)
 """
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
+import sys
 import threading
-from typing import Protocol
+from functools import cache
+from typing import Any, Protocol
+
+#: FALLOC_FL_KEEP_SIZE of <linux/falloc.h>.
+_KEEP_SIZE = 1
+#: TMPFS_MAGIC and RAMFS_MAGIC of <linux/magic.h>.
+_IN_MEMORY = {0x01021994, 0x858458F6}
+#: What says that this system, or this file system, reserves no space: not that there is none.
+_UNABLE = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENODEV, errno.ESPIPE}
 
 
 class Positioned(Protocol):
@@ -18,6 +34,8 @@ class Positioned(Protocol):
     def read(self, length: int, offset: int) -> bytes: ...
 
     def read_into(self, buffer: memoryview, offset: int) -> int: ...
+
+    def allocate(self, size: int) -> bool: ...
 
 
 class Posix:
@@ -37,6 +55,17 @@ class Posix:
     def read_into(self, buffer: memoryview, offset: int) -> int:
         """Read into `buffer` from `offset`; returns how many bytes."""
         return os.preadv(self._fd, [buffer], offset)
+
+    def allocate(self, size: int) -> bool:
+        """Reserve space for `size` bytes; False where the system has no means to."""
+        call = None if _in_memory(self._fd) else _call("fallocate64")
+        while call is not None and call(self._fd, _KEEP_SIZE, 0, size):
+            code = ctypes.get_errno()
+            if code in _UNABLE:
+                return False
+            if code != errno.EINTR:
+                raise OSError(code, "")
+        return call is not None
 
 
 class Seeking:
@@ -63,6 +92,26 @@ class Seeking:
         data = self.read(len(buffer), offset)
         buffer[: len(data)] = data
         return len(data)
+
+    def allocate(self, size: int) -> bool:
+        """Reserve nothing."""
+        return False
+
+
+@cache
+def _call(name: str) -> Any:
+    """A call of Linux that Python has no name for; None where there is none. glibc's names with 64 fit every size of off_t."""
+    call = getattr(ctypes.CDLL(None, use_errno=True), name, None) if sys.platform.startswith("linux") else None
+    if call is not None and name == "fallocate64":
+        call.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+    return call
+
+
+def _in_memory(fd: int) -> bool:
+    # struct statfs begins with the type, a word wide; what follows is at most 120 bytes long.
+    status = (ctypes.c_ulong * 64)()
+    call = _call("fstatfs64")
+    return call is not None and not call(fd, status) and status[0] in _IN_MEMORY
 
 
 def choose(portable: bool = False) -> type[Posix] | type[Seeking]:

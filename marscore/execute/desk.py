@@ -36,6 +36,8 @@ class Desk:
         #: Seconds that threads spent on receiving and on writing; added to in the same way.
         self.receiving = 0.0
         self.writing = 0.0
+        #: Since when those threads receive that do.
+        self.since: dict[int, float] = {}
         self.on_pause: Callable[[str, float], None] = lambda host, seconds: None
         self.on_verified: Callable[[], None] = lambda: None
         self._rate_lock = threading.Lock()
@@ -56,7 +58,9 @@ class Desk:
 
     def reading(self) -> Reading:
         """What tells whether more threads would help."""
-        return Reading(self.clock.ticks(), self.clock.used(), self.progress, self.receiving, self.writing)
+        ticks = self.clock.ticks()
+        waiting = sum(max(0.0, ticks - since) for since in list(self.since.values()))
+        return Reading(ticks, self.clock.used(), self.progress, self.receiving + waiting, self.writing)
 
     def pace(self, count: int) -> None:
         """Wait as long as the rate limit asks after `count` bytes."""

@@ -28,6 +28,7 @@ from marscore.execute.protocol import (
     Ended,
     Fact,
     Hashed,
+    Lagged,
     Opened,
     PauseHost,
     Place,
@@ -43,7 +44,7 @@ from marscore.execute.transfer import Transfer
 from marscore.execute.writing import LargeWriter, OpenFile, Writer
 from marscore.journal import Header
 from marscore.policy.hands import FILE_WEIGHT
-from marscore.policy.pacing import SLOW_WINDOW, SpeedWatch
+from marscore.policy.pacing import SLOW_WINDOW, Lag, SpeedWatch
 from marscore.ports import Partial, Request, Response
 from marscore.values import Access, Failure, Timeouts
 
@@ -127,13 +128,13 @@ class Driver:
             receive = self._tell(transfer, Answered(desk.moment(), segment, response.answer))
             if self._behind and (transfer.known.size is None or transfer.known.size >= LARGE):
                 self._let_go()
-            if receive:
-                self._receive(transfer, segment, response)
+            lag = self._receive(transfer, segment, response) if receive else None
         finally:
             response.close()
         if receive:
             desk.progress += FILE_WEIGHT
-            self._tell(transfer, Ended(desk.moment(), segment))
+            at = desk.moment()
+            self._tell(transfer, Lagged(at, segment, lag) if lag else Ended(at, segment))
 
     def _access(self, transfer: Transfer) -> Access:
         access = self._desk.access(transfer.options)
@@ -143,13 +144,13 @@ class Driver:
         times = access.timeouts
         return replace(access, timeouts=Timeouts(min(times.connect, left), min(times.read, left), times.total))
 
-    def _receive(self, transfer: Transfer, segment: Segment, response: Response) -> None:
+    def _receive(self, transfer: Transfer, segment: Segment, response: Response) -> Lag | None:
         desk = self._desk
         with desk.lock:
             epoch, size, done = segment.epoch, transfer.known.size, transfer.ledger.done
         partial = self._files[transfer.download.id].of(epoch)
         if partial is None:
-            return
+            return None
         if size is not None:
             partial.reserve(size)
         limit = desk.reads.limit(transfer.options.threads)
@@ -159,19 +160,20 @@ class Driver:
             kind = LargeWriter
         writer = kind(partial, segment, limit, lambda: self._header(transfer))
         try:
-            self._pump(transfer, segment, response, writer)
+            lag = self._pump(transfer, segment, response, writer)
         except Exception:
             writer.record()
             raise
         # A file that came whole and in one piece needs no record: it is proven and named at once.
         if desk.stopped.is_set() or segment.begin or segment.remaining or writer.recorded or not segment.whole:
             writer.record()
+        return lag
 
     def _header(self, transfer: Transfer) -> Header:
         with self._desk.lock:
             return transfer.header
 
-    def _pump(self, transfer: Transfer, segment: Segment, response: Response, writer: Writer) -> None:
+    def _pump(self, transfer: Transfer, segment: Segment, response: Response, writer: Writer) -> Lag | None:
         desk = self._desk
         began = desk.clock.ticks()
         watch = SpeedWatch(transfer.options.min_speed, began)
@@ -179,13 +181,19 @@ class Driver:
             if desk.stopped.is_set():
                 # Not the end of the body, which of a body without a length would be the end of the file.
                 raise OriginError(Failure("interrupted", "the run was told to stop"))
-            data = writer.read(response, desk.rate.burst if desk.rate else None)
+            desk.since[id(segment)] = began
+            try:
+                data = writer.read(response, desk.rate.burst if desk.rate else None)
+            finally:
+                del desk.since[id(segment)]
             came = desk.clock.ticks()
             desk.receiving += came - began
             if not data:
                 break
             with desk.lock:
                 room = transfer.admit(segment, len(data))
+                # A rate limit slows them all, in turns.
+                lag = transfer.lag(segment, room, came) if desk.rate is None else None
             if not room:
                 break
             writer.write(data if room == len(data) else data[:room])
@@ -195,6 +203,9 @@ class Driver:
             began = desk.clock.ticks()
             desk.writing += began - came
             self._check_time(transfer, watch, len(data), began)
+            if lag is not None:
+                return lag
+        return None
 
     def _check_time(self, transfer: Transfer, watch: SpeedWatch, count: int, ticks: float) -> None:
         if transfer.deadline is not None and ticks >= transfer.deadline:

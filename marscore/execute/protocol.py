@@ -7,11 +7,13 @@ A fact says what happened, with the moment at which it did; a command says what 
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import NamedTuple, TypeAlias
 
 from marscore.events import Event
 from marscore.execute.answer import Asked
 from marscore.frozen import dataclass
+from marscore.policy.pacing import Lag, Pace
 from marscore.policy.retry import NO_FAILURES, RetryState
 from marscore.ports import Answer
 from marscore.resolve.model import Download
@@ -62,6 +64,7 @@ class Segment:
     receiving: bool = False
     whole: bool = False
     cancelled: bool = False
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def remaining(self) -> int:
@@ -129,6 +132,15 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Lagged:
+    """A segment was left before its end, since its connection is much slower than its siblings; what came is written."""
+
+    at: Moment
+    segment: Segment
+    lag: Lag
+
+
+@dataclass(frozen=True, slots=True)
 class Hashed:
     """The whole file was read back; algorithm -> lowercase hex."""
 
@@ -152,7 +164,7 @@ class Stopped:
     failure: Failure
 
 
-Fact: TypeAlias = Opened | Answered | Unasked | Broke | Ended | Hashed | Placed | Stopped
+Fact: TypeAlias = Opened | Answered | Unasked | Broke | Ended | Lagged | Hashed | Placed | Stopped
 
 
 # Commands

@@ -1,6 +1,6 @@
 """One file on its way: the state machine that decides what every answer, failure and end means for it.
 
-    Opened -> (take -> Answered -> Ended | Broke)* -> Hashed -> Placed          Stopped at any time
+    Opened -> (take -> Answered -> Ended | Broke | Lagged)* -> Hashed -> Placed          Stopped at any time
 
 It does no I/O and knows no clock: facts come in through `step`, commands go out; `Ledger` keeps the account of the bytes. All bytes of
 one file are of one version. When the version changes, or bytes cannot be combined safely, a new epoch begins with an empty partial
@@ -16,6 +16,7 @@ from typing_extensions import assert_never
 from marscore.errors import IntegrityError
 from marscore.events import (
     ChecksumVerified,
+    ConnectionRedialled,
     DownloadFailed,
     DownloadFinished,
     DownloadResumed,
@@ -39,6 +40,7 @@ from marscore.execute.protocol import (
     Ended,
     Fact,
     Hashed,
+    Lagged,
     Moment,
     Opened,
     PauseHost,
@@ -56,6 +58,7 @@ from marscore.execute.protocol import (
 from marscore.journal import Header
 from marscore.planning.segments import MIN_SPLIT
 from marscore.policy.failures import another_source_may_help
+from marscore.policy.pacing import MAX_REDIALS, SIBLINGS, Lag, lag_of
 from marscore.policy.retry import NO_FAILURES, GiveUp, Wait
 from marscore.state import key_of
 from marscore.values import Failure, FailureKind, Validator, host_of
@@ -81,6 +84,7 @@ class Transfer:
         self.bytes_resumed = 0
         self.segments = 0
         self.segments_finished = 0
+        self._redials = 0
         self._sources = list(self.download.sources)
         self._restarts = NO_FAILURES
         self._hops: set[tuple[str, str]] = set()
@@ -187,6 +191,15 @@ class Transfer:
             raise IntegrityError(problem)
         return count
 
+    def lag(self, segment: Segment, count: int, ticks: float) -> Lag | None:
+        """Count `count` bytes of a segment's connection and say whether it is so slow beside its siblings that a new one is due."""
+        if len(self.ledger.active) <= SIBLINGS or segment.cancelled or not segment.pace.add(count, ticks):
+            return None
+        if self._redials >= MAX_REDIALS or not self.known.resumable or segment.pace.speed is None:
+            return None
+        siblings = [s for s in self.ledger.active if s is not segment and s.receiving and s.url == segment.url]
+        return lag_of(segment.pace.speed, [s.pace.speed for s in siblings if s.pace.speed is not None], segment.remaining)
+
     # Transitions
 
     def step(self, fact: Fact) -> list[Command]:  # noqa: C901, PLR0911 - one case for each fact, nothing more
@@ -204,6 +217,8 @@ class Transfer:
                 return self._broke(fact)
             case Ended():
                 return self._ended(fact)
+            case Lagged():
+                return self._lagged(fact)
             case Hashed():
                 return self._hashed(fact)
             case Placed():
@@ -337,6 +352,19 @@ class Transfer:
             if problem:
                 return [Drop(), *self._next_source(fact.at, problem, problem.message)]
         return [Drop(), *self._verify_if_complete()]
+
+    def _lagged(self, fact: Lagged) -> list[Command]:
+        """Go on over a new connection, at once. That is no retry: nothing failed."""
+        segment, lag = fact.segment, fact.lag
+        if segment.cancelled or not segment.remaining:
+            return self._ended(Ended(fact.at, segment))
+        self._redials += 1
+        rest = self.ledger.leave(segment)
+        self.ledger.pending.append(Pending(rest.start, rest.end, segment.retry.progressed()))
+        return [
+            Drop(),
+            Emit(ConnectionRedialled(fact.at.unix, self.download.id, segment.url, round(lag.speed), round(lag.others))),
+        ]
 
     def _left(self, segment: Segment) -> list[Command]:
         """Take note that a cancelled segment writes no more; whatever it was doing last, nothing of it is outstanding."""

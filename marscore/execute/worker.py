@@ -86,7 +86,6 @@ class Worker:
             Board(settings.share.per_host, settings.pipeline), ports.client, ports.files, ports.clock, self._put, settings.reads
         )
         self._desk.on_verified = self._flush
-        self._idle = 0
         self._busy = 0
         self._until: float | None = None
         self._hands = Hands(settings.threads, settings.cores)
@@ -224,8 +223,8 @@ class Worker:
         spare = self._hands.allowed - self._busy
         if spare <= 0 or self._closing:
             return None
-        # Those that wait and may work would each take a share of a large file.
-        chosen = self._desk.board.take(self._desk.moment(), min(self._idle, spare - 1))
+        # The others that may work and do not would each take a share of a large file; they wait, or begin just now.
+        chosen = self._desk.board.take(self._desk.moment(), max(0, min(len(self._threads) - self._busy, spare) - 1))
         if isinstance(chosen, Idle):
             self._until = chosen.until
             return None
@@ -235,10 +234,8 @@ class Worker:
     def _wait(self) -> None:
         """Wait for a change, or for what the last look at the board found to be due later."""
         until = self._until
-        self._idle += 1
         # One waits at least a little, so that a clock that stands still in a test does not spin.
         self._desk.changed.wait(None if until is None else max(0.001, until - self._desk.clock.ticks()))
-        self._idle -= 1
 
     def _give_back(self, assignment: Assignment) -> None:
         self._desk.board.release(assignment.host)

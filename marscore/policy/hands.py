@@ -25,9 +25,10 @@ BUSY = 0.9
 FULL = 0.2
 #: Bytes a second of one connection from which on it is uncertain whether another would bring more, so that it is tried.
 FAST = 100 * 1024 * 1024
-#: Seconds over which it is tried at least.
+#: Seconds over which connections of a large file are looked at, at least, and over which one more is tried.
+GLANCE = 0.1
 TRIAL = 0.25
-#: Below this share the process, or the connection, does next to nothing but wait: then growth is fast.
+#: Below this share the process, or the connection, does next to nothing but wait: then all that are wanted are allowed at once.
 IDLE = 0.1
 #: How much faster the whole must become for a growth to stay.
 WORTHWHILE = 1.15
@@ -40,7 +41,7 @@ FILE_WEIGHT = 64 * 1024
 class Reading(NamedTuple):
     """Counters of a process: the clock, the processor time used, bytes that came, and what its connections did with their time.
 
-    All but `came` are in seconds; `receiving` and `writing` are summed over the threads.
+    All but `came` are in seconds; `receiving` and `writing` are summed over the threads, up to this moment.
     """
 
     ticks: float
@@ -93,7 +94,7 @@ class Hands:
             self.allowed = max(1, self.allowed // 2)
         elif used < WAITING:
             self._before = None
-            self._grow(wanted, 4 if used < IDLE else 2)
+            self._grow(wanted, self._most if used < IDLE else 2)
         else:
             self._try(rate, wanted)
 
@@ -101,14 +102,14 @@ class Hands:
         last = self._judged = self._judged or now
         elapsed, came = now.ticks - last.ticks, now.came - last.came
         both = now.receiving - last.receiving + now.writing - last.writing
-        if came <= 0 or both <= 0:
+        if now.came <= 0 or both <= 0 or elapsed < GLANCE:
             # That says nothing yet.
             return
         share = (now.writing - last.writing) / both
         if came / both < FAST:
             self._before = None
             if share < FULL and now.used - last.used < BUSY * self._cores * elapsed:
-                self._grow(wanted, 4 if share < IDLE else 2)
+                self._grow(wanted, self._most if share < IDLE else 2)
         elif elapsed < TRIAL:
             return
         elif share < FULL or self._before is not None:
@@ -128,4 +129,4 @@ class Hands:
 
     def _grow(self, wanted: int, times: int) -> None:
         if wanted > self.allowed:
-            self.allowed = min(self._most, max(wanted, 2 * self.allowed), self.allowed * times)
+            self.allowed = min(self._most, max(wanted, self.allowed * 2), self.allowed * times)

@@ -6,9 +6,19 @@ All take the time as an argument, in seconds on a clock that never jumps.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+
+from marscore.frozen import dataclass
 
 #: Seconds over which a connection must be slower than `min_speed` to count as too slow (curl's --speed-time has the same default).
 SLOW_WINDOW = 30.0
+#: Seconds over which the speed of a connection is measured, to compare it with its siblings'.
+PACE_WINDOW = 2.0
+#: A connection lags that is slower than this share of the mean of its siblings, of which there must be so many.
+LAGGING = 0.3
+SIBLINGS = 2
+#: Connections of one file that are dialled anew for that. Where so many did not help, it is the path that is slow.
+MAX_REDIALS = 8
 
 
 class TokenBucket:
@@ -79,3 +89,42 @@ class SpeedWatch:
         slow = self._bytes < self._minimum * (now - self._since)
         self._since, self._bytes = now, 0
         return slow
+
+
+class Pace:
+    """The speed of one connection in its last whole window, in bytes a second; None before the first has passed."""
+
+    __slots__ = ("_bytes", "_since", "speed")
+
+    def __init__(self) -> None:
+        self.speed: float | None = None
+        self._since: float | None = None
+        self._bytes = 0
+
+    def add(self, count: int, now: float) -> bool:
+        """Take in `count` more bytes and say whether a window ends with them."""
+        if self._since is None:
+            self._since = now
+            return False
+        self._bytes += count
+        if now - self._since < PACE_WINDOW:
+            return False
+        self.speed = self._bytes / (now - self._since)
+        self._since, self._bytes = now, 0
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """A connection that is much slower than its siblings: its speed and their mean, in bytes a second."""
+
+    speed: float
+    others: float
+
+
+def lag_of(speed: float, others: Sequence[float], remaining: int) -> Lag | None:
+    """Whether a connection that still has `remaining` bytes to fetch is worth replacing. None: it is not."""
+    if len(others) < SIBLINGS or remaining <= speed * PACE_WINDOW:
+        return None
+    mean = sum(others) / len(others)
+    return Lag(speed, mean) if speed < LAGGING * mean else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -239,3 +239,19 @@ def test_a_proxy_that_refuses_is_named(tmp_path: Path, lane: str, answer: str) -
         report, _ = run(tmp_path, lane, [{"url": "https://127.0.0.1:1/file.bin", "proxies": proxy.url("")}])
         assert report["downloads"][0]["error"]["kind"] == "proxy"
         assert not (tmp_path / "data" / "file.bin").exists()
+
+
+@pytest.mark.parametrize("lane", ["requests", "auto"])
+def test_a_connection_that_drips_beside_fast_ones_is_dialled_anew(origin: Origin, tmp_path: Path, lane: str) -> None:
+    large = Body(48 * MIB, seed=8)
+    steps = iter([Good(rate=2 * MIB), Good(drip=(10_000, 0.1))])
+    url = origin.serve("/plain.bin", PLAIN)
+    slow = origin.handle("/large.bin", lambda seen: replace(next(steps, Good(rate=2 * MIB)), body=large))
+    report, log = run(tmp_path, lane, [url, {"url": slow, "threads": 4}], threads=4)
+    assert (tmp_path / "data" / "large.bin").read_bytes() == large.read(0, large.length)
+    assert report["totals"]["retries"] == 0
+    told = [line for line in log if line["event"] == "connection_redialled"]
+    assert len(told) == 1
+    assert told[0]["level"] == "info"
+    assert told[0]["speed"] < 0.3 * told[0]["others_speed"]
+    assert told[0]["url"] == slow

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from marscore.state import key_of
 from marscore.values import ByteRange, FailureKind, Validator
 
 HEADER = Header("source", None, Validator('"v1"'))
+MIB = 1024 * 1024
 SHA = {"sha256": "0" * 64}
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="links and modes are POSIX")
 
@@ -268,11 +270,61 @@ def test_a_file_that_cannot_fit_is_refused_before_its_first_byte(tmp_path: Path)
     partial.close()
 
 
-def test_a_file_that_fits_takes_no_room_before_its_bytes(tmp_path: Path) -> None:
-    partial = Folder(tmp_path).create("file")
-    partial.reserve(2 * 1024 * 1024)
-    assert own(tmp_path, "file", "part").stat().st_size == 0
+@pytest.mark.parametrize("portable", [False, True])
+def test_space_is_reserved_and_the_file_says_nothing_of_it(tmp_path: Path, portable: bool) -> None:
+    partial = Folder(tmp_path, portable).create("file")
+    partial.reserve(2 * MIB)
+    write(partial, 0, b"one")
+    status = own(tmp_path, "file", "part").stat()
+    assert status.st_size == 3
+    assert status.st_blocks * 512 < 2 * MIB if portable else status.st_blocks * 512 in {4096, 2 * MIB}
     partial.close()
+
+
+@pytest.mark.parametrize("portable", [False, True])
+def test_what_was_reserved_is_never_taken_for_received(tmp_path: Path, portable: bool) -> None:
+    partial = Folder(tmp_path, portable).create("file")
+    partial.reserve(2 * MIB)
+    write(partial, MIB, b"far")
+    partial.close()
+    found = Folder(tmp_path, portable).reopen("file")
+    assert found is not None
+    assert found[1].pieces == (piece(MIB, b"far"),)
+    found[0].reserve(2 * MIB)
+    assert found[0].read(0, 3) == b"\0\0\0", "a hole, of which no record says anything"
+    found[0].discard()
+
+
+def test_a_reserved_file_without_a_record_is_begun_anew(tmp_path: Path) -> None:
+    partial = Folder(tmp_path).create("file")
+    partial.reserve(2 * MIB)
+    partial.close()
+    folder = Folder(tmp_path)
+    assert folder.reopen("file") is None
+    with contextlib.closing(folder.create("file")) as anew:
+        assert anew.read(0, 10) == b""
+
+
+def test_a_file_that_turns_out_smaller_keeps_no_more_than_it_needs(tmp_path: Path) -> None:
+    partial = Folder(tmp_path).create("file")
+    partial.reserve(2 * MIB)
+    partial.write(0, b"one")
+    partial.finish("file", 3, SHA)
+    status = (tmp_path / "file").stat()
+    assert status.st_size == 3
+    assert status.st_blocks * 512 < MIB
+
+
+def test_a_resumed_file_needs_room_only_for_what_is_missing(tmp_path: Path) -> None:
+    partial = Folder(tmp_path).create("file")
+    write(partial, 0, bytes(2 * MIB))
+    partial.close()
+    found = Folder(tmp_path).reopen("file")
+    assert found is not None
+    free = shutil.disk_usage(tmp_path).free
+    with refused("disk_full"):
+        found[0].reserve(free + 4 * MIB + 2**40)
+    found[0].close()
 
 
 # Threads

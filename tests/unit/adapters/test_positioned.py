@@ -55,6 +55,21 @@ def test_threads_do_not_move_each_others_place(file: positioned.Positioned) -> N
     assert file.read(200 * BLOCK, 0) == b"".join(bytes([n]) * BLOCK for n in range(4)) * 50
 
 
+def test_space_is_reserved_without_a_byte_in_the_file_or_not_at_all(file: positioned.Positioned) -> None:
+    file.write(b"before", 0)
+    assert not (file.allocate(1024 * 1024) and isinstance(file, positioned.Seeking))
+    assert file.read(100, 0) == b"before"
+
+
+def test_a_system_that_reserves_none_is_not_an_error() -> None:
+    reading, writing = os.pipe()
+    try:
+        assert not positioned.choose()(writing).allocate(1024)
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
 def test_the_portable_one_is_had_for_the_asking() -> None:
     assert positioned.choose(portable=True) is positioned.Seeking
     assert positioned.choose() is (positioned.Posix if hasattr(os, "pwrite") else positioned.Seeking)

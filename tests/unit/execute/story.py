@@ -12,6 +12,7 @@ from marscore.execute.protocol import (
     Emit,
     Ended,
     Hashed,
+    Lagged,
     Moment,
     Opened,
     Receive,
@@ -85,6 +86,17 @@ class Story:
         """Receive all that a segment wants, and end it."""
         self.receive(segment, segment.remaining)
         return self.end(segment)
+
+    def flow(self, seconds: float, *speeds: tuple[Segment, int]) -> list[Segment]:
+        """Let bytes come at these speeds, twice a second; returns the segments that were left for their lag."""
+        for _ in range(int(2 * seconds)):
+            self.ticks += 0.5
+            for segment, speed in speeds:
+                room = 0 if segment.cancelled else self.receive(segment, speed // 2)
+                lag = self.transfer.lag(segment, room, self.ticks)
+                if lag is not None:
+                    self.step(Lagged(self.now, segment, lag))
+        return [segment for segment, _ in speeds if segment.cancelled]
 
     def breaks(self, segment: Segment, kind: FailureKind = "connection", message: str = "reset") -> list[Command]:
         return self.step(Broke(self.now, segment, Failure(kind, message)))

@@ -6,6 +6,7 @@ import pytest
 
 from marscore.errors import IntegrityError
 from marscore.events import (
+    ConnectionRedialled,
     DownloadFailed,
     DownloadFinished,
     DownloadResumed,
@@ -15,7 +16,8 @@ from marscore.events import (
     ResumeDiscarded,
     RetryScheduled,
 )
-from marscore.execute.protocol import PauseHost, Place, Placed, Release, Stopped, Verify
+from marscore.execute.protocol import PauseHost, Place, Placed, Release, Segment, Stopped, Verify
+from marscore.policy.pacing import MAX_REDIALS
 from marscore.policy.retry import RetryRules
 from marscore.state import Claim, FileIdentity, key_of
 from marscore.values import ByteRange, Failure, Timeouts, Validator
@@ -410,4 +412,56 @@ def test_nothing_is_proven_while_a_cancelled_connection_still_writes() -> None:
     assert not story.complete
     second.written += MIB
     story.end(second)
+    assert story.complete
+
+
+# Slow connections
+
+
+def shared(size: int, connections: int, **options: object) -> tuple[Story, list[Segment]]:
+    """A file that so many connections are receiving."""
+    story = started(size, threads=connections, **options)
+    story.transfer.share(connections - 1)
+    (first,) = story.transfer.ledger.active
+    others = [story.take() for _ in range(connections - 1)]
+    for segment in others:
+        assert segment.end is not None
+        assert story.answer(segment, 206, **part(segment.begin, segment.end, size))
+    return story, [first, *others]
+
+
+def test_a_connection_much_slower_than_its_siblings_is_dialled_anew_without_a_retry() -> None:
+    story, (first, slow, last) = shared(300 * MIB, 3)
+    assert story.flow(5, (first, MIB), (slow, MIB // 8), (last, MIB)) == [slow]
+    assert not story.told(RetryScheduled)
+    told = story.told(ConnectionRedialled)
+    assert [(e.url, e.speed, e.others_speed) for e in told] == [(URL, MIB // 8, MIB)]
+    again = story.take()
+    assert (again.begin, again.end, again.retry) == (slow.written, slow.end, slow.retry)
+    assert story.asks(again)["If-Range"] == '"v1"'
+
+
+def test_with_one_sibling_nobody_is_dialled_anew() -> None:
+    story, (first, slow) = shared(300 * MIB, 2)
+    assert not story.flow(30, (first, MIB), (slow, 1000))
+
+
+def test_a_file_gets_a_bounded_number_of_new_connections() -> None:
+    story, (first, slow, last) = shared(3000 * MIB, 3)
+    for _ in range(MAX_REDIALS + 5):
+        if story.flow(5, (first, MIB), (slow, 1000), (last, MIB)):
+            slow = story.take()
+            assert slow.end is not None
+            assert story.answer(slow, 206, **part(slow.begin, slow.end, 3000 * MIB))
+    assert len(story.told(ConnectionRedialled)) == MAX_REDIALS
+
+
+def test_a_file_is_whole_after_a_new_connection_took_over() -> None:
+    story, (first, slow, last) = shared(60 * MIB, 3)
+    story.flow(5, (first, MIB), (slow, 1000), (last, MIB))
+    again = story.take()
+    assert again.end is not None
+    assert story.answer(again, 206, **part(again.begin, again.end, 60 * MIB))
+    for segment in (first, last, again):
+        story.fetch(segment)
     assert story.complete

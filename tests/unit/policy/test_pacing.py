@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from marscore.policy.hands import FAST, Hands, Reading
-from marscore.policy.pacing import SLOW_WINDOW, HostSlots, SpeedWatch, TokenBucket
+from marscore.policy.pacing import PACE_WINDOW, SLOW_WINDOW, HostSlots, Lag, Pace, SpeedWatch, TokenBucket, lag_of
 
 
 def test_a_connection_below_min_speed_for_a_whole_window_is_too_slow() -> None:
@@ -47,6 +49,35 @@ def test_a_host_gets_no_more_connections_than_its_slots_and_none_during_its_paus
     assert slots.free_at("h", 10.0) == 10.0
 
 
+def test_the_speed_of_a_connection_is_that_of_its_last_window() -> None:
+    pace = Pace()
+    assert not pace.add(10**9, now=5.0), "what came first may have waited for long"
+    assert not pace.add(100, now=5.0 + PACE_WINDOW / 2)
+    assert pace.speed is None
+    assert pace.add(100, now=5.0 + PACE_WINDOW)
+    assert pace.speed == 200 / PACE_WINDOW
+    assert not pace.add(1, now=5.5 + PACE_WINDOW)
+    assert pace.add(1, now=5.0 + 3 * PACE_WINDOW)
+    assert pace.speed == 1 / PACE_WINDOW
+
+
+@pytest.mark.parametrize(
+    ("speed", "others", "remaining", "lag"),
+    [
+        (29, [100, 100], 10**6, Lag(29, 100)),
+        (31, [100, 100], 10**6, None),
+        (10, [20, 100], 10**6, Lag(10, 60)),
+        (1, [100], 10**6, None),
+        (1, [], 10**6, None),
+        (29, [100, 100], 58, None),
+        (0, [100, 100, 100], 1, Lag(0, 100)),
+    ],
+    ids=["slow", "fair", "mean", "one-sibling", "alone", "nearly-done", "stalled"],
+)
+def test_a_connection_lags_behind_the_mean_of_two_or_more(speed: float, others: list[float], remaining: int, lag: Lag | None) -> None:
+    assert lag_of(speed, others, remaining) == lag
+
+
 class TestHands:
     """How many threads may work."""
 
@@ -67,7 +98,7 @@ class TestHands:
         hands = Hands(most=8, cores=2)
         hands.look(Reading(0.0, 0.0, 0), wanted=100, many_files=True)
         hands.look(Reading(1.0, 0.01, 0), wanted=100, many_files=True)
-        assert hands.allowed == 4
+        assert hands.allowed == 8
 
     def test_no_more_where_they_would_find_nothing_to_do(self) -> None:
         hands = Hands(most=8, cores=2)
@@ -107,7 +138,7 @@ class TestHandsOnALargeFile:
         return allowed[1:]
 
     def test_a_connection_that_only_waits_gets_many_others(self) -> None:
-        assert self.look(Hands(most=8, cores=2), 0.01, 0.01, 0.01) == [4, 8, 8]
+        assert self.look(Hands(most=8, cores=2), 0.01, 0.01) == [8, 8]
 
     def test_one_that_mostly_waits_gets_some(self) -> None:
         assert self.look(Hands(most=8, cores=2), 0.15, 0.15, 0.15, 0.15) == [2, 4, 8, 8]
@@ -120,6 +151,12 @@ class TestHandsOnALargeFile:
         for tick in range(6):
             hands.look(Reading(tick / 20, 0.0, tick * FAST, tick / 20, 0.0), wanted=8, many_files=False)
             assert hands.allowed == (1 if tick < 5 else 2)
+
+    def test_one_whose_bytes_stopped_coming_waits_too(self) -> None:
+        hands = Hands(most=8, cores=2)
+        hands.look(Reading(0.0, 0.0, 100, 0.0, 0.1), wanted=8, many_files=False)
+        hands.look(Reading(0.2, 0.0, 100, 0.2, 0.1), wanted=8, many_files=False)
+        assert hands.allowed == 8
 
     def test_nothing_is_decided_before_bytes_come(self) -> None:
         hands = Hands(most=8, cores=2)
