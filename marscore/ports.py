@@ -163,6 +163,22 @@ class FileStore(Protocol):
         """
         ...
 
+    def prepare(self, path: str) -> None:
+        """Make sure that a file may get its name at `path`: its folder is there, and nothing in its way.
+
+        Raises:
+            StorageError: as in `create`.
+        """
+        ...
+
+    def store(self, path: str, data: bytes | memoryview) -> FileIdentity:
+        """Put a whole file in place, in one atomic step, and return what identifies it.
+
+        Raises:
+            StorageError: no permission, no space.
+        """
+        ...
+
     def reopen(self, path: str) -> tuple[Partial, Journal] | None:
         """Open the partial file that an earlier run left for `path`, or None; what is unreadable counts as none."""
         ...

@@ -7,6 +7,7 @@ their SHA-256, since both may contain what came from the environment.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 from marscore.frozen import dataclass
 from marscore.values import Validator
@@ -41,3 +42,8 @@ class Claim:
 def key_of(text: str) -> str:
     """The key under which a path or a URL stands in state and journal: the first 128 bits of its SHA-256, as hex."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def digests_of(data: bytes | memoryview, algorithms: Iterable[str]) -> dict[str, str]:
+    """Hash bytes in memory: algorithm -> lowercase hex."""
+    return {name: getattr(hashlib, name)(data, usedforsecurity=False).hexdigest() for name in algorithms}

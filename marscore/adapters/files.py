@@ -101,6 +101,33 @@ class Folder:
                 os.unlink(old)
         return os.open(_part(base), _NEW, 0o666)
 
+    def prepare(self, path: str) -> None:
+        """Refuse a path where no file can be."""
+        self._check_place(path)
+
+    def store(self, path: str, data: bytes | memoryview) -> FileIdentity:
+        """Put a whole file in place."""
+        base = self._partial_prefix + key_of(path)
+        target = self.place(path)
+        with _naming("cannot write"):
+            status = self._written_at_once(base, memoryview(data))
+            os.replace(_part(base), target)
+        return identity_of(status)
+
+    def _written_at_once(self, base: str, data: memoryview) -> os.stat_result:
+        fd = self._new_part(base)
+        try:
+            write, offset = self._io(fd).write, 0
+            while offset < len(data):
+                offset += write(data[offset:], offset)
+            return os.fstat(fd)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(_part(base))
+            raise
+        finally:
+            os.close(fd)
+
     def reopen(self, path: str) -> tuple[PartialFile, Journal] | None:
         """Open what an earlier run left, or None."""
         base = self._partial_prefix + key_of(path)

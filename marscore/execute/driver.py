@@ -9,47 +9,35 @@ Any number of threads run this code at once, on different segments of the same o
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from typing_extensions import assert_never
-
 from marscore.errors import IntegrityError, OriginError, StorageError
 from marscore.execute.desk import Desk
+from marscore.execute.performer import LARGE, Performer
 from marscore.execute.protocol import (
     Answered,
-    Broke,
-    Command,
-    Drop,
-    Emit,
+    Delivered,
     Ended,
-    Fact,
-    Hashed,
     Lagged,
     Opened,
-    PauseHost,
-    Place,
-    Placed,
-    Receive,
-    Release,
     Segment,
     Unasked,
-    Verify,
 )
 from marscore.execute.schedule import Assignment
 from marscore.execute.transfer import Transfer
-from marscore.execute.writing import LargeWriter, OpenFile, Writer
+from marscore.execute.writing import Begun, LargeWriter, OpenFile, Writer
 from marscore.journal import Header
 from marscore.policy.hands import FILE_WEIGHT
 from marscore.policy.pacing import SLOW_WINDOW, Lag, SpeedWatch
-from marscore.ports import Partial, Request, Response
+from marscore.ports import Answer, Request, Response
+from marscore.state import digests_of
 from marscore.values import Access, Failure, Timeouts
 
-#: Files from this size on are hashed while they are written, and verified apart from the threads that receive.
-LARGE = 4 * 1024 * 1024
+#: Files up to this size are taken to their place from memory, if they come whole with their answer.
+SMALL = 64 * 1024
 
 _T = TypeVar("_T")
 
@@ -59,7 +47,7 @@ class Driver:
 
     def __init__(self, desk: Desk, files: dict[str, OpenFile]) -> None:
         self._desk = desk
-        self._files = files
+        self._performer = Performer(desk, files, self._let_go)
         #: Whose requests go out with the one at hand: transfers, their segments and their requests, in order.
         self._behind: deque[tuple[Transfer, Segment, Request]] = deque()
 
@@ -89,7 +77,7 @@ class Driver:
         self._desk.client.ahead(())
         while self._behind:
             transfer, segment, _ = self._behind.popleft()
-            self._tell(transfer, Unasked(self._desk.moment(), segment))
+            self._performer.tell(transfer, Unasked(self._desk.moment(), segment))
 
     def _attempt(self, transfer: Transfer, segment: Segment, request: Request) -> None:
         self._guarded(transfer, segment, lambda: self._fetch(transfer, segment, request))
@@ -98,23 +86,22 @@ class Driver:
         try:
             return act()
         except StorageError as error:
-            self._broke(transfer, None, error.failure)
+            self._performer.broke(transfer, None, error.failure)
         except (OriginError, IntegrityError) as error:
-            self._broke(transfer, segment, error.failure)
+            self._performer.broke(transfer, segment, error.failure)
         except Exception as error:  # noqa: BLE001 - a defect fails its one download by name, and the run goes on
-            self._broke(transfer, None, Failure("internal", f"{type(error).__name__}: {error}"))
+            self._performer.broke(transfer, None, Failure("internal", f"{type(error).__name__}: {error}"))
         return None
 
     def _open(self, transfer: Transfer, host: str) -> Segment | None:
-        file = self._files[transfer.download.id] = OpenFile(self._desk.files, transfer.download.path)
         moment = self._desk.moment
-        fact = Opened(moment()) if transfer.work.untouched else file.reopen(moment)
+        fact = Opened(moment()) if transfer.work.untouched else self._performer.file(transfer).reopen(moment)
         with self._desk.lock:
             commands = transfer.step(fact)
             # What is on disk may come from a mirror: then the slot that this thread holds is not the right one.
             segment = transfer.take(fact.at.ticks) if transfer.host == host else None
-            self._settle(transfer)
-        self._carry_out(transfer, commands)
+            self._performer.settle(transfer)
+        self._performer.carry_out(transfer, commands)
         return segment
 
     def _request(self, transfer: Transfer, segment: Segment) -> Request:
@@ -125,7 +112,12 @@ class Driver:
         desk = self._desk
         response = desk.client.open(request)
         try:
-            receive = self._tell(transfer, Answered(desk.moment(), segment, response.answer))
+            if self._is_small(transfer, segment, response.answer):
+                begun = self._deliver(transfer, segment, response)
+                if begun is None:
+                    return
+                response = begun
+            receive = self._performer.tell(transfer, Answered(desk.moment(), segment, response.answer))
             if self._behind and (transfer.known.size is None or transfer.known.size >= LARGE):
                 self._let_go()
             lag = self._receive(transfer, segment, response) if receive else None
@@ -134,7 +126,31 @@ class Driver:
         if receive:
             desk.progress += FILE_WEIGHT
             at = desk.moment()
-            self._tell(transfer, Lagged(at, segment, lag) if lag else Ended(at, segment))
+            self._performer.tell(transfer, Lagged(at, segment, lag) if lag else Ended(at, segment))
+
+    def _is_small(self, transfer: Transfer, segment: Segment, answer: Answer) -> bool:
+        """Whether the answer to a first request may well have brought a whole file with it, and nothing has to be minded meanwhile."""
+        desk, length = self._desk, answer.fields.get("content-length", "")
+        first = transfer.work.untouched and transfer.known.version is None and segment.asked is None and answer.status == 200
+        if not first or desk.rate is not None or transfer.deadline is not None or "transfer-encoding" in answer.fields:
+            return False
+        return length.isdecimal() and len(length) < 6 and int(length) <= min(SMALL, desk.reads.limit(transfer.options.threads))
+
+    def _deliver(self, transfer: Transfer, segment: Segment, response: Response) -> Response | None:
+        """Take a small file from memory to its place; where it did not come whole at once, return what is to be read as any other."""
+        size = int(response.answer.fields["content-length"])
+        self._desk.files.prepare(transfer.download.path)
+        data = response.read(size)
+        if len(data) < size or self._desk.stopped.is_set():
+            return Begun(response, bytes(data))
+        self._desk.progress += FILE_WEIGHT + size
+        self._performer.body = data
+        try:
+            digests = digests_of(data, transfer.algorithms)
+            self._performer.tell(transfer, Delivered(self._desk.moment(), segment, response.answer, size, digests))
+        finally:
+            self._performer.body = None
+        return None
 
     def _access(self, transfer: Transfer) -> Access:
         access = self._desk.access(transfer.options)
@@ -148,7 +164,7 @@ class Driver:
         desk = self._desk
         with desk.lock:
             epoch, size, done = segment.epoch, transfer.known.size, transfer.ledger.done
-        partial = self._files[transfer.download.id].of(epoch)
+        partial = None if transfer.closed else self._performer.file(transfer).of(epoch)
         if partial is None:
             return None
         if size is not None:
@@ -212,75 +228,3 @@ class Driver:
             raise OriginError(Failure("timeout", f"the download took longer than its total of {transfer.options.timeouts.total:g} s"))
         if watch.too_slow(count, ticks):
             raise OriginError(Failure("too_slow", f"slower than min_speed, {transfer.options.min_speed} bytes/s, for {SLOW_WINDOW:g} s"))
-
-    def _broke(self, transfer: Transfer, segment: Segment | None, failure: Failure) -> None:
-        # Once the run stops, what breaks breaks for that reason; the worker tells the transfers when its threads have left.
-        if not self._desk.stopped.is_set():
-            self._tell(transfer, Broke(self._desk.moment(), segment, failure))
-
-    def _tell(self, transfer: Transfer, fact: Fact) -> bool:
-        """Let the transfer decide and do what it says. Returns whether it wants the body of the answer."""
-        with self._desk.lock:
-            commands = transfer.step(fact)
-            self._settle(transfer)
-        return self._carry_out(transfer, commands)
-
-    def _carry_out(self, transfer: Transfer, commands: list[Command]) -> bool:
-        receive = False
-        next_fact: Fact | None = None
-        for command in commands:
-            receive = receive or isinstance(command, Receive)
-            next_fact = self._do(transfer, command) or next_fact
-        return receive or (next_fact is not None and self._tell(transfer, next_fact))
-
-    def _settle(self, transfer: Transfer) -> None:
-        # Only who has something to take is woken: waking costs more than a small file.
-        if self._desk.board.settle(transfer) or transfer.can_share():
-            self._desk.changed.notify_all()
-
-    def _do(self, transfer: Transfer, command: Command) -> Fact | None:
-        match command:
-            case Emit():
-                self._desk.sink(command.event)
-            case PauseHost():
-                self._let_go()
-                self._desk.pause(command.host, command.seconds)
-                self._desk.on_pause(command.host, command.seconds)
-            case Verify():
-                if command.size < LARGE:
-                    return self._verify(transfer, command)
-                # In a thread of its own: a connection is not to stand idle while a file is hashed.
-                threading.Thread(target=self._verify_apart, args=(transfer, command), name="marscore-verify", daemon=True).start()
-            case Place():
-                identity = self._partial(transfer).finish(transfer.download.path, command.size, command.digests)
-                return Placed(self._desk.moment(), identity)
-            case Release():
-                self._close(transfer, command.keep)
-            case Receive() | Drop():
-                pass
-            case _:
-                assert_never(command)
-        return None
-
-    def _close(self, transfer: Transfer, keep: bool) -> None:
-        file = self._files.pop(transfer.download.id, None)
-        if file is not None:
-            file.release(keep)
-
-    def _verify_apart(self, transfer: Transfer, command: Verify) -> None:
-        try:
-            self._tell(transfer, self._verify(transfer, command))
-        except StorageError as error:
-            self._broke(transfer, None, error.failure)
-        except Exception as error:  # noqa: BLE001 - as in perform
-            self._broke(transfer, None, Failure("internal", f"{type(error).__name__}: {error}"))
-        self._desk.on_verified()
-
-    def _verify(self, transfer: Transfer, command: Verify) -> Fact:
-        return Hashed(self._desk.moment(), self._partial(transfer).digests(command.size, command.algorithms))
-
-    def _partial(self, transfer: Transfer) -> Partial:
-        partial = self._files[transfer.download.id].of(transfer.ledger.epoch)
-        if partial is None:
-            raise StorageError(Failure("interrupted", "the run ended before the file got its name"))
-        return partial

@@ -107,6 +107,17 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivered:
+    """The answer to a first request came with the whole body of a small file: `size` bytes, hashed, in memory and nowhere else."""
+
+    at: Moment
+    segment: Segment
+    answer: Answer
+    size: int
+    digests: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Broke:
     """A try failed; what came before is written."""
 
@@ -164,7 +175,7 @@ class Stopped:
     failure: Failure
 
 
-Fact: TypeAlias = Opened | Answered | Unasked | Broke | Ended | Lagged | Hashed | Placed | Stopped
+Fact: TypeAlias = Opened | Answered | Delivered | Unasked | Broke | Ended | Lagged | Hashed | Placed | Stopped
 
 
 # Commands

@@ -35,6 +35,7 @@ from marscore.execute.protocol import (
     Answered,
     Broke,
     Command,
+    Delivered,
     Drop,
     Emit,
     Ended,
@@ -211,6 +212,8 @@ class Transfer:
                 return self._opened(fact)
             case Answered():
                 return [Drop()] if fact.segment.cancelled else self._answered(fact)
+            case Delivered():
+                return self._left(fact.segment) if fact.segment.cancelled else self._delivered(fact)
             case Unasked():
                 return self._unasked(fact.segment)
             case Broke():
@@ -266,6 +269,23 @@ class Transfer:
                 return commands + self._broke(Broke(at, segment, verdict.failure))
             case _:
                 assert_never(verdict)
+
+    def _delivered(self, fact: Delivered) -> list[Command]:
+        segment, at = fact.segment, fact.at
+        self._served_by = fact.answer.url
+        commands = self._redirects(fact)
+        verdict = read_answer(fact.answer, segment.asked, self.options.retry.statuses, at.unix)
+        assert isinstance(verdict, Whole)
+        self.bytes_downloaded += fact.size
+        problem = self.known.unacceptable(fact.size)
+        if problem:
+            return commands + self._broke(Broke(at, segment, problem))
+        self.known.adopt_answer(verdict.version, verdict.accepts_ranges)
+        self.segments += 1
+        self.segments_finished += 1
+        segment.position = segment.written = segment.end = fact.size
+        self.ledger.leave(segment)
+        return [*commands, Drop(), *self._hashed(Hashed(at, fact.digests))]
 
     def _whole(self, segment: Segment, answer: Whole, at: Moment) -> list[Command]:
         changed = self.known.change_to(answer.version)
@@ -556,7 +576,7 @@ class Transfer:
         self.segments += 1
         return [Receive()]
 
-    def _redirects(self, fact: Answered) -> list[Command]:
+    def _redirects(self, fact: Answered | Delivered) -> list[Command]:
         new = [hop for hop in fact.answer.hops if hop not in self._hops]
         self._hops.update(new)
         return [Emit(Redirected(fact.at.unix, self.download.id, source, target)) for source, target in new]

@@ -90,6 +90,31 @@ def _holds(partial: Partial, span: ByteRange, digest: str) -> bool:
     return hasher.piece().hash == digest
 
 
+class Begun:
+    """A response of whose body some was read already, as a response that is still to be read from its beginning."""
+
+    def __init__(self, response: Response, came: bytes) -> None:
+        self.answer = response.answer
+        self.close = response.close
+        self._response = response
+        self._came = memoryview(came)
+
+    def read(self, limit: int) -> bytes | memoryview:
+        """Return what has arrived of the body, up to `limit` bytes."""
+        if not self._came:
+            return self._response.read(limit)
+        data, self._came = self._came[:limit], self._came[limit:]
+        return data
+
+    def read_into(self, buffer: memoryview) -> int:
+        """Fill `buffer` with what has arrived of the body."""
+        if not self._came:
+            return self._response.read_into(buffer)
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
 class Writer:
     """Writes a segment's bytes at their place and records them piece by piece."""
 

@@ -77,6 +77,15 @@ class MemoryFolder:
         self.files[path] = Stored(content, FileIdentity(len(content), 1_700_000_000_000_000_000 + self._made, self._made))
         return self.files[path].identity
 
+    def prepare(self, path: str) -> None:
+        """Refuse a path where no file can be."""
+        self.check_place(path)
+
+    def store(self, path: str, data: bytes | memoryview) -> FileIdentity:
+        """Put a whole file in place."""
+        self.room(len(data))
+        return self.put(path, bytes(data))
+
     def check_place(self, path: str) -> None:
         """Refuse a path where no file can be."""
         parents = [path[:i] for i, letter in enumerate(path) if letter == "/"]
