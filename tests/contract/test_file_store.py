@@ -307,6 +307,34 @@ def test_a_file_that_was_removed_since_it_was_finished_is_no_find(place: Place, 
     assert place.restart().reopen(PATH) is None
 
 
+# At once
+
+
+@pytest.mark.parametrize("content", [b"", b"x", CONTENT * 5000], ids=["empty", "small", "larger"])
+def test_a_whole_file_is_stored_at_once_and_leaves_nothing_else(place: Place, content: bytes) -> None:
+    place.store.prepare(PATH)
+    assert place.content(PATH) is None
+    identity = place.store.store(PATH, memoryview(content))
+    assert place.content(PATH) == content
+    assert place.store.identify(PATH) == identity
+    assert (place.part(PATH), place.journal(PATH)) == (None, None)
+
+
+def test_storing_replaces_what_was_in_place_and_what_was_left_on_its_way(place: Place, begun: Partial) -> None:
+    begun.close()
+    place.put(PATH, b"older")
+    place.restart().store(PATH, CONTENT)
+    assert place.content(PATH) == CONTENT
+    assert place.restart().reopen(PATH) is None
+
+
+def test_where_no_file_can_be_is_said_before_it_is_stored(place: Place) -> None:
+    place.make_folder(PATH)
+    with pytest.raises(StorageError) as caught:
+        place.store.prepare(PATH)
+    assert caught.value.failure.kind == "path"
+
+
 # In the way
 
 

@@ -83,6 +83,8 @@ class MemoryFolder:
 
     def store(self, path: str, data: bytes | memoryview) -> FileIdentity:
         """Put a whole file in place."""
+        self.parts.pop(path, None)
+        self.journals.pop(path, None)
         self.room(len(data))
         return self.put(path, bytes(data))
 

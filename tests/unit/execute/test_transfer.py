@@ -16,9 +16,10 @@ from marscore.events import (
     ResumeDiscarded,
     RetryScheduled,
 )
-from marscore.execute.protocol import PauseHost, Place, Placed, Release, Segment, Stopped, Verify
+from marscore.execute.protocol import Delivered, PauseHost, Place, Placed, Release, Segment, Stopped, Unasked, Verify
 from marscore.policy.pacing import MAX_REDIALS
 from marscore.policy.retry import RetryRules
+from marscore.ports import Answer
 from marscore.state import Claim, FileIdentity, key_of
 from marscore.values import ByteRange, Failure, Timeouts, Validator
 from tests.unit.execute.story import MIB, MIRROR, SHA, STEADY, URL, Story
@@ -55,6 +56,43 @@ def test_a_small_file_costs_one_plain_request() -> None:
     finished = story.told(DownloadFinished)[0]
     assert (finished.status, finished.size, finished.bytes_downloaded, finished.digests) == ("downloaded", 10, 10, (SHA,))
     assert story.transfer.closed
+
+
+def delivered(story: Story, size: int, sha256: str = "a" * 64, **fields: str) -> None:
+    """The whole body came with its answer."""
+    segment = story.take()
+    answer = Answer(200, {name.replace("_", "-"): value for name, value in whole(size, **fields).items()}, segment.url)
+    story.step(Delivered(story.now, segment, answer, size, {"sha256": sha256}))
+
+
+def test_a_file_that_came_whole_with_its_answer_is_placed_at_once() -> None:
+    story = Story().open()
+    delivered(story, 10)
+    assert story.said(Place) == [Place(10, {"sha256": "a" * 64})]
+    story.step(Placed(story.now, FileIdentity(10, 1, 2)))
+    finished = story.told(DownloadFinished)[0]
+    assert (finished.size, finished.bytes_downloaded, finished.segments, finished.etag, finished.source) == (10, 10, 1, '"v1"', URL)
+    assert story.transfer.closed
+
+
+def test_what_came_at_once_is_held_against_checksum_and_size_like_any_other() -> None:
+    wrong = Story(checksum=f"sha256:{'b' * 64}").open()
+    delivered(wrong, 10)
+    assert not wrong.said(Place)
+    assert [retry.kind for retry in wrong.told(RetryScheduled)] == ["checksum"]
+    long = Story(max_size=9).open()
+    delivered(long, 10)
+    assert not long.said(Place)
+    assert [failed.kind for failed in long.told(DownloadFailed)] == ["too_large"]
+
+
+def test_what_was_not_asked_for_after_all_is_taken_by_another_and_costs_no_retry() -> None:
+    story = Story().open()
+    segment = story.take()
+    story.step(Unasked(story.now, segment))
+    again = story.take()
+    assert (again.begin, again.asked) == (0, None)
+    assert not story.told(RetryScheduled)
 
 
 def test_an_empty_file_is_a_file() -> None:
