@@ -36,7 +36,14 @@ from marscore.policy.redact import Redactor
 from marscore.values import Failure
 
 _LENGTH = struct.Struct("!I")
-_BOOT = "import sys, json; sys.path[:] = json.loads(sys.stdin.buffer.readline()); from marscore.adapters.child import main; main()"
+_BOOT = """
+import sys, json
+sys.path[:] = json.loads(sys.stdin.buffer.readline())
+from marscore.adapters.lean import lean
+with lean():
+    from marscore.adapters.child import main
+main()
+"""
 #: Seconds that a child which was told to leave gets before it is ended.
 _LEAVE = 1.0
 

@@ -1,8 +1,9 @@
 """Import what a run needs without what it does not: for processes that are marscore's own, as those of the command line are.
 
 Measured with -X importtime, of a start of 0.4 s: structlog imports rich, with its lexers and tables, to draw tracebacks, and asyncio for
-loggers that are awaited (60 ms); requests imports what guesses the encoding of texts (10 ms); and the collector looks for garbage among
-modules, which are none (25 ms). A program that calls marscore's functions is spared all this: there, these modules are its own matter.
+loggers that are awaited (60 ms); requests imports what guesses the encoding of texts (10 ms), urllib3 what reads the metadata of
+packages (9 ms); and the collector looks for garbage among modules, which are none (25 ms). A program that calls marscore's functions is
+spared all this: there, these modules are its own matter.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def lean() -> Iterator[None]:
     hidden = [name for name in (*_FOR_LATER, *_NEVER) if name not in sys.modules]
     # Python's own way to say that there is no such module (docs.python.org, "The module cache").
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
-    waiting = [_Waiting(name) for name in ("asyncio",) if name not in sys.modules]
+    waiting = [stand_in(name) for name, stand_in in _PUT_OFF.items() if name not in sys.modules]
     sys.modules.update((module.__name__, module) for module in waiting)
     collecting = gc.isenabled()
     gc.disable()
@@ -60,3 +61,21 @@ class _Waiting(ModuleType):
         """Let the next import find the module itself."""
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]
+
+
+class _Calling(_Waiting):
+    """The same for a module whose functions are imported by name: they stand for themselves until they are called."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            # The import system asks whether it is a package.
+            raise AttributeError(name)
+        asked = super().__getattr__
+
+        def call(*args: Any, **options: Any) -> Any:
+            return asked(name)(*args, **options)
+
+        return call
+
+
+_PUT_OFF: dict[str, type[_Waiting]] = {"asyncio": _Waiting, "importlib.metadata": _Calling}
