@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -45,12 +46,23 @@ def end(folder: Path, process: subprocess.Popen[str]) -> Run:
 
 
 def bytes_in(partial: Path) -> int:
-    """What the partial files hold; they may go while this looks at them."""
+    """What was written of the partial files, whatever space is reserved for them; they may go while this looks at them."""
     held = 0
     for path in partial.glob("*.part"):
-        with contextlib.suppress(FileNotFoundError):
-            held += path.stat().st_blocks * 512
+        with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+            held += sum(_runs(file.fileno()))
     return held
+
+
+def _runs(fd: int) -> Iterator[int]:
+    """The lengths of a file's runs of data between its holes."""
+    position = 0
+    # The end of the file is an error of its own: there is no data behind it.
+    with contextlib.suppress(OSError):
+        while True:
+            start = os.lseek(fd, position, os.SEEK_DATA)
+            position = os.lseek(fd, start, os.SEEK_HOLE)
+            yield position - start
 
 
 def stop_midway(folder: Path, manifest: str, number: int, received: int = 20 * MIB) -> tuple[Run, float]:

@@ -20,9 +20,9 @@ from marscore.adapters.direct import DirectClient
 from marscore.adapters.files import Folder
 from marscore.adapters.http import RequestsClient
 from marscore.events import DownloadFinished, Event
-from marscore.execute.driver import Reads
 from marscore.execute.protocol import Work
 from marscore.execute.worker import Ports, Share, Worker, WorkerSettings
+from marscore.execute.writing import Reads
 from marscore.resolve.model import Download, Options
 from marscore.state import key_of
 from tests.integration.command import LIMIT_S, write
