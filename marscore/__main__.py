@@ -1,5 +1,8 @@
 """`python -m marscore` and the `marscore` command."""
 
+import os
+import sys
+
 from marscore.adapters.terminal import occupy_standard_descriptors
 from marscore.cli.main import cli
 
@@ -7,7 +10,26 @@ from marscore.cli.main import cli
 def main() -> None:
     """Run the command line and exit with its code."""
     occupy_standard_descriptors()
-    cli(prog_name="marscore")
+    try:
+        cli(prog_name="marscore")
+    except SystemExit as ended:
+        _leave(ended.code)
+        raise
+
+
+def _leave(code: object) -> None:
+    """End at once: to free what a hundred thousand downloads were held in, one by one, takes Python a second.
+
+    Where a stream cannot be flushed, Python's own way out is left to say so.
+    """
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except (OSError, ValueError):
+        return
+    if isinstance(code, int) or code is None:
+        os._exit(code or 0)
 
 
 if __name__ == "__main__":

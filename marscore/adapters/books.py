@@ -54,6 +54,8 @@ class Books:
         if not isinstance(event, DownloadFinished):
             return
         download = self._downloads[event.download]
+        if event.status == "up_to_date" and self._is_known(event, download):
+            return
         claim = self._claim(event, download)
         # Only these can have a journal: a small file that came at once has none, and there may be a million of them.
         if event.size >= PIECE_SIZE or event.segments > 1 or claim.path_key in self._left:
@@ -65,6 +67,16 @@ class Books:
             self._written[claim.path_key] = download.path
         if self._at_stake >= PIECE_SIZE or self._clock.ticks() - self._committed_at >= _COMMIT_EVERY:
             self.commit()
+
+    def _is_known(self, event: DownloadFinished, download: Download) -> bool:
+        """Whether all that this says is in the state already, and nothing is left to be removed."""
+        key = key_of(download.path)
+        before = self.before.get(key)
+        if before is None or not before.durable or key in self._left or event.etag or event.last_modified:
+            return False
+        known = before.identity
+        same = (known.size, known.mtime_ns, known.inode) == (event.size, event.mtime_ns, event.inode) and known.kind == "file"
+        return same and before.digests == event.digests and before.url_key == key_of(download.url)
 
     def _claim(self, event: DownloadFinished, download: Download) -> Claim:
         identity = FileIdentity(event.size, event.mtime_ns, event.inode)

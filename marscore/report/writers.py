@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, fields, is_dataclass
+from operator import attrgetter
 from typing import Any
 
 from marscore.report.model import DownloadReport, Report
@@ -22,22 +23,27 @@ def iter_json(report: Report) -> Iterator[str]:
 
 
 _NAMES = tuple(field.name for field in fields(DownloadReport))
-_string = json.encoder.encode_basestring
+_values_of = attrgetter(*_NAMES)
+#: One download, a field to a line.
+_ENTRY = "{\n      " + ",\n      ".join(f'"{name}": %s' for name in _NAMES) + "\n    }"
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _entry(download: DownloadReport) -> str:
-    """One download, a field to a line. Values are encoded one by one, since only that way does json use its C code."""
-    lines = [f'"{name}": {_value(getattr(download, name))}' for name in _NAMES]
-    return "{\n      " + ",\n      ".join(lines) + "\n    }"
+    # Values are encoded one by one, since indented as a whole json would not use its C code.
+    return _ENTRY % tuple([_ENCODERS.get(type(value), _value)(value) for value in _values_of(download)])
 
 
 def _value(value: Any) -> str:
-    # The two that there are most of, without asking what they are.
-    if value is None:
-        return "null"
-    if type(value) is str:
-        return _string(value)
     if isinstance(value, tuple):
         return "[" + ", ".join(map(_value, value)) + "]"
     return _encode(asdict(value) if is_dataclass(value) and not isinstance(value, type) else value)
+
+
+#: The kinds of value that there are most of.
+_ENCODERS: dict[type, Callable[[Any], str]] = {
+    type(None): lambda value: "null",
+    str: json.encoder.encode_basestring,
+    int: int.__repr__,
+    float: float.__repr__,
+}
