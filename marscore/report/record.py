@@ -50,8 +50,8 @@ def record_of(event: LoggedEvent, /, **lead: object) -> dict[str, object]:
         if value is not None:
             record[name] = public(value)
     if None in values:
-        for name in names:
-            if name not in NULL_FIELDS and record.get(name, name) is None:
+        for name, value in zip(names, values, strict=True):
+            if value is None and name not in NULL_FIELDS:
                 del record[name]
     return record
 
