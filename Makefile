@@ -24,6 +24,7 @@ test: $(STAMP)  ## all tests, in parallel; says which it left out for want of a 
 bench: $(STAMP)  ## run marscore beside its peers on one nginx (BENCH=--quick: a minute), write bench/results
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@$(BIN)/python -m bench $(BENCH)
+	@$(BIN)/python -m bench.scale $(if $(BENCH),--counts 1000 --results bench/results/quick)
 
 fuzz: $(STAMP)  ## try the parsers with many random inputs; about five minutes
 	@FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz

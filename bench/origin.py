@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.works import File, Site
+from bench.works import KIB, File, Site
 from tests.origin.content import content
 from tests.servers import Tls, make_tls
 from tests.servers.process import find, free_port, running
 
 _STEP = 8 * 1024**2
+#: What every path under /same/ leads to.
+SAME = File("tiny/tiny-00000.bin", KIB)
 
 # A file as new as the server's or newer is answered with 304 (`before`), as most servers do. As root,
 # nginx's workers would drop to a user who may not read the folder.
@@ -40,7 +42,7 @@ http {{
     scgi_temp_path {here}/t5;
     default_type application/octet-stream;
     root {root};
-    server {{ listen 127.0.0.1:{plain}; }}
+    server {{ listen 127.0.0.1:{plain}; location /same/ {{ try_files /{same} =404; }} }}
     server {{ listen 127.0.0.1:{tls} ssl; ssl_certificate {certificate}; ssl_certificate_key {key}; }}
     server {{ listen 127.0.0.1:{throttled}; limit_rate 8m; }}
 }}
@@ -111,7 +113,7 @@ def origin(here: Path) -> Iterator[Origin]:
 
 def _configure(here: Path, root: Path, tls: Tls, ports: dict[Site, int]) -> None:
     user = "user root;" if os.geteuid() == 0 else ""
-    text = _CONFIGURATION.format(here=here, root=root, user=user, certificate=tls.certificate, key=tls.key, **ports)
+    text = _CONFIGURATION.format(here=here, root=root, user=user, certificate=tls.certificate, key=tls.key, same=SAME.path, **ports)
     (here / "nginx.conf").write_text(text)
 
 

@@ -84,6 +84,10 @@ def _only_many(work: Work) -> str:
     return "" if len(work.files) > 1 else "one file: the same as curl"
 
 
+def _only_fetching_many(work: Work) -> str:
+    return _only_many(work).replace("curl", "marscore") or ("nothing is asked for: the same as marscore" if work.again else "")
+
+
 def _curl_list(job: Job) -> str:
     """A config file with each URL and its output. To ask only for what is newer, each is an operation of its own, with its own options."""
     options = f"fail\nsilent\nshow-error\n{_curl_tls(job)}"
@@ -149,7 +153,7 @@ def _then_sha256sum(job: Job, words: Sequence[str]) -> list[str]:
     return ["/bin/sh", "-c", 'sums="$1"; shift; "$@" && sha256sum --quiet --check "$sums"', "sh", sums, *words]
 
 
-def _marscore(job: Job) -> list[str]:
+def _marscore(job: Job, pipeline: int = 1) -> list[str]:
     """A manifest with a plain list of URLs, and only those options that the work names."""
     work = job.work
     entries = [{"url": job.url(f), "checksum": f"sha256:{job.digests[f.path]}"} if work.prove else job.url(f) for f in work.files]
@@ -158,7 +162,7 @@ def _marscore(job: Job) -> list[str]:
     if work.per_file:
         defaults["threads"] = work.per_file
     if work.at_once > 1:
-        manifest["execution"] = {"threads": work.at_once, "per_host": work.at_once}
+        manifest["execution"] = {"threads": work.at_once, "per_host": work.at_once, "pipeline": pipeline}
     if defaults:
         manifest["defaults"] = defaults
     return [sys.executable, "-m", "marscore", "run", job.write("downloads.yaml", yaml.safe_dump(manifest, sort_keys=False))]
@@ -195,6 +199,7 @@ LIMIT = Tool("limit", limit.command, (sys.executable, "--version"), "", lambda w
 
 TOOLS = [
     Tool("marscore", _marscore, (sys.executable, "-m", "marscore", "--version"), "pip install marscore"),
+    Tool("pipelined", functools.partial(_marscore, pipeline=8), (sys.executable, "-m", "marscore", "--version"), "", _only_fetching_many),
     Tool("curl", _curl, ("curl", "--version"), "apt-get install curl"),
     Tool("curl -Z", _curl_parallel, ("curl", "--version"), "apt-get install curl", _only_many),
     Tool("aria2c", _aria2, ("aria2c", "--version"), "apt-get install aria2"),

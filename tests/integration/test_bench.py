@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bench import scale
 from bench.__main__ import main
 from bench.course import Course
 from bench.job import Job
@@ -84,3 +85,10 @@ def test_a_run_that_fails_or_leaves_wrong_files_counts_as_failed_and_is_not_repe
 
 def shell(words: str) -> Callable[[Job], list[str]]:
     return lambda job: ["/bin/sh", "-c", words]
+
+
+def test_the_scale_is_measured_fetched_and_in_place(tmp_path: Path) -> None:
+    assert scale.main(["--counts", "3,5", "--results", str(tmp_path)]) == 0
+    runs = json.loads((tmp_path / "scale.json").read_text())["runs"]
+    assert [(row["downloads"], row["run"]) for row in runs] == [(3, "fetched"), (3, "in place"), (5, "fetched"), (5, "in place")]
+    assert all(row["exit_code"] == 0 and row["peak_mib"] > 0 for row in runs)

@@ -1,0 +1,86 @@
+"""`python -m bench.scale`: how time and memory grow with the number of downloads, fetched and then found in place."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from bench.measure import environment
+from bench.origin import SAME, origin
+from bench.record import machine
+from bench.works import MIB
+
+_RESULTS = Path(__file__).parent / "results"
+_COUNTS = [1_000, 10_000, 100_000]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print a table, and write scale.json; 1 if a run failed."""
+    parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__)
+    parser.add_argument("--counts", type=lambda text: [int(word) for word in text.split(",")], default=_COUNTS, metavar="N,...")
+    parser.add_argument("--million", action="store_true", help="1,000,000 downloads as well: some minutes, and 6 GiB of tmpfs")
+    parser.add_argument("--results", type=Path, default=_RESULTS, metavar="FOLDER", help="where results go")
+    options = parser.parse_args(argv)
+    here = Path(tempfile.mkdtemp(prefix="marscore-scale-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+    try:
+        with origin(here) as server:
+            server.make([SAME])
+            base = f"{server.base('plain')}/same"
+            rows = [row for count in [*options.counts, *([1_000_000] if options.million else [])] for row in _both(here, base, count)]
+        options.results.mkdir(parents=True, exist_ok=True)
+        when = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
+        result = {"work": "scale", "date": when, "machine": machine(here), "memory_is": "peak RSS of the largest process", "runs": rows}
+        (options.results / "scale.json").write_text(json.dumps(result, indent=1) + "\n")
+    finally:
+        shutil.rmtree(here, ignore_errors=True)
+    return int(any(row["exit_code"] for row in rows))
+
+
+def _both(here: Path, base: str, count: int) -> list[dict[str, object]]:
+    """Fetch so many files, then find them in place."""
+    folder = here / "files"
+    manifest = here / "downloads.yaml"
+    # One entry, so that what is measured is the run and not the YAML.
+    entry = {"url": base + "/{i:07d}.bin", "each": {"i": {"from": 0, "to": count - 1}}}
+    execution = {"threads": 16, "per_host": 16}
+    manifest.write_text(yaml.safe_dump({"version": 1, "output_dir": str(folder), "execution": execution, "downloads": [entry]}))
+    rows = [_run(name, manifest, count) for name in ("fetched", "in place")]
+    shutil.rmtree(folder, ignore_errors=True)
+    return rows
+
+
+def _run(name: str, manifest: Path, count: int) -> dict[str, object]:
+    command = [sys.executable, "-m", "marscore", "run", str(manifest), "--progress", "none"]
+    began = time.perf_counter()
+    process = subprocess.Popen(command, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    row: dict[str, object] = {
+        "downloads": count,
+        "run": name,
+        "wall_s": round(wall, 3),
+        "cpu_s": round(used.ru_utime + used.ru_stime, 2),
+        "peak_mib": round(used.ru_maxrss * 1024 / MIB, 1),
+        "exit_code": process.returncode,
+    }
+    print(
+        f"{count:>9,} {name:<9} {wall:8.2f} s {row['cpu_s']:>8} CPU s {row['peak_mib']:>7} MiB {count / wall:>8,.0f} downloads/s",
+        flush=True,
+    )
+    return row
+
+
+if __name__ == "__main__":
+    sys.exit(main())
