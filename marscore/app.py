@@ -11,11 +11,12 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from marscore.adapters.files import OWN_FOLDER, Folder, storage_error
+from marscore.adapters.files import OWN_FOLDER, Folder
 from marscore.adapters.inspect import look
 from marscore.adapters.lock import hold
 from marscore.adapters.signals import listening
 from marscore.adapters.state import SqliteState, claims_at
+from marscore.adapters.storage import storage_error
 from marscore.job import prepare
 from marscore.planning.model import compile_plan
 from marscore.report.model import Report

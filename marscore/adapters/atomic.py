@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from marscore.adapters.files import storage_error
+from marscore.adapters.storage import storage_error
 
 
 def write_text(path: Path, chunks: Iterable[str], doing: str) -> None:

@@ -23,9 +23,10 @@ from typing import IO, Any
 from marscore.adapters.clock import SystemClock
 from marscore.adapters.direct import DirectClient
 from marscore.adapters.discreet import DiscreetClient
-from marscore.adapters.files import Folder, storage_error
+from marscore.adapters.files import Folder
 from marscore.adapters.gauge import Gauge, new_gauge
 from marscore.adapters.http import RequestsClient
+from marscore.adapters.storage import storage_error
 from marscore.adapters.teller import Teller
 from marscore.events import Event, ProgressMade
 from marscore.execute.messages import Batch, Gone, Inbox, Paused

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import filelock
 
-from marscore.adapters.files import storage_error
+from marscore.adapters.storage import storage_error
 from marscore.errors import StorageError
 from marscore.values import Failure
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from marscore.adapters.files import storage_error
+from marscore.adapters.storage import storage_error
 from marscore.errors import StorageError
 from marscore.state import Claim, FileIdentity
 from marscore.values import Failure, FailureKind, Validator

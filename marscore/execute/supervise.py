@@ -14,10 +14,10 @@ import queue
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import field, replace
-from typing import Protocol
 
 from marscore.errors import StorageError
-from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, Event, Outcome, Warned
+from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, Outcome, Warned
+from marscore.execute.handles import Crew, LocalHandle, Sink, WorkerHandle
 from marscore.execute.messages import Batch, Gone, Inbox, Paused, StopRequested
 from marscore.execute.protocol import Work
 from marscore.execute.worker import FLUSH_EVERY, Share
@@ -34,47 +34,6 @@ BUSY = 0.7
 STOP_WITHIN = 1.6
 #: Most downloads that one worker holds at once, so that a crash hands over few and the last ones are spread.
 DEEPEST = 1024
-
-
-class Sink(Protocol):
-    """Takes events, and the log's lines for them where their worker has made them."""
-
-    def __call__(self, events: Iterable[Event], lines: Sequence[str] | None = None) -> None: ...
-
-
-class WorkerHandle(Protocol):
-    """A worker, wherever it runs. No call waits for it; what it has to say comes to the inbox."""
-
-    def submit(self, works: Sequence[Work]) -> None: ...
-
-    def pause(self, host: str, seconds: float) -> None: ...
-
-    def widen(self, share: Share) -> None: ...
-
-    def stop(self, failure: Failure, unbegun: str) -> None: ...
-
-    def close(self) -> None: ...
-
-    def kill(self) -> None: ...
-
-
-class LocalHandle(WorkerHandle, Protocol):
-    """A worker in this process, which can be asked and answers at once."""
-
-    def narrow(self, share: Share) -> int:
-        """Take a smaller share for what it begins from now on; return how many connections to one host it holds."""
-        ...
-
-
-class Crew(Protocol):
-    """Hires workers: `here` in this process, `child` in one of its own. Messages go to the inbox that the crew was made with.
-
-    `child` raises StorageError where the system starts no process.
-    """
-
-    def here(self, number: int, share: Share) -> LocalHandle: ...
-
-    def child(self, number: int, share: Share) -> WorkerHandle: ...
 
 
 @dataclass(slots=True)

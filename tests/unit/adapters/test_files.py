@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 from unprivileged import own_folder
 
-from marscore.adapters.files import OWN_FOLDER, Folder, PartialFile, storage_error
+from marscore.adapters.files import OWN_FOLDER, Folder
+from marscore.adapters.partial import PartialFile
+from marscore.adapters.storage import storage_error
 from marscore.errors import StorageError
 from marscore.journal import Header, Piece, PieceHasher, decode
 from marscore.state import key_of

@@ -1,0 +1,291 @@
+"""One file on its way: its bytes at their final offsets, the journal of its pieces, and what hashes it meanwhile.
+
+KEY.part      bytes, in space that is reserved where that is cheap
+KEY.journal   which pieces of them were written; begins with the first
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import stat
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+
+from marscore.adapters import positioned
+from marscore.adapters.follower import Follower
+from marscore.adapters.storage import naming
+from marscore.journal import Header, Piece, encode_finished, encode_header, encode_piece
+from marscore.state import FileIdentity, digests_of
+from marscore.values import ByteRange
+
+_HASH_READ = 1024 * 1024
+#: A file of up to this size is not worth a look at the free space before it is written.
+_SMALL = 1024 * 1024
+#: How a file is opened that must not be there, and one that must be.
+NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+OLD = NEW & ~(os.O_CREAT | os.O_EXCL)
+
+
+class _InUse:
+    """Keeps a partial file open inside; says whether it still is."""
+
+    __slots__ = ("_partial", "_usable")
+
+    def __init__(self, partial: PartialFile) -> None:
+        self._partial = partial
+
+    def __enter__(self) -> bool:
+        self._usable = self._partial.enter()
+        return self._usable
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._usable:
+            self._partial.leave()
+
+
+class PartialFile:
+    """Implements `ports.Partial`. `place` makes the final path of a download, with its folder.
+
+    Closing waits for calls in other threads, so that none writes to a descriptor that was given away.
+    """
+
+    def __init__(
+        self,
+        base: str,
+        place: Callable[[str], str],
+        io: type[positioned.Posix] | type[positioned.Seeking],
+        fd: int,
+        journal: int | None = None,
+    ) -> None:
+        self._place = place
+        self._base = base
+        self._fd = fd
+        self._io = io(fd)
+        self._header: Header | None = None
+        self._journal = journal
+        self._new = journal is None
+        self._whole: bytes | None = None
+        self._follower: Follower | None = None
+        # What was lent and came back. Appending and popping need no lock.
+        self._lendable: list[bytearray] = []
+        self._lock = threading.Lock()
+        self._users = 0
+        self._closing = False
+        self._placed = False
+        self._reserved = False
+        self._allocated = 0
+
+    def write(self, offset: int, data: bytes | memoryview) -> None:
+        """Write all of `data`; nothing once the file is closed."""
+        with _InUse(self) as usable, naming("cannot write"):
+            # A file that comes whole with one write is hashed from memory.
+            self._whole = bytes(data) if self._new and not offset and len(data) <= _SMALL else None
+            if usable:
+                self._write_all(offset, data)
+                if self._follower is not None:
+                    self._follower.wrote(offset, len(data))
+
+    def lend(self, size: int) -> memoryview:
+        """Memory to receive into, used before or new."""
+        try:
+            return memoryview(self._lendable.pop())
+        except IndexError:
+            return memoryview(bytearray(size))
+
+    def write_lent(self, offset: int, data: memoryview) -> None:
+        """Write all of `data`, and take back the memory that it is in."""
+        self._whole = None
+        with _InUse(self) as usable, naming("cannot write"):
+            if usable:
+                self._write_all(offset, data)
+                if self._follower is None or not self._follower.wrote(offset, len(data), data):
+                    self._take_back(data)
+
+    def _take_back(self, data: memoryview) -> None:
+        assert isinstance(data.obj, bytearray)
+        self._lendable.append(data.obj)
+
+    def _write_all(self, offset: int, data: bytes | memoryview) -> None:
+        view = memoryview(data)
+        while view:
+            count = self._io.write(view, offset)
+            view, offset = view[count:], offset + count
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read up to `length` bytes."""
+        with _InUse(self) as usable, naming("cannot read the partial file"):
+            return self._io.read(length, offset) if usable else b""
+
+    def reserve(self, size: int) -> None:
+        """Make room for `size` bytes, or say at once that the disk has none for the rest of them."""
+        if size <= _SMALL or self._reserved:
+            return
+        self._reserved = True
+        with _InUse(self) as usable, naming("cannot reserve space"):
+            if not usable:
+                return
+            # First of all, so that a file which cannot fit does not take what is left of the disk before it fails.
+            missing = size - _allocated(os.fstat(self._fd))
+            if missing > shutil.disk_usage(os.path.dirname(self._base)).free:
+                raise OSError(errno.ENOSPC, "")
+            if self._io.allocate(size):
+                self._allocated = size
+
+    def follow(self, algorithms: Sequence[str], proven: Sequence[ByteRange], spare: int = 0) -> None:
+        """Hash the file while it is written; `proven` ranges of it are there already."""
+        with self._lock:
+            if self._follower is not None or self._closing:
+                return
+            follower = self._follower = Follower(self._read_into, algorithms, spare, self._take_back)
+        for span in proven:
+            follower.wrote(span.start, len(span))
+
+    def _read_into(self, buffer: memoryview, offset: int) -> int:
+        with _InUse(self) as usable:
+            try:
+                return self._io.read_into(buffer, offset) if usable else 0
+            except OSError:
+                # Whoever hashes the file anew is told.
+                return 0
+
+    def describe(self, header: Header) -> None:
+        """Set what the journal will say."""
+        with self._lock:
+            if self._journal is None:
+                self._header = header
+
+    def record(self, piece: Piece) -> None:
+        """Append a piece to the journal, which begins with the first."""
+        self._append(encode_piece(piece), begin=True)
+
+    def digests(self, size: int, algorithms: Sequence[str]) -> dict[str, str]:
+        """Hash the first `size` bytes."""
+        whole = self._whole
+        if whole is not None and len(whole) == size:
+            return digests_of(whole, algorithms)
+        if self._follower is not None and set(algorithms) <= set(self._follower.algorithms):
+            followed = self._follower.digests(size)
+            if followed is not None:
+                return followed
+        with _InUse(self) as usable, naming("cannot read the partial file"):
+            return digests_of_file(self._io, size if usable else 0, algorithms)
+
+    def finish(self, path: str, size: int, digests: Mapping[str, str]) -> FileIdentity:
+        """Cut the file to `size`, give it its name and let go of it."""
+        with naming("cannot put the file in place"):
+            with _InUse(self) as usable:
+                if not usable:
+                    raise OSError(errno.EBADF, "")
+                status = self._cut(size)
+                if self._journal is not None:
+                    self._append(encode_finished(digests["sha256"]), begin=False)
+                target = self._place(path)
+                self.close()
+            os.replace(part_of(self._base), target)
+            self._placed = True
+        return identity_of(status)
+
+    def close(self) -> None:
+        """Let go of the file once no thread uses it any more."""
+        with self._lock:
+            self._closing = True
+            self._close_if_unused()
+        if self._follower is not None:
+            self._follower.stop()
+
+    def discard(self) -> None:
+        """Let go of the file and remove it, unless it has got its name."""
+        self.close()
+        if self._placed:
+            # The journal says "finished" until the state database has the claim; who records that removes it.
+            return
+        with naming("cannot remove a partial file"):
+            for old in (part_of(self._base), journal_of(self._base)):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(old)
+
+    def _cut(self, size: int) -> os.stat_result:
+        status = os.fstat(self._fd)
+        if status.st_size == size and self._allocated <= size:
+            return status
+        # This frees what was reserved beyond the end as well.
+        os.ftruncate(self._fd, size)
+        return os.fstat(self._fd)
+
+    def _append(self, line: bytes, begin: bool) -> None:
+        with _InUse(self) as usable, naming("cannot write the journal"):
+            if not usable:
+                return
+            with self._lock:
+                if self._journal is None and begin and self._header is not None:
+                    self._journal = os.open(journal_of(self._base), NEW | os.O_APPEND, 0o666)
+                    # Under the lock, so that no other thread's piece comes before it.
+                    _write_line(self._journal, encode_header(self._header))
+                journal = self._journal
+            if journal is not None:
+                _write_line(journal, line)
+
+    def enter(self) -> bool:
+        """Keep the file open until `leave`; False if it is being closed."""
+        with self._lock:
+            if self._closing:
+                return False
+            self._users += 1
+            return True
+
+    def leave(self) -> None:
+        """End what `enter` began; the last one closes a file that is to be closed."""
+        with self._lock:
+            self._users -= 1
+            self._close_if_unused()
+
+    def _close_if_unused(self) -> None:
+        if self._closing and not self._users and self._fd >= 0:
+            os.close(self._fd)
+            if self._journal is not None:
+                os.close(self._journal)
+            self._fd = -1
+
+
+def part_of(base: str) -> str:
+    """Where the bytes of a partial file are."""
+    return base + ".part"
+
+
+def journal_of(base: str) -> str:
+    """Where its journal is."""
+    return base + ".journal"
+
+
+def _write_line(journal: int, line: bytes) -> None:
+    if os.write(journal, line) < len(line):
+        # Regular files take less than all only where the disk is full.
+        raise OSError(errno.ENOSPC, "")
+
+
+def _allocated(status: os.stat_result) -> int:
+    blocks: int = getattr(status, "st_blocks", status.st_size // 512)
+    return blocks * 512
+
+
+def identity_of(status: os.stat_result) -> FileIdentity:
+    """What identifies a file, from its stat."""
+    kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "folder"}
+    return FileIdentity(status.st_size, status.st_mtime_ns, status.st_ino, kinds.get(stat.S_IFMT(status.st_mode), "other"))
+
+
+def digests_of_file(source: positioned.Positioned, size: int, algorithms: Sequence[str]) -> dict[str, str]:
+    """Hash `size` bytes from the start with every algorithm in one pass: algorithm -> lowercase hex."""
+    hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
+    buffer = memoryview(bytearray(min(_HASH_READ, size)))
+    position = 0
+    while position < size and (count := source.read_into(buffer[: size - position], position)):
+        for running in hashes.values():
+            running.update(buffer[:count])
+        position += count
+    return {name: running.hexdigest() for name, running in hashes.items()}

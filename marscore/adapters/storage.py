@@ -1,0 +1,41 @@
+"""What the operating system says about files, in the vocabulary of failures."""
+
+from __future__ import annotations
+
+import errno
+import os
+from types import TracebackType
+
+from marscore.errors import StorageError
+from marscore.values import Failure, FailureKind
+
+_KINDS: dict[int, FailureKind] = {
+    errno.ENOSPC: "disk_full",
+    errno.EDQUOT: "disk_full",
+    errno.EFBIG: "disk_full",
+    errno.EACCES: "permission",
+    errno.EPERM: "permission",
+    errno.EROFS: "permission",
+}
+
+
+def storage_error(error: OSError, doing: str) -> StorageError:
+    """Name what the operating system said. The message holds no path, since a path may hold what came from the environment."""
+    kind = _KINDS.get(error.errno or 0, "path")
+    return StorageError(Failure(kind, f"{doing}: {os.strerror(error.errno) if error.errno else error}"))
+
+
+class naming:  # noqa: N801 - reads as the statement that it begins; a class, since it is entered for every read and write
+    """Names what the system says inside."""
+
+    __slots__ = ("_doing",)
+
+    def __init__(self, doing: str) -> None:
+        self._doing = doing
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(error, OSError):
+            raise storage_error(error, self._doing) from error

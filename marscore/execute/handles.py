@@ -1,0 +1,52 @@
+"""What the supervisor asks of workers, wherever they run, and of who hires them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from marscore.events import Event
+from marscore.execute.protocol import Work
+from marscore.execute.worker import Share
+from marscore.values import Failure
+
+
+class Sink(Protocol):
+    """Takes events, and the log's lines for them where their worker has made them."""
+
+    def __call__(self, events: Iterable[Event], lines: Sequence[str] | None = None) -> None: ...
+
+
+class WorkerHandle(Protocol):
+    """A worker, wherever it runs. No call waits for it; what it has to say comes to the inbox."""
+
+    def submit(self, works: Sequence[Work]) -> None: ...
+
+    def pause(self, host: str, seconds: float) -> None: ...
+
+    def widen(self, share: Share) -> None: ...
+
+    def stop(self, failure: Failure, unbegun: str) -> None: ...
+
+    def close(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+class LocalHandle(WorkerHandle, Protocol):
+    """A worker in this process, which can be asked and answers at once."""
+
+    def narrow(self, share: Share) -> int:
+        """Take a smaller share for what it begins from now on; return how many connections to one host it holds."""
+        ...
+
+
+class Crew(Protocol):
+    """Hires workers: `here` in this process, `child` in one of its own. Messages go to the inbox that the crew was made with.
+
+    `child` raises StorageError where the system starts no process.
+    """
+
+    def here(self, number: int, share: Share) -> LocalHandle: ...
+
+    def child(self, number: int, share: Share) -> WorkerHandle: ...
