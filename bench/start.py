@@ -16,7 +16,9 @@ def measure_start(here: Path, repeat: int) -> dict[str, object]:
     """Medians of `marscore --version` and of `python -c pass`, and the ten imports with the longest time of their own."""
     samples = {"marscore --version": _MARSCORE, "python -c pass": [sys.executable, "-c", "pass"]}
     medians = {name: median_of([run(words, here, here / "log", 60) for _ in range(repeat)]) for name, words in samples.items()}
-    return {"commands": medians, "imports": _imports()}
+    imports = _imports()
+    print("imports of --version, in ms of their own:", ", ".join(f"{each['name']} {each['own_ms']}" for each in imports), flush=True)
+    return {"commands": medians, "imports": imports}
 
 
 def _imports() -> list[dict[str, object]]:

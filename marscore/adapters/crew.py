@@ -91,7 +91,7 @@ class Call:
 
 
 class ProcessCrew:
-    """Implements `supervise.Crew`."""
+    """Implements `handles.Crew`."""
 
     def __init__(self, settings: WorkerSettings, inbox: Inbox, lock: int | None = None) -> None:
         self._each = settings
