@@ -248,10 +248,11 @@ def test_a_proxy_that_refuses_is_named(tmp_path: Path, lane: str, answer: str) -
 
 @pytest.mark.parametrize("lane", ["requests", "auto"])
 def test_a_connection_that_drips_beside_fast_ones_is_dialled_anew(origin: Origin, tmp_path: Path, lane: str) -> None:
-    large = Body(48 * MIB, seed=8)
-    steps = iter([Good(rate=2 * MIB), Good(drip=(10_000, 0.1))])
+    # So slow that even on a busy machine the connections do little but wait, and others are opened beside them.
+    large, fast = Body(10 * MIB, seed=8), Good(rate=MIB // 2)
+    steps = iter([fast, Good(drip=(4_000, 0.1))])
     url = origin.serve("/plain.bin", PLAIN)
-    slow = origin.handle("/large.bin", lambda seen: replace(next(steps, Good(rate=2 * MIB)), body=large))
+    slow = origin.handle("/large.bin", lambda seen: replace(next(steps, fast), body=large))
     report, log = run(tmp_path, lane, [url, {"url": slow, "threads": 4}], threads=4)
     assert (tmp_path / "data" / "large.bin").read_bytes() == large.read(0, large.length)
     assert report["totals"]["retries"] == 0
