@@ -32,14 +32,14 @@ def hold(own_folder: Path, outlive: float = OUTLIVE) -> Iterator[int | None]:
 
     Args:
         own_folder: where the locks are.
-        outlive: seconds to wait for the workers of a run that was killed.
+        outlive: seconds to wait for what is left of a run that was killed: its workers, or one that it was just about to start.
 
     Raises:
         StorageError: another run holds it; the message names its pid. Or the lock cannot be made.
     """
     lock = filelock.FileLock(own_folder / "lock", timeout=0)
     holder = own_folder / "lock.pid"
-    _acquire(lock, holder)
+    _acquire(lock, holder, outlive)
     try:
         with _inheritable(own_folder / "lock.workers", outlive) as descriptor:
             with contextlib.suppress(OSError):
@@ -52,20 +52,42 @@ def hold(own_folder: Path, outlive: float = OUTLIVE) -> Iterator[int | None]:
         lock.release()
 
 
-def _acquire(lock: filelock.BaseFileLock, holder: Path) -> None:
-    try:
-        lock.acquire()
-    except filelock.Timeout:
-        raise StorageError(Failure("path", f"another run holds this output folder{_named(holder)}")) from None
-    except OSError as error:
-        raise storage_error(error, "cannot lock the output folder") from error
+def _acquire(lock: filelock.BaseFileLock, holder: Path, outlive: float) -> None:
+    until = time.monotonic() + outlive
+    while True:
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            pid = _pid(holder)
+            # A run that is killed while it starts a worker leaves it a copy of the lock, for the moment between fork and exec.
+            if not _is_dead(pid) or time.monotonic() >= until:
+                named = "" if pid is None else f" (pid {pid})"
+                raise StorageError(Failure("path", f"another run holds this output folder{named}")) from None
+            time.sleep(0.02)
+        except OSError as error:
+            raise storage_error(error, "cannot lock the output folder") from error
+        else:
+            return
 
 
-def _named(holder: Path) -> str:
+def _pid(holder: Path) -> int | None:
     try:
-        return f" (pid {int(holder.read_text())})"
+        return int(holder.read_text())
     except (OSError, ValueError):
-        return ""
+        return None
+
+
+def _is_dead(pid: int | None) -> bool:
+    # On Windows there is no harmless signal to ask with, and no fork either.
+    if pid is None or pid <= 0 or os.name != "posix":
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
 
 
 @contextlib.contextmanager

@@ -130,3 +130,26 @@ def test_what_a_program_forked_during_a_run_holds_nothing_after_it(tmp_path: Pat
             pass
     finally:
         os.close(copy)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+def test_what_a_killed_run_had_forked_just_then_is_waited_for(tmp_path: Path) -> None:
+    code = """
+import os, sys, time
+from pathlib import Path
+from marscore.adapters.lock import hold
+with hold(Path(sys.argv[1])):
+    if os.fork() == 0:
+        time.sleep(0.5)
+        os._exit(0)
+    print("held", flush=True)
+    time.sleep(60)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    assert process.stdout.readline() == "held\n"
+    process.kill()
+    process.wait()
+    with hold(tmp_path, outlive=30):
+        assert (tmp_path / "lock.pid").read_text() == f"{os.getpid()}\n"
+    process.stdout.close()
