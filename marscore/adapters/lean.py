@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import logging
 import sys
 import warnings
 from collections.abc import Iterator
@@ -34,11 +35,15 @@ def lean() -> Iterator[None]:
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     waiting = [stand_in(name) for name, stand_in in _PUT_OFF.items() if name not in sys.modules]
     sys.modules.update((module.__name__, module) for module in waiting)
+    # structlog makes a record of the logging module to see its fields; from Python 3.12 on that asks asyncio for its task, if it is there.
+    logs: Any = logging
+    asking, logs.logAsyncioTasks = getattr(logs, "logAsyncioTasks", True), False
     collecting = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        logs.logAsyncioTasks = asking
         for name in hidden:
             if name in _FOR_LATER:
                 del sys.modules[name]
