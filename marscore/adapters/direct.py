@@ -76,7 +76,7 @@ class DirectClient:
             way = self._general.way_to(request)
             # None is remembered too: what keeps an origin from being plain does not change from file to file.
             # Another thread may have found out meanwhile: a lane that was put in its place would lose its connections.
-            self._lanes.setdefault(key, _Lane(way, self._general) if way else None)
+            self._lanes.setdefault(key, _Lane(key, way, self._general) if way else None)
         lane = self._lanes[key]
         # The body of the first file may be the largest: it is read directly as well.
         return lane.go_on(response, request) if lane else response
@@ -120,12 +120,12 @@ class _Queue:
             return True
         return bool(self._next) and self._next.popleft() is request
 
-    def data(self, way: Way, origin: str) -> list[bytes]:
-        """The bytes of the requests that can go along to an origin."""
+    def data(self, way: Way, key: _Key) -> list[bytes]:
+        """The bytes of the requests that can go along: to the same origin, with the same header fields and credentials."""
         along: list[bytes] = []
         for request in self._next:
             parts = split_url(request.url)
-            if parts is None or parts[0] != origin:
+            if parts is None or _key(parts[0], request.access) != key:
                 break
             along.append(request_bytes(parts[1], way.block, request.fields))
         return along
@@ -143,7 +143,8 @@ class _Queue:
 class _Lane:
     """One origin with one set of header fields."""
 
-    def __init__(self, way: Way, general: RequestsClient) -> None:
+    def __init__(self, key: _Key, way: Way, general: RequestsClient) -> None:
+        self._key = key
         self._way = way
         self._general = general
 
@@ -183,7 +184,7 @@ class _Lane:
     def _asked(self, request: Request, target: str, queue: _Queue) -> tuple[Wire, Head | None] | None:
         """Send a request, and those that go along; None where it holds what this lane does not send."""
         try:
-            data = [request_bytes(target, self._way.block, request.fields), *queue.data(self._way, request.url[: -len(target)])]
+            data = [request_bytes(target, self._way.block, request.fields), *queue.data(self._way, self._key)]
         except ValueError:
             return None
         wire, head = self._exchange(b"".join(data), request.access.timeouts, len(data))

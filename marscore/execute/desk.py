@@ -13,7 +13,7 @@ from marscore.policy.hands import Reading
 from marscore.policy.pacing import TokenBucket
 from marscore.ports import Clock, EventSink, FileStore, HttpClient
 from marscore.resolve.model import Options
-from marscore.values import Access, Failure
+from marscore.values import Access
 
 
 class Desk:
@@ -28,7 +28,6 @@ class Desk:
         self.reads = reads
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
-        self.stop_reason: Failure | None = None
         self.stopped = threading.Event()
         self.rate: TokenBucket | None = None
         #: Bytes that came, and a bit for each file; threads add to it without a lock, since it need not be exact.
@@ -41,7 +40,7 @@ class Desk:
         self.on_pause: Callable[[str, float], None] = lambda host, seconds: None
         self.on_verified: Callable[[], None] = lambda: None
         self._rate_lock = threading.Lock()
-        self._accesses: dict[int, tuple[Options, Access]] = {}
+        self._last_access: tuple[Options, Access] | None = None
         self._now, self._ticks, self._draw = clock.now, clock.ticks, clock.draw
 
     def moment(self) -> Moment:
@@ -50,11 +49,11 @@ class Desk:
 
     def access(self, options: Options) -> Access:
         """How to reach the origin of a download; many of them share one Options value."""
-        known = self._accesses.get(id(options))
-        if known is None:
-            # Held with the options themselves, so that no others get their identity.
-            known = self._accesses[id(options)] = options, options.access
-        return known[1]
+        # The last one alone is kept: each batch of works brings a value of its own, and there may be a hundred thousand batches.
+        last = self._last_access
+        if last is None or last[0] is not options:
+            last = self._last_access = options, options.access
+        return last[1]
 
     def reading(self) -> Reading:
         """What tells whether more threads would help."""

@@ -118,7 +118,7 @@ class Driver:
                     return
                 response = begun
             receive = self._performer.tell(transfer, Answered(desk.moment(), segment, response.answer))
-            if self._behind and (transfer.known.size is None or transfer.known.size >= LARGE):
+            if receive and self._behind and (transfer.known.size is None or transfer.known.size >= LARGE):
                 self._let_go()
             lag = self._receive(transfer, segment, response) if receive else None
         finally:

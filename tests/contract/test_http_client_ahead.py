@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -64,6 +65,20 @@ def test_an_odd_answer_does_no_harm_to_the_others(odd: tuple[Step, ...], kind: K
     others = [number for number in range(COUNT) if number != 2]
     assert [outcomes[number].body for number in others] == [whole(number) for number in others]
     assert [outcomes[number].kind for number in others] == [None] * len(others)
+
+
+def test_each_request_carries_its_own_header_fields(kind: Kind, place: Origin, access: Access) -> None:
+    kind.warm_up(place, access)
+    for number, body in enumerate(BODIES):
+        place.serve(f"/{number}", body)
+    own = [replace(access, headers=(("X-Own", str(number // 2)),)) for number in range(COUNT)]
+    requests = [Request(place.url(f"/{number}"), own[number], IDENTITY) for number in range(COUNT)]
+    # Twice, as it takes a request to find out that an origin is plain with these fields.
+    for _ in range(2):
+        kind.client.ahead(requests)
+        assert [outcome_of(kind.client, request).body for request in requests] == [whole(number) for number in range(COUNT)]
+        kind.client.ahead(())
+    assert [{seen.fields["x-own"] for seen in place.requests_for(f"/{n}")} for n in range(COUNT)] == [{str(n // 2)} for n in range(COUNT)]
 
 
 def test_a_request_that_was_not_announced_gets_its_own_answer_too(kind: Kind, place: Origin, access: Access) -> None:
