@@ -35,7 +35,7 @@ def run(manifest: str | Path | Mapping[str, Any] | Manifest, settings: RunSettin
     """
     from marscore import app  # noqa: PLC0415 - loads pydantic, requests and yaml only when there is something to do
 
-    return app.run(_input_of(manifest), settings)
+    return app.run(_input_of(manifest), settings).report()
 
 
 def plan(manifest: str | Path | Mapping[str, Any] | Manifest, settings: RunSettings = _QUIET) -> PlanDocument:

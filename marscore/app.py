@@ -19,7 +19,7 @@ from marscore.adapters.state import SqliteState, claims_at
 from marscore.adapters.storage import storage_error
 from marscore.job import prepare
 from marscore.planning.model import compile_plan
-from marscore.report.model import Report
+from marscore.report.ended import Ended
 from marscore.running import Run, cores
 from marscore.settings import ManifestInput, RunSettings
 
@@ -51,7 +51,7 @@ def plan(manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
     return document(compiled, job.name, str(job.root), job.redactor)
 
 
-def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = False) -> Report:
+def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = False) -> Ended:
     """Carry out a manifest: every download is in place afterwards, or the report says why not.
 
     Args:

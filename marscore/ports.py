@@ -16,7 +16,7 @@ from typing import Protocol, TypeAlias
 from marscore.events import Event
 from marscore.frozen import dataclass
 from marscore.journal import Header, Journal, Piece
-from marscore.state import Claim, FileIdentity
+from marscore.state import Claims, FileIdentity, Row
 from marscore.values import Access, ByteRange
 
 EventSink: TypeAlias = Callable[[Event], None]
@@ -195,11 +195,11 @@ class FileStore(Protocol):
 class StateStore(Protocol):
     """What the output folder is known to hold, by output path."""
 
-    def claims(self) -> Mapping[str, Claim]:
+    def claims(self) -> Claims:
         """Every claim, by `path_key`."""
         ...
 
-    def record(self, claims: Iterable[Claim]) -> None:
+    def record(self, rows: Iterable[Row]) -> None:
         """Replace the claims for these paths; on return they survive the death of this process."""
         ...
 

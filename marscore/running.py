@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
+import functools
 import os
 import queue
 import signal
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from typing_extensions import assert_never
 
@@ -22,21 +21,17 @@ from marscore.adapters.signals import Stop
 from marscore.adapters.state import SqliteState
 from marscore.adapters.teller import Teller
 from marscore.events import DownloadFailed, DownloadFinished, Event, PlanCompiled, RunStarted, Warned
-from marscore.execute.messages import Inbox, StopRequested
+from marscore.execute.messages import Inbox, StopRequested, Told
 from marscore.execute.protocol import Work
 from marscore.job import Job
 from marscore.planning.model import Plan, compile_plan
+from marscore.report.ended import Ended
 from marscore.report.fold import ReportFold, RunFacts, run_finished
-from marscore.report.model import Report
 from marscore.report.writers import iter_json
 from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Refuse, Resume, UpToDate
 from marscore.settings import RunSettings
 from marscore.values import Failure
 from marscore.version import __version__
-
-if TYPE_CHECKING:
-    pass
-
 
 #: Outcomes that are told at once.
 _BATCH = 1000
@@ -68,7 +63,7 @@ class Run:
         self._outlets = Outlets(settings, self._facts)
         self._teller = Teller(job.redactor, self._outlets.log)
 
-    def carry_out(self, raise_interrupt: bool) -> Report:
+    def carry_out(self, raise_interrupt: bool) -> Ended:
         """Do it all, to the written report."""
         interrupted = False
         with self._outlets:
@@ -79,21 +74,35 @@ class Run:
             except KeyboardInterrupt:
                 interrupted = True
                 self._stop.signal = self._stop.signal or signal.SIGINT
-            report = self._finish()
+            ended = self._finish()
         if interrupted and raise_interrupt:
             raise KeyboardInterrupt
-        return report
+        return ended
 
     def _plan(self) -> Plan:
         decisions = prove(self._folder, look(self._folder, self._books.before, self._job.downloads))
         compiled = compile_plan(self._job.execution, decisions, cores())
         current = sum(isinstance(decision, UpToDate) for decision in decisions)
         self._emit(PlanCompiled(self._clock.now(), compiled.processes, compiled.threads, compiled.downloads, current))
-        outcomes = (event for decision in decisions if (event := _outcome_of(decision, self._clock.now())))
         # Many at a time, and not all at once, since there may be a million.
-        while batch := list(itertools.islice(outcomes, _BATCH)):
-            self._take(batch)
+        for start in range(0, len(decisions), _BATCH):
+            self._close(decisions[start : start + _BATCH])
         return compiled
+
+    def _close(self, decisions: Sequence[Decision]) -> None:
+        """Tell of those that need no transfer."""
+        now = self._clock.now()
+        outcomes: list[Event] = []
+        for decision in decisions:
+            event = _outcome_of(decision, now)
+            if event is not None:
+                outcomes.append(event)
+                if not (isinstance(decision, UpToDate) and decision.noted):
+                    self._books.note(event)
+        events, told = self._teller.tell(outcomes)
+        for event in events:
+            self._fold.add(event)
+        self._outlets.show(events, told.lines)
 
     def _fetch(self, compiled: Plan) -> None:
         works = [work for decision in compiled.decisions if (work := _work_of(decision))]
@@ -133,19 +142,20 @@ class Run:
             finally:
                 self._stop.on_signal = None
 
-    def _finish(self) -> Report:
+    def _finish(self) -> Ended:
         self._books.close()
         if self._books.trouble:
             message = f"not all that is in place could be noted ({self._books.trouble}); the next run looks at these files again"
             self._emit(Warned(self._clock.now(), None, message))
         duration = self._clock.ticks() - self._began
-        report = self._fold.report(finished_at=self._clock.now(), duration_s=duration, signal=self._stop.signal)
-        if report.status == "succeeded" and not self._settings.only:
+        head = self._fold.head(finished_at=self._clock.now(), duration_s=duration, signal=self._stop.signal)
+        if head.status == "succeeded" and not self._settings.only:
             self._folder.sweep()
-        self._emit(run_finished(report, self._clock.now()))
+        self._emit(run_finished(head, self._clock.now()))
         path = self._settings.report or self._job.root / OWN_FOLDER / "report.json"
-        write_text(path, iter_json(report), "cannot write the report")
-        return report.written_to(self._job.redactor.text(os.path.relpath(path)))
+        ended = Ended(head, self._job.redactor.text(os.path.relpath(path)), functools.partial(self._fold.entries, self._stop.signal))
+        write_text(path, iter_json(head, ended.entries()), "cannot write the report")
+        return ended
 
     def _warn(self) -> None:
         if self._state.damaged:
@@ -157,14 +167,15 @@ class Run:
     def _emit(self, *events: Event) -> None:
         self._take(events)
 
-    def _take(self, events: Iterable[Event], lines: Sequence[str] | None = None) -> None:
-        """Add events up and show them; those that come without lines are this process's own, and not fit to be seen yet."""
-        if lines is None:
-            events, lines = self._teller.tell(events)
+    def _take(self, events: Iterable[Event], told: Told | None = None) -> None:
+        """Add events up and show them; those of which nothing is made yet are this process's own, and not fit to be seen so far."""
+        if told is None:
+            events, told = self._teller.tell(events)
         for event in events:
-            self._books.note(event)
-            self._fold.add(event)
-        self._outlets.show(events, lines)
+            download: str = getattr(event, "download", None) or ""
+            self._books.note(event, told.rows.get(download))
+            self._fold.add(event, told.entries.get(download))
+        self._outlets.show(events, told.lines)
 
 
 def _work_of(decision: Decision) -> Work | None:

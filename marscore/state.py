@@ -7,7 +7,10 @@ their SHA-256, since both may contain what came from the environment.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 from marscore.frozen import dataclass
 from marscore.values import Validator
@@ -37,6 +40,81 @@ class Claim:
     digests: tuple[str, ...]
     validator: Validator
     durable: bool
+
+
+#: A claim as a store holds it: its fields in their order, those of its parts in place of the part; digests as JSON, the inode as text.
+Row: TypeAlias = tuple[str, str, int, int, str, str, str | None, str | None, int]
+
+_DIGEST = re.compile(r"[a-z0-9]+:[0-9a-f]+")
+#: The usual list of digests: the sha256 alone.
+_ONE_DIGEST = re.compile(r'\["([a-z0-9]+:[0-9a-f]+)"\]')
+_INODE = re.compile(r"[0-9]{1,40}")
+_NO_VALIDATOR = Validator()
+#: What a row may hold; etag and last_modified may be null.
+_ROW_TYPES = {(str, str, int, int, str, str, etag, modified, int) for etag in (str, type(None)) for modified in (str, type(None))}
+
+
+def row_of(claim: Claim) -> Row:
+    """A claim as a store holds it."""
+    identity, validator = claim.identity, claim.validator
+    return (
+        claim.path_key,
+        claim.url_key,
+        identity.size,
+        identity.mtime_ns,
+        str(identity.inode),
+        json.dumps(claim.digests),
+        validator.etag,
+        validator.last_modified,
+        int(claim.durable),
+    )
+
+
+def claim_of(row: tuple[Any, ...]) -> Claim | None:
+    """The claim that a row makes; None where it makes no sense."""
+    # Types are compared all at once: a hundred thousand rows are read before a run begins.
+    if tuple(map(type, row)) not in _ROW_TYPES:
+        return None
+    path_key, url_key, size, mtime_ns, inode, digests, etag, last_modified, durable = row
+    known = digests_in(digests)
+    if known is None or not _INODE.fullmatch(inode):
+        return None
+    validator = _NO_VALIDATOR if etag is None and last_modified is None else Validator(etag, last_modified)
+    return Claim(path_key, url_key, FileIdentity(size, mtime_ns, int(inode)), known, validator, bool(durable))
+
+
+class Claims(Mapping[str, Claim]):
+    """Claims by path key, each made of its row when it is asked for. A row that makes no sense is none, as if the file were unknown."""
+
+    def __init__(self, rows: Mapping[str, tuple[Any, ...]]) -> None:
+        self._rows = rows
+        self.row = rows.get
+
+    def __getitem__(self, path_key: str) -> Claim:
+        claim = claim_of(self._rows[path_key])
+        if claim is None:
+            raise KeyError(path_key)
+        return claim
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for key, row in self._rows.items() if claim_of(row))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def digests_in(text: object) -> tuple[str, ...] | None:
+    """The digests that a row tells of; None where it makes no sense."""
+    if not isinstance(text, str):
+        return None
+    if one := _ONE_DIGEST.fullmatch(text):
+        return (one[1],)
+    try:
+        digests = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    sound = isinstance(digests, list) and all(isinstance(digest, str) and _DIGEST.fullmatch(digest) for digest in digests)
+    return tuple(digests) if sound else None
 
 
 def key_of(text: str) -> str:

@@ -15,14 +15,15 @@ from functools import cached_property
 from pathlib import Path
 
 from marscore.adapters import durable
+from marscore.adapters.claims import claim_of
 from marscore.adapters.files import Folder
 from marscore.errors import StorageError
 from marscore.events import DownloadFinished, Event
 from marscore.journal import PIECE_SIZE
 from marscore.ports import Clock, StateStore
 from marscore.resolve.model import Download
-from marscore.state import Claim, FileIdentity, key_of
-from marscore.values import Validator
+from marscore.state import Claims, Row, row_of
+from marscore.state import claim_of as claim_in
 
 _COMMIT_EVERY = 0.25
 
@@ -38,58 +39,47 @@ class Books:
         self._clock = clock
         self._downloads = downloads
         self._left = folder.partial_keys()
-        self._open: list[Claim] = []
+        self._open: list[Row] = []
         self._done_with: list[str] = []
         self._written: dict[str, str] = {}
         self._at_stake = 0
         self._committed_at = clock.ticks()
 
     @cached_property
-    def before(self) -> Mapping[str, Claim]:
+    def before(self) -> Claims:
         """What was known when the run began."""
         return self._state.claims()
 
-    def note(self, event: Event) -> None:
-        """Take note of a finished download."""
+    def note(self, event: Event, row: Row | None = None) -> None:
+        """Take note of a finished download; `row` is what the state is to hold of it, where that is made."""
         if not isinstance(event, DownloadFinished):
             return
-        download = self._downloads[event.download]
-        if event.status == "up_to_date" and self._is_known(event, download):
-            return
-        claim = self._claim(event, download)
+        path = self._downloads[event.download].path
+        if row is None or event.status == "up_to_date":
+            row = self._row(event)
+        key, durable = row[0], row[-1]
         # Only these can have a journal: a small file that came at once has none, and there may be a million of them.
-        if event.size >= PIECE_SIZE or event.segments > 1 or claim.path_key in self._left:
-            self._done_with.append(download.path)
-        if not claim.durable or claim != self.before.get(claim.path_key):
-            self._open.append(claim)
+        if event.size >= PIECE_SIZE or event.segments > 1 or key in self._left:
+            self._done_with.append(path)
+        if not durable or claim_in(row) != self.before.get(key):
+            self._open.append(row)
             self._at_stake += event.size
-        if not claim.durable:
-            self._written[claim.path_key] = download.path
+        if not durable:
+            self._written[key] = path
         if self._at_stake >= PIECE_SIZE or self._clock.ticks() - self._committed_at >= _COMMIT_EVERY:
             self.commit()
 
-    def _is_known(self, event: DownloadFinished, download: Download) -> bool:
-        """Whether all that this says is in the state already, and nothing is left to be removed."""
-        key = key_of(download.path)
-        before = self.before.get(key)
-        if before is None or not before.durable or key in self._left or event.etag or event.last_modified:
-            return False
-        known = before.identity
-        same = (known.size, known.mtime_ns, known.inode) == (event.size, event.mtime_ns, event.inode) and known.kind == "file"
-        return same and before.digests == event.digests and before.url_key == key_of(download.url)
-
-    def _claim(self, event: DownloadFinished, download: Download) -> Claim:
-        identity = FileIdentity(event.size, event.mtime_ns, event.inode)
-        validator = Validator(event.etag, event.last_modified)
-        claim = Claim(key_of(download.path), key_of(download.url), identity, event.digests, validator, durable=False)
+    def _row(self, event: DownloadFinished) -> Row:
+        """What the state is to hold, with what was known before and still holds."""
+        claim = claim_of(event, self._downloads[event.download])
         before = self.before.get(claim.path_key) if event.status == "up_to_date" else None
-        if before is None or before.identity != identity or not set(before.digests) & set(claim.digests):
-            return claim
+        if before is None or before.identity != claim.identity or not set(before.digests) & set(claim.digests):
+            return row_of(claim)
         # The file was not touched, so what was known of it still holds.
-        if not validator and before.url_key == claim.url_key:
+        if not claim.validator and before.url_key == claim.url_key:
             claim = replace(claim, validator=before.validator)
         digests = tuple(dict.fromkeys((*claim.digests, *before.digests)))
-        return replace(claim, digests=digests, durable=before.durable)
+        return row_of(replace(claim, digests=digests, durable=before.durable))
 
     def commit(self) -> None:
         """Write the open claims down, and drop the journals of their files. Where that fails, the next commit tries again."""

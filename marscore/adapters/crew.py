@@ -60,7 +60,7 @@ def make_worker(settings: WorkerSettings, number: int, send: Callable[[Batch], N
         send(Batch(number, *teller.tell(events)))
 
     show = Gauge(settings.gauge).show if settings.gauge is not None else None
-    return Worker(settings, Ports(client, Folder(Path(settings.output_dir)), SystemClock(), show), tell)
+    return Worker(settings, Ports(client, Folder(Path(settings.output_dir)), SystemClock(), show, teller.expect), tell)
 
 
 def write_frame(stream: IO[bytes], value: Any) -> None:

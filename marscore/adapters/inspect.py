@@ -6,16 +6,16 @@ claims + partial keys + one stat for each file --reconcile--> decisions;   Prove
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from marscore.adapters.files import Folder
 from marscore.errors import StorageError
 from marscore.resolve.model import Download
-from marscore.resolve.reconcile import Decision, Found, Prove, Refuse, proven, reconcile
-from marscore.state import Claim, key_of
+from marscore.resolve.reconcile import Decision, Found, Prove, Refuse, proven, reconcile, unchanged
+from marscore.state import Claims, key_of
 
 
-def look(folder: Folder, claims: Mapping[str, Claim], downloads: Iterable[Download]) -> list[Decision]:
+def look(folder: Folder, claims: Claims, downloads: Iterable[Download]) -> list[Decision]:
     """Decide for every download from what the folder holds now, without reading a payload file."""
     partials = folder.partial_keys()
     # In a folder that is not there is no file to ask the system about: a first run makes one look for each folder.
@@ -27,7 +27,10 @@ def look(folder: Folder, claims: Mapping[str, Claim], downloads: Iterable[Downlo
         known = there.get(parent)
         if known is None:
             known = there[parent] = folder.identify(parent) is not None
-        decisions.append(reconcile(download, Found(claims.get(key), folder.identify(path) if known else None, key in partials)))
+        file = folder.identify(path) if known else None
+        row = claims.row(key)
+        usual = unchanged(download, row, file) if row and file and key not in partials else None
+        decisions.append(usual or reconcile(download, Found(claims.get(key), file, key in partials)))
     return decisions
 
 

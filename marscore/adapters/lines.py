@@ -1,6 +1,7 @@
 """Events to the log's lines, with structlog's processors: text for people or JSON, in whatever process the events come up.
 
     event --report.record--> fields --structlog processors--> a line
+    event --a form of its own--> the same line of JSON, for the two events that every download has
 
 A worker makes the lines of its own events, so that the parent of a hundred thousand downloads only has to pass them on. The processors
 are called without structlog's logger around them: what that adds for each call (binding, filtering, looking up) costs as much as the line.
@@ -10,17 +11,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from typing import Any, get_args
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from marscore.adapters.terminal import printable
-from marscore.events import Event, LogLevel, ProgressMade, level_of, name_of
-from marscore.report.record import record_of
+from marscore.events import DownloadFinished, DownloadStarted, LogLevel, ProgressMade, level_of, name_of
+from marscore.report.record import record_of, rfc3339, seconds
 from marscore.settings import LineSettings, LineStyle
 
+_quoted = json.encoder.encode_basestring_ascii
 _RANK: dict[LogLevel, int] = {level: number for number, level in enumerate(get_args(LogLevel))}
 #: What only programs want to know of a line; the report and the JSON lines have it.
 _NOT_FOR_PEOPLE = frozenset({"run_id", "mtime_ns", "inode", "last_modified", "digests", "etag", "segments", "started_at"})
@@ -32,35 +34,71 @@ class LineMaker:
     def __init__(self, settings: LineSettings) -> None:
         self._run_id = settings.run_id
         self._least = _RANK[settings.level]
-        self._chains = [_chain(style) for style in settings.styles]
+        quick: dict[Any, Any] = {kind: make(json.dumps(self._lead(kind))[1:-1].replace("%", "%%")) for kind, make in _MANY.items()}
+        self._styles = [(quick if style.format == "json" else {}, partial(self._line, _chain(style))) for style in settings.styles]
 
-    def texts(self, events: Iterable[Event]) -> tuple[str, ...]:
+    def texts(self, events: Iterable[Any]) -> tuple[str, ...]:
         """One text for each style: the events' lines, each with its end. Readings of progress have none."""
-        lines: list[list[str]] = [[] for _ in self._chains]
-        if not lines:
-            return ()
-        for event in events:
-            kind: Any = type(event)
-            rank, level, name = _kind_of(kind)
-            if rank < self._least or isinstance(event, ProgressMade):
-                continue
-            fields = record_of(event, level=level, event=name, run_id=self._run_id)
-            for chain, made in zip(self._chains, lines, strict=True):
-                made.append(_rendered(chain, fields.copy()))
-        return tuple("".join(made) for made in lines)
+        wanted = [event for event in events if _rank_of(event.__class__) >= self._least]
+        return tuple("".join([quick.get(type(event), slow)(event) for event in wanted]) for quick, slow in self._styles)
+
+    def _line(self, chain: list[Processor], event: Any) -> str:
+        kind = type(event)
+        done: Any = record_of(event, **self._lead(kind))
+        for process in chain:
+            done = process(None, "msg", done)
+        return f"{done}\n"
+
+    def _lead(self, kind: Any) -> dict[str, str]:
+        """What the log adds to every line of a class of events."""
+        return {"level": level_of(kind), "event": name_of(kind), "run_id": self._run_id}
+
+
+def _started(lead: str) -> Callable[[DownloadStarted], str]:
+    """Writes lines as structlog's renderer of JSON does, in a third of the time, for an event that every download has."""
+    form = f'{{"timestamp": "%s", {lead}, "download": %s, "url": %s}}\n'
+    return lambda event: _ascii(form % (rfc3339(event.at), _quoted(event.download), _quoted(event.url)))
+
+
+def _finished(lead: str) -> Callable[[DownloadFinished], str]:
+    """The same for the event that ends most of them. What has no value is left out with its name."""
+    form = (
+        f'{{"timestamp": "%s", {lead}, "download": %s, "status": "%s", "reason": %s, "size": %s, "digests": [%s], '
+        '"mtime_ns": %s, "inode": %s%s%s%s, "bytes_downloaded": %s, "bytes_resumed": %s, "segments": %s%s, "duration_s": %s}\n'
+    )
+
+    def line(event: DownloadFinished) -> str:
+        source, etag, modified, started_at = event.source, event.etag, event.last_modified, event.started_at
+        text = form % (
+            rfc3339(event.at),
+            _quoted(event.download),
+            event.status,
+            _quoted(event.reason),
+            event.size,
+            ", ".join([_quoted(digest) for digest in event.digests]),
+            event.mtime_ns,
+            event.inode,
+            "" if source is None else f', "source": {_quoted(source)}',
+            "" if etag is None else f', "etag": {_quoted(etag)}',
+            "" if modified is None else f', "last_modified": {_quoted(modified)}',
+            event.bytes_downloaded,
+            event.bytes_resumed,
+            event.segments,
+            "" if started_at is None else f', "started_at": "{rfc3339(started_at)}"',
+            seconds(event.duration_s),
+        )
+        return _ascii(text)
+
+    return line
+
+
+#: Of these events there are as many as there are downloads.
+_MANY: dict[type, Callable[[str], Callable[[Any], str]]] = {DownloadStarted: _started, DownloadFinished: _finished}
 
 
 @cache
-def _kind_of(kind: Any) -> tuple[int, LogLevel, str]:
-    level = level_of(kind)
-    return _RANK[level], level, name_of(kind)
-
-
-def _rendered(chain: list[Processor], line: EventDict) -> str:
-    done: Any = line
-    for process in chain:
-        done = process(None, "msg", done)
-    return f"{done}\n"
+def _rank_of(kind: Any) -> int:
+    return -1 if kind is ProgressMade else _RANK[level_of(kind)]
 
 
 def _chain(style: LineStyle) -> list[Processor]:
@@ -93,5 +131,8 @@ _encode = _encoder()
 
 def _json(line: EventDict, **_options: Any) -> str:
     # ASCII only, so that every stream can hold it; JSON itself leaves DEL as it is.
-    text = _encode(line)
+    return _ascii(_encode(line))
+
+
+def _ascii(text: str) -> str:
     return text.replace("\x7f", "\\u007f") if "\x7f" in text else text

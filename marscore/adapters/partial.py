@@ -275,8 +275,9 @@ def _allocated(status: os.stat_result) -> int:
 
 def identity_of(status: os.stat_result) -> FileIdentity:
     """What identifies a file, from its stat."""
-    kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "folder"}
-    return FileIdentity(status.st_size, status.st_mtime_ns, status.st_ino, kinds.get(stat.S_IFMT(status.st_mode), "other"))
+    mode = status.st_mode
+    kind = "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else "other"
+    return FileIdentity(status.st_size, status.st_mtime_ns, status.st_ino, kind)
 
 
 def digests_of_file(source: positioned.Positioned, size: int, algorithms: Sequence[str]) -> dict[str, str]:

@@ -8,18 +8,15 @@ again. That the system keeps us from one (no permission, no space, a lock) is no
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from marscore.adapters.storage import storage_error
 from marscore.errors import StorageError
-from marscore.state import Claim, FileIdentity
-from marscore.values import Failure, FailureKind, Validator
+from marscore.state import Claims, Row, row_of
+from marscore.values import Failure, FailureKind
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
@@ -31,13 +28,6 @@ _COLUMNS = "path_key, url_key, size, mtime_ns, inode, digests, etag, last_modifi
 _READ = f"SELECT {_COLUMNS} FROM files"  # noqa: S608 - constants
 _WRITE = f"INSERT OR REPLACE INTO files ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
 _FORMAT = 1
-_DIGEST = re.compile(r"[a-z0-9]+:[0-9a-f]+")
-#: The usual list of digests: the sha256 alone.
-_ONE_DIGEST = re.compile(r'\["([a-z0-9]+:[0-9a-f]+)"\]')
-_INODE = re.compile(r"[0-9]{1,40}")
-_NO_VALIDATOR = Validator()
-#: What a row may hold; etag and last_modified may be null.
-_ROW_TYPES = {(str, str, int, int, str, str, etag, modified, int) for etag in (str, type(None)) for modified in (str, type(None))}
 #: What SQLite says where the system is in the way; Python 3.10 does not give its error codes.
 _SYSTEM: dict[str, FailureKind] = {"locked": "path", "unable to open": "path", "disk is full": "disk_full", "readonly": "permission"}
 
@@ -60,16 +50,15 @@ class SqliteState:
         except sqlite3.DatabaseError as error:
             self._begin_anew(error)
 
-    def claims(self) -> dict[str, Claim]:
-        """Every claim, by path key. A row that makes no sense is left out, as if the file were unknown."""
+    def claims(self) -> Claims:
+        """Every claim, by path key."""
         try:
-            return _claims_of(self._database.execute(_READ))
+            return Claims({row[0]: row for row in self._database.execute(_READ)})
         except sqlite3.DatabaseError as error:
             return self._save_what_can_be_read(error)
 
-    def record(self, claims: Iterable[Claim]) -> None:
+    def record(self, rows: Iterable[Row]) -> None:
         """Replace the claims for these paths, in one transaction."""
-        rows = [_row_of(claim) for claim in claims]
         with _naming(), self._database:
             self._database.executemany(_WRITE, rows)
 
@@ -87,15 +76,15 @@ class SqliteState:
         """Close the database."""
         self._database.close()
 
-    def _save_what_can_be_read(self, error: sqlite3.DatabaseError) -> dict[str, Claim]:
-        claims: dict[str, Claim] = {}
+    def _save_what_can_be_read(self, error: sqlite3.DatabaseError) -> Claims:
+        rows: dict[str, tuple[object, ...]] = {}
         self._database.text_factory = lambda text: text.decode("utf-8", "replace")
         with contextlib.suppress(sqlite3.DatabaseError):
-            for row in self._database.execute(_READ):
-                claims |= _claims_of([row])
+            rows.update((row[0], row) for row in self._database.execute(_READ))
         self._database.close()
         self._begin_anew(error)
-        self.record(claims.values())
+        claims = Claims(rows)
+        self.record(map(row_of, claims.values()))
         return claims
 
     def _begin_anew(self, error: sqlite3.DatabaseError) -> None:
@@ -116,10 +105,10 @@ class SqliteState:
             self._database = _open(self._path)
 
 
-def claims_at(path: Path) -> dict[str, Claim]:
+def claims_at(path: Path) -> Claims:
     """What the database at this path claims; nothing where there is none, and none is made."""
     if not path.exists():
-        return {}
+        return Claims({})
     with contextlib.closing(SqliteState(path)) as state:
         return state.claims()
 
@@ -155,45 +144,3 @@ def _naming() -> Iterator[None]:
 def _kind_of(error: sqlite3.DatabaseError) -> FailureKind | None:
     """What in the system is in the way; None where it is the database itself."""
     return next((kind for words, kind in _SYSTEM.items() if words in str(error)), None)
-
-
-def _claims_of(rows: Iterable[tuple[object, ...]]) -> dict[str, Claim]:
-    return {claim.path_key: claim for row in rows if (claim := _claim_of(row))}
-
-
-def _claim_of(row: tuple[Any, ...]) -> Claim | None:
-    # Types are compared all at once: a hundred thousand rows are read before a run begins.
-    if tuple(map(type, row)) not in _ROW_TYPES:
-        return None
-    path_key, url_key, size, mtime_ns, inode, digests, etag, last_modified, durable = row
-    known = _digests_of(digests)
-    if known is None or not _INODE.fullmatch(inode):
-        return None
-    validator = _NO_VALIDATOR if etag is None and last_modified is None else Validator(etag, last_modified)
-    return Claim(path_key, url_key, FileIdentity(size, mtime_ns, int(inode)), known, validator, bool(durable))
-
-
-def _digests_of(text: str) -> tuple[str, ...] | None:
-    if one := _ONE_DIGEST.fullmatch(text):
-        return (one[1],)
-    try:
-        digests = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    sound = isinstance(digests, list) and all(isinstance(digest, str) and _DIGEST.fullmatch(digest) for digest in digests)
-    return tuple(digests) if sound else None
-
-
-def _row_of(claim: Claim) -> tuple[object, ...]:
-    identity, validator = claim.identity, claim.validator
-    return (
-        claim.path_key,
-        claim.url_key,
-        identity.size,
-        identity.mtime_ns,
-        str(identity.inode),
-        json.dumps(claim.digests),
-        validator.etag,
-        validator.last_modified,
-        int(claim.durable),
-    )

@@ -13,13 +13,13 @@ from marscore.settings import ManifestInput, RunSettings
 
 if TYPE_CHECKING:
     from marscore.planning.document import PlanDocument
-    from marscore.report.model import Report
+    from marscore.report.ended import Ended
 
 
 class Engine(Protocol):
     """The functions of `marscore.app` that the command line calls."""
 
-    def run(self, manifest: ManifestInput, settings: RunSettings, handle_signals: bool = False) -> Report:
+    def run(self, manifest: ManifestInput, settings: RunSettings, handle_signals: bool = False) -> Ended:
         """Fetch what is wanted."""
         ...
 

@@ -67,10 +67,10 @@ def get(context: click.Context, /, urls: tuple[str, ...], **options: Any) -> Non
 
 
 def _run(context: click.Context, manifest: ManifestInput, settings: RunSettings) -> None:
-    report = engine(context).run(manifest, settings, handle_signals=True)
+    ended = engine(context).run(manifest, settings, handle_signals=True)
     if is_terminal(sys.stderr):
-        complain("\n".join(summary(report)))
-    context.exit(report.exit_code)
+        complain("\n".join(summary(ended.head, ended.failures(), ended.file)))
+    context.exit(ended.head.exit_code)
 
 
 @cli.command()

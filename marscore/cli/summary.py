@@ -7,27 +7,28 @@ from typing import TYPE_CHECKING
 from marscore.values import format_size
 
 if TYPE_CHECKING:
-    from marscore.report.model import DownloadReport, Report, Totals
+    from collections.abc import Sequence
+
+    from marscore.report.model import DownloadReport, Head, Totals
 
 _FAILURES_SHOWN = 20
 
 
-def summary(report: Report) -> list[str]:
-    """What a person wants to know when a run has ended: the sums, then each download that is not in place."""
-    failed = [entry for entry in report.downloads if entry.error is not None]
+def summary(head: Head, failed: Sequence[DownloadReport], file: str) -> list[str]:
+    """What a person wants to know when a run has ended: the sums, where the report is, then each download that failed."""
     lines = [_failure(entry) for entry in failed[:_FAILURES_SHOWN]]
     if len(failed) > _FAILURES_SHOWN:
         lines.append(f"… and {len(failed) - _FAILURES_SHOWN} more")
-    return [_sums(report), *lines]
+    return [_sums(head, file), *lines]
 
 
-def _sums(report: Report) -> str:
-    totals = report.totals
-    speed = f" ({format_size(totals.bytes_downloaded / report.duration_s)}/s)" if report.duration_s and totals.bytes_downloaded else ""
+def _sums(head: Head, file: str) -> str:
+    totals = head.totals
+    speed = f" ({format_size(totals.bytes_downloaded / head.duration_s)}/s)" if head.duration_s and totals.bytes_downloaded else ""
     parts = [
         f"{counted(totals.downloads, 'download', 'downloads')}: {_endings(totals)}",
-        f"{format_size(totals.bytes_downloaded)} in {report.duration_s:.1f} s{speed}, {counted(totals.retries, 'retry', 'retries')}",
-        *([f"report: {report.file}"] if report.file else []),
+        f"{format_size(totals.bytes_downloaded)} in {head.duration_s:.1f} s{speed}, {counted(totals.retries, 'retry', 'retries')}",
+        f"report: {file}",
     ]
     return "; ".join(parts)
 

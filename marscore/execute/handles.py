@@ -6,15 +6,16 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from marscore.events import Event
+from marscore.execute.messages import Told
 from marscore.execute.protocol import Work
 from marscore.execute.worker import Share
 from marscore.values import Failure
 
 
 class Sink(Protocol):
-    """Takes events, and the log's lines for them where their worker has made them."""
+    """Takes events, and what their worker has made of them."""
 
-    def __call__(self, events: Iterable[Event], lines: Sequence[str] | None = None) -> None: ...
+    def __call__(self, events: Iterable[Event], told: Told | None = None) -> None: ...
 
 
 class WorkerHandle(Protocol):

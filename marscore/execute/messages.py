@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import queue
+from collections.abc import Mapping
+from dataclasses import field
 from typing import TypeAlias
 
 from marscore.events import Event
 from marscore.frozen import dataclass
+from marscore.state import Row
 from marscore.values import Failure
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What was made of events where they came up, to be passed on as it is.
+
+    `lines` are the log's, a text for each of its styles. Of the downloads that these events close, by id, `entries` are those of the
+    report, as JSON, and `rows` say what the state is to hold of their files.
+    """
+
+    lines: tuple[str, ...]
+    entries: Mapping[str, str] = field(default_factory=dict)
+    rows: Mapping[str, Row] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
-    """Events from a worker, and the lines that the log has for them: a text for each of its styles. None: still to be made."""
+    """Events from a worker, and what it has made of them; None: that is still to be done."""
 
     worker: int
     events: list[Event]
-    lines: tuple[str, ...] | None = None
+    told: Told | None = None
 
 
 @dataclass(frozen=True, slots=True)

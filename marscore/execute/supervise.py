@@ -1,6 +1,6 @@
 """Hands the work to workers, wherever they run, and passes their events on: the only place that knows how many there are.
 
-    works --batches--> whichever worker has room --Batch(events, lines)--> sink
+    works --batches--> whichever worker has room --Batch(events, told)--> sink
                        Paused(host) --> every other worker;  Gone --> its downloads go to another, once
 
 The per-host and rate limits of the run are shared out evenly; when a worker leaves, the others get what it had. Shares only grow, but for
@@ -195,7 +195,7 @@ class Supervisor:
         outcomes = [e for e in batch.events if isinstance(e, DownloadFinished | DownloadFailed | DownloadSkipped)]
         # An outcome of a download that was handed to another worker meanwhile would be its second.
         known = [e for e in batch.events if member is None or not isinstance(e, Outcome) or e.download in member.works]
-        self._sink(known, batch.lines)
+        self._sink(known, batch.told)
         if member is None:
             return
         for outcome in outcomes:

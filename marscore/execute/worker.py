@@ -65,12 +65,16 @@ class WorkerSettings:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The adapters that a worker acts through. `show` takes readings of progress, where they do not go among the events."""
+    """The adapters that a worker acts through.
+
+    `show` takes readings of progress, where they do not go among the events; `expect` is told of works before they begin.
+    """
 
     client: HttpClient
     files: FileStore
     clock: Clock
     show: Callable[[Sequence[ProgressMade]], None] | None = None
+    expect: Callable[[Iterable[Work]], None] = lambda works: None
 
 
 class Worker:
@@ -79,6 +83,7 @@ class Worker:
     def __init__(self, settings: WorkerSettings, ports: Ports, send: Callable[[list[Event]], None]) -> None:
         self._settings = settings
         self._send = send
+        self._expect = ports.expect
         self._sending = threading.Lock()
         self._outbox: deque[Event] = deque()
         self._files: dict[str, OpenFile] = {}
@@ -109,6 +114,7 @@ class Worker:
     def submit(self, works: Iterable[Work]) -> None:
         """Add downloads."""
         works = list(works)
+        self._expect(works)
         with self._desk.changed:
             self._desk.board.add(works)
             self._hands.begin(self._desk.board.waiting)

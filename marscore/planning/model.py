@@ -18,6 +18,10 @@ MOST_AUTO = 4
 MANY = 1000
 
 
+#: What needs a worker, or may turn out to.
+_ACTIVE = (Fetch, Resume, Refresh, Prove)
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is going to happen.
@@ -46,7 +50,7 @@ class Plan:
 
 def compile_plan(execution: Execution, decisions: Sequence[Decision], cores: int) -> Plan:
     """Decide on processes and threads for what has to be done."""
-    active = sum(isinstance(decision, Fetch | Resume | Refresh | Prove) for decision in decisions)
+    active = sum([isinstance(decision, _ACTIVE) for decision in decisions])
     processes = _processes(execution, active, cores)
     may_be_small = execution.processes == "auto" and processes < execution.per_host and active < MANY
     return Plan(

@@ -7,7 +7,7 @@ URL --> public_url --> the URL without userinfo and with token-like query values
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from functools import cache
 from typing import Any, TypeVar
@@ -77,9 +77,20 @@ class Redactor:
             text = _URL_IN_TEXT.sub(lambda match: public_url(match[0]), text)
         return self._pattern.sub(self._replacement, text) if self._pattern else text
 
+    def url(self, url: str) -> str:
+        """The same for a text that is a URL and nothing else."""
+        shown = public_url(url)
+        return self._pattern.sub(self._replacement, shown) if self._pattern else shown
+
     def event(self, event: _E) -> _E:
         """The event with its texts redacted."""
-        return _with_texts(event, self.text)
+        kind: Any = type(event)
+        changed: Any = {}
+        for name in _texts_of(kind):
+            value = getattr(event, name)
+            if value is not None and (shown := self.text(value)) != value:
+                changed[name] = shown
+        return replace(event, **changed) if changed else event
 
     def _replacement(self, match: re.Match[str]) -> str:
         return self._shown[match[0]]
@@ -91,19 +102,6 @@ def _pattern_of(shown: Mapping[str, str]) -> re.Pattern[str] | None:
     return re.compile("|".join(alternatives)) if alternatives else None
 
 
-def _with_texts(event: _E, change: Callable[[str], str]) -> _E:
-    changed: dict[str, Any] = {}
-    kind: Any = type(event)
-    names, values_of = _texts_of(kind)
-    for name, value in zip(names, values_of(event), strict=True):
-        if value is not None:
-            shown = change(value)
-            if shown != value:
-                changed[name] = shown
-    return replace(event, **changed) if changed else event
-
-
 @cache
-def _texts_of(kind: Any) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
-    names = tuple(field.name for field in fields(kind) if field.name in _TEXT_FIELDS)
-    return names, lambda event: tuple([getattr(event, name) for name in names])
+def _texts_of(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind) if field.name in _TEXT_FIELDS)

@@ -1,16 +1,16 @@
 """Events in, report out: counts what happened to each download and decides how the run ended.
 
-    RunFacts + Redactor --ReportFold--> add(event)... --> report(...) -> Report
+    RunFacts + Redactor --ReportFold--> add(event, entry)... --> head(...) + entries(...) --> the report
 
-Events come redacted; what is taken from the downloads themselves is redacted here.
+Events come redacted; what is taken from the downloads themselves is redacted here. An outcome comes with its entry where its worker has
+written it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import field
-from typing import Any
 
 from marscore.events import (
     DownloadFailed,
@@ -24,11 +24,12 @@ from marscore.events import (
     RunFinished,
 )
 from marscore.frozen import dataclass
-from marscore.policy.redact import Redactor, public_url
-from marscore.report.model import DownloadReport, Error, ManifestReport, PlanReport, Report, Retry, RunStatus, Totals
-from marscore.report.record import rfc3339, seconds
+from marscore.policy.redact import Redactor
+from marscore.report.entry import completed, entry_of, status_of, unfinished_entry
+from marscore.report.model import Head, ManifestReport, PlanReport, Retry, RunStatus, Totals
+from marscore.report.record import rfc3339, seconds, well_formed
 from marscore.resolve.model import Download
-from marscore.values import Checksum, FailureKind
+from marscore.values import FailureKind
 
 #: Failures that only the owner of this machine can mend; they decide the exit code, since the others may follow from them.
 _OF_THE_MACHINE: frozenset[FailureKind] = frozenset({"disk_full", "permission"})
@@ -64,37 +65,48 @@ class ReportFold:
         self._plan = PlanReport(downloads=len(facts.downloads))
         self._place = {download.id: number for number, download in enumerate(facts.downloads)}
         self._open: dict[str, _Open] = {}
-        self._closed: list[DownloadReport | None] = [None] * len(facts.downloads)
+        self._entries: list[str | None] = [None] * len(facts.downloads)
+        self._ended: Counter[str] = Counter()
+        self._bytes_downloaded = 0
+        self._bytes_resumed = 0
+        self._retries = 0
+        self._of_the_machine = False
 
-    def add(self, event: Event) -> None:
-        """Take the next event; those that the report does not tell of are ignored."""
+    def add(self, event: Event, entry: str | None = None) -> None:
+        """Take the next event, an outcome with its entry if that is written; those that the report does not tell of are ignored."""
         match event:
-            case PlanCompiled():
-                self._plan = PlanReport(processes=event.processes, threads=event.threads, downloads=event.downloads)
+            case DownloadFinished() | DownloadFailed() | DownloadSkipped():
+                self._close(event, entry)
             case DownloadStarted():
                 self._open.setdefault(event.download, _Open()).started_at = event.at
             case RetryScheduled():
                 self._open.setdefault(event.download, _Open()).retries.append(_retry(event))
-            case DownloadFinished() | DownloadFailed() | DownloadSkipped():
-                self._close(event)
+                self._retries += 1
+            case PlanCompiled():
+                self._plan = PlanReport(processes=event.processes, threads=event.threads, downloads=event.downloads)
             case _:
                 pass
 
     @property
     def totals(self) -> Totals:
         """The sums over the downloads that have ended so far."""
-        return _totals([entry for entry in self._closed if entry], len(self._closed))
+        return self._totals(self._ended)
 
     def exit_code(self, signal: int | None = None) -> int:
         """How the run ends if it ends now; `signal` is the one that told it to, if any did."""
-        return _exit_code(self._entries(signal), signal)
+        if self._ended["downloaded"] + self._ended["up_to_date"] == len(self._entries):
+            # A signal that came when all was in place changed nothing.
+            return 0
+        if signal is not None:
+            return 128 + signal
+        return 3 if self._of_the_machine else 1
 
-    def report(self, *, finished_at: float, duration_s: float, signal: int | None = None) -> Report:
+    def head(self, *, finished_at: float, duration_s: float, signal: int | None = None) -> Head:
         """Sum up the run. Downloads without an outcome count as interrupted if a signal ended the run, else as skipped."""
-        entries = self._entries(signal)
-        exit_code = _exit_code(entries, signal)
+        exit_code = self.exit_code(signal)
         facts = self._facts
-        return Report(
+        without = len(self._entries) - self._ended.total()
+        return Head(
             marscore_version=facts.version,
             run_id=facts.run_id,
             name=None if facts.name is None else self._shown(facts.name),
@@ -105,125 +117,62 @@ class ReportFold:
             status=_status(exit_code),
             exit_code=exit_code,
             plan=self._plan,
-            totals=_totals(entries, len(entries)),
-            downloads=entries,
+            totals=self._totals(self._ended + Counter({"skipped" if signal is None else "interrupted": without})),
         )
 
-    def _close(self, event: Outcome) -> None:
+    def entries(self, signal: int | None = None) -> Iterator[str]:
+        """The entries of all downloads, in the manifest's order, each as JSON."""
+        for download, entry in zip(self._facts.downloads, self._entries, strict=True):
+            yield entry or self._unfinished(download, signal)
+
+    def _close(self, event: Outcome, entry: str | None) -> None:
         number = self._place[event.download]
-        self._closed[number] = self._entry(self._facts.downloads[number], event)
-        self._open.pop(event.download, None)
-
-    def _entries(self, signal: int | None) -> tuple[DownloadReport, ...]:
-        pairs = zip(self._facts.downloads, self._closed, strict=True)
-        return tuple(entry or self._unfinished(download, signal) for download, entry in pairs)
-
-    def _entry(self, download: Download, event: Outcome) -> DownloadReport:
+        if entry is None:
+            entry = entry_of(self._facts.downloads[number], event, self._redactor)
+        begun = self._open.pop(event.download, None)
+        self._entries[number] = completed(entry, begun.started_at, begun.retries) if begun else entry
+        self._ended[status_of(event)] += 1
         if isinstance(event, DownloadSkipped):
-            return self._blank(download, reason=_clean(event.reason))
-        told = _failed(event) if isinstance(event, DownloadFailed) else _finished(event, download)
-        return self._blank(
-            download,
-            bytes_downloaded=event.bytes_downloaded,
-            bytes_resumed=event.bytes_resumed,
-            segments=event.segments,
-            duration_s=seconds(event.duration_s),
-            started_at=None if event.started_at is None else rfc3339(event.started_at),
-            **told,
-        )
+            return
+        self._bytes_downloaded += event.bytes_downloaded
+        self._bytes_resumed += event.bytes_resumed
+        if isinstance(event, DownloadFailed) and event.kind in _OF_THE_MACHINE:
+            self._of_the_machine = True
 
-    def _unfinished(self, download: Download, signal: int | None) -> DownloadReport:
-        if signal is None:
-            return self._blank(download, reason="the run ended before this download did")
-        error = Error("interrupted", None, f"interrupted by signal {signal}; run again to resume")
-        return self._blank(download, status="interrupted", error=error)
-
-    def _blank(self, download: Download, **known: Any) -> DownloadReport:
-        """An entry that says what is `known`, and for the rest that nothing came of the download."""
-        known.setdefault("status", "skipped")
-        known.setdefault("size", download.size)
+    def _unfinished(self, download: Download, signal: int | None) -> str:
+        entry = unfinished_entry(download, self._redactor, signal)
         begun = self._open.get(download.id)
-        if begun is not None:
-            known["retries"] = tuple(begun.retries)
-            if begun.started_at is not None and known.get("started_at") is None:
-                known["started_at"] = rfc3339(begun.started_at)
-        return DownloadReport(id=download.id, url=self._shown(public_url(download.url)), path=self._shown(download.path), **known)
+        return completed(entry, begun.started_at, begun.retries) if begun else entry
+
+    def _totals(self, ended: Counter[str]) -> Totals:
+        return Totals(
+            downloads=len(self._entries),
+            downloaded=ended["downloaded"],
+            up_to_date=ended["up_to_date"],
+            failed=ended["failed"],
+            interrupted=ended["interrupted"],
+            skipped=ended["skipped"],
+            bytes_downloaded=self._bytes_downloaded,
+            bytes_resumed=self._bytes_resumed,
+            retries=self._retries,
+        )
 
     def _shown(self, text: str) -> str:
-        shown = _clean(self._redactor.text(text))
-        # A hundred thousand texts that nothing was changed in need not be held twice.
-        return text if shown == text else shown
+        return well_formed(self._redactor.text(text))
 
 
-def _finished(event: DownloadFinished, download: Download) -> dict[str, Any]:
-    return {
-        "status": event.status,
-        "reason": _clean(event.reason),
-        "size": event.size,
-        "checksum": _checksum(download.checksums, event.digests),
-        "etag": None if event.etag is None else _clean(event.etag),
-        "source": None if event.source is None else _clean(event.source),
-    }
-
-
-def _failed(event: DownloadFailed) -> dict[str, Any]:
-    return {
-        "status": "interrupted" if event.kind == "interrupted" else "failed",
-        "source": None if event.url is None else _clean(event.url),
-        "error": Error(event.kind, event.status, _clean(event.message)),
-    }
-
-
-def run_finished(report: Report, at: float) -> RunFinished:
+def run_finished(head: Head, at: float) -> RunFinished:
     """The event that closes the run that this report tells of."""
-    sums = report.totals.model_dump(exclude={"downloads"})
-    return RunFinished(at=at, status=report.status, exit_code=report.exit_code, duration_s=report.duration_s, **sums)
+    sums = head.totals.model_dump(exclude={"downloads"})
+    return RunFinished(at=at, status=head.status, exit_code=head.exit_code, duration_s=head.duration_s, **sums)
 
 
 def _retry(event: RetryScheduled) -> Retry:
-    message, wait = _clean(event.message), seconds(event.wait_s)
-    return Retry(rfc3339(event.at), _clean(event.url), event.kind, event.status, message, wait, event.attempt)
-
-
-def _checksum(wanted: Sequence[Checksum], digests: Sequence[str]) -> str | None:
-    """The digest that the manifest named first, else the first there is: the sha256."""
-    if not wanted and digests:
-        return digests[0]
-    algorithm = wanted[0].algorithm if wanted else "sha256"
-    return next((digest for digest in digests if digest.startswith(f"{algorithm}:")), digests[0] if digests else None)
-
-
-def _totals(entries: Sequence[DownloadReport], downloads: int) -> Totals:
-    ended = Counter(entry.status for entry in entries)
-    return Totals(
-        downloads=downloads,
-        downloaded=ended["downloaded"],
-        up_to_date=ended["up_to_date"],
-        failed=ended["failed"],
-        interrupted=ended["interrupted"],
-        skipped=ended["skipped"],
-        bytes_downloaded=sum(entry.bytes_downloaded for entry in entries),
-        bytes_resumed=sum(entry.bytes_resumed for entry in entries),
-        retries=sum(len(entry.retries) for entry in entries),
-    )
-
-
-def _exit_code(entries: Iterable[DownloadReport], signal: int | None) -> int:
-    missing = [entry for entry in entries if entry.status not in ("downloaded", "up_to_date")]
-    if not missing:
-        # A signal that came when all was in place changed nothing.
-        return 0
-    if signal is not None:
-        return 128 + signal
-    return 3 if any(entry.error and entry.error.kind in _OF_THE_MACHINE for entry in missing) else 1
+    message, wait = well_formed(event.message), seconds(event.wait_s)
+    return Retry(rfc3339(event.at), well_formed(event.url), event.kind, event.status, message, wait, event.attempt)
 
 
 def _status(exit_code: int) -> RunStatus:
     if exit_code == 0:
         return "succeeded"
     return "interrupted" if exit_code > 128 else "failed"
-
-
-def _clean(text: str) -> str:
-    """Escape lone surrogates, which a file name of unknown encoding may bring and UTF-8 cannot hold."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")

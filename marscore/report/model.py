@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from marscore.frozen import dataclass
 from marscore.values import FailureKind
@@ -43,7 +43,7 @@ class Error:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class DownloadReport:
     """How one download ended. `reason` says why a file was fetched, kept or skipped; `source` is the URL that served it."""
 
@@ -99,8 +99,8 @@ class Totals(_Document):
     retries: Count
 
 
-class Report(_Document):
-    """What a run did: one entry for each download, in the manifest's order, and their sums."""
+class Head(_Document):
+    """All of a report but its entries."""
 
     schema_: Literal["marscore/report/v1"] = Field(default="marscore/report/v1", alias="schema")
     marscore_version: str
@@ -114,16 +114,9 @@ class Report(_Document):
     exit_code: int
     plan: PlanReport
     totals: Totals
+
+
+class Report(Head):
+    """What a run did: one entry for each download, in the manifest's order, and their sums."""
+
     downloads: tuple[DownloadReport, ...]
-
-    _file: str | None = PrivateAttr(default=None)
-
-    @property
-    def file(self) -> str | None:
-        """Where this report was written, for messages; None where it was not. Not part of the document."""
-        return self._file
-
-    def written_to(self, file: str) -> Report:
-        """Remember where this report was written, and return it."""
-        self._file = file
-        return self

@@ -20,6 +20,7 @@ TIME_FIELDS = frozenset({"started_at"})
 NULL_FIELDS = frozenset({"status"})
 
 
+@lru_cache(maxsize=256)
 def rfc3339(at: float) -> str:
     """Write Unix time as `2024-05-01T12:00:00.250Z`."""
     whole, milliseconds = divmod(round(at * 1000), 1000)
@@ -36,23 +37,23 @@ def seconds(value: float) -> float:
     return round(value, 3)
 
 
+def well_formed(text: str) -> str:
+    """The text with lone surrogates escaped, which a file name of unknown encoding may bring and UTF-8 cannot hold."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def record_of(event: LoggedEvent, /, **lead: object) -> dict[str, object]:
     """The fields of the event's log line: `timestamp` first, then what the log adds of itself, such as the level."""
     kind: Any = type(event)
     names, values_of = shape_of(kind)
-    values = values_of(event)
     record: dict[str, object] = {"timestamp": rfc3339(event.at), **lead}
-    record.update(zip(names, values, strict=True))
-    del record["at"]
     # Written for a line twice for each of many files: what needs a second look is known beforehand.
+    record.update([pair for pair in zip(names, values_of(event)) if pair[1] is not None or pair[0] in NULL_FIELDS])  # noqa: B905 - one shape
+    del record["at"]
     for name, public in _forms_of(kind):
-        value = record[name]
+        value = record.get(name)
         if value is not None:
             record[name] = public(value)
-    if None in values:
-        for name, value in zip(names, values, strict=True):
-            if value is None and name not in NULL_FIELDS:
-                del record[name]
     return record
 
 

@@ -152,11 +152,12 @@ class _Expansion:
         name = shown(where)
         for number, row in enumerate(rows(each)):
             options = shared or self._options_for(where, entry, forms, row)
-            sources = tuple(dict.fromkeys([form.make(row) for form in forms.sources]))
-            checksums = tuple([form.make(row) for form in forms.checksums])
+            first, *mirrors = [form.make(row) for form in forms.sources]
+            sources = tuple(dict.fromkeys([first, *mirrors])) if mirrors else (first,)
+            checksums = tuple([form.make(row) for form in forms.checksums]) if forms.checksums else ()
             path = forms.path.make(row) if forms.path else None
             own = f"{name}[{number}]"
-            self.downloads.append(Download(own, sources, self._output(where, path, sources[0], own), options, checksums, entry.size))
+            self.downloads.append(Download(own, sources, self._output(where, path, first, own), options, checksums, entry.size))
 
     def _options_of(self, where: Path, entry: Entry, headers: Mapping[str, str | None] | None, tags: tuple[str, ...] | None) -> Options:
         try:

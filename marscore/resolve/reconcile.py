@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from marscore.frozen import dataclass
 from marscore.resolve.model import Download
-from marscore.state import Claim, FileIdentity, key_of
+from marscore.state import Claim, FileIdentity, digests_in, key_of
 from marscore.values import Failure
 
 
@@ -28,12 +28,16 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class UpToDate:
-    """Nothing to do. `digests` is what is known of the file, as `algorithm:hex`."""
+    """Nothing to do. `digests` is what is known of the file, as `algorithm:hex`.
+
+    `noted` tells that the state says all of this already, and that nothing is left of the file's way here.
+    """
 
     download: Download
     reason: str
     file: FileIdentity
     digests: tuple[str, ...]
+    noted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,9 @@ class Refuse:
     failure: Failure
 
 
+_UNTOUCHED = "fetched before and unchanged since"
+_RIGHT = "its known digest matches the checksum"
+
 Decision: TypeAlias = UpToDate | Fetch | Resume | Refresh | Prove | Refuse
 
 
@@ -101,6 +108,21 @@ def reconcile(download: Download, found: Found) -> Decision:
     if mode == "refresh" and isinstance(decision, UpToDate | Prove):
         return _refresh(download, found, decision)
     return decision
+
+
+def unchanged(download: Download, row: tuple[Any, ...], file: FileIdentity) -> UpToDate | None:
+    """What `reconcile` says of a finished file that nobody touched, told from the row of its claim, where nothing else is to be minded.
+
+    For a hundred thousand files of a run with nothing to do, in a third of the time; None leaves the decision to `reconcile`.
+    """
+    _, url_key, size, mtime_ns, inode, digests, _, _, durable = row
+    same = size == file.size and mtime_ns == file.mtime_ns and inode == str(file.inode) and file.kind == "file" and durable == 1
+    if not same or url_key != key_of(download.url) or download.options.if_exists != "keep" or download.size not in (None, file.size):
+        return None
+    known = digests_in(digests)
+    if known is None or (download.checksums and not all(str(checksum) in known for checksum in download.checksums)):
+        return None
+    return UpToDate(download, _RIGHT if download.checksums else _UNTOUCHED, file, known, noted=True)
 
 
 def proven(question: Prove, digests: Mapping[str, str], partial: bool) -> Decision:
@@ -136,7 +158,7 @@ def _keep(download: Download, found: Found, file: FileIdentity) -> Decision:
     if claim is None or claim.url_key != key_of(download.url):
         return _get(download, found, "the file in place is not known to be from this URL")
     if claim.durable:
-        return UpToDate(download, "fetched before and unchanged since", file, claim.digests)
+        return UpToDate(download, _UNTOUCHED, file, claim.digests, noted=not found.partial)
     return _prove(download, file, "fetched before, and not known to be flushed to the disk", claim)
 
 
@@ -145,7 +167,8 @@ def _keep_by_checksum(download: Download, found: Found, file: FileIdentity, clai
     if any(known.get(c.algorithm, c.hex) != c.hex for c in download.checksums):
         return _get(download, found, "the file in place has other content than the checksum says")
     if claim and claim.durable and all(c.algorithm in known for c in download.checksums):
-        return UpToDate(download, "its known digest matches the checksum", file, claim.digests)
+        noted = not found.partial and claim.url_key == key_of(download.url)
+        return UpToDate(download, _RIGHT, file, claim.digests, noted)
     return _prove(download, file, "a file is there whose content is not known", claim)
 
 

@@ -22,7 +22,8 @@ def secrets_of(parsed: Parsed, downloads: Iterable[Download]) -> dict[str, str]:
     seen: set[int] = set()
     for download in downloads:
         for url in download.sources:
-            found.update((text, MASK) for text in userinfo_secrets(url))
+            if "@" in url:
+                found.update((text, MASK) for text in userinfo_secrets(url))
         # Options are shared by many downloads.
         if id(download.options) not in seen:
             seen.add(id(download.options))

@@ -86,8 +86,10 @@ def numeric_names(each: EachSpec) -> dict[str, bool]:
 
 def rows(each: EachSpec) -> Iterator[Row]:
     """Every combination of values, the last name varying fastest."""
-    for combination in itertools.product(*map(_pairs, each.values())):
-        yield tuple(itertools.chain.from_iterable(combination))
+    specs = list(map(_pairs, each.values()))
+    if len(specs) == 1:
+        return specs[0]
+    return (tuple(itertools.chain.from_iterable(combination)) for combination in itertools.product(*specs))
 
 
 def _pairs(spec: Sequence[str] | Range) -> Iterator[Pair]:

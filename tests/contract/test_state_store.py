@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from marscore.adapters.state import SqliteState
 from marscore.ports import StateStore
-from marscore.state import Claim, FileIdentity, key_of
+from marscore.state import Claim, FileIdentity, key_of, row_of
 from marscore.values import Validator
 from tests.fakes.state import MemoryState
 
@@ -39,41 +39,41 @@ def test_a_new_store_knows_nothing(store: StateStore) -> None:
 
 
 def test_claims_are_read_back_by_the_key_of_their_path(store: StateStore) -> None:
-    store.record([claim("a"), claim("b", etag=None)])
-    store.record([claim("c", durable=True)])
+    store.record(map(row_of, [claim("a"), claim("b", etag=None)]))
+    store.record(map(row_of, [claim("c", durable=True)]))
     assert store.claims() == {key_of("a"): claim("a"), key_of("b"): claim("b", etag=None), key_of("c"): claim("c", durable=True)}
 
 
 def test_a_later_claim_replaces_an_earlier_one(store: StateStore) -> None:
-    store.record([claim("a", size=1), claim("b")])
-    store.record([claim("a", size=2), claim("a", size=3, durable=True)])
+    store.record(map(row_of, [claim("a", size=1), claim("b")]))
+    store.record(map(row_of, [claim("a", size=2), claim("a", size=3, durable=True)]))
     assert store.claims() == {key_of("a"): claim("a", size=3, durable=True), key_of("b"): claim("b")}
 
 
 def test_claims_of_flushed_files_are_durable_and_others_stay_as_they_are(store: StateStore) -> None:
-    store.record([claim("a"), claim("b"), claim("c", durable=True)])
+    store.record(map(row_of, [claim("a"), claim("b"), claim("c", durable=True)]))
     store.flushed([key_of("a"), key_of("unknown")])
     store.flushed([])
     assert store.claims() == {key_of("a"): claim("a", durable=True), key_of("b"): claim("b"), key_of("c"): claim("c", durable=True)}
 
 
 def test_claims_are_forgotten_by_key(store: StateStore) -> None:
-    store.record([claim("a"), claim("b")])
+    store.record(map(row_of, [claim("a"), claim("b")]))
     store.forget([key_of("a"), key_of("unknown")])
     store.forget([])
     assert set(store.claims()) == {key_of("b")}
 
 
 def test_nothing_may_be_recorded_and_an_iterator_may(store: StateStore) -> None:
-    store.record([])
-    store.record(claim(path) for path in "ab")
+    store.record(map(row_of, []))
+    store.record(row_of(claim(path)) for path in "ab")
     assert len(store.claims()) == 2
 
 
 def test_what_is_read_does_not_change_with_the_store(store: StateStore) -> None:
-    store.record([claim("a")])
+    store.record(map(row_of, [claim("a")]))
     before = store.claims()
-    store.record([claim("b")])
+    store.record(map(row_of, [claim("b")]))
     assert set(before) == {key_of("a")}
 
 
@@ -96,5 +96,5 @@ any_claim = st.builds(
 def test_any_claim_survives(claims: list[Claim]) -> None:
     with contextlib.closing(SqliteState(Path(":memory:"))) as sqlite:
         for store in (sqlite, MemoryState()):
-            store.record(claims)
+            store.record(map(row_of, claims))
             assert store.claims() == {c.path_key: c for c in claims}

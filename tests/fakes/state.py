@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from marscore.state import Claim
+from marscore.state import Claim, Claims, Row, claim_of, row_of
 
 
 class MemoryState:
@@ -15,13 +15,13 @@ class MemoryState:
         self.kept: dict[str, Claim] = {}
         self.commits: list[tuple[Claim, ...]] = []
 
-    def claims(self) -> dict[str, Claim]:
+    def claims(self) -> Claims:
         """Every claim, by path key."""
-        return dict(self.kept)
+        return Claims({key: row_of(claim) for key, claim in self.kept.items()})
 
-    def record(self, claims: Iterable[Claim]) -> None:
+    def record(self, rows: Iterable[Row]) -> None:
         """Replace the claims for these paths."""
-        batch = tuple(claims)
+        batch = tuple(claim for row in rows if (claim := claim_of(row)))
         self.commits.append(batch)
         self.kept.update((claim.path_key, claim) for claim in batch)
 

@@ -149,7 +149,7 @@ def test_a_folder_that_may_not_be_written_fails_its_files_and_the_others_go_on(o
         downloads = [{"url": origin.serve("/a.bin", SMALL), "path": "closed/a.bin"}, origin.serve("/b.bin", SMALL)]
         # In this process, which is a plain user now: the interpreter itself may lie where only its owner can read.
         manifest = ManifestInput("<dict>", folder, data={"version": 1, "output_dir": "data", "downloads": downloads})
-        report = run_here(manifest, RunSettings())
+        report = run_here(manifest, RunSettings()).report()
         assert report.exit_code == 3
         assert [(d.status, d.error and d.error.kind) for d in report.downloads] == [("failed", "permission"), ("downloaded", None)]
         assert (folder / "data" / "b.bin").read_bytes() == SMALL.read(0, SMALL.length)

@@ -16,7 +16,7 @@ from marscore.adapters.state import SqliteState
 from marscore.journal import Journal, Piece, PieceHasher, decode
 from marscore.resolve.model import Download
 from marscore.resolve.reconcile import UpToDate
-from marscore.state import Claim, key_of
+from marscore.state import Claims, key_of
 from marscore.values import merge_ranges
 from tests.origin import Body
 
@@ -42,7 +42,7 @@ def look_at(root: Path, bodies: Mapping[Download, Body]) -> Left:
         return Left(sum(current.values()) + partial, wrong)
 
 
-def _claims(own: Path) -> Mapping[str, Claim]:
+def _claims(own: Path) -> Claims:
     # A copy, since opening a database repairs it, which is the next run's to do.
     with tempfile.TemporaryDirectory() as copy:
         for file in own.glob("state.db*"):

@@ -15,7 +15,7 @@ from marscore.errors import StorageError
 from marscore.events import DownloadFinished, DownloadSkipped, DownloadStarted
 from marscore.journal import PIECE_SIZE, Header, PieceHasher
 from marscore.resolve.model import Download, Options
-from marscore.state import Claim, key_of
+from marscore.state import Claim, Row, key_of
 from marscore.values import Failure, Validator
 from tests.fakes.clock import FakeClock
 from tests.fakes.state import MemoryState
@@ -224,10 +224,10 @@ class FullState(MemoryState):
 
     full = True
 
-    def record(self, claims: Iterable[Claim]) -> None:
+    def record(self, rows: Iterable[Row]) -> None:
         if self.full:
             raise StorageError(Failure("disk_full", "cannot write the state database: database or disk is full"))
-        super().record(claims)
+        super().record(rows)
 
 
 def test_a_claim_that_finds_no_room_is_written_with_the_next_and_its_journal_stays_until_then(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from marscore.adapters.inspect import look, prove
 from marscore.journal import Header, PieceHasher
 from marscore.resolve.model import Download, Options
 from marscore.resolve.reconcile import Decision, Fetch, Prove, Refuse, Resume, UpToDate
-from marscore.state import Claim, key_of
+from marscore.state import Claim, Claims, key_of, row_of
 from marscore.values import Checksum, Validator
 
 CONTENT = b"content"
@@ -36,7 +36,7 @@ def claimed(folder: Folder, path: str, durable: bool = True) -> Claim:
 
 def test_a_look_reads_no_file_and_makes_nothing(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "output")
-    assert [type(d) for d in look(folder, {}, [wanted("a"), wanted("deep/b", SHA)])] == [Fetch, Fetch]
+    assert [type(d) for d in look(folder, Claims({}), [wanted("a"), wanted("deep/b", SHA)])] == [Fetch, Fetch]
     assert not (tmp_path / "output").exists()
 
 
@@ -49,7 +49,7 @@ def test_every_download_has_its_decision_in_order(tmp_path: Path) -> None:
     claims = [claimed(folder, "kept"), claimed(folder, "unflushed", durable=False)]
     downloads = [wanted(path) for path in ("kept", "unflushed", "part", "missing", "folder")]
     downloads += [wanted("stranger", SHA), wanted("broken", "0" * 64)]
-    decisions = look(folder, {claim.path_key: claim for claim in claims}, downloads)
+    decisions = look(folder, Claims({claim.path_key: row_of(claim) for claim in claims}), downloads)
     assert [type(d) for d in decisions] == [UpToDate, Prove, Resume, Fetch, Refuse, Prove, Prove]
     answers = prove(folder, decisions)
     assert [type(d) for d in answers] == [UpToDate, UpToDate, Resume, Fetch, Refuse, UpToDate, Fetch]
@@ -60,13 +60,13 @@ def test_a_file_that_is_wrong_goes_on_with_the_part_of_the_right_one(tmp_path: P
     folder = Folder(tmp_path)
     (tmp_path / "file").write_bytes(b"old")
     leave_a_part(folder, "file")
-    assert [type(d) for d in prove(folder, look(folder, {}, [wanted("file", SHA)]))] == [Resume]
+    assert [type(d) for d in prove(folder, look(folder, Claims({}), [wanted("file", SHA)]))] == [Resume]
 
 
 def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     (tmp_path / "file").write_bytes(CONTENT)
-    decisions = look(folder, {}, [wanted("file", SHA)])
+    decisions = look(folder, Claims({}), [wanted("file", SHA)])
     (tmp_path / "file").unlink()
     answers: list[Decision] = prove(folder, decisions)
     assert isinstance(answers[0], Refuse)

@@ -6,16 +6,20 @@ import io
 import json
 import sys
 
+import hypothesis
 import jsonschema
 import pytest
 import structlog
+from hypothesis import strategies as st
 from rich.console import Console
 
+from marscore.adapters.lines import LineMaker
 from marscore.adapters.log import Log, LogOutput, open_log
 from marscore.errors import StorageError
-from marscore.events import DownloadFailed, DownloadFinished, DownloadStarted, PlanCompiled, ProgressMade, RunStarted, Warned
+from marscore.events import DownloadFailed, DownloadFinished, DownloadStarted, PlanCompiled, ProgressMade, RunStarted, Warned, name_of
+from marscore.report.record import record_of
 from marscore.report.schema import event_schema
-from marscore.settings import RunSettings
+from marscore.settings import LineSettings, LineStyle, RunSettings
 
 RUN = RunStarted(1714564800.25, None, "downloads.yaml", "data")
 PLAN = PlanCompiled(1714564800.3, 2, 8, 3, 1)
@@ -211,3 +215,24 @@ def test_the_hosts_own_structlog_setup_is_left_alone():
 
 def test_the_sink_is_closed_without_a_file_too():
     open_log("r1", RunSettings(), sys.stderr).close()
+
+
+many = st.one_of(
+    st.builds(DownloadStarted, at=st.floats(0, 4e9), download=st.text(), url=st.text()),
+    st.builds(
+        DownloadFinished,
+        at=st.floats(0, 4e9),
+        digests=st.lists(st.text(), max_size=3).map(tuple),
+        started_at=st.none() | st.floats(0, 4e9),
+        duration_s=st.floats(0, 1e6),
+    ),
+)
+
+
+@hypothesis.settings(max_examples=300, deadline=None)
+@hypothesis.given(event=many, run_id=st.text(max_size=10))
+def test_the_quick_way_writes_what_structlog_writes(event, run_id):
+    maker = LineMaker(LineSettings(run_id, "info", (LineStyle("json"),)))
+    fields = record_of(event, level="info", event=name_of(type(event)), run_id=run_id)
+    expected = structlog.processors.JSONRenderer()(None, "msg", fields).replace("\x7f", "\\u007f") + "\n"
+    assert maker.texts([event]) == (expected,)

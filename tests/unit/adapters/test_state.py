@@ -14,7 +14,7 @@ from unprivileged import own_folder
 
 from marscore.adapters.state import SqliteState
 from marscore.errors import StorageError
-from marscore.state import Claim, FileIdentity, key_of
+from marscore.state import Claim, FileIdentity, key_of, row_of
 from marscore.values import Validator
 
 SHA = "sha256:" + "a" * 64
@@ -32,7 +32,7 @@ def opened(path: Path) -> Iterator[SqliteState]:
 
 def filled(path: Path, count: int = 3) -> Path:
     with opened(path) as state:
-        state.record(claim(str(i)) for i in range(count))
+        state.record(row_of(claim(str(i))) for i in range(count))
     return path
 
 
@@ -40,10 +40,10 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from marscore.adapters.state import SqliteState
-from marscore.state import Claim, FileIdentity, key_of
+from marscore.state import Claim, FileIdentity, key_of, row_of
 from marscore.values import Validator
 state = SqliteState(Path(sys.argv[1]))
-state.record([Claim(key_of("a"), "url", FileIdentity(1, 2, 3), ("sha256:00",), Validator(), False)])
+state.record(map(row_of, [Claim(key_of("a"), "url", FileIdentity(1, 2, 3), ("sha256:00",), Validator(), False)]))
 state._database.execute("DELETE FROM files")
 os._exit(9)
 """
@@ -65,7 +65,7 @@ def test_garbage_is_put_aside_and_begun_anew(tmp_path: Path, content: bytes) -> 
     path.write_bytes(content)
     with opened(path) as state:
         assert state.claims() == {}
-        state.record([claim("a")])
+        state.record(map(row_of, [claim("a")]))
         assert state.damaged is bool(content)
     assert (tmp_path / "state.db.damaged").exists() is bool(content)
     with opened(path) as state:
@@ -109,7 +109,7 @@ def test_no_damage_keeps_a_run_from_working(tmp_path: Path, damage: str) -> None
     with opened(path) as state:
         found = state.claims()
         assert found.items() <= whole.items()
-        state.record(claim(str(i)) for i in range(300))
+        state.record(row_of(claim(str(i))) for i in range(300))
     with opened(path) as state:
         assert state.claims() == whole
         assert not state.damaged
@@ -156,7 +156,7 @@ def test_a_database_of_another_make_is_put_aside(tmp_path: Path, statement: str)
     with opened(path) as state:
         assert state.damaged
         assert state.claims() == {}
-        state.record([claim("a")])
+        state.record(map(row_of, [claim("a")]))
 
 
 def test_reading_what_another_run_writes_is_no_damage(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_no_permission_is_named_and_is_no_damage() -> None:
             before = locked.stat().st_mode & 0o777
             locked.chmod(mode)
             with pytest.raises(StorageError), opened(path) as state:
-                state.record([claim("a")])
+                state.record(map(row_of, [claim("a")]))
             locked.chmod(before)
         root.joinpath("own").chmod(0o500)
         with pytest.raises(StorageError):
@@ -200,7 +200,7 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
     with opened(tmp_path / "state.db") as state:
         state._database.execute("PRAGMA max_page_count=5")
         with pytest.raises(StorageError) as caught:
-            state.record(claim(str(i)) for i in range(1000))
+            state.record(row_of(claim(str(i))) for i in range(1000))
         assert caught.value.failure.kind == "disk_full"
         assert state.claims() == {}
 

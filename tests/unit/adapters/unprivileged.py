@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures.thread
 import contextlib
+import encodings.idna
 import os
 import sys
 import tempfile
@@ -11,7 +13,12 @@ from pathlib import Path
 
 import pytest
 
+# What a run imports when it first needs it: the plain user may not be let into the folder of this interpreter.
+import marscore.adapters.crew
+import marscore.execute.supervise
+
 NOBODY = 65534
+_NEEDED_LATER = (concurrent.futures.thread, encodings.idna, marscore.adapters.crew, marscore.execute.supervise)
 
 
 @contextlib.contextmanager

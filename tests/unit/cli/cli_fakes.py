@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import asdict
 from types import SimpleNamespace
 
 from click.testing import CliRunner
 
 from marscore.cli.main import cli
 from marscore.errors import ManifestError, Problem
+from marscore.report.ended import Ended
 from marscore.report.model import DownloadReport, ManifestReport, PlanReport, Report, Totals
 
 
@@ -42,7 +44,7 @@ class FakeApp:
 
 
 def call(*argv, app=None, stdin=None):
-    return CliRunner().invoke(cli, argv, obj=app or FakeApp(a_report()), input=stdin)
+    return CliRunner().invoke(cli, argv, obj=app or FakeApp(an_end()), input=stdin)
 
 
 def a_report(exit_code=0, entries=(), duration=1.3):
@@ -66,6 +68,12 @@ def a_report(exit_code=0, entries=(), duration=1.3):
         ),
         downloads=tuple(entries),
     )
+
+
+def an_end(exit_code=0, entries=()):
+    """What a run with this report leaves."""
+    texts = [json.dumps(asdict(entry)) for entry in entries]
+    return Ended(a_report(exit_code, entries), "data/.marscore/report.json", lambda: iter(texts))
 
 
 def entry(number, status, error=None, size=0):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
-from cli_fakes import FakeApp, a_report, call
+from cli_fakes import FakeApp, an_end, call
 
 from marscore.cli.exits import say
 from marscore.cli.main import cli
@@ -36,7 +36,7 @@ from marscore.values import Failure
 )
 @pytest.mark.parametrize("verb", [["run", "sub/d.yaml"], ["get", "https://example.com/f"]], ids=["run", "get"])
 def test_options_become_settings(verb, options, settings):
-    app = FakeApp(a_report())
+    app = FakeApp(an_end())
     assert call(*verb, *options, app=app).exit_code == 0
     [(name, _, given)] = app.calls
     assert (name, given) == ("run", settings)
@@ -63,7 +63,7 @@ def test_options_become_settings(verb, options, settings):
     ids=" ".join,
 )
 def test_a_wrong_command_line_is_2_and_starts_nothing(argv, words):
-    app = FakeApp(a_report())
+    app = FakeApp(an_end())
     result = call(*argv, app=app)
     assert (result.exit_code, app.calls, result.stdout) == (2, [], "")
     assert words in result.stderr
@@ -71,21 +71,21 @@ def test_a_wrong_command_line_is_2_and_starts_nothing(argv, words):
 
 
 def test_the_manifest_is_read_with_its_folder(folder):
-    app = FakeApp(a_report())
+    app = FakeApp(an_end())
     call("run", "sub/d.yaml", app=app)
     manifest = app.calls[0][1]
     assert (manifest.source, manifest.folder, manifest.text, manifest.data) == ("sub/d.yaml", folder / "sub", "version: 1\n", None)
 
 
 def test_a_dash_reads_standard_input(folder):
-    app = FakeApp(a_report())
+    app = FakeApp(an_end())
     call("run", "-", app=app, stdin="version: 1\r\nname: ü\n".encode())
     manifest = app.calls[0][1]
     assert (manifest.source, manifest.folder, manifest.text) == ("-", folder, "version: 1\r\nname: ü\n")
 
 
 def test_urls_on_the_command_line_are_taken_literally(folder):
-    app = FakeApp(a_report())
+    app = FakeApp(an_end())
     call("get", "https://e.com/$HOME/a", "https://e.com/b?x=$$", app=app)
     manifest = app.calls[0][1]
     assert manifest.data == {"version": 1, "downloads": ["https://e.com/$$HOME/a", "https://e.com/b?x=$$$$"]}
@@ -133,7 +133,7 @@ def test_expected_errors_are_a_message_and_a_code(error, code, words):
 
 @pytest.mark.parametrize("code", [0, 1, 3, 130, 143])
 def test_the_exit_code_is_the_reports(code):
-    assert call("run", "sub/d.yaml", app=FakeApp(a_report(code))).exit_code == code
+    assert call("run", "sub/d.yaml", app=FakeApp(an_end(code))).exit_code == code
 
 
 def test_a_run_prints_nothing_where_no_person_looks():

@@ -6,7 +6,7 @@ import json
 import sys
 
 import pytest
-from cli_fakes import FakeApp, Terminal, a_plan, a_report, call, entry
+from cli_fakes import FakeApp, Terminal, a_plan, an_end, call, entry
 
 from marscore.cli.main import cli
 from marscore.cli.summary import summary
@@ -38,7 +38,7 @@ def test_on_a_terminal_a_run_ends_with_a_summary(monkeypatch, code):
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setenv("TERM", "xterm")
     error = Error("dns", None, "no such host: e\x1b[2J.com")
-    app = FakeApp(a_report(code, [entry(0, "failed", error)] if code else [entry(0, "downloaded", size=2048)]))
+    app = FakeApp(an_end(code, [entry(0, "failed", error)] if code else [entry(0, "downloaded", size=2048)]))
     assert cli.main(["run", "sub/d.yaml"], obj=app, standalone_mode=False) == code
     lines = stream.getvalue().splitlines()
     assert lines[0].startswith("1 download: ")
@@ -76,14 +76,12 @@ SUMMARY_CASES = [
 
 @pytest.mark.parametrize(("entries", "lines"), SUMMARY_CASES, ids=["all well", "one failed", "none"])
 def test_a_person_gets_the_sums_and_what_failed(entries, lines):
-    assert summary(a_report(entries=entries)) == lines
-
-
-def test_the_summary_says_where_the_report_is():
-    assert summary(a_report().written_to("data/.marscore/report.json"))[0].endswith("; report: data/.marscore/report.json")
+    end = an_end(entries=entries)
+    assert summary(end.head, end.failures(), end.file) == [f"{lines[0]}; report: data/.marscore/report.json", *lines[1:]]
 
 
 def test_of_many_failures_the_first_twenty_are_named():
-    lines = summary(a_report(1, [entry(n, "failed", Error("dns", None, "no such host")) for n in range(25)]))
+    end = an_end(1, [entry(n, "failed", Error("dns", None, "no such host")) for n in range(25)])
+    lines = summary(end.head, end.failures(), end.file)
     assert len(lines) == 22
     assert lines[-1] == "… and 5 more"

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import fields
+from functools import partial
 
 import jsonschema
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from marscore.events import (
     ChecksumVerified,
@@ -19,8 +24,10 @@ from marscore.events import (
     RetryScheduled,
 )
 from marscore.policy.redact import Redactor
+from marscore.report.ended import Ended
+from marscore.report.entry import entry_of, status_of
 from marscore.report.fold import ReportFold, RunFacts, run_finished
-from marscore.report.model import Report
+from marscore.report.model import DownloadReport, Report
 from marscore.report.schema import report_schema
 from marscore.report.writers import iter_json
 from marscore.resolve.model import Download, Options
@@ -40,8 +47,17 @@ def a_fold(*downloads, secrets=None, name="nightly"):
     return ReportFold(facts, Redactor(secrets or {}))
 
 
+def an_end(fold, signal=None):
+    return Ended(fold.head(finished_at=1001.25, duration_s=1.25, signal=signal), "report.json", partial(fold.entries, signal))
+
+
 def a_report(fold, signal=None):
-    return fold.report(finished_at=1001.25, duration_s=1.25, signal=signal)
+    return an_end(fold, signal).report()
+
+
+def text_of(fold, signal=None):
+    end = an_end(fold, signal)
+    return "".join(iter_json(end.head, end.entries()))
 
 
 def started(number, at=1000.5):
@@ -71,7 +87,7 @@ def test_a_download_that_went_well_is_told_in_full():
     fold = a_fold(download(0))
     for event in (PlanCompiled(1000.1, 2, 8, 1, 0), started(0), retry(0), finished(0)):
         fold.add(event)
-    document = json.loads("".join(iter_json(a_report(fold))))
+    document = json.loads(text_of(fold))
     assert document["downloads"] == [
         {
             "id": "downloads[0]",
@@ -164,13 +180,13 @@ def test_how_a_run_ends(events, signal, statuses, status, exit_code):
     report = a_report(fold, signal)
     assert [entry.status for entry in report.downloads] == statuses
     assert (report.status, report.exit_code, fold.exit_code(signal)) == (status, exit_code, exit_code)
-    jsonschema.Draft202012Validator(report_schema()).validate(json.loads("".join(iter_json(report))))
+    jsonschema.Draft202012Validator(report_schema()).validate(json.loads(text_of(fold, signal)))
 
 
 def test_nothing_to_do_is_success():
     report = a_report(a_fold())
     assert (report.exit_code, report.plan.downloads) == (0, 0)
-    assert json.loads("".join(iter_json(report)))["downloads"] == []
+    assert json.loads(text_of(a_fold()))["downloads"] == []
 
 
 def test_a_failure_tells_its_kind_status_and_words():
@@ -224,7 +240,7 @@ def test_no_secret_reaches_the_report():
     url = "https://user:hunter22@example.com/hunter22/f.bin?token=abc&x=1"
     fold = a_fold(download(0, sources=(url,), path="hunter22/f.bin"), secrets={"hunter22": "${PASS}"}, name="run hunter22")
     fold.add(finished(0))
-    text = "".join(iter_json(a_report(fold)))
+    text = text_of(fold)
     assert "hunter22" not in text
     assert "token=abc" not in text
     assert '"path": "${PASS}/f.bin"' in text
@@ -241,7 +257,7 @@ def test_odd_text_stays_valid_json_on_lines_of_its_own():
     odd = 'a\u2028b\nc"d\\e\udc80'
     fold = a_fold(download(0, path=odd), name=odd)
     fold.add(finished(0, etag="\x1b[2J"))
-    text = "".join(iter_json(a_report(fold)))
+    text = text_of(fold)
     text.encode("utf-8")
     document = json.loads(text)
     assert document["downloads"][0]["path"] == 'a\u2028b\nc"d\\e\\udc80'
@@ -250,7 +266,7 @@ def test_odd_text_stays_valid_json_on_lines_of_its_own():
 
 def test_the_json_is_indented_for_people():
     fold = a_fold(download(0), download(1))
-    lines = "".join(iter_json(a_report(fold))).split("\n")
+    lines = text_of(fold).split("\n")
     assert lines[:2] == ["{", '  "schema": "marscore/report/v1",']
     assert '  "downloads": [' in lines
     assert '      "id": "downloads[1]",' in lines
@@ -261,16 +277,70 @@ def test_a_report_reads_back_and_survives_pickle():
     fold = a_fold(download(0), download(1))
     fold.add(retry(0))
     fold.add(finished(0))
-    report = a_report(fold).written_to("data/.marscore/report.json")
-    assert Report.model_validate_json("".join(iter_json(report))).model_dump() == report.model_dump()
-    assert pickle.loads(pickle.dumps(report)).file == "data/.marscore/report.json"
-    assert "file" not in report.model_dump_json()
+    report = a_report(fold)
+    assert Report.model_validate_json(report.model_dump_json()) == report
+    assert pickle.loads(pickle.dumps(report)) == report
 
 
 def test_a_report_of_many_downloads_comes_in_small_pieces():
     fold = a_fold(*(download(n) for n in range(2000)))
     for number in range(2000):
         fold.add(finished(number))
-    pieces = list(iter_json(a_report(fold)))
+    end = an_end(fold)
+    pieces = list(iter_json(end.head, end.entries()))
     assert max(map(len, pieces)) < 2000
     assert len(json.loads("".join(pieces))["downloads"]) == 2000
+
+
+def test_only_what_failed_is_read_for_those_who_ask_for_failures():
+    fold = a_fold(*(download(n) for n in range(4)))
+    fold.add(finished(0))
+    fold.add(failed(1))
+    fold.add(DownloadSkipped(1001.0, "downloads[2]", "fail_fast"))
+    assert [(entry.id, entry.error.kind) for entry in an_end(fold, signal=2).failures()] == [
+        ("downloads[1]", "http_status"),
+        ("downloads[3]", "interrupted"),
+    ]
+
+
+# Entries that workers write
+
+words = st.text(max_size=20)
+outcomes = st.one_of(
+    st.builds(
+        DownloadFinished, at=st.just(1.0), download=st.just("downloads[0]"), size=st.integers(0), digests=st.sampled_from([(), (SHA,)])
+    ),
+    st.builds(DownloadFailed, at=st.just(1.0), download=st.just("downloads[0]")),
+    st.builds(DownloadSkipped, at=st.just(1.0), download=st.just("downloads[0]")),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(event=outcomes, path=words, size=st.none() | st.integers(0))
+def test_every_entry_is_json_as_the_model_reads_it(event, path, size):
+    text = entry_of(download(0, path=path, size=size), event, Redactor({}))
+    read = json.loads(text)
+    assert TypeAdapter(DownloadReport).validate_json(text).status == status_of(event) == read["status"]
+    assert list(read) == [field.name for field in fields(DownloadReport)]
+    assert text.count("\n") == len(read) + 1
+
+
+def test_an_entry_that_came_with_its_outcome_is_completed_by_what_was_told_before():
+    fold = a_fold(download(0))
+    for event in (started(0), retry(0), retry(0, 2)):
+        fold.add(event)
+    fold.add(failed(0), entry_of(download(0), failed(0), Redactor({})))
+    [entry] = a_report(fold).downloads
+    assert (entry.started_at, [r.attempt for r in entry.retries]) == ("1970-01-01T00:16:40.500Z", [1, 2])
+    assert entry.error.message == "it did not work"
+
+
+def test_what_looks_like_a_field_in_a_server_s_words_is_left_alone():
+    words = '\n      "retries": [],\n      "started_at": null,'
+    event = DownloadFailed(1001.0, "downloads[0]", "http_status", words, 404)
+    fold = a_fold(download(0))
+    fold.add(started(0))
+    fold.add(retry(0))
+    fold.add(event, entry_of(download(0), event, Redactor({})))
+    [entry] = a_report(fold).downloads
+    assert (entry.error.message, len(entry.retries)) == (words, 1)

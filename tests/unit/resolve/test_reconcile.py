@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from marscore.resolve.model import Download, IfExists, Options
-from marscore.resolve.reconcile import Fetch, Found, Prove, Refresh, Refuse, Resume, UpToDate, proven, reconcile
-from marscore.state import Claim, FileIdentity, key_of
+from marscore.resolve.reconcile import Fetch, Found, Prove, Refresh, Refuse, Resume, UpToDate, proven, reconcile, unchanged
+from marscore.state import Claim, FileIdentity, key_of, row_of
 from marscore.values import Checksum, Validator
 
 URL = "http://origin.example/file.bin"
@@ -187,3 +187,33 @@ def test_every_decision_says_why(found: str, mode: IfExists) -> None:
     decision = reconcile(wanted(mode), FOUND[found])
     assert decision.reason
     assert decision.download.options.if_exists == mode
+
+
+CHECKSUMS = {
+    "none": (),
+    "right": (Checksum("sha256", A),),
+    "wrong": (Checksum("sha256", B),),
+    "not known": (Checksum("sha256", A), Checksum("md5", "c" * 32)),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("size", [None, 7, 8])
+@pytest.mark.parametrize("checksums", CHECKSUMS)
+@pytest.mark.parametrize("name", FOUND)
+def test_the_quick_way_says_what_the_full_one_says(name: str, checksums: str, size: int | None, mode: IfExists) -> None:
+    found, download = FOUND[name], wanted(mode, CHECKSUMS[checksums], size)
+    if found.claim is None or found.file is None or found.partial:
+        return
+    quick = unchanged(download, row_of(found.claim), found.file)
+    full = reconcile(download, found)
+    noted = isinstance(full, UpToDate) and full.noted
+    assert quick == (full if noted else None)
+
+
+@pytest.mark.parametrize("column", [1, 2, 3, 4, 5, 8])
+@pytest.mark.parametrize("nonsense", ["x", b"", None, 3.5])
+def test_a_row_that_makes_no_sense_is_left_to_the_full_way(column: int, nonsense: object) -> None:
+    row = list(row_of(CLAIM))
+    row[column] = nonsense
+    assert unchanged(wanted(), tuple(row), FILE) is None

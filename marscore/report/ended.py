@@ -1,0 +1,36 @@
+"""What a run leaves its caller with: the head of its report, and the entries for whoever wants to read them.
+
+    Head + entries as text --Ended--> report() | failures()
+
+Of a hundred thousand entries most callers look at none, so none is made a value before somebody asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from pydantic import TypeAdapter
+
+from marscore.frozen import dataclass
+from marscore.report.entry import SUCCESS
+from marscore.report.model import DownloadReport, Head, Report
+from marscore.report.writers import iter_json
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run that is over. `file` is where its report was written, fit to be shown; `entries` yields the entries' JSON, each time anew."""
+
+    head: Head
+    file: str
+    entries: Callable[[], Iterator[str]]
+
+    def report(self) -> Report:
+        """The whole report."""
+        return Report.model_validate_json("".join(iter_json(self.head, self.entries())))
+
+    def failures(self) -> list[DownloadReport]:
+        """The entries of downloads that failed or were interrupted."""
+        reader = TypeAdapter(DownloadReport)
+        told = (reader.validate_json(entry) for entry in self.entries() if not entry.endswith(SUCCESS))
+        return [entry for entry in told if entry.error is not None]

@@ -1,0 +1,113 @@
+"""How one download ended, as the report's JSON has it: written where the outcome comes up, put in its place at the end.
+
+    Download + outcome --entry_of--> text     Download --unfinished_entry--> text     text + what came before --completed--> text
+
+A run of a hundred thousand downloads makes as many entries. As text, each is made by its worker, and the parent only keeps it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields
+
+from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, Outcome
+from marscore.policy.redact import Redactor
+from marscore.report.model import DownloadReport, DownloadStatus, Error, Retry
+from marscore.report.record import rfc3339, seconds, well_formed
+from marscore.resolve.model import Download
+from marscore.values import Checksum
+
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+_quoted = json.encoder.encode_basestring
+#: One download, a field to a line. The values are encoded one by one, since indented as a whole json would not use its C code.
+_FORM = "{\n      " + ",\n      ".join(f'"{field.name}": %s' for field in fields(DownloadReport)) + "\n    }"
+#: How an entry ends in which no error is told.
+SUCCESS = '"error": null\n    }'
+
+
+def status_of(event: Outcome) -> DownloadStatus:
+    """How the report calls this outcome."""
+    if isinstance(event, DownloadFinished):
+        return event.status
+    if isinstance(event, DownloadFailed):
+        return "interrupted" if event.kind == "interrupted" else "failed"
+    return "skipped"
+
+
+def entry_of(download: Download, event: Outcome, redactor: Redactor) -> str:
+    """The entry of a download that has its outcome. Events come redacted."""
+    if isinstance(event, DownloadSkipped):
+        return _blank(download, redactor, "skipped", reason=event.reason)
+    if isinstance(event, DownloadFailed):
+        size, checksum, etag, source, reason = download.size, None, None, event.url, None
+        error: Error | None = Error(event.kind, event.status, well_formed(event.message))
+    else:
+        size, checksum, etag, source, reason = (
+            event.size,
+            _checksum(download.checksums, event.digests),
+            event.etag,
+            event.source,
+            event.reason,
+        )
+        error = None
+    return _FORM % (
+        _quoted(download.id),
+        _text(redactor.url(download.url)),
+        _text(redactor.text(download.path)),
+        _quoted(status_of(event)),
+        _text(reason),
+        _number(size),
+        _text(checksum),
+        event.bytes_downloaded,
+        event.bytes_resumed,
+        event.segments,
+        "null" if event.started_at is None else f'"{rfc3339(event.started_at)}"',
+        seconds(event.duration_s),
+        _text(etag),
+        _text(source),
+        "[]",
+        "null" if error is None else _encode(asdict(error)),
+    )
+
+
+def unfinished_entry(download: Download, redactor: Redactor, signal: int | None) -> str:
+    """The entry of a download without an outcome; `signal` is the one that ended the run, if any did."""
+    if signal is None:
+        return _blank(download, redactor, "skipped", reason="the run ended before this download did")
+    error = Error("interrupted", None, f"interrupted by signal {signal}; run again to resume")
+    return _blank(download, redactor, "interrupted", error=error)
+
+
+def completed(entry: str, started_at: float | None, retries: Iterable[Retry]) -> str:
+    """The entry with what was told of the download before its outcome, where it says nothing of that itself."""
+    # In JSON no text holds a line's end, so these are the fields and nothing else.
+    if started_at is not None:
+        entry = entry.replace('\n      "started_at": null,', f'\n      "started_at": "{rfc3339(started_at)}",')
+    told = ", ".join(_encode(asdict(retry)) for retry in retries)
+    return entry.replace('\n      "retries": [],', f'\n      "retries": [{told}],') if told else entry
+
+
+def _blank(download: Download, redactor: Redactor, status: str, reason: str | None = None, error: Error | None = None) -> str:
+    """An entry that says that nothing came of the download."""
+    url, path = redactor.url(download.url), redactor.text(download.path)
+    lead = (_quoted(download.id), _text(url), _text(path), _quoted(status), _text(reason), _number(download.size), "null")
+    return _FORM % (*lead, 0, 0, 0, "null", 0.0, "null", "null", "[]", "null" if error is None else _encode(asdict(error)))
+
+
+def _checksum(wanted: Sequence[Checksum], digests: Sequence[str]) -> str | None:
+    """The digest that the manifest named first, else the first there is: the sha256."""
+    if not wanted and digests:
+        return digests[0]
+    algorithm = wanted[0].algorithm if wanted else "sha256"
+    return next((digest for digest in digests if digest.startswith(f"{algorithm}:")), digests[0] if digests else None)
+
+
+def _number(value: int | None) -> str:
+    return "null" if value is None else str(value)
+
+
+def _text(text: str | None) -> str:
+    if text is None:
+        return "null"
+    return _quoted(text if text.isascii() else well_formed(text))
