@@ -11,8 +11,9 @@ import sys
 import threading
 from typing import IO
 
-from marscore.adapters.crew import Call, make_worker, read_frame, write_frame
+from marscore.adapters.crew import Call, read_frame, write_frame
 from marscore.adapters.terminal import occupy_standard_descriptors
+from marscore.adapters.working import make_worker
 from marscore.execute.messages import Batch, Paused
 from marscore.execute.worker import Worker, WorkerSettings
 from marscore.values import Failure

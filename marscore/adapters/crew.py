@@ -17,23 +17,15 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import IO, Any
 
-from marscore.adapters.clock import SystemClock
-from marscore.adapters.direct import DirectClient
-from marscore.adapters.discreet import DiscreetClient
-from marscore.adapters.files import Folder
 from marscore.adapters.gauge import Gauge, new_gauge
-from marscore.adapters.http import RequestsClient
 from marscore.adapters.storage import storage_error
-from marscore.adapters.teller import Teller
-from marscore.events import Event, ProgressMade
-from marscore.execute.messages import Batch, Gone, Inbox, Paused
+from marscore.events import ProgressMade
+from marscore.execute.messages import Gone, Inbox, Paused
 from marscore.execute.protocol import Work
-from marscore.execute.worker import Ports, Share, Worker, WorkerSettings
+from marscore.execute.worker import Share, WorkerSettings
 from marscore.frozen import dataclass
-from marscore.policy.redact import Redactor
 from marscore.values import Failure
 
 _LENGTH = struct.Struct("!I")
@@ -47,20 +39,6 @@ main()
 """
 #: Seconds that a child which was told to leave gets before it is ended.
 _LEAVE = 1.0
-
-
-def make_worker(settings: WorkerSettings, number: int, send: Callable[[Batch], None]) -> Worker:
-    """A worker with real adapters, whose events are told as the run's log wants them."""
-    redactor = Redactor(dict(settings.secrets))
-    general = RequestsClient(max(1, settings.threads))
-    client = DiscreetClient(DirectClient(general) if settings.lane == "auto" else general, redactor)
-    teller = Teller(redactor, settings.log)
-
-    def tell(events: list[Event]) -> None:
-        send(Batch(number, *teller.tell(events)))
-
-    show = Gauge(settings.gauge).show if settings.gauge is not None else None
-    return Worker(settings, Ports(client, Folder(Path(settings.output_dir)), SystemClock(), show, teller.expect), tell)
 
 
 def write_frame(stream: IO[bytes], value: Any) -> None:
@@ -136,6 +114,9 @@ class ProcessCrew:
 
 class _Here:
     def __init__(self, number: int, settings: WorkerSettings, inbox: Inbox) -> None:
+        # It brings all that sends and receives, which a parent of children never needs: a tenth of a second.
+        from marscore.adapters.working import make_worker  # noqa: PLC0415
+
         self._number = number
         self._inbox = inbox
         self._worker = make_worker(settings, number, inbox.put)

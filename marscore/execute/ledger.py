@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from marscore.execute.protocol import Pending, Segment
-from marscore.planning.segments import MIN_SPLIT, split
+from marscore.planning.segments import MIN_SPLIT, share
 from marscore.policy.retry import NO_FAILURES
 from marscore.values import ByteRange, gaps, merge_ranges
 
@@ -105,9 +105,9 @@ class Ledger:
         return max(arriving, key=lambda s: s.remaining, default=None)
 
     def share(self, segment: Segment, hands: int) -> None:
-        """Cut what a segment still has to fetch in at most `hands` parts; all but its own first become pending."""
+        """Cut what a segment still has to fetch for so many hands; all but its own first part become pending, in the file's order."""
         assert segment.end is not None
-        first, *others = split(ByteRange(segment.position, segment.end), hands)
+        first, *others = share(ByteRange(segment.position, segment.end), hands)
         if others:
             segment.end = first.end
             self.pending += [Pending(r.start, r.end, NO_FAILURES) for r in others]

@@ -26,7 +26,7 @@ FULL = 0.2
 #: Bytes a second of one connection from which on it is uncertain whether another would bring more, so that it is tried.
 FAST = 100 * 1024 * 1024
 #: Seconds over which connections of a large file are looked at, at least, and over which one more is tried.
-GLANCE = 0.1
+GLANCE = 0.04
 TRIAL = 0.25
 #: Below this share the process, or the connection, does next to nothing but wait: then all that are wanted are allowed at once.
 IDLE = 0.1

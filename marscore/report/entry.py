@@ -2,26 +2,33 @@
 
     Download + outcome --entry_of--> text     Download --unfinished_entry--> text     text + what came before --completed--> text
 
-A run of a hundred thousand downloads makes as many entries. As text, each is made by its worker, and the parent only keeps it.
+A run of a hundred thousand downloads makes as many entries. As text, each is made by its worker, and the parent only keeps it. What the
+fields mean, `model.DownloadReport` says; it is not imported here, since workers have no other use for pydantic.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, Outcome
 from marscore.policy.redact import Redactor
-from marscore.report.model import DownloadReport, DownloadStatus, Error, Retry
 from marscore.report.record import rfc3339, seconds, well_formed
 from marscore.resolve.model import Download
-from marscore.values import Checksum
+from marscore.values import Checksum, FailureKind
+
+if TYPE_CHECKING:
+    from marscore.report.model import DownloadStatus
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 _quoted = json.encoder.encode_basestring
+_FIELDS = (
+    *("id", "url", "path", "status", "reason", "size", "checksum", "bytes_downloaded", "bytes_resumed", "segments"),
+    *("started_at", "duration_s", "etag", "source", "retries", "error"),
+)
 #: One download, a field to a line. The values are encoded one by one, since indented as a whole json would not use its C code.
-_FORM = "{\n      " + ",\n      ".join(f'"{field.name}": %s' for field in fields(DownloadReport)) + "\n    }"
+_FORM = "{\n      " + ",\n      ".join(f'"{name}": %s' for name in _FIELDS) + "\n    }"
 #: How an entry ends in which no error is told.
 SUCCESS = '"error": null\n    }'
 
@@ -41,7 +48,7 @@ def entry_of(download: Download, event: Outcome, redactor: Redactor) -> str:
         return _blank(download, redactor, "skipped", reason=event.reason)
     if isinstance(event, DownloadFailed):
         size, checksum, etag, source, reason = download.size, None, None, event.url, None
-        error: Error | None = Error(event.kind, event.status, well_formed(event.message))
+        error = _error(event.kind, event.status, event.message)
     else:
         size, checksum, etag, source, reason = (
             event.size,
@@ -50,7 +57,7 @@ def entry_of(download: Download, event: Outcome, redactor: Redactor) -> str:
             event.source,
             event.reason,
         )
-        error = None
+        error = "null"
     return _FORM % (
         _quoted(download.id),
         _text(redactor.url(download.url)),
@@ -67,7 +74,7 @@ def entry_of(download: Download, event: Outcome, redactor: Redactor) -> str:
         _text(etag),
         _text(source),
         "[]",
-        "null" if error is None else _encode(asdict(error)),
+        error,
     )
 
 
@@ -75,24 +82,28 @@ def unfinished_entry(download: Download, redactor: Redactor, signal: int | None)
     """The entry of a download without an outcome; `signal` is the one that ended the run, if any did."""
     if signal is None:
         return _blank(download, redactor, "skipped", reason="the run ended before this download did")
-    error = Error("interrupted", None, f"interrupted by signal {signal}; run again to resume")
+    error = _error("interrupted", None, f"interrupted by signal {signal}; run again to resume")
     return _blank(download, redactor, "interrupted", error=error)
 
 
-def completed(entry: str, started_at: float | None, retries: Iterable[Retry]) -> str:
+def completed(entry: str, started_at: float | None, retries: Iterable[Mapping[str, object]]) -> str:
     """The entry with what was told of the download before its outcome, where it says nothing of that itself."""
     # In JSON no text holds a line's end, so these are the fields and nothing else.
     if started_at is not None:
         entry = entry.replace('\n      "started_at": null,', f'\n      "started_at": "{rfc3339(started_at)}",')
-    told = ", ".join(_encode(asdict(retry)) for retry in retries)
+    told = ", ".join(_encode(retry) for retry in retries)
     return entry.replace('\n      "retries": [],', f'\n      "retries": [{told}],') if told else entry
 
 
-def _blank(download: Download, redactor: Redactor, status: str, reason: str | None = None, error: Error | None = None) -> str:
+def _blank(download: Download, redactor: Redactor, status: str, reason: str | None = None, error: str = "null") -> str:
     """An entry that says that nothing came of the download."""
     url, path = redactor.url(download.url), redactor.text(download.path)
     lead = (_quoted(download.id), _text(url), _text(path), _quoted(status), _text(reason), _number(download.size), "null")
-    return _FORM % (*lead, 0, 0, 0, "null", 0.0, "null", "null", "[]", "null" if error is None else _encode(asdict(error)))
+    return _FORM % (*lead, 0, 0, 0, "null", 0.0, "null", "null", "[]", error)
+
+
+def _error(kind: FailureKind, status: int | None, message: str) -> str:
+    return _encode({"kind": kind, "status": status, "message": well_formed(message)})
 
 
 def _checksum(wanted: Sequence[Checksum], digests: Sequence[str]) -> str | None:

@@ -9,7 +9,7 @@ written it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 
 from marscore.events import (
@@ -26,7 +26,7 @@ from marscore.events import (
 from marscore.frozen import dataclass
 from marscore.policy.redact import Redactor
 from marscore.report.entry import completed, entry_of, status_of, unfinished_entry
-from marscore.report.model import Head, ManifestReport, PlanReport, Retry, RunStatus, Totals
+from marscore.report.model import Head, ManifestReport, PlanReport, RunStatus, Totals
 from marscore.report.record import rfc3339, seconds, well_formed
 from marscore.resolve.model import Download
 from marscore.values import FailureKind
@@ -53,7 +53,7 @@ class _Open:
     """A download on its way."""
 
     started_at: float | None = None
-    retries: list[Retry] = field(default_factory=list)
+    retries: list[Mapping[str, object]] = field(default_factory=list)
 
 
 class ReportFold:
@@ -167,9 +167,17 @@ def run_finished(head: Head, at: float) -> RunFinished:
     return RunFinished(at=at, status=head.status, exit_code=head.exit_code, duration_s=head.duration_s, **sums)
 
 
-def _retry(event: RetryScheduled) -> Retry:
-    message, wait = well_formed(event.message), seconds(event.wait_s)
-    return Retry(rfc3339(event.at), well_formed(event.url), event.kind, event.status, message, wait, event.attempt)
+def _retry(event: RetryScheduled) -> dict[str, object]:
+    """A retry as `model.Retry` describes it."""
+    return {
+        "at": rfc3339(event.at),
+        "url": well_formed(event.url),
+        "kind": event.kind,
+        "status": event.status,
+        "message": well_formed(event.message),
+        "wait_s": seconds(event.wait_s),
+        "attempt": event.attempt,
+    }
 
 
 def _status(exit_code: int) -> RunStatus:

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 # What a run imports when it first needs it: the plain user may not be let into the folder of this interpreter.
-import marscore.adapters.crew
+import marscore.adapters.working
 import marscore.execute.supervise
 
 NOBODY = 65534
-_NEEDED_LATER = (concurrent.futures.thread, encodings.idna, marscore.adapters.crew, marscore.execute.supervise)
+_NEEDED_LATER = (concurrent.futures.thread, encodings.idna, marscore.adapters.working, marscore.execute.supervise)
 
 
 @contextlib.contextmanager

@@ -59,11 +59,11 @@ def test_new_files_come_before_shares_of_a_large_one() -> None:
 def test_idle_threads_share_the_last_large_file() -> None:
     board = Board(per_host=16)
     board.add([work(0)])
-    first = begin(board)
+    first = begin(board, 16 * MIB)
     helpers = [assigned(board, idle=2 - n) for n in range(3)]
     assert all(helper.transfer is first.transfer for helper in helpers)
     spans = sorted((s.begin // MIB, (s.end or 0) // MIB) for s in first.transfer.ledger.active)
-    assert spans == [(0, 25), (25, 50), (50, 75), (75, 100)]
+    assert spans == [(0, 4), (4, 8), (8, 12), (12, 16)]
     assert board.take(at(), 0) == Idle(None)
 
 

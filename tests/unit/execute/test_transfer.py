@@ -102,17 +102,28 @@ def test_an_empty_file_is_a_file() -> None:
 
 
 def test_idle_connections_share_what_the_first_has_before_it() -> None:
-    story = started(100 * MIB)
+    story = started(10 * MIB)
     first = story.transfer.ledger.active[0]
-    story.receive(first, 20 * MIB)
+    story.receive(first, 2 * MIB)
     assert story.transfer.can_share()
     story.transfer.share(3)
     second = story.take()
-    assert first.end == 40 * MIB
-    assert story.asks(second)["Range"] == f"bytes={40 * MIB}-{60 * MIB - 1}"
+    assert first.end == 4 * MIB
+    assert story.asks(second)["Range"] == f"bytes={4 * MIB}-{6 * MIB - 1}"
     assert story.asks(second)["If-Range"] == '"v1"'
     ranges = [(s.begin, s.end) for s in (second, story.take(), story.take())]
-    assert ranges == [(40 * MIB, 60 * MIB), (60 * MIB, 80 * MIB), (80 * MIB, 100 * MIB)]
+    assert ranges == [(4 * MIB, 6 * MIB), (6 * MIB, 8 * MIB), (8 * MIB, 10 * MIB)]
+
+
+def test_a_large_file_is_fetched_in_its_order_by_all_its_connections() -> None:
+    story = started(100 * MIB)
+    first = story.transfer.ledger.active[0]
+    story.receive(first, 4 * MIB + 5)
+    story.transfer.share(1)
+    second = story.take()
+    assert (first.end, second.begin, second.end) == (16 * MIB, 16 * MIB, 28 * MIB)
+    story.fetch(second)
+    assert story.take().begin == 28 * MIB
 
 
 def test_a_file_has_no_more_connections_than_its_threads() -> None:
@@ -124,10 +135,10 @@ def test_a_file_has_no_more_connections_than_its_threads() -> None:
 
 
 def test_a_segment_takes_no_byte_past_its_end() -> None:
-    story = started(100 * MIB)
+    story = started(10 * MIB)
     first = story.transfer.ledger.active[0]
     story.transfer.share(1)
-    assert story.receive(first, 60 * MIB) == 50 * MIB
+    assert story.receive(first, 6 * MIB) == 5 * MIB
     assert story.receive(first, MIB) == 0
 
 
@@ -209,11 +220,11 @@ def test_a_changed_file_starts_over_with_the_very_answer_that_shows_it() -> None
 
 
 def test_a_part_of_another_version_is_never_used() -> None:
-    story = started(100 * MIB)
+    story = started(10 * MIB)
     first = story.transfer.ledger.active[0]
     story.transfer.share(1)
     second = story.take()
-    assert not story.answer(second, 206, **part(50 * MIB, 100 * MIB, 100 * MIB, **V2))
+    assert not story.answer(second, 206, **part(5 * MIB, 10 * MIB, 10 * MIB, **V2))
     assert story.told(RetryScheduled)[0].kind == "changed"
     assert first.cancelled
     assert story.receive(first, MIB) == 0
@@ -248,17 +259,17 @@ def test_a_200_in_the_middle_is_not_written_there_and_the_first_connection_goes_
 def test_a_server_that_ignores_an_etag_in_if_range_is_asked_with_the_date_then_without() -> None:
     date = "Mon, 01 Jan 2024 00:00:00 GMT"
     fields = {"etag": '"v1"', "last_modified": date, "accept_ranges": "bytes"}
-    story = started(100 * MIB, fields=fields)
+    story = started(10 * MIB, fields=fields)
     story.transfer.share(1)
     asked = []
     for _ in range(2):
         segment = story.take()
         asked.append(story.asks(segment).get("If-Range"))
-        story.answer(segment, 200, **whole(100 * MIB, **fields))
+        story.answer(segment, 200, **whole(10 * MIB, **fields))
     segment = story.take()
     asked.append(story.asks(segment).get("If-Range"))
     assert asked == ['"v1"', date, None]
-    assert story.answer(segment, 206, **part(50 * MIB, 100 * MIB, 100 * MIB, **fields))
+    assert story.answer(segment, 206, **part(5 * MIB, 10 * MIB, 10 * MIB, **fields))
     assert not story.told(RetryScheduled)
 
 
@@ -437,12 +448,12 @@ def test_told_to_stop_it_keeps_what_it_has() -> None:
 
 
 def test_nothing_is_proven_while_a_cancelled_connection_still_writes() -> None:
-    story = started(100 * MIB, fields={"last_modified": "Mon, 01 Jan 2024 00:00:00 GMT"}, checksum=SHA)
+    story = started(10 * MIB, fields={"last_modified": "Mon, 01 Jan 2024 00:00:00 GMT"}, checksum=SHA)
     first = story.transfer.ledger.active[0]
     story.transfer.share(1)
     second = story.take()
-    third_party = {"content_length": str(100 * MIB), "accept_ranges": "none", "last_modified": "Mon, 01 Jan 2024 00:00:00 GMT"}
-    assert story.answer(second, 206, **part(50 * MIB, 100 * MIB, 100 * MIB, last_modified="Mon, 01 Jan 2024 00:00:00 GMT"))
+    third_party = {"content_length": str(10 * MIB), "accept_ranges": "none", "last_modified": "Mon, 01 Jan 2024 00:00:00 GMT"}
+    assert story.answer(second, 206, **part(5 * MIB, 10 * MIB, 10 * MIB, last_modified="Mon, 01 Jan 2024 00:00:00 GMT"))
     story.transfer.admit(second, MIB)
     story.transfer.share(1)
     assert not story.answer(story.take(), 200, **third_party)
@@ -469,7 +480,7 @@ def shared(size: int, connections: int, **options: object) -> tuple[Story, list[
 
 
 def test_a_connection_much_slower_than_its_siblings_is_dialled_anew_without_a_retry() -> None:
-    story, (first, slow, last) = shared(300 * MIB, 3)
+    story, (first, slow, last) = shared(24 * MIB, 3)
     assert story.flow(5, (first, MIB), (slow, MIB // 8), (last, MIB)) == [slow]
     assert not story.told(RetryScheduled)
     told = story.told(ConnectionRedialled)
@@ -495,11 +506,11 @@ def test_a_file_gets_a_bounded_number_of_new_connections() -> None:
 
 
 def test_a_file_is_whole_after_a_new_connection_took_over() -> None:
-    story, (first, slow, last) = shared(60 * MIB, 3)
+    story, (first, slow, last) = shared(24 * MIB, 3)
     story.flow(5, (first, MIB), (slow, 1000), (last, MIB))
     again = story.take()
     assert again.end is not None
-    assert story.answer(again, 206, **part(again.begin, again.end, 60 * MIB))
+    assert story.answer(again, 206, **part(again.begin, again.end, 24 * MIB))
     for segment in (first, last, again):
         story.fetch(segment)
     assert story.complete

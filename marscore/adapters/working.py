@@ -1,0 +1,32 @@
+"""A worker with real adapters, for whatever process it is to run in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from marscore.adapters.clock import SystemClock
+from marscore.adapters.direct import DirectClient
+from marscore.adapters.discreet import DiscreetClient
+from marscore.adapters.files import Folder
+from marscore.adapters.gauge import Gauge
+from marscore.adapters.http import RequestsClient
+from marscore.adapters.teller import Teller
+from marscore.events import Event
+from marscore.execute.messages import Batch
+from marscore.execute.worker import Ports, Worker, WorkerSettings
+from marscore.policy.redact import Redactor
+
+
+def make_worker(settings: WorkerSettings, number: int, send: Callable[[Batch], None]) -> Worker:
+    """A worker with real adapters, whose events are told as the run's log wants them."""
+    redactor = Redactor(dict(settings.secrets))
+    general = RequestsClient(max(1, settings.threads))
+    client = DiscreetClient(DirectClient(general) if settings.lane == "auto" else general, redactor)
+    teller = Teller(redactor, settings.log)
+
+    def tell(events: list[Event]) -> None:
+        send(Batch(number, *teller.tell(events)))
+
+    show = Gauge(settings.gauge).show if settings.gauge is not None else None
+    return Worker(settings, Ports(client, Folder(Path(settings.output_dir)), SystemClock(), show, teller.expect), tell)
