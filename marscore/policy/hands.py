@@ -25,7 +25,7 @@ BUSY = 0.9
 FULL = 0.2
 #: Bytes a second of one connection from which on it is uncertain whether another would bring more, so that it is tried.
 FAST = 100 * 1024 * 1024
-#: Seconds over which connections of a large file are looked at, at least, and over which one more is tried.
+#: Seconds over which connections are looked at, at least, and over which one more for a large file is tried.
 GLANCE = 0.04
 TRIAL = 0.25
 #: Below this share the process, or the connection, does next to nothing but wait: then all that are wanted are allowed at once.
@@ -79,14 +79,17 @@ class Hands:
             many_files: whether whole downloads wait to be begun. Then the work is Python's own, which runs on one core at a time; the
                 parts of large files are mostly the system's.
         """
-        last, self._last = self._last, now
-        elapsed = now.ticks - last.ticks if last else 0.0
-        used = (now.used - last.used) / elapsed if last and elapsed > 0 else None
-        rate = (now.came - last.came) / elapsed if last and elapsed > 0 else 0.0
+        last = self._last = self._last or now
         if not many_files:
+            self._last = now
             self._look_at_parts(now, wanted)
-        elif used is not None:
-            self._look_at_files(used, rate, wanted)
+            return
+        elapsed = now.ticks - last.ticks
+        if elapsed < GLANCE:
+            # Of so little time it is chance how much of it was processor time.
+            return
+        self._last = now
+        self._look_at_files((now.used - last.used) / elapsed, (now.came - last.came) / elapsed, wanted)
 
     def _look_at_files(self, used: float, rate: float, wanted: int) -> None:
         if used > BUSY:

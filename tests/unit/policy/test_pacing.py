@@ -113,6 +113,15 @@ class TestHands:
         hands.look(Reading(1.0, 1.0, 0), wanted=100, many_files=True)
         assert hands.allowed == 2
 
+    def test_what_happened_in_a_moment_decides_nothing_and_is_counted_with_the_next_look(self) -> None:
+        hands = Hands(most=8, cores=2)
+        hands.begin(100)
+        hands.look(Reading(0.0, 0.0, 0), wanted=100, many_files=True)
+        hands.look(Reading(0.001, 0.001, 0), wanted=0, many_files=True)
+        assert hands.allowed == 4
+        hands.look(Reading(1.0, 0.3, 0), wanted=100, many_files=True)
+        assert hands.allowed == 8
+
     def test_a_growth_that_helps_stays_and_one_that_does_not_is_taken_back_and_tried_again_later(self) -> None:
         hands = Hands(most=8, cores=2)
         allowed, came = [], 0
