@@ -164,7 +164,7 @@ class FileStore(Protocol):
         ...
 
     def prepare(self, path: str) -> None:
-        """Make sure that a file may get its name at `path`: its folder is there, and nothing in its way.
+        """Refuse a path that the system does not take, before a body is read that `store` could put nowhere.
 
         Raises:
             StorageError: as in `create`.
@@ -175,7 +175,7 @@ class FileStore(Protocol):
         """Put a whole file in place, in one atomic step, and return what identifies it.
 
         Raises:
-            StorageError: no permission, no space.
+            StorageError: as in `create`; nothing is left of the file then.
         """
         ...
 

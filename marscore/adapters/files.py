@@ -27,6 +27,9 @@ from marscore.values import Failure
 
 #: What marscore keeps for itself, under the output folder.
 OWN_FOLDER = ".marscore"
+_FOLDER_IN_THE_WAY = Failure("path", "a folder stands where the file should be")
+#: Bytes of a path that no system refuses for its length: Windows takes 260, others a thousand and more.
+_SHORT = 240
 
 
 class Folder:
@@ -39,6 +42,7 @@ class Folder:
         # Plain strings where a call is made for each of a hundred thousand files: a Path costs as much as the call itself.
         self._prefix = os.path.join(root, "")
         self._partial_prefix = os.path.join(self._partials, "")
+        self._short = _SHORT - len(os.fsencode(self._prefix))
         self._known_folders: set[str] = set()
         # Where a journal may be in the way of a new one. What another process leaves meanwhile is seen by `reopen` first.
         self._journals = {self._partial_prefix + key for key in self.partial_keys()}
@@ -64,8 +68,10 @@ class Folder:
         return os.open(part_of(base), NEW, 0o666)
 
     def prepare(self, path: str) -> None:
-        """Refuse a path where no file can be."""
-        self._check_place(path)
+        """Refuse a path that the system does not take."""
+        # Each takes one as short as this; to ask it for each of many small files costs as much as their sha256.
+        if len(path) > self._short or not path.isascii():
+            self._check_place(path)
 
     def store(self, path: str, data: bytes | memoryview) -> FileIdentity:
         """Put a whole file in place."""
@@ -73,7 +79,14 @@ class Folder:
         target = self.place(path)
         with naming("cannot write"):
             status = self._written_at_once(base, memoryview(data))
-            os.replace(part_of(base), target)
+            try:
+                os.replace(part_of(base), target)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.unlink(part_of(base))
+                if os.path.isdir(target):
+                    raise StorageError(_FOLDER_IN_THE_WAY) from None
+                raise
         return identity_of(status)
 
     def _written_at_once(self, base: str, data: memoryview) -> os.stat_result:
@@ -175,5 +188,5 @@ class Folder:
         # What the system does not even look at here, it would not rename to: said before the first byte rather than after the last.
         with naming("cannot make the file"), contextlib.suppress(FileNotFoundError):
             if stat.S_ISDIR(os.lstat(self._prefix + path).st_mode):
-                raise StorageError(Failure("path", "a folder stands where the file should be"))
+                raise StorageError(_FOLDER_IN_THE_WAY)
         self.place(path)

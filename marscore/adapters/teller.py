@@ -59,7 +59,7 @@ class Teller:
         for event in shown:
             if isinstance(event, _OUTCOMES):
                 over.add(event.download)
-                if download := self._expected.pop(event.download, None):
+                if self._expected and (download := self._expected.pop(event.download, None)):
                     entries[event.download] = entry_of(download, event, self._redactor)
                     if isinstance(event, DownloadFinished):
                         rows[event.download] = row_of(claim_of(event, download))

@@ -328,11 +328,13 @@ def test_storing_replaces_what_was_in_place_and_what_was_left_on_its_way(place: 
     assert place.restart().reopen(PATH) is None
 
 
-def test_where_no_file_can_be_is_said_before_it_is_stored(place: Place) -> None:
+def test_where_no_file_can_be_none_is_stored_and_nothing_is_left(place: Place) -> None:
     place.make_folder(PATH)
     with pytest.raises(StorageError) as caught:
-        place.store.prepare(PATH)
+        place.store.store(PATH, CONTENT)
     assert caught.value.failure.kind == "path"
+    assert "folder stands where the file should be" in caught.value.failure.message
+    assert place.part(PATH) is None
 
 
 # In the way

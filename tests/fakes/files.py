@@ -83,6 +83,7 @@ class MemoryFolder:
 
     def store(self, path: str, data: bytes | memoryview) -> FileIdentity:
         """Put a whole file in place."""
+        self.check_place(path)
         self.parts.pop(path, None)
         self.journals.pop(path, None)
         self.room(len(data))
