@@ -86,13 +86,9 @@ def claim_of(row: tuple[Any, ...]) -> Claim | None:
 class Claims(Mapping[str, Claim]):
     """Claims by path key, each made of its row when it is asked for. A row that makes no sense is none, as if the file were unknown."""
 
-    def __init__(self, rows: dict[str, tuple[Any, ...]]) -> None:
+    def __init__(self, rows: Mapping[str, tuple[Any, ...]]) -> None:
         self._rows = rows
         self.row = rows.get
-
-    def drop(self, path_key: str) -> None:
-        """Let go of one that nobody is going to ask for: a hundred thousand rows are 60 MB."""
-        self._rows.pop(path_key, None)
 
     def __getitem__(self, path_key: str) -> Claim:
         claim = claim_of(self._rows[path_key])

@@ -16,10 +16,7 @@ from marscore.state import Claims, key_of
 
 
 def look(folder: Folder, claims: Claims, downloads: Iterable[Download]) -> list[Decision]:
-    """Decide for every download from what the folder holds now, without reading a payload file.
-
-    Claims that say all there is to be said of their file are let go of.
-    """
+    """Decide for every download from what the folder holds now, without reading a payload file."""
     partials = folder.partial_keys()
     # In a folder that is not there is no file to ask the system about: a first run makes one look for each folder.
     there: dict[str, bool] = {}
@@ -33,8 +30,6 @@ def look(folder: Folder, claims: Claims, downloads: Iterable[Download]) -> list[
         file = folder.identify(path) if known else None
         row = claims.row(key)
         usual = unchanged(download, row, file) if row and file and key not in partials else None
-        if usual:
-            claims.drop(key)
         decisions.append(usual or reconcile(download, Found(claims.get(key), file, key in partials)))
     return decisions
 
