@@ -127,6 +127,9 @@ class ReportFold:
 
     def _close(self, event: Outcome, entry: str | None) -> None:
         number = self._place[event.download]
+        if self._entries[number] is not None:
+            # It has ended before, and is not to be counted twice.
+            return
         if entry is None:
             entry = entry_of(self._facts.downloads[number], event, self._redactor)
         begun = self._open.pop(event.download, None)

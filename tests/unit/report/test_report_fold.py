@@ -335,6 +335,14 @@ def test_an_entry_that_came_with_its_outcome_is_completed_by_what_was_told_befor
     assert entry.error.message == "it did not work"
 
 
+def test_a_download_ends_once_whatever_is_told_of_it_later():
+    fold = a_fold(download(0), download(1))
+    for event in (finished(0), failed(0), finished(0)):
+        fold.add(event)
+    totals = fold.totals
+    assert (totals.downloaded, totals.failed, totals.bytes_downloaded) == (1, 0, 90)
+
+
 def test_what_looks_like_a_field_in_a_server_s_words_is_left_alone():
     words = '\n      "retries": [],\n      "started_at": null,'
     event = DownloadFailed(1001.0, "downloads[0]", "http_status", words, 404)
