@@ -9,7 +9,7 @@ from typing_extensions import assert_never
 
 from marscore.frozen import dataclass
 from marscore.planning.model import Plan
-from marscore.policy.redact import Redactor, public_url
+from marscore.policy.redact import Redactor
 from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Refuse, Resume, UpToDate
 from marscore.values import host_of
 
@@ -63,7 +63,7 @@ def _planned(decision: Decision, redactor: Redactor) -> PlannedDownload:
     download = decision.download
     return PlannedDownload(
         id=download.id,
-        url=redactor.text(public_url(download.url)),
+        url=redactor.url(download.url),
         path=redactor.text(download.path),
         action=_action(decision),
         reason=decision.reason,
