@@ -15,18 +15,20 @@ from marscore.adapters.atomic import write_text
 from marscore.adapters.books import Books
 from marscore.adapters.clock import SystemClock
 from marscore.adapters.files import OWN_FOLDER, Folder
+from marscore.adapters.in_place import InPlace
 from marscore.adapters.inspect import look, prove
 from marscore.adapters.outlets import Outlets
 from marscore.adapters.signals import Stop
 from marscore.adapters.state import SqliteState
 from marscore.adapters.teller import Teller
-from marscore.events import DownloadFailed, DownloadFinished, Event, PlanCompiled, RunStarted, Warned
+from marscore.events import Event, PlanCompiled, RunStarted, Warned
 from marscore.execute.messages import Inbox, StopRequested, Told
 from marscore.execute.protocol import Work
 from marscore.job import Job
 from marscore.planning.model import Plan, compile_plan
 from marscore.report.ended import Ended
 from marscore.report.fold import ReportFold, RunFacts, run_finished
+from marscore.report.outcome import outcome_of
 from marscore.report.writers import iter_json
 from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Refuse, Resume, UpToDate
 from marscore.settings import RunSettings
@@ -62,6 +64,7 @@ class Run:
         self._books = Books(job.root, state, self._folder, self._clock, {d.id: d for d in job.downloads})
         self._outlets = Outlets(settings, self._facts)
         self._teller = Teller(job.redactor, self._outlets.log)
+        self._in_place = InPlace(job.redactor, self._outlets.log)
 
     def carry_out(self, raise_interrupt: bool) -> Ended:
         """Do it all, to the written report."""
@@ -92,14 +95,16 @@ class Run:
     def _close(self, decisions: Sequence[Decision]) -> None:
         """Tell of those that need no transfer."""
         now = self._clock.now()
-        outcomes: list[Event] = []
-        for decision in decisions:
-            event = _outcome_of(decision, now)
-            if event is not None:
-                outcomes.append(event)
-                if not (isinstance(decision, UpToDate) and decision.noted):
-                    self._books.note(event)
-        events, told = self._teller.tell(outcomes)
+        noted = [decision for decision in decisions if isinstance(decision, UpToDate) and decision.noted]
+        others = [decision for decision in decisions if not (isinstance(decision, UpToDate) and decision.noted)]
+        for event in _outcomes_of(others, now):
+            self._books.note(event)
+        # Where progress is drawn, it wants to see the events.
+        at_once = None if self._outlets.draws else self._in_place.tell(noted, now)
+        if at_once:
+            self._fold.add_in_place(at_once.entries)
+            self._outlets.show((), at_once.lines)
+        events, told = self._teller.tell(_outcomes_of(others if at_once else decisions, now))
         for event in events:
             self._fold.add(event)
         self._outlets.show(events, told.lines)
@@ -192,17 +197,8 @@ def _work_of(decision: Decision) -> Work | None:
             assert_never(decision)
 
 
-def _outcome_of(decision: Decision, now: float) -> Event | None:
-    """The outcome of a download that needs no transfer."""
-    download = decision.download
-    if isinstance(decision, UpToDate):
-        file, digests = decision.file, decision.digests
-        return DownloadFinished(
-            now, download.id, "up_to_date", decision.reason, file.size, digests, file.mtime_ns, file.inode, started_at=now
-        )
-    if isinstance(decision, Refuse):
-        return DownloadFailed(now, download.id, decision.failure.kind, decision.failure.message, url=download.url)
-    return None
+def _outcomes_of(decisions: Iterable[Decision], at: float) -> list[Event]:
+    return [event for decision in decisions if (event := outcome_of(decision, at))]
 
 
 def _stop_of(number: int) -> StopRequested:

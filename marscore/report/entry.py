@@ -52,7 +52,7 @@ def entry_of(download: Download, event: Outcome, redactor: Redactor) -> str:
     else:
         size, checksum, etag, source, reason = (
             event.size,
-            _checksum(download.checksums, event.digests),
+            checksum_of(download.checksums, event.digests),
             event.etag,
             event.source,
             event.reason,
@@ -60,19 +60,19 @@ def entry_of(download: Download, event: Outcome, redactor: Redactor) -> str:
         error = "null"
     return _FORM % (
         _quoted(download.id),
-        _text(redactor.url(download.url)),
-        _text(redactor.text(download.path)),
+        json_text(redactor.url(download.url)),
+        json_text(redactor.text(download.path)),
         _quoted(status_of(event)),
-        _text(reason),
+        json_text(reason),
         _number(size),
-        _text(checksum),
+        json_text(checksum),
         event.bytes_downloaded,
         event.bytes_resumed,
         event.segments,
         "null" if event.started_at is None else f'"{rfc3339(event.started_at)}"',
         seconds(event.duration_s),
-        _text(etag),
-        _text(source),
+        json_text(etag),
+        json_text(source),
         "[]",
         error,
     )
@@ -98,7 +98,7 @@ def completed(entry: str, started_at: float | None, retries: Iterable[Mapping[st
 def _blank(download: Download, redactor: Redactor, status: str, reason: str | None = None, error: str = "null") -> str:
     """An entry that says that nothing came of the download."""
     url, path = redactor.url(download.url), redactor.text(download.path)
-    lead = (_quoted(download.id), _text(url), _text(path), _quoted(status), _text(reason), _number(download.size), "null")
+    lead = (_quoted(download.id), json_text(url), json_text(path), _quoted(status), json_text(reason), _number(download.size), "null")
     return _FORM % (*lead, 0, 0, 0, "null", 0.0, "null", "null", "[]", error)
 
 
@@ -106,7 +106,7 @@ def _error(kind: FailureKind, status: int | None, message: str) -> str:
     return _encode({"kind": kind, "status": status, "message": well_formed(message)})
 
 
-def _checksum(wanted: Sequence[Checksum], digests: Sequence[str]) -> str | None:
+def checksum_of(wanted: Sequence[Checksum], digests: Sequence[str]) -> str | None:
     """The digest that the manifest named first, else the first there is: the sha256."""
     if not wanted and digests:
         return digests[0]
@@ -118,7 +118,8 @@ def _number(value: int | None) -> str:
     return "null" if value is None else str(value)
 
 
-def _text(text: str | None) -> str:
+def json_text(text: str | None) -> str:
+    """The text as JSON has it, with its quotes."""
     if text is None:
         return "null"
     return _quoted(text if text.isascii() else well_formed(text))

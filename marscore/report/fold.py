@@ -87,6 +87,14 @@ class ReportFold:
             case _:
                 pass
 
+    def add_in_place(self, entries: Mapping[str, str]) -> None:
+        """Take the entries, by download, of files that need nothing: what `add` does with their outcomes, all at once."""
+        for download, entry in entries.items():
+            number = self._place[download]
+            if self._entries[number] is None:
+                self._entries[number] = entry
+                self._ended["up_to_date"] += 1
+
     @property
     def totals(self) -> Totals:
         """The sums over the downloads that have ended so far."""

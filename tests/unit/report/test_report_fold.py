@@ -352,3 +352,18 @@ def test_what_looks_like_a_field_in_a_server_s_words_is_left_alone():
     fold.add(event, entry_of(download(0), event, Redactor({})))
     [entry] = a_report(fold).downloads
     assert (entry.error.message, len(entry.retries)) == (words, 1)
+
+
+def test_files_in_place_are_counted_at_once_and_none_twice():
+    outcomes = [
+        DownloadFinished(1000.5, f"downloads[{n}]", "up_to_date", "unchanged", 7, (SHA,), 1, 2, started_at=1000.5) for n in range(2)
+    ]
+    wanted = [download(0), download(1), download(2)]
+    by_one, at_once = a_fold(*wanted), a_fold(*wanted)
+    for event in outcomes:
+        by_one.add(event)
+    entries = {event.download: entry_of(wanted[n], event, Redactor({})) for n, event in enumerate(outcomes)}
+    at_once.add_in_place(entries)
+    at_once.add_in_place(entries)
+    assert text_of(at_once) == text_of(by_one)
+    assert at_once.totals.up_to_date == 2
