@@ -65,6 +65,10 @@ class Response(Protocol):
         """Do as `read` with memory of the caller's, and return how many bytes came; 0 at the end of the body."""
         ...
 
+    def abort(self) -> None:
+        """Shut the connection down, from any thread: who waits for bytes gets an OriginError, or the end of the body. Never raises."""
+        ...
+
     def close(self) -> None:
         """Give the connection back if the body was read to its end, else drop it. Never raises."""
         ...

@@ -33,15 +33,18 @@ class Connections:
         self.aborted = False
         self.idle = Idle(most)
         self._lock = threading.Lock()
-        self._connections: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
+        # Not the connections: http.client's let go of a socket that is to be closed behind its answer, before that was read.
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._here = threading.local()
 
     def connected(self, connection: HTTPConnection) -> None:
         """Take note of a connection that was opened just now."""
-        with self._lock:
-            self._connections.add(connection)
+        sock = connection.sock
+        if isinstance(sock, socket.socket):
+            with self._lock:
+                self._sockets.add(sock)
         if self.aborted:
-            _shut_down(connection)
+            shut_down(sock)
 
     def used(self, connection: HTTPConnection, requests_before: int) -> None:
         """Take note of which connection this thread sends its request on."""
@@ -68,17 +71,17 @@ class Connections:
         """Shut all connections down."""
         self.aborted = True
         with self._lock:
-            connections = list(self._connections)
-        for connection in connections:
-            _shut_down(connection)
+            sockets = list(self._sockets)
+        for sock in sockets:
+            shut_down(sock)
 
     def explain(self, failure: Failure) -> Failure:
         """The failure, or that the run was told to stop where that is what broke the connection."""
         return Failure("interrupted", "the run was told to stop") if self.aborted else failure
 
 
-def _shut_down(connection: HTTPConnection) -> None:
-    sock = connection.sock
+def shut_down(sock: object) -> None:
+    """Wake a thread that waits for bytes of this socket, which is of no use from then on."""
     # A TLS socket's own shutdown would pull its state from under a thread that reads: the plain one wakes that thread with an error.
     with contextlib.suppress(OSError, ValueError):
         if isinstance(sock, socket.socket):

@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 from urllib3.exceptions import HTTPError
 
-from marscore.adapters.connections import Way
+from marscore.adapters.connections import Way, shut_down
 from marscore.adapters.http import RequestsClient, RequestsResponse
 from marscore.adapters.http_failures import body_failure_of, failure_of
 from marscore.adapters.kept import StaleError, Wire
@@ -283,6 +283,12 @@ class _DirectResponse:
             raise OriginError(self._lane.explain(Failure("truncated", message)))
         self._remaining -= count
         return count
+
+    def abort(self) -> None:
+        """Shut the connection down, from any thread."""
+        wire = self._wire
+        if wire is not None:
+            shut_down(wire.sock)
 
     def close(self) -> None:
         """Give the connection back after a whole body; drop it otherwise."""

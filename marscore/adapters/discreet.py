@@ -43,4 +43,5 @@ class _Told:
         self.answer = answer
         self.read = response.read
         self.read_into = response.read_into
+        self.abort = response.abort
         self.close = response.close

@@ -35,6 +35,11 @@ class StrictResponse(HTTPResponse):
         super().__init__(sock, *args, **kwargs)
         self._sock = sock
 
+    @property
+    def sock(self) -> Any:
+        """The socket that it is read from."""
+        return getattr(self._sock, "sock", self._sock)
+
     def begin(self, *args: Any, **kwargs: Any) -> None:
         """Read the head.
 

@@ -28,7 +28,7 @@ from requests.utils import get_auth_from_url, get_netrc_auth, select_proxy
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
-from marscore.adapters.connections import Connections, PoolAdapter, Way
+from marscore.adapters.connections import Connections, PoolAdapter, Way, shut_down
 from marscore.adapters.heads import StrictResponse
 from marscore.adapters.http_failures import body_failure_of, failure_of, is_closed
 from marscore.adapters.replay import Replayed
@@ -248,6 +248,10 @@ class RequestsResponse:
         # So that it goes back to no pool, and nobody looks for bytes behind the body.
         self._raw._connection = message.fp = None
         return connection, came
+
+    def abort(self) -> None:
+        """Shut the connection down, from any thread."""
+        shut_down(self._raw._original_response.sock)
 
     def close(self) -> None:
         """Give the connection back after a whole body; drop it otherwise."""

@@ -15,6 +15,11 @@ class Replayed:
         self._connection = connection
         self._came = came
 
+    @property
+    def sock(self) -> Any:
+        """The socket that the rest comes from."""
+        return self._connection.sock
+
     def makefile(self, mode: str) -> io.BufferedReader:
         """A reader of what came and of what will come; closing it closes the connection."""
         return io.BufferedReader(_Rest(self._connection, self._came))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from marscore.events import ProgressMade
-from marscore.execute.protocol import Moment
+from marscore.execute.protocol import Moment, Segment
 from marscore.execute.schedule import Board
 from marscore.execute.writing import Reads
 from marscore.policy.hands import Reading
 from marscore.policy.pacing import TokenBucket
-from marscore.ports import Clock, EventSink, FileStore, HttpClient
+from marscore.ports import Clock, EventSink, FileStore, HttpClient, Response
 from marscore.resolve.model import Options
 from marscore.values import Access
 
@@ -37,6 +38,7 @@ class Desk:
         self.writing = 0.0
         #: Since when those threads receive that do.
         self.since: dict[int, float] = {}
+        self._bodies: dict[int, Response] = {}
         self.on_pause: Callable[[str, float], None] = lambda host, seconds: None
         self.on_verified: Callable[[], None] = lambda: None
         self._rate_lock = threading.Lock()
@@ -60,6 +62,25 @@ class Desk:
         ticks = self.clock.ticks()
         waiting = sum(max(0.0, ticks - since) for since in list(self.since.values()))
         return Reading(ticks, self.clock.used(), self.progress, self.receiving + waiting, self.writing)
+
+    @contextlib.contextmanager
+    def watching(self, segment: Segment, response: Response) -> Iterator[None]:
+        """Let the connection be given up while its body is received."""
+        with self.lock:
+            segment.pace.begin(self._ticks())
+            self._bodies[id(segment)] = response
+        try:
+            yield
+        finally:
+            with self.lock:
+                del self._bodies[id(segment)]
+
+    def give_up_laggards(self) -> None:
+        """Shut down connections that lag so far behind that new ones are due, which wakes who waits for them. Under the lock."""
+        # A rate limit slows them all, in turns.
+        for segment in [] if self.rate else self.board.laggards(self._ticks()):
+            if response := self._bodies.get(id(segment)):
+                response.abort()
 
     def pace(self, count: int) -> None:
         """Wait as long as the rate limit asks after `count` bytes."""

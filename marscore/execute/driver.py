@@ -31,7 +31,7 @@ from marscore.execute.transfer import Transfer
 from marscore.execute.writing import Begun, LargeWriter, OpenFile, Writer
 from marscore.journal import Header
 from marscore.policy.hands import FILE_WEIGHT
-from marscore.policy.pacing import SLOW_WINDOW, Lag, SpeedWatch
+from marscore.policy.pacing import SLOW_WINDOW, SpeedWatch
 from marscore.ports import Answer, Request, Response
 from marscore.state import digests_of
 from marscore.values import Access, Failure, Timeouts
@@ -120,13 +120,14 @@ class Driver:
             receive = self._performer.tell(transfer, Answered(desk.moment(), segment, response.answer))
             if receive and self._behind and (transfer.known.size is None or transfer.known.size >= LARGE):
                 self._let_go()
-            lag = self._receive(transfer, segment, response) if receive else None
+            if receive:
+                self._receive(transfer, segment, response)
         finally:
             response.close()
         if receive:
             desk.progress += FILE_WEIGHT
             at = desk.moment()
-            self._performer.tell(transfer, Lagged(at, segment, lag) if lag else Ended(at, segment))
+            self._performer.tell(transfer, Lagged(at, segment) if segment.lag else Ended(at, segment))
 
     def _is_small(self, transfer: Transfer, segment: Segment, answer: Answer) -> bool:
         """Whether the answer to a first request may well have brought a whole file with it, and nothing has to be minded meanwhile."""
@@ -160,13 +161,13 @@ class Driver:
         times = access.timeouts
         return replace(access, timeouts=Timeouts(min(times.connect, left), min(times.read, left), times.total))
 
-    def _receive(self, transfer: Transfer, segment: Segment, response: Response) -> Lag | None:
+    def _receive(self, transfer: Transfer, segment: Segment, response: Response) -> None:
         desk = self._desk
         with desk.lock:
             epoch, size, done = segment.epoch, transfer.known.size, transfer.ledger.done
         partial = None if transfer.closed else self._performer.file(transfer).of(epoch)
         if partial is None:
-            return None
+            return
         if size is not None:
             partial.reserve(size)
         limit = desk.reads.limit(transfer.options.threads)
@@ -176,30 +177,35 @@ class Driver:
             kind = LargeWriter
         writer = kind(partial, segment, limit, lambda: self._header(transfer))
         try:
-            lag = self._pump(transfer, segment, response, writer)
+            with desk.watching(segment, response):
+                self._pump(transfer, segment, response, writer)
         except Exception:
             writer.record()
             raise
         # A file that came whole and in one piece needs no record: it is proven and named at once.
         if desk.stopped.is_set() or segment.begin or segment.remaining or writer.recorded or not segment.whole:
             writer.record()
-        return lag
 
     def _header(self, transfer: Transfer) -> Header:
         with self._desk.lock:
             return transfer.header
 
-    def _pump(self, transfer: Transfer, segment: Segment, response: Response, writer: Writer) -> Lag | None:
+    def _pump(self, transfer: Transfer, segment: Segment, response: Response, writer: Writer) -> None:
         desk = self._desk
         began = desk.clock.ticks()
         watch = SpeedWatch(transfer.options.min_speed, began)
-        while not (segment.end is not None and segment.position >= segment.end):
+        while segment.lag is None and not (segment.end is not None and segment.position >= segment.end):
             if desk.stopped.is_set():
                 # Not the end of the body, which of a body without a length would be the end of the file.
                 raise OriginError(Failure("interrupted", "the run was told to stop"))
             desk.since[id(segment)] = began
             try:
                 data = writer.read(response, desk.rate.burst if desk.rate else None)
+            except OriginError:
+                if segment.lag is None:
+                    raise
+                # The connection broke since it was given up.
+                return
             finally:
                 del desk.since[id(segment)]
             came = desk.clock.ticks()
@@ -207,9 +213,7 @@ class Driver:
             if not data:
                 break
             with desk.lock:
-                room = transfer.admit(segment, len(data))
-                # A rate limit slows them all, in turns.
-                lag = transfer.lag(segment, room, came) if desk.rate is None else None
+                room = transfer.admit(segment, len(data), came)
             if not room:
                 break
             writer.write(data if room == len(data) else data[:room])
@@ -219,9 +223,6 @@ class Driver:
             began = desk.clock.ticks()
             desk.writing += began - came
             self._check_time(transfer, watch, len(data), began)
-            if lag is not None:
-                return lag
-        return None
 
     def _check_time(self, transfer: Transfer, watch: SpeedWatch, count: int, ticks: float) -> None:
         if transfer.deadline is not None and ticks >= transfer.deadline:

@@ -48,7 +48,7 @@ class Segment:
 
     `begin` is where it started, `position` counts bytes that were admitted, `written` those that the disk took. `asked` is what its
     Range field said. `whole` tells that its answer was the whole file, so that it could go on past `end`. A cancelled one has nothing
-    more to do: another took its bytes, or they are of a version that is gone.
+    more to do: another took its bytes, or they are of a version that is gone. `lag` says why its connection was given up, if it was.
     """
 
     number: int
@@ -65,6 +65,7 @@ class Segment:
     whole: bool = False
     cancelled: bool = False
     pace: Pace = field(default_factory=Pace)
+    lag: Lag | None = None
 
     @property
     def remaining(self) -> int:
@@ -144,11 +145,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Lagged:
-    """A segment was left before its end, since its connection is much slower than its siblings; what came is written."""
+    """A segment was left before its end, since its connection lags behind its siblings; what came is written."""
 
     at: Moment
     segment: Segment
-    lag: Lag
 
 
 @dataclass(frozen=True, slots=True)

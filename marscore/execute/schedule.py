@@ -84,6 +84,10 @@ class Board:
             return assignment
         return Idle(self._next_change(at.ticks))
 
+    def laggards(self, ticks: float) -> list[Segment]:
+        """Segments whose connections are to be given up, one of each file at most."""
+        return [segment for t in self.open.values() if (segment := t.laggard(ticks))] if len(self.open) <= _MANY else []
+
     def settle(self, transfer: Transfer) -> bool:
         """Take note of what a step of this transfer changed: that it is over, or what is due. Returns whether something is."""
         if transfer.closed:

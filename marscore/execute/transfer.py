@@ -59,7 +59,7 @@ from marscore.execute.protocol import (
 from marscore.journal import Header
 from marscore.planning.segments import MIN_SPLIT
 from marscore.policy.failures import another_source_may_help
-from marscore.policy.pacing import MAX_REDIALS, SIBLINGS, Lag, lag_of
+from marscore.policy.pacing import MAX_REDIALS, PACE_REMEMBERED, lag_of
 from marscore.policy.retry import NO_FAILURES, GiveUp, Wait
 from marscore.state import key_of
 from marscore.values import Failure, FailureKind, Validator, host_of
@@ -86,6 +86,8 @@ class Transfer:
         self.segments = 0
         self.segments_finished = 0
         self._redials = 0
+        #: When those segments ended that did lately, with their URL and their speed.
+        self._speeds: tuple[tuple[float, str, float], ...] = ()
         self._sources = list(self.download.sources)
         self._restarts = NO_FAILURES
         self._hops: set[tuple[str, str]] = set()
@@ -175,13 +177,14 @@ class Transfer:
         assert largest is not None
         self.ledger.share(largest, 1 + min(hands, self.options.threads - len(self.ledger.active)))
 
-    def admit(self, segment: Segment, count: int) -> int:
-        """Count `count` body bytes that came and say how many of them belong at the segment's position; 0 for a cancelled one.
+    def admit(self, segment: Segment, count: int, ticks: float) -> int:
+        """Count `count` body bytes that came at `ticks` and say how many of them belong at the segment's position; 0 for a cancelled one.
 
         Raises:
             IntegrityError: the body is longer than the download may be.
         """
         self.bytes_downloaded += count
+        segment.pace.add(count, ticks)
         if segment.cancelled:
             return 0
         if segment.end is not None:
@@ -192,14 +195,22 @@ class Transfer:
             raise IntegrityError(problem)
         return count
 
-    def lag(self, segment: Segment, count: int, ticks: float) -> Lag | None:
-        """Count `count` bytes of a segment's connection and say whether it is so slow beside its siblings that a new one is due."""
-        if len(self.ledger.active) <= SIBLINGS or segment.cancelled or not segment.pace.add(count, ticks):
+    def laggard(self, ticks: float) -> Segment | None:
+        """A segment whose connection is so slow beside its siblings, or silent, that a new one is due; its `lag` says how slow."""
+        receiving = [s for s in self.ledger.active if s.receiving]
+        looked = [s for s in receiving if s.pace.look(ticks)]
+        given_up = self._redials + sum(s.lag is not None for s in receiving)
+        if not looked or given_up >= MAX_REDIALS or not self.known.resumable:
             return None
-        if self._redials >= MAX_REDIALS or not self.known.resumable or segment.pace.speed is None:
-            return None
-        siblings = [s for s in self.ledger.active if s is not segment and s.receiving and s.url == segment.url]
-        return lag_of(segment.pace.speed, [s.pace.speed for s in siblings if s.pace.speed is not None], segment.remaining)
+        for segment in looked:
+            siblings = [(s.url, s.pace.speed) for s in receiving if s is not segment]
+            siblings += [(url, speed) for at, url, speed in self._speeds if ticks - at <= PACE_REMEMBERED]
+            others = [speed for url, speed in siblings if url == segment.url and speed is not None]
+            if segment.lag is None and segment.pace.speed is not None:
+                segment.lag = lag_of(segment.pace.speed, others, segment.remaining)
+                if segment.lag:
+                    return segment
+        return None
 
     # Transitions
 
@@ -366,6 +377,8 @@ class Transfer:
             return self._broke(Broke(fact.at, segment, Failure("truncated", message)))
         self.ledger.leave(segment)
         self.segments_finished += 1
+        if speed := segment.pace.mean(fact.at.ticks):
+            self._speeds = (*self._speeds[-7:], (fact.at.ticks, segment.url, speed))
         if segment.end is None:
             self.known.complete_size(segment.written)
             problem = self.known.unacceptable(segment.written)
@@ -375,8 +388,8 @@ class Transfer:
 
     def _lagged(self, fact: Lagged) -> list[Command]:
         """Go on over a new connection, at once. That is no retry: nothing failed."""
-        segment, lag = fact.segment, fact.lag
-        if segment.cancelled or not segment.remaining:
+        segment, lag = fact.segment, fact.segment.lag
+        if segment.cancelled or not segment.remaining or lag is None:
             return self._ended(Ended(fact.at, segment))
         self._redials += 1
         rest = self.ledger.leave(segment)

@@ -287,6 +287,7 @@ class Worker:
         with self._desk.changed:
             allowed = self._hands.allowed
             self._hands.look(self._desk.reading(), self._wanted, bool(board.waiting))
+            self._desk.give_up_laggards()
             if self._hands.allowed > allowed and not self._closing:
                 self._add_threads()
                 self._parked.notify_all()

@@ -96,6 +96,7 @@ class Begun:
     def __init__(self, response: Response, came: bytes) -> None:
         self.answer = response.answer
         self.close = response.close
+        self.abort = response.abort
         self._response = response
         self._came = memoryview(came)
 

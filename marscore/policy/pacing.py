@@ -14,6 +14,9 @@ from marscore.frozen import dataclass
 SLOW_WINDOW = 30.0
 #: Seconds over which the speed of a connection is measured, to compare it with its siblings'.
 PACE_WINDOW = 2.0
+#: Seconds that a connection must have lasted for its mean to say something, and for which that is remembered when it has ended.
+PACE_LEAST = 0.5
+PACE_REMEMBERED = 10.0
 #: A connection lags that is slower than this share of the mean of its siblings, of which there must be so many.
 LAGGING = 0.3
 SIBLINGS = 2
@@ -92,26 +95,41 @@ class SpeedWatch:
 
 
 class Pace:
-    """The speed of one connection in its last whole window, in bytes a second; None before the first has passed."""
+    """The speed of one connection in bytes a second: `speed` is that of its last whole window, None before the first has passed."""
 
-    __slots__ = ("_bytes", "_since", "speed")
+    __slots__ = ("_began", "_bytes", "_first", "_since", "_total", "speed")
 
     def __init__(self) -> None:
         self.speed: float | None = None
         self._since: float | None = None
+        self._began = 0.0
+        self._first = True
         self._bytes = 0
+        self._total = 0
 
-    def add(self, count: int, now: float) -> bool:
-        """Take in `count` more bytes and say whether a window ends with them."""
-        if self._since is None:
-            self._since = now
-            return False
-        self._bytes += count
-        if now - self._since < PACE_WINDOW:
+    def begin(self, now: float) -> None:
+        """Start the clock: a connection that never brings a byte is slow, too."""
+        self._since = now
+
+    def add(self, count: int, now: float) -> None:
+        """Take in `count` more bytes. The first ones are not counted: they may have waited here for long."""
+        if self._first:
+            self._first, self._since, self._began = False, now, now
+        else:
+            self._bytes += count
+            self._total += count
+
+    def look(self, now: float) -> bool:
+        """Say whether a window ends now, whether bytes come or not."""
+        if self._since is None or now - self._since < PACE_WINDOW:
             return False
         self.speed = self._bytes / (now - self._since)
         self._since, self._bytes = now, 0
         return True
+
+    def mean(self, now: float) -> float | None:
+        """The speed since the first bytes; None where that is too short a time to tell."""
+        return self._total / (now - self._began) if not self._first and now - self._began >= PACE_LEAST else None
 
 
 @dataclass(frozen=True, slots=True)

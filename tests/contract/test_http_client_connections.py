@@ -200,7 +200,11 @@ def test_silence_is_a_timeout_in_the_body(length: str, kind: Kind, place: Origin
     assert (outcome.status, outcome.kind) == (200, "timeout")
 
 
-@pytest.mark.parametrize("step", [Good(FILE, delay_s=60), Good(FILE, stall_after=50_000, stall_s=60)], ids=["head", "body"])
+@pytest.mark.parametrize(
+    "step",
+    [Good(FILE, delay_s=60), Good(FILE, stall_after=50_000, stall_s=60), Good(FILE, stall_after=50_000, stall_s=60, close="announced")],
+    ids=["head", "body", "body before a close"],
+)
 def test_abort_wakes_who_waits(step: Step, kind: Kind, place: Origin, access: Access) -> None:
     access = replace(access, timeouts=Timeouts(30, 30))
     place.script("/file", [step])
@@ -218,6 +222,38 @@ def test_abort_wakes_who_waits(step: Step, kind: Kind, place: Origin, access: Ac
     # A tenth of a second; the timeout would be 30.
     assert time.monotonic() - began < 10
     assert outcome_of(kind.client, request).kind == "interrupted"
+
+
+@pytest.mark.parametrize(
+    "step", [Good(FILE), Good(FILE, length="chunked"), Good(FILE, close="announced")], ids=["length", "chunked", "close"]
+)
+def test_a_response_that_is_given_up_wakes_who_reads_it_and_nobody_else(step: Good, kind: Kind, place: Origin, access: Access) -> None:
+    place.script("/file", [replace(step, stall_after=50_000, stall_s=60), Good(FILE)])
+    kind.warm_up(place, access)
+    request = Request(place.url("/file"), replace(access, timeouts=Timeouts(30, 30)), IDENTITY)
+    response = kind.client.open(request)
+    kinds: list[FailureKind] = []
+
+    def read_all() -> None:
+        try:
+            while response.read(100_000):
+                pass
+        except OriginError as error:
+            kinds.append(error.failure.kind)
+
+    thread = threading.Thread(target=read_all)
+    thread.start()
+    time.sleep(0.1)
+    began = time.monotonic()
+    response.abort()
+    thread.join(10)
+    response.close()
+    response.abort()
+    # A tenth of a second; the timeout would be 30.
+    assert time.monotonic() - began < 10
+    assert kinds
+    again = outcome_of(kind.client, request)
+    assert (again.status, again.body) == (200, FILE.read(0, FILE.length))
 
 
 def test_an_origin_that_is_gone_refuses_the_connection(kind: Kind) -> None:

@@ -261,3 +261,18 @@ def test_a_connection_that_drips_beside_fast_ones_is_dialled_anew(origin: Origin
     assert told[0]["level"] == "info"
     assert told[0]["speed"] < 0.3 * told[0]["others_speed"]
     assert told[0]["url"] == slow
+
+
+@pytest.mark.parametrize("lane", ["requests", "auto"])
+def test_a_connection_that_falls_silent_beside_others_is_dialled_anew(origin: Origin, tmp_path: Path, lane: str) -> None:
+    # So slow that even on a busy machine the connections do little but wait, and others are opened beside them.
+    large, fast = Body(10 * MIB, seed=9), Good(rate=MIB // 2)
+    steps = iter([fast, Good(rate=MIB // 2, stall_after=MIB // 4, stall_s=60)])
+    url = origin.serve("/plain.bin", PLAIN)
+    silent = origin.handle("/large.bin", lambda seen: replace(next(steps, fast), body=large))
+    # It would be long over its read timeout before the others are done, if that were waited for.
+    report, log = run(tmp_path, lane, [url, {"url": silent, "threads": 4}], threads=4)
+    assert (tmp_path / "data" / "large.bin").read_bytes() == large.read(0, large.length)
+    assert report["totals"]["retries"] == 0
+    told = [line["url"] for line in log if line["event"] == "connection_redialled"]
+    assert told == [silent]

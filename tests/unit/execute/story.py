@@ -72,10 +72,11 @@ class Story:
     def answer(self, segment: Segment, status: int = 200, **fields: str) -> bool:
         named = {name.replace("_", "-"): value for name, value in fields.items()}
         commands = self.step(Answered(self.now, segment, Answer(status, named, segment.url)))
+        segment.pace.begin(self.ticks)
         return any(isinstance(command, Receive) for command in commands)
 
     def receive(self, segment: Segment, count: int) -> int:
-        room = self.transfer.admit(segment, count)
+        room = self.transfer.admit(segment, count, self.ticks)
         segment.written += room
         return room
 
@@ -92,10 +93,11 @@ class Story:
         for _ in range(int(2 * seconds)):
             self.ticks += 0.5
             for segment, speed in speeds:
-                room = 0 if segment.cancelled else self.receive(segment, speed // 2)
-                lag = self.transfer.lag(segment, room, self.ticks)
-                if lag is not None:
-                    self.step(Lagged(self.now, segment, lag))
+                if speed and not segment.cancelled:
+                    self.receive(segment, speed // 2)
+            lagging = self.transfer.laggard(self.ticks)
+            if lagging is not None:
+                self.step(Lagged(self.now, lagging))
         return [segment for segment, _ in speeds if segment.cancelled]
 
     def breaks(self, segment: Segment, kind: FailureKind = "connection", message: str = "reset") -> list[Command]:

@@ -17,7 +17,7 @@ from marscore.events import (
     RetryScheduled,
 )
 from marscore.execute.protocol import Delivered, PauseHost, Place, Placed, Release, Segment, Stopped, Unasked, Verify
-from marscore.policy.pacing import MAX_REDIALS
+from marscore.policy.pacing import MAX_REDIALS, PACE_REMEMBERED
 from marscore.policy.retry import RetryRules
 from marscore.ports import Answer
 from marscore.state import Claim, FileIdentity, key_of
@@ -454,7 +454,7 @@ def test_nothing_is_proven_while_a_cancelled_connection_still_writes() -> None:
     second = story.take()
     third_party = {"content_length": str(10 * MIB), "accept_ranges": "none", "last_modified": "Mon, 01 Jan 2024 00:00:00 GMT"}
     assert story.answer(second, 206, **part(5 * MIB, 10 * MIB, 10 * MIB, last_modified="Mon, 01 Jan 2024 00:00:00 GMT"))
-    story.transfer.admit(second, MIB)
+    story.transfer.admit(second, MIB, story.ticks)
     story.transfer.share(1)
     assert not story.answer(story.take(), 200, **third_party)
     story.fetch(first)
@@ -488,6 +488,38 @@ def test_a_connection_much_slower_than_its_siblings_is_dialled_anew_without_a_re
     again = story.take()
     assert (again.begin, again.end, again.retry) == (slow.written, slow.end, slow.retry)
     assert story.asks(again)["If-Range"] == '"v1"'
+
+
+def test_a_connection_that_brings_nothing_any_more_is_given_up_while_others_go_on() -> None:
+    story, (first, silent, last) = shared(48 * MIB, 3)
+    story.flow(2.5, (first, MIB), (silent, MIB), (last, MIB))
+    assert story.flow(5, (first, MIB), (silent, 0), (last, MIB)) == [silent]
+    assert [(e.speed, e.others_speed) for e in story.told(ConnectionRedialled)] == [(0, MIB)]
+
+
+def test_a_connection_that_is_left_alone_is_compared_with_those_that_ended_lately() -> None:
+    story, (first, silent, last) = shared(24 * MIB, 3)
+    story.flow(1.5, (first, MIB), (silent, 0), (last, MIB))
+    for segment in (first, last):
+        story.fetch(segment)
+    assert story.flow(3, (silent, 0)) == [silent]
+
+
+def test_what_ended_long_ago_says_nothing_of_a_connection() -> None:
+    story, (first, alone, last) = shared(60 * MIB, 3)
+    story.flow(20, (first, MIB // 2), (alone, MIB // 4), (last, MIB // 2))
+    for segment in (first, last):
+        assert not segment.remaining
+        story.end(segment)
+    story.flow(PACE_REMEMBERED + 1, (alone, MIB // 4))
+    assert alone.remaining
+    assert not story.flow(5, (alone, 0))
+
+
+def test_while_all_are_silent_nobody_is_given_up() -> None:
+    story, connections = shared(240 * MIB, 4)
+    story.flow(5, *((segment, MIB) for segment in connections))
+    assert not story.flow(20, *((segment, 0) for segment in connections))
 
 
 def test_with_one_sibling_nobody_is_dialled_anew() -> None:

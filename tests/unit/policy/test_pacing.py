@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from marscore.policy.hands import FAST, Hands, Reading
-from marscore.policy.pacing import PACE_WINDOW, SLOW_WINDOW, HostSlots, Lag, Pace, SpeedWatch, TokenBucket, lag_of
+from marscore.policy.pacing import PACE_LEAST, PACE_WINDOW, SLOW_WINDOW, HostSlots, Lag, Pace, SpeedWatch, TokenBucket, lag_of
 
 
 def test_a_connection_below_min_speed_for_a_whole_window_is_too_slow() -> None:
@@ -51,14 +51,37 @@ def test_a_host_gets_no_more_connections_than_its_slots_and_none_during_its_paus
 
 def test_the_speed_of_a_connection_is_that_of_its_last_window() -> None:
     pace = Pace()
-    assert not pace.add(10**9, now=5.0), "what came first may have waited for long"
-    assert not pace.add(100, now=5.0 + PACE_WINDOW / 2)
+    pace.begin(1.0)
+    pace.add(10**9, now=5.0)  # What came first may have waited for long.
+    pace.add(100, now=5.0 + PACE_WINDOW / 2)
+    assert not pace.look(5.0 + PACE_WINDOW / 2)
     assert pace.speed is None
-    assert pace.add(100, now=5.0 + PACE_WINDOW)
+    pace.add(100, now=5.0 + PACE_WINDOW)
+    assert pace.look(5.0 + PACE_WINDOW)
     assert pace.speed == 200 / PACE_WINDOW
-    assert not pace.add(1, now=5.5 + PACE_WINDOW)
-    assert pace.add(1, now=5.0 + 3 * PACE_WINDOW)
-    assert pace.speed == 1 / PACE_WINDOW
+    pace.add(1, now=5.5 + PACE_WINDOW)
+    assert not pace.look(5.5 + PACE_WINDOW)
+    assert pace.look(5.0 + 3 * PACE_WINDOW)
+    assert pace.speed == 1 / (2 * PACE_WINDOW)
+
+
+def test_a_connection_that_never_brings_a_byte_has_a_speed_after_a_window() -> None:
+    pace = Pace()
+    assert not pace.look(100.0)
+    pace.begin(100.0)
+    assert pace.look(100.0 + PACE_WINDOW)
+    assert pace.speed == 0
+    assert pace.mean(200.0) is None
+
+
+def test_the_mean_of_a_connection_says_something_after_a_while() -> None:
+    pace = Pace()
+    pace.begin(1.0)
+    pace.add(500, now=2.0)
+    pace.add(100, now=2.0 + PACE_LEAST / 2)
+    assert pace.mean(2.0 + PACE_LEAST / 2) is None
+    pace.add(100, now=2.0 + PACE_LEAST)
+    assert pace.mean(2.0 + PACE_LEAST) == 200 / PACE_LEAST
 
 
 @pytest.mark.parametrize(
