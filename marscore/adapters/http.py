@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from http.client import HTTPException
@@ -28,15 +27,16 @@ from requests.utils import get_auth_from_url, get_netrc_auth, select_proxy
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
-from marscore.adapters.connections import Connections, PoolAdapter, Way, shut_down
+from marscore.adapters.connections import Connections, PoolAdapter, Way
 from marscore.adapters.heads import StrictResponse
-from marscore.adapters.http_failures import body_failure_of, failure_of, is_closed
+from marscore.adapters.http_failures import failure_of, is_closed
+from marscore.adapters.http_response import RequestsResponse
 from marscore.adapters.replay import Replayed
 from marscore.adapters.wire import block_of, host_field
 from marscore.errors import OriginError
 from marscore.policy.redirect import PRIVATE, headers_for, is_public, next_url, sent_to
 from marscore.ports import Answer, Request
-from marscore.values import Access, Basic, Failure, Timeouts
+from marscore.values import Access, Basic, Failure
 from marscore.version import __version__
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -199,69 +199,6 @@ class RequestsClient:
         except (OSError, ValueError):
             # A proxy may know a name that this machine does not; without one, the connection fails by itself.
             return True
-
-
-class RequestsResponse:
-    """Implements `ports.Response` on a urllib3 response."""
-
-    def __init__(self, answer: Answer, raw: Any, live: Connections, timeouts: Timeouts) -> None:
-        self.answer = answer
-        self._timeouts = timeouts
-        self._raw = raw
-        self._live = live
-        self._ended = False
-
-    def read(self, limit: int) -> bytes:
-        """Return what has arrived of the body, up to `limit` bytes."""
-        try:
-            # read1 returns after one receive; read would wait until `limit` bytes are there, however slowly they drip.
-            data: bytes = self._raw.read1(limit, decode_content=False) or b""
-        except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError) as error:
-            raise OriginError(self._live.explain(body_failure_of(error, self._timeouts))) from error
-        if self._live.aborted:
-            raise OriginError(self._live.explain(Failure("interrupted", "")))
-        self._ended = not data
-        return data
-
-    def read_into(self, buffer: memoryview) -> int:
-        """Fill `buffer` with what has arrived of the body, as far as that goes."""
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def hand_over(self) -> tuple[HTTPConnection, bytes] | None:
-        """The connection and what was read of the body already, for another reader; None where this one has to go on."""
-        connection, message = self._raw._connection, self._raw._original_response
-        if connection is None or connection.sock is None or message is None or message.fp is None or not message.length:
-            return None
-        before = connection.sock.gettimeout()
-        try:
-            connection.sock.settimeout(0)
-            came = message.fp.peek()
-        except ssl.SSLWantReadError:
-            came = b""
-        except (OSError, ValueError):
-            # It meets the same when it reads.
-            return None
-        finally:
-            connection.sock.settimeout(before)
-        # So that it goes back to no pool, and nobody looks for bytes behind the body.
-        self._raw._connection = message.fp = None
-        return connection, came
-
-    def abort(self) -> None:
-        """Shut the connection down, from any thread."""
-        shut_down(self._raw._original_response.sock)
-
-    def close(self) -> None:
-        """Give the connection back after a whole body; drop it otherwise."""
-        with contextlib.suppress(Exception):
-            if self._ended or self._raw.length_remaining == 0:
-                self._raw._original_response.close()
-                self._raw.release_conn()
-            else:
-                self._raw.close()
-        self._live.idle.end()
 
 
 class _NoAuth(AuthBase):

@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from marscore.manifest import fields as f
+from marscore.manifest import short
 from marscore.manifest.output import check_output
 from marscore.manifest.plain import PlainEntry
 
@@ -143,24 +144,6 @@ def _word_or_mapping(value: object) -> str:
     return "(mapping)" if isinstance(value, Mapping | Auth) else "(one)"
 
 
-def _auth_word(value: object) -> object:
-    if value not in ("netrc", "none"):
-        raise ValueError("must be netrc, none, or a mapping with username and password")
-    return str(value)
-
-
-def _ends(value: object) -> object:
-    return {"connect": value, "read": value} if isinstance(value, str | int | float) else value
-
-
-def _schemes(value: object) -> object:
-    return {"http": value, "https": value} if isinstance(value, str) else value
-
-
-def _cert(value: object) -> object:
-    return {"cert": value} if isinstance(value, str) else value
-
-
 def _unless_plain(value: object, handler: Callable[[object], object]) -> object:
     return value if type(value) is PlainEntry else handler(value)
 
@@ -173,7 +156,7 @@ def _entry(value: object) -> object:
     raise ValueError("must be a URL, or a mapping with url")
 
 
-AuthWord: TypeAlias = Annotated[Literal["netrc", "none"], BeforeValidator(_auth_word), Tag("(one)")]
+AuthWord: TypeAlias = Annotated[Literal["netrc", "none"], BeforeValidator(short.auth_word), Tag("(one)")]
 AnyAuth: TypeAlias = Annotated[AuthWord | Annotated[Auth, Tag("(mapping)")], Discriminator(_word_or_mapping)]
 Values: TypeAlias = Annotated[tuple[f.EachValue, ...], Field(min_length=1), Tag("(one)")]
 EachOf: TypeAlias = Annotated[Values | Annotated[Range, Tag("(mapping)")], Discriminator(_list_or_range)]
@@ -188,17 +171,17 @@ class DownloadOptions(Model):
     """Names of headers that a redirect may carry to another origin; all others stay at the URL's own (none)."""
     threads: f.Connections | None = None
     """Most connections for one file (4)."""
-    timeout: Annotated[Timeout, BeforeValidator(_ends), f.Also(*f.DURATION)] | None = None
+    timeout: Annotated[Timeout, BeforeValidator(short.ends), f.Also(*f.DURATION)] | None = None
     """How long to wait: one duration for connect and read, or a mapping (30s)."""
     retry: Retry | None = None
     """When to try again, and how often."""
-    proxies: Annotated[Proxies, BeforeValidator(_schemes), f.Also(_ONE_TEXT)] | None = None
+    proxies: Annotated[Proxies, BeforeValidator(short.schemes), f.Also(_ONE_TEXT)] | None = None
     """One proxy URL, one for each scheme, or none for direct connections (those of the environment)."""
     auth: AnyAuth | None = None
     """User name and password, netrc to look them up in ~/.netrc, or none (none)."""
     verify: f.Verify | None = None
     """Whether to check the server's certificate: true, false, or the path of a CA bundle to check it with (true)."""
-    cert: Annotated[Certificate, BeforeValidator(_cert), f.Also(_ONE_TEXT)] | None = None
+    cert: Annotated[Certificate, BeforeValidator(short.cert), f.Also(_ONE_TEXT)] | None = None
     """Client certificate: the path of a PEM file, or a mapping with cert and key."""
     min_speed: f.Size | None = None
     """Bytes a second; slower than this for 30 s counts as a failure of kind too_slow (no limit)."""

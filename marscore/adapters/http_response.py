@@ -1,0 +1,79 @@
+"""The general client's answers: a body read through urllib3 as it arrives, until another reader takes its connection over."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from typing import Any
+
+import urllib3
+from urllib3.connection import HTTPConnection
+
+from marscore.adapters.connections import Connections, shut_down
+from marscore.adapters.http_failures import body_failure_of
+from marscore.errors import OriginError
+from marscore.ports import Answer
+from marscore.values import Failure, Timeouts
+
+
+class RequestsResponse:
+    """Implements `ports.Response` on a urllib3 response."""
+
+    def __init__(self, answer: Answer, raw: Any, live: Connections, timeouts: Timeouts) -> None:
+        self.answer = answer
+        self._timeouts = timeouts
+        self._raw = raw
+        self._live = live
+        self._ended = False
+
+    def read(self, limit: int) -> bytes:
+        """Return what has arrived of the body, up to `limit` bytes."""
+        try:
+            # read1 returns after one receive; read would wait until `limit` bytes are there, however slowly they drip.
+            data: bytes = self._raw.read1(limit, decode_content=False) or b""
+        except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError) as error:
+            raise OriginError(self._live.explain(body_failure_of(error, self._timeouts))) from error
+        if self._live.aborted:
+            raise OriginError(self._live.explain(Failure("interrupted", "")))
+        self._ended = not data
+        return data
+
+    def read_into(self, buffer: memoryview) -> int:
+        """Fill `buffer` with what has arrived of the body, as far as that goes."""
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def hand_over(self) -> tuple[HTTPConnection, bytes] | None:
+        """The connection and what was read of the body already, for another reader; None where this one has to go on."""
+        connection, message = self._raw._connection, self._raw._original_response
+        if connection is None or connection.sock is None or message is None or message.fp is None or not message.length:
+            return None
+        before = connection.sock.gettimeout()
+        try:
+            connection.sock.settimeout(0)
+            came = message.fp.peek()
+        except ssl.SSLWantReadError:
+            came = b""
+        except (OSError, ValueError):
+            # It meets the same when it reads.
+            return None
+        finally:
+            connection.sock.settimeout(before)
+        # So that it goes back to no pool, and nobody looks for bytes behind the body.
+        self._raw._connection = message.fp = None
+        return connection, came
+
+    def abort(self) -> None:
+        """Shut the connection down, from any thread."""
+        shut_down(self._raw._original_response.sock)
+
+    def close(self) -> None:
+        """Give the connection back after a whole body; drop it otherwise."""
+        with contextlib.suppress(Exception):
+            if self._ended or self._raw.length_remaining == 0:
+                self._raw._original_response.close()
+                self._raw.release_conn()
+            else:
+                self._raw.close()
+        self._live.idle.end()
