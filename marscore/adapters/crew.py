@@ -115,7 +115,7 @@ class ProcessCrew:
 class _Here:
     def __init__(self, number: int, settings: WorkerSettings, inbox: Inbox) -> None:
         # It brings all that sends and receives, which a parent of children never needs: a tenth of a second.
-        from marscore.adapters.working import make_worker  # noqa: PLC0415
+        from marscore.adapters.working import make_worker  # noqa: PLC0415  see above
 
         self._number = number
         self._inbox = inbox

@@ -32,7 +32,7 @@ def lean() -> Iterator[None]:
     warnings.filterwarnings("ignore", message="Unable to find acceptable character detection dependency")
     hidden = [name for name in (*_FOR_LATER, *_NEVER) if name not in sys.modules]
     # Python's own way to say that there is no such module (docs.python.org, "The module cache").
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None is allowed there
     waiting = [stand_in(name) for name, stand_in in _PUT_OFF.items() if name not in sys.modules]
     sys.modules.update((module.__name__, module) for module in waiting)
     # structlog makes a record of the logging module to see its fields; from Python 3.12 on that asks asyncio for its task, if it is there.

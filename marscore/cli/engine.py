@@ -43,6 +43,6 @@ def engine(context: click.Context) -> Engine:
     from marscore.adapters.lean import lean  # noqa: PLC0415  --help and --version must not wait for these
 
     with lean():
-        from marscore import app  # noqa: PLC0415
+        from marscore import app  # noqa: PLC0415  as above
 
     return app

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from marscore.adapters import positioned
+from marscore.adapters.files import Folder
+from marscore.errors import StorageError
 
 BLOCK = 512
 
@@ -68,6 +72,37 @@ def test_a_system_that_reserves_none_is_not_an_error() -> None:
     finally:
         os.close(reading)
         os.close(writing)
+
+
+@pytest.mark.skipif(not hasattr(os, "preadv"), reason="this system's own calls are not used")
+@pytest.mark.parametrize(("codes", "reserved"), [([], True), ([errno.EINTR, errno.EINTR], True), ([errno.EOPNOTSUPP], False)])
+def test_what_the_system_says_to_the_wish_for_space(
+    codes: list[int], reserved: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(positioned, "_call", answering(codes))
+    with (tmp_path / "file").open("wb") as file:
+        assert positioned.Posix(file.fileno()).allocate(1024) is reserved
+
+
+@pytest.mark.skipif(not hasattr(os, "preadv"), reason="this system's own calls are not used")
+def test_a_disk_that_has_no_space_after_all_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(positioned, "_call", answering([errno.ENOSPC]))
+    partial = Folder(tmp_path).create("file")
+    with pytest.raises(StorageError) as caught:
+        partial.reserve(2 * 1024 * 1024)
+    assert caught.value.failure.kind == "disk_full"
+    partial.discard()
+
+
+def answering(codes: list[int]) -> Callable[[str], object]:
+    """A system whose fallocate fails with these codes, one after the other, and then succeeds."""
+    left = list(codes)
+
+    def fallocate(*_arguments: int) -> int:
+        ctypes.set_errno(left[0] if left else 0)
+        return -1 if left and left.pop(0) else 0
+
+    return lambda name: fallocate if name == "fallocate64" else None
 
 
 def test_the_portable_one_is_had_for_the_asking() -> None:
