@@ -11,7 +11,7 @@ from marscore.execute.protocol import Moment, Segment
 from marscore.execute.schedule import Board
 from marscore.execute.writing import Reads
 from marscore.policy.hands import Reading
-from marscore.policy.pacing import TokenBucket
+from marscore.policy.pacing import Pace, TokenBucket
 from marscore.ports import Clock, EventSink, FileStore, HttpClient, Response
 from marscore.resolve.model import Options
 from marscore.values import Access
@@ -67,7 +67,7 @@ class Desk:
     def watching(self, segment: Segment, response: Response) -> Iterator[None]:
         """Let the connection be given up while its body is received."""
         with self.lock:
-            segment.pace.begin(self._ticks())
+            segment.pace = Pace(self._ticks())
             self._bodies[id(segment)] = response
         try:
             yield

@@ -7,7 +7,6 @@ A fact says what happened, with the moment at which it did; a command says what 
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import NamedTuple, TypeAlias
 
 from marscore.events import Event
@@ -48,7 +47,8 @@ class Segment:
 
     `begin` is where it started, `position` counts bytes that were admitted, `written` those that the disk took. `asked` is what its
     Range field said. `whole` tells that its answer was the whole file, so that it could go on past `end`. A cancelled one has nothing
-    more to do: another took its bytes, or they are of a version that is gone. `lag` says why its connection was given up, if it was.
+    more to do: another took its bytes, or they are of a version that is gone. `pace` is kept while a body is received;
+    `lag` says why the connection was given up, if it was.
     """
 
     number: int
@@ -64,7 +64,7 @@ class Segment:
     receiving: bool = False
     whole: bool = False
     cancelled: bool = False
-    pace: Pace = field(default_factory=Pace)
+    pace: Pace | None = None
     lag: Lag | None = None
 
     @property

@@ -184,7 +184,8 @@ class Transfer:
             IntegrityError: the body is longer than the download may be.
         """
         self.bytes_downloaded += count
-        segment.pace.add(count, ticks)
+        if segment.pace:
+            segment.pace.add(count, ticks)
         if segment.cancelled:
             return 0
         if segment.end is not None:
@@ -197,19 +198,18 @@ class Transfer:
 
     def laggard(self, ticks: float) -> Segment | None:
         """A segment whose connection is so slow beside its siblings, or silent, that a new one is due; its `lag` says how slow."""
-        receiving = [s for s in self.ledger.active if s.receiving]
-        looked = [s for s in receiving if s.pace.look(ticks)]
-        given_up = self._redials + sum(s.lag is not None for s in receiving)
+        paces = [(s, s.pace) for s in self.ledger.active if s.pace]
+        looked = [(s, pace.speed) for s, pace in paces if pace.look(ticks) and pace.speed is not None]
+        given_up = self._redials + sum(s.lag is not None for s, _ in paces)
         if not looked or given_up >= MAX_REDIALS or not self.known.resumable:
             return None
-        for segment in looked:
-            siblings = [(s.url, s.pace.speed) for s in receiving if s is not segment]
-            siblings += [(url, speed) for at, url, speed in self._speeds if ticks - at <= PACE_REMEMBERED]
-            others = [speed for url, speed in siblings if url == segment.url and speed is not None]
-            if segment.lag is None and segment.pace.speed is not None:
-                segment.lag = lag_of(segment.pace.speed, others, segment.remaining)
-                if segment.lag:
-                    return segment
+        lately = [(url, speed) for at, url, speed in self._speeds if ticks - at <= PACE_REMEMBERED]
+        for segment, speed in looked:
+            siblings = [(s.url, pace.speed) for s, pace in paces if s is not segment]
+            others = [other for url, other in (*siblings, *lately) if url == segment.url and other is not None]
+            if segment.lag is None and (lag := lag_of(speed, others, segment.remaining)):
+                segment.lag = lag
+                return segment
         return None
 
     # Transitions
@@ -377,7 +377,7 @@ class Transfer:
             return self._broke(Broke(fact.at, segment, Failure("truncated", message)))
         self.ledger.leave(segment)
         self.segments_finished += 1
-        if speed := segment.pace.mean(fact.at.ticks):
+        if segment.pace and (speed := segment.pace.mean(fact.at.ticks)):
             self._speeds = (*self._speeds[-7:], (fact.at.ticks, segment.url, speed))
         if segment.end is None:
             self.known.complete_size(segment.written)

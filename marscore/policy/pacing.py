@@ -95,21 +95,20 @@ class SpeedWatch:
 
 
 class Pace:
-    """The speed of one connection in bytes a second: `speed` is that of its last whole window, None before the first has passed."""
+    """The speed of one connection in bytes a second: `speed` is that of its last whole window, None before the first has passed.
+
+    The clock starts at once: a connection that never brings a byte is slow, too.
+    """
 
     __slots__ = ("_began", "_bytes", "_first", "_since", "_total", "speed")
 
-    def __init__(self) -> None:
+    def __init__(self, now: float) -> None:
         self.speed: float | None = None
-        self._since: float | None = None
-        self._began = 0.0
+        self._since = now
+        self._began = now
         self._first = True
         self._bytes = 0
         self._total = 0
-
-    def begin(self, now: float) -> None:
-        """Start the clock: a connection that never brings a byte is slow, too."""
-        self._since = now
 
     def add(self, count: int, now: float) -> None:
         """Take in `count` more bytes. The first ones are not counted: they may have waited here for long."""
@@ -121,7 +120,7 @@ class Pace:
 
     def look(self, now: float) -> bool:
         """Say whether a window ends now, whether bytes come or not."""
-        if self._since is None or now - self._since < PACE_WINDOW:
+        if now - self._since < PACE_WINDOW:
             return False
         self.speed = self._bytes / (now - self._since)
         self._since, self._bytes = now, 0

@@ -21,6 +21,7 @@ from marscore.execute.protocol import (
     Work,
 )
 from marscore.execute.transfer import Transfer
+from marscore.policy.pacing import Pace
 from marscore.policy.retry import Backoff, RetryRules
 from marscore.ports import Answer
 from marscore.resolve.model import Download, Options
@@ -72,7 +73,7 @@ class Story:
     def answer(self, segment: Segment, status: int = 200, **fields: str) -> bool:
         named = {name.replace("_", "-"): value for name, value in fields.items()}
         commands = self.step(Answered(self.now, segment, Answer(status, named, segment.url)))
-        segment.pace.begin(self.ticks)
+        segment.pace = Pace(self.ticks)
         return any(isinstance(command, Receive) for command in commands)
 
     def receive(self, segment: Segment, count: int) -> int:

@@ -50,8 +50,7 @@ def test_a_host_gets_no_more_connections_than_its_slots_and_none_during_its_paus
 
 
 def test_the_speed_of_a_connection_is_that_of_its_last_window() -> None:
-    pace = Pace()
-    pace.begin(1.0)
+    pace = Pace(1.0)
     pace.add(10**9, now=5.0)  # What came first may have waited for long.
     pace.add(100, now=5.0 + PACE_WINDOW / 2)
     assert not pace.look(5.0 + PACE_WINDOW / 2)
@@ -66,17 +65,15 @@ def test_the_speed_of_a_connection_is_that_of_its_last_window() -> None:
 
 
 def test_a_connection_that_never_brings_a_byte_has_a_speed_after_a_window() -> None:
-    pace = Pace()
+    pace = Pace(100.0)
     assert not pace.look(100.0)
-    pace.begin(100.0)
     assert pace.look(100.0 + PACE_WINDOW)
     assert pace.speed == 0
     assert pace.mean(200.0) is None
 
 
 def test_the_mean_of_a_connection_says_something_after_a_while() -> None:
-    pace = Pace()
-    pace.begin(1.0)
+    pace = Pace(1.0)
     pace.add(500, now=2.0)
     pace.add(100, now=2.0 + PACE_LEAST / 2)
     assert pace.mean(2.0 + PACE_LEAST / 2) is None
