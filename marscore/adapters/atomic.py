@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from marscore.adapters.storage import storage_error
+
+#: Pieces of text that are written together.
+_AT_ONCE = 1000
 
 
 def write_text(path: Path, chunks: Iterable[str], doing: str) -> None:
@@ -21,8 +25,11 @@ def write_text(path: Path, chunks: Iterable[str], doing: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-                stream.writelines(chunks)
+            with os.fdopen(handle, "wb") as stream:
+                left = iter(chunks)
+                # Many at once: a text file would ask the system for every 8 KiB.
+                while some := list(itertools.islice(left, _AT_ONCE)):
+                    stream.write("".join(some).encode())
                 stream.flush()
                 os.fsync(stream.fileno())
             # mkstemp makes files for their owner alone; a report is as readable as any file the user makes.
