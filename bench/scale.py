@@ -7,12 +7,14 @@ import datetime as dt
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
@@ -23,6 +25,15 @@ from bench.works import MIB
 
 _RESULTS = Path(__file__).parent / "results"
 _COUNTS = [1_000, 10_000, 100_000]
+#: Runs of each kind, of which the medians count; from so many downloads on, one.
+_FETCHED, _IN_PLACE, _ONCE_FROM = 3, 5, 1_000_000
+
+
+class _Sample(NamedTuple):
+    wall_s: float
+    cpu_s: float
+    peak_mib: float
+    exit_code: int
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,31 +66,42 @@ def _both(here: Path, base: str, count: int) -> list[dict[str, object]]:
     entry = {"url": base + "/{i:07d}.bin", "each": {"i": {"from": 0, "to": count - 1}}}
     execution = {"threads": 16, "per_host": 16}
     manifest.write_text(yaml.safe_dump({"version": 1, "output_dir": str(folder), "execution": execution, "downloads": [entry]}))
-    rows = [_run(name, manifest, count) for name in ("fetched", "in place")]
+    fetched = []
+    for _ in range(_FETCHED if count < _ONCE_FROM else 1):
+        shutil.rmtree(folder, ignore_errors=True)
+        fetched.append(_run(manifest))
+    in_place = [_run(manifest) for _ in range(_IN_PLACE if count < _ONCE_FROM else 1)]
     shutil.rmtree(folder, ignore_errors=True)
-    return rows
+    return [_row(count, "fetched", fetched), _row(count, "in place", in_place)]
 
 
-def _run(name: str, manifest: Path, count: int) -> dict[str, object]:
-    command = [sys.executable, "-m", "marscore", "run", str(manifest), "--progress", "none"]
-    began = time.perf_counter()
-    process = subprocess.Popen(command, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
+def _row(count: int, name: str, samples: list[_Sample]) -> dict[str, object]:
+    """The medians of some runs, and all of their wall times."""
+    wall = statistics.median(sample.wall_s for sample in samples)
     row: dict[str, object] = {
         "downloads": count,
         "run": name,
         "wall_s": round(wall, 3),
-        "cpu_s": round(used.ru_utime + used.ru_stime, 2),
-        "peak_mib": round(used.ru_maxrss * 1024 / MIB, 1),
-        "exit_code": process.returncode,
+        "cpu_s": round(statistics.median(sample.cpu_s for sample in samples), 2),
+        "peak_mib": round(statistics.median(sample.peak_mib for sample in samples), 1),
+        "exit_code": max(sample.exit_code for sample in samples),
+        "walls_s": [round(sample.wall_s, 3) for sample in samples],
     }
     print(
         f"{count:>9,} {name:<9} {wall:8.2f} s {row['cpu_s']:>8} CPU s {row['peak_mib']:>7} MiB {count / wall:>8,.0f} downloads/s",
         flush=True,
     )
     return row
+
+
+def _run(manifest: Path) -> _Sample:
+    command = [sys.executable, "-m", "marscore", "run", str(manifest), "--progress", "none"]
+    began = time.perf_counter()
+    process = subprocess.Popen(command, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return _Sample(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / MIB, process.returncode)
 
 
 if __name__ == "__main__":
