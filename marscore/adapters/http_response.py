@@ -66,7 +66,7 @@ class RequestsResponse:
 
     def abort(self) -> None:
         """Shut the connection down, from any thread."""
-        shut_down(self._raw._original_response.sock)
+        shut_down(getattr(self._raw._original_response, "sock", None))
 
     def close(self) -> None:
         """Give the connection back after a whole body; drop it otherwise."""
