@@ -97,14 +97,17 @@ class Run:
         now = self._clock.now()
         noted = [decision for decision in decisions if isinstance(decision, UpToDate) and decision.noted]
         others = [decision for decision in decisions if not (isinstance(decision, UpToDate) and decision.noted)]
-        for event in _outcomes_of(others, now):
+        outcomes = _outcomes_of(others, now)
+        for event in outcomes:
             self._books.note(event)
         # Where progress is drawn, it wants to see the events.
         at_once = None if self._outlets.draws else self._in_place.tell(noted, now)
         if at_once:
             self._fold.add_in_place(at_once.entries)
             self._outlets.show((), at_once.lines)
-        events, told = self._teller.tell(_outcomes_of(others if at_once else decisions, now))
+        else:
+            outcomes = _outcomes_of(decisions, now)
+        events, told = self._teller.tell(outcomes)
         for event in events:
             self._fold.add(event)
         self._outlets.show(events, told.lines)

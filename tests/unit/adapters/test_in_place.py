@@ -12,7 +12,7 @@ from marscore.execute.protocol import Work
 from marscore.policy.redact import Redactor
 from marscore.report.outcome import outcome_of
 from marscore.resolve.model import Download, Options
-from marscore.resolve.reconcile import Refuse, UpToDate
+from marscore.resolve.reconcile import Fetch, Refuse, UpToDate
 from marscore.settings import LineSettings, LineStyle
 from marscore.state import FileIdentity
 from marscore.values import Checksum, Failure
@@ -88,5 +88,6 @@ def test_a_secret_that_spoils_the_form_costs_time_and_nothing_else(secret):
 
 
 def test_what_has_to_be_fetched_has_no_outcome_yet_and_what_is_refused_has():
+    assert outcome_of(Fetch(kept().download, "not there yet"), AT) is None
     refused = outcome_of(Refuse(kept().download, "in the way", Failure("path", "a folder is in the way")), AT)
     assert (refused.kind, refused.message, refused.url) == ("path", "a folder is in the way", "https://example.com/a.bin")
