@@ -16,7 +16,7 @@ from typing import Protocol, TypeAlias
 from marscore.events import Event
 from marscore.frozen import dataclass
 from marscore.journal import Header, Journal, Piece
-from marscore.state import Claims, FileIdentity, Row
+from marscore.state import Claims, Content, FileIdentity, Measured, Row
 from marscore.values import Access, ByteRange
 
 EventSink: TypeAlias = Callable[[Event], None]
@@ -140,11 +140,21 @@ class Partial(Protocol):
         ...
 
     def digests(self, size: int, algorithms: Sequence[str]) -> dict[str, str]:
-        """Hash the first `size` bytes: algorithm -> lowercase hex."""
+        """Hash the first `size` bytes: algorithm -> lowercase hex.
+
+        Raises:
+            StorageError: also where there are not so many.
+        """
         ...
 
     def finish(self, path: str, size: int, digests: Mapping[str, str]) -> FileIdentity:
-        """Give the file its name in one atomic step and return what identifies it. The partial is closed."""
+        """Give the file its name in one atomic step and return what identifies it there. The partial is closed.
+
+        What is renamed is measured: `size` and `digests` are those that were verified.
+
+        Raises:
+            StorageError: also where the file has fewer bytes than that, or another is under one of its names.
+        """
         ...
 
     def close(self) -> None:
@@ -175,8 +185,8 @@ class FileStore(Protocol):
         """
         ...
 
-    def store(self, path: str, data: bytes | memoryview) -> FileIdentity:
-        """Put a whole file in place, in one atomic step, and return what identifies it.
+    def store(self, path: str, content: Content) -> FileIdentity:
+        """Put a whole file in place, in one atomic step, and return what identifies it there.
 
         Raises:
             StorageError: as in `create`; nothing is left of the file then.
@@ -191,8 +201,12 @@ class FileStore(Protocol):
         """What identifies the finished file at `path`, or None where there is none."""
         ...
 
-    def digests(self, path: str, algorithms: Sequence[str]) -> dict[str, str]:
-        """Hash the finished file at `path`: algorithm -> lowercase hex."""
+    def measure(self, path: str, algorithms: Sequence[str]) -> Measured:
+        """Hash the finished file at `path`.
+
+        Raises:
+            StorageError: it cannot be read, or changed meanwhile.
+        """
         ...
 
 

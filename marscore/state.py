@@ -43,7 +43,8 @@ class Claim:
 
 
 #: A claim as a store holds it: its fields in their order, those of its parts in place of the part; digests as JSON, the inode as text.
-Row: TypeAlias = tuple[str, str, int, int, str, str, str | None, str | None, int]
+#: The last but one is how many bytes the digests were made of. Where that is not the file's size, the row tells of two files, and is none.
+Row: TypeAlias = tuple[str, str, int, int, str, str, str | None, str | None, int, int]
 
 _DIGEST = re.compile(r"[a-z0-9]+:[0-9a-f]+")
 #: The usual list of digests: the sha256 alone.
@@ -51,7 +52,7 @@ _ONE_DIGEST = re.compile(r'\["([a-z0-9]+:[0-9a-f]+)"\]')
 _INODE = re.compile(r"[0-9]{1,40}")
 _NO_VALIDATOR = Validator()
 #: What a row may hold; etag and last_modified may be null.
-_ROW_TYPES = {(str, str, int, int, str, str, etag, modified, int) for etag in (str, type(None)) for modified in (str, type(None))}
+_ROW_TYPES = {(str, str, int, int, str, str, etag, modified, int, int) for etag in (str, type(None)) for modified in (str, type(None))}
 
 
 def row_of(claim: Claim) -> Row:
@@ -66,6 +67,7 @@ def row_of(claim: Claim) -> Row:
         json.dumps(claim.digests),
         validator.etag,
         validator.last_modified,
+        identity.size,
         int(claim.durable),
     )
 
@@ -75,9 +77,9 @@ def claim_of(row: tuple[Any, ...]) -> Claim | None:
     # Types are compared all at once: a hundred thousand rows are read before a run begins.
     if tuple(map(type, row)) not in _ROW_TYPES:
         return None
-    path_key, url_key, size, mtime_ns, inode, digests, etag, last_modified, durable = row
+    path_key, url_key, size, mtime_ns, inode, digests, etag, last_modified, verified, durable = row
     known = digests_in(digests)
-    if known is None or not _INODE.fullmatch(inode):
+    if known is None or verified != size or not _INODE.fullmatch(inode):
         return None
     validator = _NO_VALIDATOR if etag is None and last_modified is None else Validator(etag, last_modified)
     return Claim(path_key, url_key, FileIdentity(size, mtime_ns, int(inode)), known, validator, bool(durable))
@@ -120,6 +122,37 @@ def digests_in(text: object) -> tuple[str, ...] | None:
 def key_of(text: str) -> str:
     """The key under which a path or a URL stands in state and journal: the first 128 bits of its SHA-256, as hex."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was found out of one file while it was open: what identifies it, and the digests of its content (algorithm -> lowercase hex)."""
+
+    identity: FileIdentity
+    digests: Mapping[str, str]
+
+
+class Content:
+    """The whole of a file in memory, with digests that were made of these very bytes: algorithm -> lowercase hex.
+
+    What it is made of is copied: memory that bodies are received into is used again.
+    """
+
+    __slots__ = ("_data", "_digests")
+
+    def __init__(self, data: bytes | memoryview, algorithms: Iterable[str]) -> None:
+        self._data = bytes(data)
+        self._digests = digests_of(self._data, algorithms)
+
+    @property
+    def data(self) -> bytes:
+        """The bytes."""
+        return self._data
+
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """Their digests."""
+        return self._digests
 
 
 def digests_of(data: bytes | memoryview, algorithms: Iterable[str]) -> dict[str, str]:

@@ -18,11 +18,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from marscore.adapters import positioned
-from marscore.adapters.partial import NEW, OLD, PartialFile, digests_of_file, identity_of, journal_of, part_of
+from marscore.adapters.partial import NEW, OLD, PartialFile, digests_of_file, identity_of, journal_of, part_of, rename
 from marscore.adapters.storage import naming
 from marscore.errors import StorageError
 from marscore.journal import Journal, decode
-from marscore.state import FileIdentity, key_of
+from marscore.state import Content, FileIdentity, Measured, key_of
 from marscore.values import Failure
 
 #: What marscore keeps for itself, under the output folder.
@@ -73,21 +73,20 @@ class Folder:
         if len(path) > self._short or not path.isascii():
             self._check_place(path)
 
-    def store(self, path: str, data: bytes | memoryview) -> FileIdentity:
+    def store(self, path: str, content: Content) -> FileIdentity:
         """Put a whole file in place."""
         base = self._partial_prefix + key_of(path)
         target = self.place(path)
         with naming("cannot write"):
-            status = self._written_at_once(base, memoryview(data))
+            status = self._written_at_once(base, memoryview(content.data))
             try:
-                os.replace(part_of(base), target)
-            except OSError:
+                return rename(part_of(base), target, status, len(content.data))
+            except (OSError, StorageError):
                 with contextlib.suppress(OSError):
                     os.unlink(part_of(base))
                 if os.path.isdir(target):
                     raise StorageError(_FOLDER_IN_THE_WAY) from None
                 raise
-        return identity_of(status)
 
     def _written_at_once(self, base: str, data: memoryview) -> os.stat_result:
         fd = self._new_part(base)
@@ -123,7 +122,7 @@ class Folder:
         # A run that was killed between the rename and its claim left the whole file under its name: it is taken back.
         if journal.finished and not os.path.exists(part_of(base)):
             target = self.place(path)
-            if self.digests(path, ["sha256"])["sha256"] == journal.finished:
+            if self.measure(path, ["sha256"]).digests["sha256"] == journal.finished:
                 os.replace(target, part_of(base))
         log = os.open(journal_of(base), OLD | os.O_APPEND)
         try:
@@ -139,12 +138,16 @@ class Folder:
         except OSError:
             return None
 
-    def digests(self, path: str, algorithms: Sequence[str]) -> dict[str, str]:
+    def measure(self, path: str, algorithms: Sequence[str]) -> Measured:
         """Hash a finished file."""
         with naming("cannot read the file in place"):
             fd = os.open(self.place(path), OLD & ~os.O_RDWR)
             try:
-                return digests_of_file(self._io(fd), os.fstat(fd).st_size, algorithms)
+                before = identity_of(os.fstat(fd))
+                digests = digests_of_file(self._io(fd), before.size, algorithms)
+                if identity_of(os.fstat(fd)) != before:
+                    raise StorageError(Failure("path", "the file in place changed while it was read"))
+                return Measured(before, digests)
             finally:
                 os.close(fd)
 

@@ -49,7 +49,7 @@ def prove(folder: Folder, decisions: Sequence[Decision]) -> list[Decision]:
 
 def _answer(folder: Folder, question: Prove, partials: set[str]) -> Decision:
     try:
-        digests = folder.digests(question.download.path, question.algorithms)
+        found = folder.measure(question.download.path, question.algorithms)
     except StorageError as error:
         return Refuse(question.download, "the file in place cannot be read", error.failure)
-    return proven(question, digests, key_of(question.download.path) in partials)
+    return proven(question, found, key_of(question.download.path) in partials)

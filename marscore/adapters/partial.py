@@ -19,9 +19,10 @@ from types import TracebackType
 from marscore.adapters import positioned
 from marscore.adapters.follower import Follower
 from marscore.adapters.storage import naming
+from marscore.errors import StorageError
 from marscore.journal import Header, Piece, encode_finished, encode_header, encode_piece
-from marscore.state import FileIdentity, digests_of
-from marscore.values import ByteRange
+from marscore.state import FileIdentity
+from marscore.values import ByteRange, Failure
 
 _HASH_READ = 1024 * 1024
 #: A file of up to this size is not worth a look at the free space before it is written.
@@ -68,8 +69,6 @@ class PartialFile:
         self._io = io(fd)
         self._header: Header | None = None
         self._journal = journal
-        self._new = journal is None
-        self._whole: bytes | None = None
         self._follower: Follower | None = None
         # What was lent and came back. Appending and popping need no lock.
         self._lendable: list[bytearray] = []
@@ -83,8 +82,6 @@ class PartialFile:
     def write(self, offset: int, data: bytes | memoryview) -> None:
         """Write all of `data`; nothing once the file is closed."""
         with _InUse(self) as usable, naming("cannot write"):
-            # A file that comes whole with one write is hashed from memory.
-            self._whole = bytes(data) if self._new and not offset and len(data) <= _SMALL else None
             if usable:
                 self._write_all(offset, data)
                 if self._follower is not None:
@@ -99,7 +96,6 @@ class PartialFile:
 
     def write_lent(self, offset: int, data: memoryview) -> None:
         """Write all of `data`, and take back the memory that it is in."""
-        self._whole = None
         with _InUse(self) as usable, naming("cannot write"):
             if usable:
                 self._write_all(offset, data)
@@ -165,9 +161,6 @@ class PartialFile:
 
     def digests(self, size: int, algorithms: Sequence[str]) -> dict[str, str]:
         """Hash the first `size` bytes."""
-        whole = self._whole
-        if whole is not None and len(whole) == size:
-            return digests_of(whole, algorithms)
         if self._follower is not None and set(algorithms) <= set(self._follower.algorithms):
             followed = self._follower.digests(size)
             if followed is not None:
@@ -186,9 +179,9 @@ class PartialFile:
                     self._append(encode_finished(digests["sha256"]), begin=False)
                 target = self._place(path)
                 self.close()
-            os.replace(part_of(self._base), target)
+            identity = rename(part_of(self._base), target, status, size)
             self._placed = True
-        return identity_of(status)
+        return identity
 
     def close(self) -> None:
         """Let go of the file once no thread uses it any more."""
@@ -211,6 +204,8 @@ class PartialFile:
 
     def _cut(self, size: int) -> os.stat_result:
         status = os.fstat(self._fd)
+        if status.st_size < size:
+            raise StorageError(Failure("internal", f"the partial file has {status.st_size} bytes, and {size} were verified"))
         if status.st_size == size and self._allocated <= size:
             return status
         # This frees what was reserved beyond the end as well.
@@ -262,6 +257,29 @@ def journal_of(base: str) -> str:
     return base + ".journal"
 
 
+def rename(source: str, target: str, status: os.stat_result, size: int) -> FileIdentity:
+    """Give the file that `status` was measured on its name, if it holds `size` bytes; returns what identifies it there.
+
+    Raises:
+        OSError: the system renames it not.
+        StorageError: it is not as large as it should be, or another file was under one of the names; the target is not touched, or holds
+            that other file.
+    """
+    if status.st_size != size:
+        raise StorageError(Failure("internal", f"the file to be placed has {status.st_size} bytes and should have {size}"))
+    if not _is_same(os.lstat(source), status):
+        raise StorageError(Failure("path", "another file took the place of the partial file"))
+    os.replace(source, target)
+    there = os.lstat(target)
+    if not _is_same(there, status):
+        raise StorageError(Failure("path", "another file took the place of the finished one"))
+    return identity_of(there)
+
+
+def _is_same(one: os.stat_result, other: os.stat_result) -> bool:
+    return (one.st_dev, one.st_ino, one.st_size) == (other.st_dev, other.st_ino, other.st_size)
+
+
 def _write_line(journal: int, line: bytes) -> None:
     if os.write(journal, line) < len(line):
         # Regular files take less than all only where the disk is full.
@@ -281,7 +299,11 @@ def identity_of(status: os.stat_result) -> FileIdentity:
 
 
 def digests_of_file(source: positioned.Positioned, size: int, algorithms: Sequence[str]) -> dict[str, str]:
-    """Hash `size` bytes from the start with every algorithm in one pass: algorithm -> lowercase hex."""
+    """Hash `size` bytes from the start with every algorithm in one pass: algorithm -> lowercase hex.
+
+    Raises:
+        StorageError: there are not so many.
+    """
     hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
     buffer = memoryview(bytearray(min(_HASH_READ, size)))
     position = 0
@@ -289,4 +311,6 @@ def digests_of_file(source: positioned.Positioned, size: int, algorithms: Sequen
         for running in hashes.values():
             running.update(buffer[:count])
         position += count
+    if position < size:
+        raise StorageError(Failure("path", f"the file ends after {position} bytes and should have {size}"))
     return {name: running.hexdigest() for name, running in hashes.items()}

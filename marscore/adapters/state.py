@@ -21,13 +21,19 @@ from marscore.values import Failure, FailureKind
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
     path_key TEXT PRIMARY KEY, url_key TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, inode TEXT NOT NULL,
-    digests TEXT NOT NULL, etag TEXT, last_modified TEXT, durable INTEGER NOT NULL
+    digests TEXT NOT NULL, etag TEXT, last_modified TEXT, verified_size INTEGER NOT NULL, durable INTEGER NOT NULL
 ) WITHOUT ROWID
 """
-_COLUMNS = "path_key, url_key, size, mtime_ns, inode, digests, etag, last_modified, durable"
+_COLUMNS = "path_key, url_key, size, mtime_ns, inode, digests, etag, last_modified, verified_size, durable"
 _READ = f"SELECT {_COLUMNS} FROM files"  # noqa: S608 - constants
-_WRITE = f"INSERT OR REPLACE INTO files ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
-_FORMAT = 1
+_WRITE = f"INSERT OR REPLACE INTO files ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
+_FORMAT = 2
+#: Format 1 did not say of how many bytes the digests were made, and versions that wrote it could give a file another file's digests. So
+#: what it claims is believed once it is proven again.
+_MIGRATE = (
+    "ALTER TABLE files ADD COLUMN verified_size INTEGER NOT NULL DEFAULT -1",
+    "UPDATE files SET verified_size = size, durable = 0",
+)
 #: What SQLite says where the system is in the way; Python 3.10 does not give its error codes.
 _SYSTEM: dict[str, FailureKind] = {"locked": "path", "unable to open": "path", "disk is full": "disk_full", "readonly": "permission"}
 
@@ -119,11 +125,12 @@ def _open(path: Path) -> sqlite3.Connection:
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=NORMAL")
         version = database.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, _FORMAT):
+        if version not in (0, 1, _FORMAT):
             raise sqlite3.DatabaseError(f"format {version}")
-        if not version:
+        if version != _FORMAT:
             with database:
-                database.execute(_SCHEMA)
+                for statement in _MIGRATE if version else (_SCHEMA,):
+                    database.execute(statement)
                 database.execute(f"PRAGMA user_version={_FORMAT}")
         # Another table of this name would be found out only when the first file is finished.
         database.execute(f"{_READ} LIMIT 0")

@@ -16,11 +16,12 @@ from typing import TypeVar
 
 from marscore.errors import IntegrityError, OriginError, StorageError
 from marscore.execute.desk import Desk
-from marscore.execute.performer import LARGE, Performer
+from marscore.execute.performer import LARGE, Performed, Performer
 from marscore.execute.protocol import (
     Answered,
     Delivered,
     Ended,
+    Fact,
     Lagged,
     Opened,
     Segment,
@@ -33,7 +34,7 @@ from marscore.journal import Header
 from marscore.policy.hands import FILE_WEIGHT
 from marscore.policy.pacing import SLOW_WINDOW, SpeedWatch
 from marscore.ports import Answer, Request, Response
-from marscore.state import digests_of
+from marscore.state import Content
 from marscore.values import Access, Failure, Timeouts
 
 #: Files up to this size are taken to their place from memory, if they come whole with their answer.
@@ -47,7 +48,7 @@ class Driver:
 
     def __init__(self, desk: Desk, files: dict[str, OpenFile]) -> None:
         self._desk = desk
-        self._performer = Performer(desk, files, self._let_go)
+        self._performer = Performer(desk, files)
         #: Whose requests go out with the one at hand: transfers, their segments and their requests, in order.
         self._behind: deque[tuple[Transfer, Segment, Request]] = deque()
 
@@ -79,6 +80,19 @@ class Driver:
             transfer, segment, _ = self._behind.popleft()
             self._performer.tell(transfer, Unasked(self._desk.moment(), segment))
 
+    def _tell(self, transfer: Transfer, fact: Fact) -> bool:
+        """Let the transfer decide and do what it says. Returns whether it wants the body of the answer."""
+        return self._seen(self._performer.tell(transfer, fact))
+
+    def _broke(self, transfer: Transfer, segment: Segment | None, failure: Failure) -> None:
+        self._seen(self._performer.broke(transfer, segment, failure))
+
+    def _seen(self, performed: Performed) -> bool:
+        if performed.paused:
+            # They would wait for the host behind this one; others may be asked meanwhile.
+            self._let_go()
+        return performed.receive
+
     def _attempt(self, transfer: Transfer, segment: Segment, request: Request) -> None:
         self._guarded(transfer, segment, lambda: self._fetch(transfer, segment, request))
 
@@ -86,22 +100,23 @@ class Driver:
         try:
             return act()
         except StorageError as error:
-            self._performer.broke(transfer, None, error.failure)
+            self._broke(transfer, None, error.failure)
         except (OriginError, IntegrityError) as error:
-            self._performer.broke(transfer, segment, error.failure)
+            self._broke(transfer, segment, error.failure)
         except Exception as error:  # noqa: BLE001 - a defect fails its one download by name, and the run goes on
-            self._performer.broke(transfer, None, Failure("internal", f"{type(error).__name__}: {error}"))
+            self._broke(transfer, None, Failure("internal", f"{type(error).__name__}: {error}"))
         return None
 
     def _open(self, transfer: Transfer, host: str) -> Segment | None:
         moment = self._desk.moment
-        fact = Opened(moment()) if transfer.work.untouched else self._performer.file(transfer).reopen(moment)
+        file = None if transfer.work.untouched else self._performer.file(transfer)
+        fact = file.reopen(moment) if file else Opened(moment())
         with self._desk.lock:
             commands = transfer.step(fact)
             # What is on disk may come from a mirror: then the slot that this thread holds is not the right one.
             segment = transfer.take(fact.at.ticks) if transfer.host == host else None
             self._performer.settle(transfer)
-        self._performer.carry_out(transfer, commands)
+        self._seen(self._performer.carry_out(transfer, commands))
         return segment
 
     def _request(self, transfer: Transfer, segment: Segment) -> Request:
@@ -117,7 +132,7 @@ class Driver:
                 if begun is None:
                     return
                 response = begun
-            receive = self._performer.tell(transfer, Answered(desk.moment(), segment, response.answer))
+            receive = self._tell(transfer, Answered(desk.moment(), segment, response.answer))
             if receive and self._behind and (transfer.known.size is None or transfer.known.size >= LARGE):
                 self._let_go()
             if receive:
@@ -127,7 +142,7 @@ class Driver:
         if receive:
             desk.progress += FILE_WEIGHT
             at = desk.moment()
-            self._performer.tell(transfer, Lagged(at, segment) if segment.lag else Ended(at, segment))
+            self._tell(transfer, Lagged(at, segment) if segment.lag else Ended(at, segment))
 
     def _is_small(self, transfer: Transfer, segment: Segment, answer: Answer) -> bool:
         """Whether the answer to a first request may well have brought a whole file with it, and nothing has to be minded meanwhile."""
@@ -145,12 +160,8 @@ class Driver:
         if len(data) < size or self._desk.stopped.is_set():
             return Begun(response, bytes(data))
         self._desk.progress += FILE_WEIGHT + size
-        self._performer.body = data
-        try:
-            digests = digests_of(data, transfer.algorithms)
-            self._performer.tell(transfer, Delivered(self._desk.moment(), segment, response.answer, size, digests))
-        finally:
-            self._performer.body = None
+        content = Content(data, transfer.algorithms)
+        self._tell(transfer, Delivered(self._desk.moment(), segment, response.answer, content))
         return None
 
     def _access(self, transfer: Transfer) -> Access:
@@ -165,7 +176,8 @@ class Driver:
         desk = self._desk
         with desk.lock:
             epoch, size, done = segment.epoch, transfer.known.size, transfer.ledger.done
-        partial = None if transfer.closed else self._performer.file(transfer).of(epoch)
+        file = self._performer.file(transfer)
+        partial = file.of(epoch) if file else None
         if partial is None:
             return
         if size is not None:

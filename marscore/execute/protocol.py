@@ -2,11 +2,13 @@
 
     driver --Fact--> Transfer.step --Command...--> driver
 
-A fact says what happened, with the moment at which it did; a command says what to do next. Both are frozen.
+A fact says what happened, with the moment at which it did; a command says what to do next. Both are frozen, and hold all that is needed to
+act on them: who performs a command looks at nothing else that another thread may have changed since.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
 from marscore.events import Event
@@ -16,7 +18,7 @@ from marscore.policy.pacing import Lag, Pace
 from marscore.policy.retry import NO_FAILURES, RetryState
 from marscore.ports import Answer
 from marscore.resolve.model import Download
-from marscore.state import Claim, FileIdentity
+from marscore.state import Claim, Content, FileIdentity
 from marscore.values import ByteRange, Failure, Validator
 
 
@@ -109,13 +111,12 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The answer to a first request came with the whole body of a small file: `size` bytes, hashed, in memory and nowhere else."""
+    """The answer to a first request came with the whole body of a small file, which is in memory and nowhere else."""
 
     at: Moment
     segment: Segment
     answer: Answer
-    size: int
-    digests: dict[str, str]
+    content: Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,18 +154,19 @@ class Lagged:
 
 @dataclass(frozen=True, slots=True)
 class Hashed:
-    """The whole file was read back; algorithm -> lowercase hex."""
+    """The whole file of the epoch in use was hashed; algorithm -> lowercase hex."""
 
     at: Moment
-    digests: dict[str, str]
+    digests: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The file has its name."""
+    """The file has its name: `identity` was measured there, `digests` are those of the command that it was placed by."""
 
     at: Moment
     identity: FileIdentity
+    digests: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,18 +208,27 @@ class PauseHost:
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """Hash the first `size` bytes with these algorithms."""
+    """Hash the first `size` bytes of the epoch's partial file with these algorithms."""
 
+    epoch: int
     size: int
     algorithms: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Give the file its name."""
+    """Give the epoch's partial file, of which `size` bytes have these digests, its name."""
 
+    epoch: int
     size: int
-    digests: dict[str, str]
+    digests: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Put a file in place of which there is nothing but this content."""
+
+    content: Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,4 +238,4 @@ class Release:
     keep: bool
 
 
-Command: TypeAlias = Receive | Drop | Emit | PauseHost | Verify | Place | Release
+Command: TypeAlias = Receive | Drop | Emit | PauseHost | Verify | Place | Store | Release

@@ -11,6 +11,9 @@ This file is longer than the house's 300 lines, since every transition of a tran
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 from typing_extensions import assert_never
 
 from marscore.errors import IntegrityError
@@ -52,6 +55,7 @@ from marscore.execute.protocol import (
     Release,
     Segment,
     Stopped,
+    Store,
     Unasked,
     Verify,
     Work,
@@ -61,7 +65,7 @@ from marscore.planning.segments import MIN_SPLIT
 from marscore.policy.failures import another_source_may_help
 from marscore.policy.pacing import MAX_REDIALS, PACE_REMEMBERED, lag_of
 from marscore.policy.retry import NO_FAILURES, GiveUp, Wait
-from marscore.state import key_of
+from marscore.state import FileIdentity, key_of
 from marscore.values import Failure, FailureKind, Validator, host_of
 
 #: Failures after which what was received is of no use to a later run.
@@ -92,7 +96,6 @@ class Transfer:
         self._restarts = NO_FAILURES
         self._hops: set[tuple[str, str]] = set()
         self._served_by: str | None = None
-        self._digests: dict[str, str] = {}
         self._verifying = False
 
     # What the driver and the board ask
@@ -287,16 +290,17 @@ class Transfer:
         commands = self._redirects(fact)
         verdict = read_answer(fact.answer, segment.asked, self.options.retry.statuses, at.unix)
         assert isinstance(verdict, Whole)
-        self.bytes_downloaded += fact.size
-        problem = self.known.unacceptable(fact.size)
+        size = len(fact.content.data)
+        self.bytes_downloaded += size
+        problem = self.known.unacceptable(size)
         if problem:
             return commands + self._broke(Broke(at, segment, problem))
         self.known.adopt_answer(verdict.version, verdict.accepts_ranges)
         self.segments += 1
         self.segments_finished += 1
-        segment.position = segment.written = segment.end = fact.size
+        segment.position = segment.written = segment.end = size
         self.ledger.leave(segment)
-        return [*commands, Drop(), *self._hashed(Hashed(at, fact.digests))]
+        return [*commands, Drop(), *self._verified(at, fact.content.digests, Store(fact.content))]
 
     def _whole(self, segment: Segment, answer: Whole, at: Moment) -> list[Command]:
         changed = self.known.change_to(answer.version)
@@ -351,7 +355,7 @@ class Transfer:
         if known is None or segment.asked is not None:
             return self._broke(Broke(at, segment, Failure("http_status", "the server answered 304 to no condition", 304)))
         self.ledger.leave(segment)
-        return [Drop(), *self._finished(at, known.identity.size, known.identity.mtime_ns, known.identity.inode, known.digests)]
+        return [Drop(), *self._finished(at, "up_to_date", known.identity, known.digests)]
 
     def _unsatisfiable(self, segment: Segment, answer: Unsatisfiable, at: Moment) -> list[Command]:
         if self.known.version and self.known.size is None and answer.size == segment.begin:
@@ -409,23 +413,29 @@ class Transfer:
         if size is None or self._verifying or not self.ledger.covers(size):
             return []
         self._verifying = True
-        return [Verify(size, self.algorithms)]
+        return [Verify(self.ledger.epoch, size, self.algorithms)]
 
     def _hashed(self, fact: Hashed) -> list[Command]:
         assert self.known.size is not None
         self._verifying = False
-        wrong = next((c for c in self.download.checksums if fact.digests[c.algorithm] != c.hex), None)
+        return self._verified(fact.at, fact.digests, Place(self.ledger.epoch, self.known.size, fact.digests))
+
+    def _verified(self, at: Moment, digests: Mapping[str, str], place: Place | Store) -> list[Command]:
+        """Place a file with these digests, if they are those that the manifest names."""
+        wrong = next((c for c in self.download.checksums if digests[c.algorithm] != c.hex), None)
         if wrong is not None:
-            message = f"{wrong.algorithm} is {fact.digests[wrong.algorithm]} and should be {wrong.hex}"
-            return self._start_over(fact.at, Failure("checksum", message))
-        self._digests = fact.digests
-        verified = [Emit(ChecksumVerified(fact.at.unix, self.download.id, str(c))) for c in self.download.checksums]
-        return [*verified, Place(self.known.size, fact.digests)]
+            message = f"{wrong.algorithm} is {digests[wrong.algorithm]} and should be {wrong.hex}"
+            return self._start_over(at, Failure("checksum", message))
+        return [*(Emit(ChecksumVerified(at.unix, self.download.id, str(c))) for c in self.download.checksums), place]
 
     def _placed(self, fact: Placed) -> list[Command]:
         identity = fact.identity
-        digests = tuple(f"{name}:{value}" for name, value in self._digests.items())
-        return self._finished(fact.at, identity.size, identity.mtime_ns, identity.inode, digests)
+        if identity.size != self.known.size:
+            # The store compares too. What is claimed as in place was measured there, or it is not claimed.
+            return self._fail(
+                fact.at, Failure("internal", f"the file in place has {identity.size} bytes, and {self.known.size} were verified")
+            )
+        return self._finished(fact.at, "downloaded", identity, tuple(f"{name}:{value}" for name, value in fact.digests.items()))
 
     # Failures
 
@@ -546,19 +556,20 @@ class Transfer:
         # The outcome goes last: who reads it may open the partial file at once.
         return [Release(keep=failure.kind not in _WORTHLESS and bool(self.ledger.done)), Emit(failed)]
 
-    def _finished(self, at: Moment, size: int, mtime_ns: int, inode: int, digests: tuple[str, ...]) -> list[Command]:
+    def _finished(
+        self, at: Moment, status: Literal["downloaded", "up_to_date"], identity: FileIdentity, digests: tuple[str, ...]
+    ) -> list[Command]:
         self.closed = True
-        fetched = bool(self._digests)
         validator = self.known.validator or (self.work.known.validator if self.work.known else self.known.validator)
         finished = DownloadFinished(
             at.unix,
             self.download.id,
-            "downloaded" if fetched else "up_to_date",
-            "fetched" if fetched else "the server says that it is current",
-            size=size,
+            status,
+            "fetched" if status == "downloaded" else "the server says that it is current",
+            size=identity.size,
             digests=digests,
-            mtime_ns=mtime_ns,
-            inode=inode,
+            mtime_ns=identity.mtime_ns,
+            inode=identity.inode,
             source=self._served_by or self.url,
             etag=validator.etag,
             last_modified=validator.last_modified,

@@ -7,13 +7,12 @@ Pure: who calls it has looked at the disk. Prove means: read the file and hash i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias
 
 from marscore.frozen import dataclass
 from marscore.resolve.model import Download
-from marscore.state import Claim, FileIdentity, digests_in, key_of
+from marscore.state import Claim, FileIdentity, Measured, digests_in, key_of
 from marscore.values import Failure
 
 
@@ -115,8 +114,8 @@ def unchanged(download: Download, row: tuple[Any, ...], file: FileIdentity) -> U
 
     For a hundred thousand files of a run with nothing to do, in a third of the time; None leaves the decision to `reconcile`.
     """
-    _, url_key, size, mtime_ns, inode, digests, _, _, durable = row
-    same = size == file.size and mtime_ns == file.mtime_ns and inode == str(file.inode) and file.kind == "file" and durable == 1
+    _, url_key, size, mtime_ns, inode, digests, _, _, verified, durable = row
+    same = size == verified == file.size and mtime_ns == file.mtime_ns and inode == str(file.inode) and file.kind == "file" and durable == 1
     if not same or url_key != key_of(download.url) or download.options.if_exists != "keep" or download.size not in (None, file.size):
         return None
     known = digests_in(digests)
@@ -125,16 +124,16 @@ def unchanged(download: Download, row: tuple[Any, ...], file: FileIdentity) -> U
     return UpToDate(download, _RIGHT if download.checksums else _UNTOUCHED, file, known, noted=True)
 
 
-def proven(question: Prove, digests: Mapping[str, str], partial: bool) -> Decision:
-    """Decide after the file was hashed: `digests` maps each algorithm asked for to lowercase hex."""
-    download = question.download
+def proven(question: Prove, found: Measured, partial: bool) -> Decision:
+    """Decide after the file was hashed with each algorithm asked for."""
+    download, digests = question.download, found.digests
     wanted = {c.algorithm: c.hex for c in download.checksums}
     right = all(digests[algorithm] == value for algorithm, value in wanted.items())
     if right and (wanted or digests["sha256"] == question.trusted):
         known = tuple(f"{algorithm}:{value}" for algorithm, value in digests.items())
         if download.options.if_exists == "refresh" and question.claim:
-            return Refresh(download, "if_exists is refresh", replace(question.claim, digests=known))
-        return UpToDate(download, "the file has the right content", question.file, known)
+            return Refresh(download, "if_exists is refresh", replace(question.claim, identity=found.identity, digests=known))
+        return UpToDate(download, "the file has the right content", found.identity, known)
     reason = "the file in place has other content than the checksum says" if wanted else "the file in place has changed"
     return _get(download, Found(partial=partial), reason)
 

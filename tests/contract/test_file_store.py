@@ -11,7 +11,7 @@ import pytest
 from marscore.errors import StorageError
 from marscore.journal import Header, Piece, PieceHasher
 from marscore.ports import Partial
-from marscore.state import key_of
+from marscore.state import Content, Measured, key_of
 from marscore.values import ByteRange, Validator
 from tests.contract.places import Disk, Handles, Memory, Place
 
@@ -140,7 +140,7 @@ def test_finishing_gives_the_file_its_name_and_tells_what_identifies_it(place: P
     assert place.part(PATH) is None
     assert place.store.identify(PATH) == identity
     assert (identity.size, identity.kind) == (12, "file")
-    assert place.store.digests(PATH, ["sha256"]) == SHA
+    assert place.store.measure(PATH, ["sha256"]) == Measured(identity, SHA)
 
 
 def test_the_old_file_stays_until_the_new_one_is_finished(place: Place, begun: Partial) -> None:
@@ -153,10 +153,19 @@ def test_the_old_file_stays_until_the_new_one_is_finished(place: Place, begun: P
     assert identity != before
 
 
-@pytest.mark.parametrize(("size", "content"), [(7, CONTENT[:7]), (5, CONTENT[:5]), (0, b""), (9, CONTENT[:7] + b"\0\0")])
+@pytest.mark.parametrize(("size", "content"), [(7, CONTENT[:7]), (5, CONTENT[:5]), (0, b"")])
 def test_a_finished_file_has_the_size_that_was_asked_for(place: Place, begun: Partial, size: int, content: bytes) -> None:
     assert begun.finish(PATH, size, SHA).size == size
     assert place.content(PATH) == content
+
+
+def test_what_has_fewer_bytes_than_were_verified_gets_no_name(place: Place, begun: Partial) -> None:
+    with pytest.raises(StorageError) as caught:
+        begun.digests(9, ["sha256"])
+    assert caught.value.failure.kind == "path"
+    with pytest.raises(StorageError):
+        begun.finish(PATH, 9, SHA)
+    assert place.content(PATH) is None
 
 
 def test_an_empty_file_can_be_finished_without_a_write(place: Place, handles: Handles) -> None:
@@ -314,7 +323,7 @@ def test_a_file_that_was_removed_since_it_was_finished_is_no_find(place: Place, 
 def test_a_whole_file_is_stored_at_once_and_leaves_nothing_else(place: Place, content: bytes) -> None:
     place.store.prepare(PATH)
     assert place.content(PATH) is None
-    identity = place.store.store(PATH, memoryview(content))
+    identity = place.store.store(PATH, Content(memoryview(content), ["sha256"]))
     assert place.content(PATH) == content
     assert place.store.identify(PATH) == identity
     assert (place.part(PATH), place.journal(PATH)) == (None, None)
@@ -323,7 +332,7 @@ def test_a_whole_file_is_stored_at_once_and_leaves_nothing_else(place: Place, co
 def test_storing_replaces_what_was_in_place_and_what_was_left_on_its_way(place: Place, begun: Partial) -> None:
     begun.close()
     place.put(PATH, b"older")
-    place.restart().store(PATH, CONTENT)
+    place.restart().store(PATH, Content(CONTENT, ["sha256"]))
     assert place.content(PATH) == CONTENT
     assert place.restart().reopen(PATH) is None
 
@@ -331,7 +340,7 @@ def test_storing_replaces_what_was_in_place_and_what_was_left_on_its_way(place: 
 def test_where_no_file_can_be_none_is_stored_and_nothing_is_left(place: Place) -> None:
     place.make_folder(PATH)
     with pytest.raises(StorageError) as caught:
-        place.store.store(PATH, CONTENT)
+        place.store.store(PATH, Content(CONTENT, ["sha256"]))
     assert caught.value.failure.kind == "path"
     assert "folder stands where the file should be" in caught.value.failure.message
     assert place.part(PATH) is None
@@ -368,7 +377,7 @@ def test_a_file_where_a_folder_is_needed_is_named(place: Place) -> None:
 
 def test_only_a_file_has_digests(place: Place) -> None:
     with pytest.raises(StorageError):
-        place.store.digests("missing", ["sha256"])
+        place.store.measure("missing", ["sha256"])
     assert place.store.identify("missing") is None
 
 

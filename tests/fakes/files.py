@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 from marscore.errors import StorageError
 from marscore.journal import Header, Journal, Piece, decode, encode_finished, encode_header, encode_piece
-from marscore.state import FileIdentity
+from marscore.state import Content, FileIdentity, Measured
 from marscore.values import ByteRange, Failure
 
 
@@ -30,7 +31,7 @@ class MemoryFolder:
     journals: dict[str, bytearray] = field(default_factory=dict)
     capacity: int | None = None
     _handles: list[MemoryPartial] = field(default_factory=list)
-    _made: int = 0
+    _made: Iterator[int] = field(default_factory=lambda: count(1))
 
     def create(self, path: str) -> MemoryPartial:
         """Begin a partial file, in place of any there was."""
@@ -59,11 +60,11 @@ class MemoryFolder:
             return FileIdentity(0, 0, 0, "folder")
         return self.files[path].identity if path in self.files else None
 
-    def digests(self, path: str, algorithms: Sequence[str]) -> dict[str, str]:
+    def measure(self, path: str, algorithms: Sequence[str]) -> Measured:
         """Hash a finished file."""
         if path not in self.files:
             raise StorageError(Failure("path", "cannot read the file in place: there is none"))
-        return _digests(self.files[path].content, algorithms)
+        return Measured(self.files[path].identity, _digests(self.files[path].content, algorithms))
 
     def crash(self) -> None:
         """Die: no handle can do anything any more, and every byte that was written stays."""
@@ -73,21 +74,21 @@ class MemoryFolder:
 
     def put(self, path: str, content: bytes) -> FileIdentity:
         """Store a finished file."""
-        self._made += 1
-        self.files[path] = Stored(content, FileIdentity(len(content), 1_700_000_000_000_000_000 + self._made, self._made))
+        number = next(self._made)
+        self.files[path] = Stored(content, FileIdentity(len(content), 1_700_000_000_000_000_000 + number, number))
         return self.files[path].identity
 
     def prepare(self, path: str) -> None:
         """Refuse a path where no file can be."""
         self.check_place(path)
 
-    def store(self, path: str, data: bytes | memoryview) -> FileIdentity:
+    def store(self, path: str, content: Content) -> FileIdentity:
         """Put a whole file in place."""
         self.check_place(path)
         self.parts.pop(path, None)
         self.journals.pop(path, None)
-        self.room(len(data))
-        return self.put(path, bytes(data))
+        self.room(len(content.data))
+        return self.put(path, content.data)
 
     def check_place(self, path: str) -> None:
         """Refuse a path where no file can be."""
@@ -161,18 +162,22 @@ class MemoryPartial:
 
     def digests(self, size: int, algorithms: Sequence[str]) -> dict[str, str]:
         """Hash the first `size` bytes."""
-        return _digests(bytes(self._content[: size if self._open else 0]), algorithms)
+        if not self._open or len(self._content) < size:
+            raise StorageError(Failure("path", "cannot read the partial file: it is not so long"))
+        return _digests(bytes(self._content[:size]), algorithms)
 
     def finish(self, path: str, size: int, digests: Mapping[str, str]) -> FileIdentity:
         """Give the file its name."""
         if not self._open:
             raise StorageError(Failure("path", "cannot put the file in place: it is closed"))
+        if len(self._content) < size:
+            raise StorageError(Failure("internal", f"the partial file has {len(self._content)} bytes, and {size} were verified"))
         self._append(encode_finished(digests["sha256"]))
         self.close()
         self._folder.check_place(path)
         del self._folder.parts[self._path]
         self._placed = True
-        return self._folder.put(path, bytes(self._content[:size]).ljust(size, b"\0"))
+        return self._folder.put(path, bytes(self._content[:size]))
 
     def close(self) -> None:
         """Let go of the file."""

@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from tests.disk import contradictions, report_in
+
 LIMIT_S = 60
 
 
@@ -46,11 +48,15 @@ class Run:
 
 
 def marscore(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: str | None = None) -> Run:
-    """Run the command in a folder."""
+    """Run the command in a folder. What its report says of files in place is held against the disk."""
+    before = read_report(cwd / "data").get("run_id")
     done = subprocess.run(
         command(*arguments), cwd=cwd, env=environment(env), input=stdin, capture_output=True, text=True, timeout=LIMIT_S, check=False
     )
-    return Run(done.returncode, done.stdout, done.stderr, cwd / "data", read_report(cwd / "data"))
+    report = read_report(cwd / "data")
+    if report.get("run_id") != before:
+        assert not contradictions(cwd / "data", report)
+    return Run(done.returncode, done.stdout, done.stderr, cwd / "data", report)
 
 
 def command(*arguments: str) -> list[str]:
@@ -79,6 +85,4 @@ def fetch(folder: Path, *downloads: object, **more: object) -> Run:
 
 def read_report(output: Path) -> dict[str, Any]:
     """The report in an output folder; empty where there is none."""
-    path = output / ".marscore" / "report.json"
-    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    return found
+    return report_in(output)

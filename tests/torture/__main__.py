@@ -1,4 +1,7 @@
-"""`python -m tests.torture [--kills N] [--seed N]`: kill -9 at length. Exit code 1 where a file is wrong or a kill cost too much."""
+"""`python -m tests.torture [--kills N] [--mixed N] [--seed N]`: kill -9 at length, then runs that mix files of all sizes.
+
+Exit code 1 where a file is wrong, a run hangs, or a kill cost too much.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ import time
 from pathlib import Path
 
 from tests.origin import Body, Origin
+from tests.servers import nginx
+from tests.torture import mixing
 from tests.torture.killing import KIB, MIB, Figures, Killing
 
 #: Kills that one round takes at most; then it may finish, so that there are several rounds.
@@ -29,6 +34,15 @@ def torture(folder: Path, kills: int, seed: int) -> Figures:
         return killing.figures
 
 
+def mix(folder: Path, runs: int, seed: int) -> mixing.Figures:
+    """Run so many times over files of all sizes, each time with other settings."""
+    with nginx(folder / "nginx") as web:
+        mixed = mixing.Mixing(web, random.Random(seed))
+        for number in range(runs):
+            mixed.run(folder / f"mixed-{number}")
+        return mixed.figures
+
+
 def _small(chance: random.Random) -> tuple[dict[str, Body], int]:
     return {f"small-{n}.bin": Body(chance.randint(0, 400 * KIB), seed=n % 20) for n in range(400)}, MIB
 
@@ -41,6 +55,7 @@ def main() -> int:
     """Run it and print the figures."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--mixed", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=None, help="what a run printed, to have the same moments again")
     arguments = parser.parse_args()
     seed = random.SystemRandom().randrange(2**32) if arguments.seed is None else arguments.seed
@@ -48,10 +63,12 @@ def main() -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         figures = torture(Path(folder), arguments.kills, seed)
-    print(f"{figures}\nseconds                              {time.monotonic() - began:.0f}")
+        print(figures, flush=True)
+        mixed = mix(Path(folder), arguments.mixed, seed)
+    print(f"{mixed}\nseconds                              {time.monotonic() - began:.0f}")
     if figures.over > 0:
         print(f"a kill cost {figures.over / MIB:.2f} MiB more than a piece for each connection and what was in socket buffers")
-    return 0 if figures.good else 1
+    return 0 if figures.good and not mixed.wrong else 1
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from marscore.resolve.model import Download
 from marscore.resolve.reconcile import UpToDate
 from marscore.state import Claims, key_of
 from marscore.values import merge_ranges
+from tests.disk import wrong_in
 from tests.origin import Body
 
 
@@ -38,7 +39,7 @@ def look_at(root: Path, bodies: Mapping[Download, Body]) -> Left:
         decisions = prove(Folder(root), look(Folder(root), _claims(own), bodies))
         current = {decision.download.path: decision.file.size for decision in decisions if isinstance(decision, UpToDate)}
         partial = sum(_proven(root, download.path, body) for download, body in bodies.items() if download.path not in current)
-        wrong = tuple(download.path for download, body in bodies.items() if not _is_right(root / download.path, body))
+        wrong = tuple(wrong_in(root, {download.path: body for download, body in bodies.items()}, all_there=False))
         return Left(sum(current.values()) + partial, wrong)
 
 
@@ -75,8 +76,3 @@ def _sound(journal: Journal, part: Path) -> list[Piece]:
             if hasher.piece() == piece:
                 sound.append(piece)
     return sound
-
-
-def _is_right(path: Path, body: Body) -> bool:
-    """Whether a file is whole, or not there at all."""
-    return not path.exists() or (path.stat().st_size == body.length and path.read_bytes() == body.read(0, body.length))

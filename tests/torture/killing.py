@@ -17,6 +17,7 @@ from marscore.app import prepare
 from marscore.journal import PIECE_SIZE
 from marscore.resolve.model import Download
 from marscore.settings import ManifestInput, RunSettings
+from tests.disk import wrong_in
 from tests.integration.command import command, environment, write
 from tests.origin import Body, Good, Origin
 from tests.torture.kept import look_at
@@ -150,8 +151,7 @@ class Killing:
             kept = left.kept
         else:
             self._finish(folder, manifest)
-        missing = [download.path for download in bodies if not (folder / "data" / download.path).exists()]
-        self.figures.wrong += [*look_at(folder / "data", bodies).wrong, *missing]
+        self.figures.wrong += wrong_in(folder / "data", {download.path: body for download, body in bodies.items()})
 
     def _settle(self) -> None:
         """Wait until the origin has noticed that its clients are gone: what it counts till then belongs to the run that was killed."""

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 from unprivileged import own_folder
 
+from marscore.adapters import positioned
 from marscore.adapters.files import OWN_FOLDER, Folder
-from marscore.adapters.partial import PartialFile
+from marscore.adapters.partial import PartialFile, rename
 from marscore.adapters.storage import storage_error
 from marscore.errors import StorageError
 from marscore.journal import Header, Piece, PieceHasher, decode
@@ -99,7 +100,7 @@ def test_a_link_that_leads_out_of_the_folder_is_refused_and_nothing_is_made_ther
     assert list(outside.iterdir()) == []
     (outside / "file").write_bytes(b"secret")
     with refused("path"):
-        Folder(root).digests("out/file", ["sha256"])
+        Folder(root).measure("out/file", ["sha256"])
 
 
 @posix_only
@@ -146,7 +147,7 @@ def test_a_link_where_the_file_should_be_is_replaced_and_not_followed(tmp_path: 
     assert identity is not None
     assert identity.kind == "other"
     with refused("path"):
-        folder.digests("file", ["sha256"])
+        folder.measure("file", ["sha256"])
     folder.create("file").finish("file", 0, SHA)
     assert (tmp_path / "precious").read_bytes() == b"precious"
     assert not (tmp_path / "file").is_symlink()
@@ -222,7 +223,7 @@ def test_a_file_that_may_not_be_read_is_named() -> None:
         (root / "file").write_bytes(b"content")
         (root / "file").chmod(0)
         with refused("permission"):
-            Folder(root).digests("file", ["sha256"])
+            Folder(root).measure("file", ["sha256"])
 
 
 # A full disk
@@ -268,6 +269,7 @@ def test_a_file_that_cannot_fit_is_refused_before_its_first_byte(tmp_path: Path)
     partial = Folder(tmp_path).create("file")
     with refused("disk_full"):
         partial.reserve(10**18)
+    write(partial, 0, b"x")
     assert partial.digests(1, ["sha256"])
     partial.close()
 
@@ -442,3 +444,30 @@ def test_a_folder_in_place_of_a_partial_file_is_no_find_and_is_named(tmp_path: P
     assert Folder(tmp_path).reopen("file") is None
     with pytest.raises(StorageError):
         Folder(tmp_path).create("file")
+
+
+def test_a_file_that_changes_while_it_is_hashed_is_not_measured(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"before")
+
+    class Appending(positioned.Seeking):
+        def read_into(self, buffer: memoryview, offset: int) -> int:
+            with (tmp_path / "file").open("ab") as file:
+                file.write(b"more")
+            return super().read_into(buffer, offset)
+
+    folder = Folder(tmp_path)
+    folder._io = Appending
+    with refused("path"):
+        folder.measure("file", ["sha256"])
+
+
+def test_another_file_under_the_name_is_not_taken_for_the_finished_one(tmp_path: Path) -> None:
+    part, other = tmp_path / "part", tmp_path / "other"
+    part.write_bytes(b"verified")
+    other.write_bytes(b"verified")
+    with refused("path"):
+        rename(str(part), str(tmp_path / "file"), other.stat(), 8)
+    assert not (tmp_path / "file").exists()
+    with refused("internal"):
+        rename(str(part), str(tmp_path / "file"), part.stat(), 7)
+    assert not (tmp_path / "file").exists()

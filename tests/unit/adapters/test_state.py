@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 import subprocess
 import sys
@@ -208,3 +209,29 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
 def _execute(path: Path, statement: str, *values: object) -> list[tuple[object, ...]]:
     with contextlib.closing(sqlite3.connect(path)) as database, database:
         return database.execute(statement, values).fetchall()
+
+
+def test_what_a_database_of_format_1_claims_has_to_be_proven_again(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with contextlib.closing(sqlite3.connect(path)) as old, old:
+        old.execute(
+            "CREATE TABLE files (path_key TEXT PRIMARY KEY, url_key TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, "
+            "inode TEXT NOT NULL, digests TEXT NOT NULL, etag TEXT, last_modified TEXT, durable INTEGER NOT NULL) WITHOUT ROWID"
+        )
+        old.execute(
+            "INSERT INTO files VALUES (?,?,?,?,?,?,?,?,?)", (key_of("a"), key_of("url"), 7, 8, "9", json.dumps([SHA]), '"v1"', None, 1)
+        )
+        old.execute("PRAGMA user_version=1")
+    for _ in range(2):
+        with opened(path) as state:
+            assert state.claims() == {key_of("a"): claim("a", durable=False)}
+            assert not state.damaged
+    assert not path.with_name("state.db.damaged").exists()
+
+
+def test_a_row_whose_digests_were_made_of_other_bytes_than_the_file_has_is_no_claim(tmp_path: Path) -> None:
+    path = filled(tmp_path / "state.db")
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE files SET size = 6 WHERE path_key = ?", (key_of("1"),))
+    with opened(path) as state:
+        assert set(state.claims()) == {key_of("0"), key_of("2")}

@@ -16,11 +16,11 @@ from marscore.events import (
     ResumeDiscarded,
     RetryScheduled,
 )
-from marscore.execute.protocol import Delivered, PauseHost, Place, Placed, Release, Segment, Stopped, Unasked, Verify
+from marscore.execute.protocol import Delivered, PauseHost, Place, Placed, Release, Segment, Stopped, Store, Unasked, Verify
 from marscore.policy.pacing import MAX_REDIALS, PACE_REMEMBERED
 from marscore.policy.retry import RetryRules
 from marscore.ports import Answer
-from marscore.state import Claim, FileIdentity, key_of
+from marscore.state import Claim, Content, FileIdentity, key_of
 from marscore.values import ByteRange, Failure, Timeouts, Validator
 from tests.unit.execute.story import MIB, MIRROR, SHA, STEADY, URL, Story
 
@@ -49,40 +49,51 @@ def test_a_small_file_costs_one_plain_request() -> None:
     assert story.asks(segment) == {"Accept-Encoding": "identity"}
     assert story.answer(segment, 200, **whole(10))
     story.fetch(segment)
-    assert story.said(Verify) == [Verify(10, ("sha256",))]
+    assert story.said(Verify) == [Verify(0, 10, ("sha256",))]
     story.hashed()
-    assert story.said(Place) == [Place(10, {"sha256": "a" * 64})]
-    story.step(Placed(story.now, FileIdentity(10, 1, 2)))
+    assert story.said(Place) == [Place(0, 10, {"sha256": "a" * 64})]
+    story.step(Placed(story.now, FileIdentity(10, 1, 2), {"sha256": "a" * 64}))
     finished = story.told(DownloadFinished)[0]
     assert (finished.status, finished.size, finished.bytes_downloaded, finished.digests) == ("downloaded", 10, 10, (SHA,))
     assert story.transfer.closed
 
 
-def delivered(story: Story, size: int, sha256: str = "a" * 64, **fields: str) -> None:
+def delivered(story: Story, size: int, **fields: str) -> Content:
     """The whole body came with its answer."""
     segment = story.take()
     answer = Answer(200, {name.replace("_", "-"): value for name, value in whole(size, **fields).items()}, segment.url)
-    story.step(Delivered(story.now, segment, answer, size, {"sha256": sha256}))
+    content = Content(bytes(size), ["sha256"])
+    story.step(Delivered(story.now, segment, answer, content))
+    return content
 
 
 def test_a_file_that_came_whole_with_its_answer_is_placed_at_once() -> None:
     story = Story().open()
-    delivered(story, 10)
-    assert story.said(Place) == [Place(10, {"sha256": "a" * 64})]
-    story.step(Placed(story.now, FileIdentity(10, 1, 2)))
+    content = delivered(story, 10)
+    assert story.said(Store) == [Store(content)]
+    assert not story.said(Place)
+    story.step(Placed(story.now, FileIdentity(10, 1, 2), content.digests))
     finished = story.told(DownloadFinished)[0]
     assert (finished.size, finished.bytes_downloaded, finished.segments, finished.etag, finished.source) == (10, 10, 1, '"v1"', URL)
     assert story.transfer.closed
 
 
+def test_what_is_in_place_with_another_size_than_was_verified_is_not_claimed() -> None:
+    story = Story().open()
+    content = delivered(story, 10)
+    story.step(Placed(story.now, FileIdentity(9, 1, 2), content.digests))
+    assert not story.told(DownloadFinished)
+    assert [failed.kind for failed in story.told(DownloadFailed)] == ["internal"]
+
+
 def test_what_came_at_once_is_held_against_checksum_and_size_like_any_other() -> None:
     wrong = Story(checksum=f"sha256:{'b' * 64}").open()
     delivered(wrong, 10)
-    assert not wrong.said(Place)
+    assert not wrong.said(Store)
     assert [retry.kind for retry in wrong.told(RetryScheduled)] == ["checksum"]
     long = Story(max_size=9).open()
     delivered(long, 10)
-    assert not long.said(Place)
+    assert not long.said(Store)
     assert [failed.kind for failed in long.told(DownloadFailed)] == ["too_large"]
 
 
@@ -98,7 +109,7 @@ def test_what_was_not_asked_for_after_all_is_taken_by_another_and_costs_no_retry
 def test_an_empty_file_is_a_file() -> None:
     story = started(0)
     story.end(story.transfer.ledger.active[0])
-    assert story.said(Verify) == [Verify(0, ("sha256",))]
+    assert story.said(Verify) == [Verify(0, 0, ("sha256",))]
 
 
 def test_idle_connections_share_what_the_first_has_before_it() -> None:
@@ -216,7 +227,7 @@ def test_a_changed_file_starts_over_with_the_very_answer_that_shows_it() -> None
     assert "size was 100 and is 50" in story.told(ResumeDiscarded)[0].reason
     assert (again.begin, again.end, again.epoch) == (0, 50, 1)
     story.fetch(again)
-    assert story.said(Verify) == [Verify(50, ("sha256",))]
+    assert story.said(Verify) == [Verify(1, 50, ("sha256",))]
 
 
 def test_a_part_of_another_version_is_never_used() -> None:
@@ -253,7 +264,7 @@ def test_a_200_in_the_middle_is_not_written_there_and_the_first_connection_goes_
     assert first.end == 100 * MIB
     assert story.transfer.take(story.ticks) is None
     story.fetch(first)
-    assert story.said(Verify) == [Verify(100 * MIB, ("sha256",))]
+    assert story.said(Verify) == [Verify(0, 100 * MIB, ("sha256",))]
 
 
 def test_a_server_that_ignores_an_etag_in_if_range_is_asked_with_the_date_then_without() -> None:
@@ -357,7 +368,7 @@ def test_a_body_of_unknown_length_ends_when_it_ends() -> None:
     story.answer(segment, 200)
     story.receive(segment, 33)
     story.end(segment)
-    assert story.said(Verify) == [Verify(33, ("sha256",))]
+    assert story.said(Verify) == [Verify(0, 33, ("sha256",))]
 
 
 def resumable(**changes: object) -> dict[str, object]:

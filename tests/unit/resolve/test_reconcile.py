@@ -9,7 +9,7 @@ import pytest
 
 from marscore.resolve.model import Download, IfExists, Options
 from marscore.resolve.reconcile import Fetch, Found, Prove, Refresh, Refuse, Resume, UpToDate, proven, reconcile, unchanged
-from marscore.state import Claim, FileIdentity, key_of, row_of
+from marscore.state import Claim, FileIdentity, Measured, key_of, row_of
 from marscore.values import Checksum, Validator
 
 URL = "http://origin.example/file.bin"
@@ -135,6 +135,11 @@ def question(mode: IfExists = "keep", checksums: tuple[Checksum, ...] = (), foun
     return decision
 
 
+def hashed(digests: dict[str, str]) -> Measured:
+    """What was measured of the file in place."""
+    return Measured(FILE, digests)
+
+
 @pytest.mark.parametrize(
     ("found", "checksum", "sha256", "answer"),
     [
@@ -150,36 +155,36 @@ def question(mode: IfExists = "keep", checksums: tuple[Checksum, ...] = (), foun
 )
 def test_the_hash_of_the_file_decides(found: str, checksum: str | None, sha256: str, answer: type) -> None:
     checksums = (Checksum("sha256", checksum),) if checksum else ()
-    decision = proven(question(checksums=checksums, found=found), {"sha256": sha256}, partial=False)
+    decision = proven(question(checksums=checksums, found=found), hashed({"sha256": sha256}), partial=False)
     assert type(decision) is answer
     if isinstance(decision, UpToDate):
         assert decision.digests == (f"sha256:{sha256}",)
 
 
 def test_what_is_not_right_goes_on_with_a_part_where_there_is_one() -> None:
-    assert isinstance(proven(question(), {"sha256": B}, partial=True), Resume)
+    assert isinstance(proven(question(), hashed({"sha256": B}), partial=True), Resume)
 
 
 def test_all_checksums_are_looked_at() -> None:
     asked = question(checksums=(Checksum("sha256", A), Checksum("md5", "c" * 32)))
-    assert isinstance(proven(asked, {"sha256": A, "md5": "c" * 32}, partial=False), UpToDate)
-    assert isinstance(proven(asked, {"sha256": A, "md5": "d" * 32}, partial=False), Fetch)
+    assert isinstance(proven(asked, hashed({"sha256": A, "md5": "c" * 32}), partial=False), UpToDate)
+    assert isinstance(proven(asked, hashed({"sha256": A, "md5": "d" * 32}), partial=False), Fetch)
 
 
 def test_a_file_that_may_be_torn_is_proven_before_a_server_is_asked_about_it() -> None:
     asked = question("refresh")
-    decision = proven(asked, {"sha256": A}, partial=False)
+    decision = proven(asked, hashed({"sha256": A}), partial=False)
     assert isinstance(decision, Refresh)
     assert decision.claim.validator == Validator('"v1"')
-    assert isinstance(proven(asked, {"sha256": B}, partial=False), Fetch)
+    assert isinstance(proven(asked, hashed({"sha256": B}), partial=False), Fetch)
 
 
 def test_a_new_checksum_is_looked_at_before_a_server_is_asked() -> None:
     asked = question("refresh", (Checksum("md5", "c" * 32),), found="ours")
-    decision = proven(asked, {"sha256": A, "md5": "c" * 32}, partial=False)
+    decision = proven(asked, hashed({"sha256": A, "md5": "c" * 32}), partial=False)
     assert isinstance(decision, Refresh)
     assert decision.claim.digests == (f"sha256:{A}", "md5:" + "c" * 32)
-    assert isinstance(proven(asked, {"sha256": A, "md5": "d" * 32}, partial=False), Fetch)
+    assert isinstance(proven(asked, hashed({"sha256": A, "md5": "d" * 32}), partial=False), Fetch)
 
 
 @pytest.mark.parametrize("found", FOUND)

@@ -1,0 +1,59 @@
+"""Runs a real Worker, with its threads, on an output folder and an origin in memory."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from marscore.adapters.clock import SystemClock
+from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, Event
+from marscore.execute.protocol import Work
+from marscore.execute.worker import Ports, Share, Worker, WorkerSettings
+from marscore.execute.writing import Reads
+from marscore.policy.retry import Backoff, RetryRules
+from marscore.ports import FileStore, HttpClient
+from marscore.resolve.model import Download, Options
+from marscore.values import Checksum
+
+KIB, MIB = 1024, 1024 * 1024
+#: Seconds after which a worker that has not told every outcome counts as hung.
+HUNG = 20.0
+#: Waits that a test can afford.
+QUICK = RetryRules(backoff=Backoff(initial=0.001, max=0.002))
+OUTCOMES = (DownloadFinished, DownloadFailed, DownloadSkipped)
+
+
+def wanted(number: int, url: str, path: str, checksums: tuple[Checksum, ...] = (), **options: Any) -> Work:
+    """One download to carry out."""
+    options.setdefault("retry", QUICK)
+    return Work(Download(f"downloads[{number}]", (url,), path, Options(**options), checksums), untouched=True)
+
+
+def outcomes(
+    works: Sequence[Work], client: HttpClient, files: FileStore, threads: int = 4, per_host: int = 16, pipeline: int = 1
+) -> dict[str, Any]:
+    """Carry out these and return the outcome of each, by id.
+
+    Raises:
+        AssertionError: a download had two outcomes, or some had none in time.
+    """
+    told: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()
+    settings = WorkerSettings("", threads, Reads(MIB, 8 * MIB), Share(per_host), cores=8, pipeline=pipeline)
+    worker = Worker(settings, Ports(client, files, SystemClock()), told.put)
+    worker.start()
+    worker.submit(works)
+    found: dict[str, Any] = {}
+    until = time.monotonic() + HUNG
+    while len(found) < len(works):
+        try:
+            batch = told.get(timeout=max(0.0, until - time.monotonic()))
+        except queue.Empty:
+            raise AssertionError(f"no outcome of {sorted({work.download.id for work in works} - set(found))}") from None
+        for event in batch:
+            if isinstance(event, OUTCOMES):
+                assert event.download not in found, "a second outcome"
+                found[event.download] = event
+    worker.close()
+    return found
