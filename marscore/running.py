@@ -17,6 +17,7 @@ from marscore.adapters.clock import SystemClock
 from marscore.adapters.files import OWN_FOLDER, Folder
 from marscore.adapters.in_place import InPlace
 from marscore.adapters.inspect import look, prove
+from marscore.adapters.lock import Held
 from marscore.adapters.outlets import Outlets
 from marscore.adapters.signals import Stop
 from marscore.adapters.state import SqliteState
@@ -42,7 +43,7 @@ _BATCH = 1000
 class Run:
     """One run, under the folder's lock."""
 
-    def __init__(self, job: Job, settings: RunSettings, stop: Stop, state: SqliteState, lock: int | None) -> None:
+    def __init__(self, job: Job, settings: RunSettings, stop: Stop, state: SqliteState, lock: Held) -> None:
         self._job = job
         self._settings = settings
         self._stop = stop
@@ -118,8 +119,8 @@ class Run:
             return
         # requests and all else that sends and receives takes a tenth of a second to import.
         from marscore.adapters.crew import ProcessCrew  # noqa: PLC0415
+        from marscore.execute.setup import Share, WorkerSettings  # noqa: PLC0415
         from marscore.execute.supervise import Supervisor  # noqa: PLC0415
-        from marscore.execute.worker import Share, WorkerSettings  # noqa: PLC0415
         from marscore.execute.writing import Reads  # noqa: PLC0415
 
         inbox: Inbox = queue.SimpleQueue()

@@ -62,6 +62,11 @@ class Failure:
     retry_after: float | None = None
 
 
+def internal(error: BaseException) -> Failure:
+    """The failure that a defect of ours is told as."""
+    return Failure("internal", f"{type(error).__name__}: {error}")
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class ByteRange:
     """The bytes `start <= i < end` of a file (half-open, unlike the inclusive pair on the wire)."""

@@ -15,7 +15,8 @@ from marscore.adapters.crew import Call, read_frame, write_frame
 from marscore.adapters.terminal import occupy_standard_descriptors
 from marscore.adapters.working import make_worker
 from marscore.execute.messages import Batch, Paused
-from marscore.execute.worker import Worker, WorkerSettings
+from marscore.execute.setup import WorkerSettings
+from marscore.execute.worker import Worker
 from marscore.values import Failure
 
 _ORPHANED = Failure("interrupted", "the run was ended from outside")

@@ -8,6 +8,7 @@ its command line. When its input ends, because the parent closed it or died, it 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import pickle
@@ -15,16 +16,18 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import IO, Any
 
 from marscore.adapters.gauge import Gauge, new_gauge
+from marscore.adapters.lock import Held
 from marscore.adapters.storage import storage_error
 from marscore.events import ProgressMade
 from marscore.execute.messages import Gone, Inbox, Paused
 from marscore.execute.protocol import Work
-from marscore.execute.worker import Share, WorkerSettings
+from marscore.execute.setup import Share, WorkerSettings
 from marscore.frozen import dataclass
 from marscore.values import Failure
 
@@ -39,6 +42,9 @@ main()
 """
 #: Seconds that a child which was told to leave gets before it is ended.
 _LEAVE = 1.0
+#: Seconds to wait for another thread that writes to a child just now.
+_PATIENCE = 0.1
+_ENDED = Failure("interrupted", "the run was ended by an error")
 
 
 def write_frame(stream: IO[bytes], value: Any) -> None:
@@ -71,10 +77,12 @@ class Call:
 class ProcessCrew:
     """Implements `handles.Crew`."""
 
-    def __init__(self, settings: WorkerSettings, inbox: Inbox, lock: int | None = None) -> None:
+    def __init__(self, settings: WorkerSettings, inbox: Inbox, lock: Held) -> None:
         self._each = settings
         self._inbox = inbox
         self._lock = lock
+        self._here: list[_Here] = []
+        self._children: list[_Child] = []
         self._gauges: list[Gauge] = []
 
     def readings(self) -> list[ProgressMade]:
@@ -82,13 +90,25 @@ class ProcessCrew:
         return [reading for gauge in self._gauges for reading in gauge.read()]
 
     def close(self) -> None:
-        """Let go of what the workers shared, once nobody reads it any more."""
+        """End the workers that are left, and let go of what they shared, once nobody reads it any more.
+
+        After a run that went well none is left. After an exception here, none may go on by itself in a folder that others may lock.
+        """
+        for worker in self._here:
+            worker.end()
+        for child in self._children:
+            child.close_input()
+        until = time.monotonic() + _LEAVE
+        self._children = [child for child in self._children if not child.reap(until)]
+        self._lock.has_workers = bool(self._children)
         while self._gauges:
             self._gauges.pop().close()
 
     def here(self, number: int, share: Share) -> _Here:
         """A worker in this process."""
-        return _Here(number, self._settings(share), self._inbox)
+        worker = _Here(number, self._settings(share), self._inbox)
+        self._here.append(worker)
+        return worker
 
     def child(self, number: int, share: Share) -> _Child:
         """A worker in a process of its own.
@@ -99,9 +119,12 @@ class ProcessCrew:
         try:
             settings = self._settings(share)
             gauge = self._gauges[-1] if settings.gauge is not None else None
-            return _Child(number, settings, self._inbox, self._lock, gauge)
+            self._lock.has_workers = True
+            child = _Child(number, settings, self._inbox, self._lock.descriptor, gauge)
         except OSError as error:
             raise storage_error(error, "cannot start a worker process") from error
+        self._children.append(child)
+        return child
 
     def _settings(self, share: Share) -> WorkerSettings:
         settings = replace(self._each, share=share)
@@ -119,6 +142,7 @@ class _Here:
 
         self._number = number
         self._inbox = inbox
+        self._told_to_leave = False
         self._worker = make_worker(settings, number, inbox.put)
         self._worker.on_pause(lambda host, seconds: inbox.put(Paused(number, host, seconds)))
         self._worker.start()
@@ -144,10 +168,21 @@ class _Here:
     def kill(self) -> None:
         """Nothing can end a thread; its transfers are closed, so it has no effect any more."""
 
+    def end(self) -> None:
+        """Stop it now, if it was not told to leave."""
+        if not self._told_to_leave:
+            self._worker.stop(_ENDED, _ENDED.message)
+
     def _leave(self, act: Callable[[], None]) -> None:
+        self._told_to_leave = True
+
         def leave() -> None:
-            act()
-            self._inbox.put(Gone(self._number))
+            reason: str | None = "it could not end in order"
+            try:
+                act()
+                reason = None
+            finally:
+                self._inbox.put(Gone(self._number, reason))
 
         threading.Thread(target=leave, name="marscore-leave", daemon=True).start()
 
@@ -171,7 +206,11 @@ class _Child:
         assert self._process.stdin
         self._process.stdin.write(json.dumps(sys.path).encode() + b"\n")
         self._write(settings)
-        threading.Thread(target=self._listen, name=f"marscore-child-{number}", daemon=True).start()
+        try:
+            threading.Thread(target=self._listen, name=f"marscore-child-{number}", daemon=True).start()
+        except RuntimeError:
+            self.reap(time.monotonic())
+            raise OSError(errno.EAGAIN, "") from None
 
     def submit(self, works: Sequence[Work]) -> None:
         self._call("submit", list(works))
@@ -192,6 +231,26 @@ class _Child:
 
     def kill(self) -> None:
         self._process.kill()
+
+    def close_input(self) -> None:
+        """Let it know that nobody wants more of it: it records what it has, and leaves."""
+        # Who writes to a child that reads nothing holds the lock for as long as that.
+        if self._lock.acquire(timeout=_PATIENCE):
+            try:
+                self._close_streams(self._process.stdin)
+            finally:
+                self._lock.release()
+
+    def reap(self, until: float) -> bool:
+        """Wait for its end, and bring it about at this moment of the monotonic clock; returns whether it has come."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(max(0.0, until - time.monotonic()))
+            return True
+        self._process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_LEAVE)
+            return True
+        return False
 
     def _call(self, method: str, *arguments: Any) -> None:
         self._write(Call(method, arguments))
@@ -226,9 +285,13 @@ class _Child:
             with contextlib.suppress(ValueError):
                 self._gauge.show(())
         with self._lock:
-            for stream in (self._process.stdin, self._process.stdout):
-                with contextlib.suppress(OSError):
-                    stream.close()
+            self._close_streams(self._process.stdin, self._process.stdout)
         if self._told_to_leave and code == 0:
             return None
         return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+    def _close_streams(self, *streams: IO[bytes] | None) -> None:
+        for stream in streams:
+            with contextlib.suppress(OSError):
+                if stream is not None:
+                    stream.close()

@@ -17,6 +17,7 @@ import filelock
 
 from marscore.adapters.storage import storage_error
 from marscore.errors import StorageError
+from marscore.frozen import dataclass
 from marscore.values import Failure
 
 if sys.platform != "win32":
@@ -26,9 +27,20 @@ if sys.platform != "win32":
 OUTLIVE = 5.0
 
 
+@dataclass(slots=True)
+class Held:
+    """A folder's lock, held. `descriptor` is what worker processes are to inherit; None where a lock cannot be inherited.
+
+    While `has_workers`, some of them may still write: then the lock is left to the last of them.
+    """
+
+    descriptor: int | None
+    has_workers: bool = False
+
+
 @contextlib.contextmanager
-def hold(own_folder: Path, outlive: float = OUTLIVE) -> Iterator[int | None]:
-    """Hold the folder's lock and give the descriptor that worker processes are to inherit; None where a lock cannot be inherited.
+def hold(own_folder: Path, outlive: float = OUTLIVE) -> Iterator[Held]:
+    """Hold the folder's lock.
 
     Args:
         own_folder: where the locks are.
@@ -41,10 +53,10 @@ def hold(own_folder: Path, outlive: float = OUTLIVE) -> Iterator[int | None]:
     holder = own_folder / "lock.pid"
     _acquire(lock, holder, outlive)
     try:
-        with _inheritable(own_folder / "lock.workers", outlive) as descriptor:
+        with _inheritable(own_folder / "lock.workers", outlive) as held:
             with contextlib.suppress(OSError):
                 holder.write_text(f"{os.getpid()}\n")
-            yield descriptor
+            yield held
     finally:
         # Only who holds the lock may touch the pid: it is the holder's.
         with contextlib.suppress(OSError):
@@ -91,21 +103,22 @@ def _is_dead(pid: int | None) -> bool:
 
 
 @contextlib.contextmanager
-def _inheritable(path: Path, outlive: float) -> Iterator[int | None]:
+def _inheritable(path: Path, outlive: float) -> Iterator[Held]:
     """A flock(2) that belongs to everyone who has the descriptor, and is dropped with the last of them."""
     if sys.platform == "win32":
-        yield None
+        yield Held(None)
         return
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
         raise storage_error(error, "cannot lock the output folder") from error
-    locked = False
+    held = Held(None)
     try:
-        locked = _free(descriptor, outlive)
-        yield descriptor if locked else None
+        if _free(descriptor, outlive):
+            held.descriptor = descriptor
+        yield held
     finally:
-        if locked:
+        if held.descriptor is not None and not held.has_workers:
             # Not left to the last close: a program that forked meanwhile has a copy that is none of a worker.
             fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)

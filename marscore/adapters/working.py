@@ -14,7 +14,8 @@ from marscore.adapters.http import RequestsClient
 from marscore.adapters.teller import Teller
 from marscore.events import Event
 from marscore.execute.messages import Batch
-from marscore.execute.worker import Ports, Worker, WorkerSettings
+from marscore.execute.setup import WorkerSettings
+from marscore.execute.worker import Ports, Worker
 from marscore.policy.redact import Redactor
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from marscore.events import ProgressMade
 from marscore.execute.protocol import Moment, Segment
 from marscore.execute.schedule import Board
+from marscore.execute.transfer import Transfer
 from marscore.execute.writing import Reads
 from marscore.policy.hands import Reading
 from marscore.policy.pacing import Pace, TokenBucket
@@ -41,6 +42,8 @@ class Desk:
         self._bodies: dict[int, Response] = {}
         self.on_pause: Callable[[str, float], None] = lambda host, seconds: None
         self.on_verified: Callable[[], None] = lambda: None
+        #: Ends these downloads by name, since what worked on them died of this.
+        self.on_death: Callable[[Iterable[Transfer], BaseException], None] = lambda transfers, error: None
         self._rate_lock = threading.Lock()
         self._last_access: tuple[Options, Access] | None = None
         self._now, self._ticks, self._draw = clock.now, clock.ticks, clock.draw

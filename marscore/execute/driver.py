@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from marscore.errors import IntegrityError, OriginError, StorageError
+from marscore.errors import OriginError
 from marscore.execute.desk import Desk
 from marscore.execute.performer import LARGE, Performed, Performer
 from marscore.execute.protocol import (
@@ -84,9 +84,6 @@ class Driver:
         """Let the transfer decide and do what it says. Returns whether it wants the body of the answer."""
         return self._seen(self._performer.tell(transfer, fact))
 
-    def _broke(self, transfer: Transfer, segment: Segment | None, failure: Failure) -> None:
-        self._seen(self._performer.broke(transfer, segment, failure))
-
     def _seen(self, performed: Performed) -> bool:
         if performed.paused:
             # They would wait for the host behind this one; others may be asked meanwhile.
@@ -97,15 +94,11 @@ class Driver:
         self._guarded(transfer, segment, lambda: self._fetch(transfer, segment, request))
 
     def _guarded(self, transfer: Transfer, segment: Segment | None, act: Callable[[], _T]) -> _T | None:
-        try:
-            return act()
-        except StorageError as error:
-            self._broke(transfer, None, error.failure)
-        except (OriginError, IntegrityError) as error:
-            self._broke(transfer, segment, error.failure)
-        except Exception as error:  # noqa: BLE001 - a defect fails its one download by name, and the run goes on
-            self._broke(transfer, None, Failure("internal", f"{type(error).__name__}: {error}"))
-        return None
+        done = self._performer.guarded(transfer, segment, act)
+        if isinstance(done, Performed):
+            self._seen(done)
+            return None
+        return done
 
     def _open(self, transfer: Transfer, host: str) -> Segment | None:
         moment = self._desk.moment

@@ -8,7 +8,7 @@ from typing import Protocol
 from marscore.events import Event
 from marscore.execute.messages import Told
 from marscore.execute.protocol import Work
-from marscore.execute.worker import Share
+from marscore.execute.setup import Share
 from marscore.values import Failure
 
 

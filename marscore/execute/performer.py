@@ -9,11 +9,13 @@ what a command needs stands in the command, and what its caller has to know is r
 from __future__ import annotations
 
 import threading
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 from typing_extensions import assert_never
 
-from marscore.errors import StorageError
+from marscore.errors import IntegrityError, OriginError, StorageError
+from marscore.events import Warned
 from marscore.execute.desk import Desk
 from marscore.execute.protocol import (
     Broke,
@@ -34,10 +36,13 @@ from marscore.execute.protocol import (
 from marscore.execute.transfer import Transfer
 from marscore.execute.writing import OpenFile
 from marscore.ports import Partial
-from marscore.values import Failure
+from marscore.values import Failure, internal
 
 #: Files from this size on are hashed while they are written, and verified apart from the threads that receive.
 LARGE = 4 * 1024 * 1024
+
+
+_T = TypeVar("_T")
 
 
 class Performed(NamedTuple):
@@ -104,10 +109,8 @@ class Performer:
                 self._desk.pause(command.host, command.seconds)
                 self._desk.on_pause(command.host, command.seconds)
             case Verify():
-                if command.size < LARGE:
+                if command.size < LARGE or not self._verifies_apart(transfer, command):
                     return self._verify(transfer, command)
-                # In a thread of its own: a connection is not to stand idle while a file is hashed.
-                threading.Thread(target=self._verify_apart, args=(transfer, command), name="marscore-verify", daemon=True).start()
             case Place() | Store():
                 return self._placed(transfer, command)
             case Release():
@@ -128,17 +131,35 @@ class Performer:
 
     def _close(self, transfer: Transfer, keep: bool) -> None:
         file = self._files.pop(transfer.download.id, None)
-        if file is not None:
-            file.release(keep)
+        failure = file.release(keep) if file else None
+        if failure:
+            self._desk.sink(Warned(self._desk.clock.now(), transfer.download.id, f"what is left of it stays: {failure.message}"))
+
+    def _verifies_apart(self, transfer: Transfer, command: Verify) -> bool:
+        """Verify in a thread of its own, as a connection is not to stand idle while a file is hashed. False: there are no more threads."""
+        try:
+            threading.Thread(target=self._verify_apart, args=(transfer, command), name="marscore-verify", daemon=True).start()
+        except RuntimeError:
+            return False
+        return True
 
     def _verify_apart(self, transfer: Transfer, command: Verify) -> None:
         try:
-            self.tell(transfer, self._verify(transfer, command))
+            self.guarded(transfer, None, lambda: self.tell(transfer, self._verify(transfer, command)))
+            self._desk.on_verified()
+        except BaseException as error:  # noqa: BLE001 - a thread that dies ends its download by name
+            self._desk.on_death((transfer,), error)
+
+    def guarded(self, transfer: Transfer, segment: Segment | None, act: Callable[[], _T]) -> _T | Performed:
+        """Do something for a transfer; what goes wrong is told to it."""
+        try:
+            return act()
         except StorageError as error:
-            self.broke(transfer, None, error.failure)
-        except Exception as error:  # noqa: BLE001 - as in perform
-            self.broke(transfer, None, Failure("internal", f"{type(error).__name__}: {error}"))
-        self._desk.on_verified()
+            return self.broke(transfer, None, error.failure)
+        except (OriginError, IntegrityError) as error:
+            return self.broke(transfer, segment, error.failure)
+        except Exception as error:  # noqa: BLE001 - a defect fails its one download by name, and the run goes on
+            return self.broke(transfer, None, internal(error))
 
     def _verify(self, transfer: Transfer, command: Verify) -> Fact:
         return Hashed(self._desk.moment(), self._partial(transfer, command.epoch).digests(command.size, command.algorithms))

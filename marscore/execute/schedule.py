@@ -1,6 +1,6 @@
 """Who does what next, in one process: the board from which idle threads take their assignments.
 
-    Work --add--> queue by host --take--> Transfer (open) --settle--> due list --take--> Segment
+    Work --add--> queue by host --take--> Transfer (open) --settle--> waiting, one entry each --take--> Segment
                                             idle threads --take--> a share of the largest remaining range
 
 An idle thread takes, in this order: a range that waits for its (re)try, a new download, a part of what another connection has before it.
@@ -10,13 +10,12 @@ whose connections are all in use, or that asked for a pause, is passed over. No 
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Iterable
-from itertools import count
 
 from marscore.execute.protocol import Moment, Segment, Work
 from marscore.execute.transfer import Transfer
+from marscore.execute.waiting import Waiting
 from marscore.frozen import dataclass
 from marscore.policy.pacing import HostSlots
 from marscore.values import host_of
@@ -50,9 +49,7 @@ class Board:
         self.slots = HostSlots(per_host)
         self.open: dict[str, Transfer] = {}
         self._queue: dict[str, deque[Work]] = {}
-        self._due: list[tuple[float, int, Transfer]] = []
-        self._blocked: dict[str, deque[Transfer]] = {}
-        self._sequence = count()
+        self._waiting = Waiting()
 
     @property
     def empty(self) -> bool:
@@ -77,8 +74,7 @@ class Board:
 
     def take(self, at: Moment, idle: int) -> Assignment | Idle:
         """Assign a thread. `idle` counts the other threads that wait for an assignment now."""
-        self._wake(at.ticks)
-        assignment = self._from_due(at.ticks) or self._from_queue(at) or self._from_largest(at.ticks, idle)
+        assignment = self._from_waiting(at.ticks) or self._from_queue(at) or self._from_largest(at.ticks, idle)
         if assignment:
             self.slots.acquire(assignment.host)
             return assignment
@@ -92,49 +88,25 @@ class Board:
         """Take note of what a step of this transfer changed: that it is over, or what is due. Returns whether something is."""
         if transfer.closed:
             self.open.pop(transfer.download.id, None)
-            return False
-        earliest = transfer.ledger.earliest()
-        if earliest is None:
-            return False
-        heapq.heappush(self._due, (earliest, next(self._sequence), transfer))
-        return True
+        return self._waiting.note(transfer)
 
     def release(self, host: str) -> None:
-        """Give a slot back; a transfer that waited for one to this host has its turn."""
+        """Give a slot back."""
         self.slots.release(host)
-        self._unblock(host)
 
     def widen(self, per_host: int) -> None:
         """Change how many connections to one host this process may have."""
         self.slots.capacity = per_host
-        for host in list(self._blocked):
-            while host in self._blocked:
-                self._unblock(host)
 
-    def _unblock(self, host: str) -> None:
-        blocked = self._blocked.get(host)
-        if blocked:
-            heapq.heappush(self._due, (0.0, next(self._sequence), blocked.popleft()))
-        if not blocked:
-            self._blocked.pop(host, None)
-
-    def _from_due(self, ticks: float) -> Assignment | None:
-        while self._due and self._due[0][0] <= ticks:
-            transfer = heapq.heappop(self._due)[2]
-            host = transfer.host
-            free_at = self.slots.free_at(host, ticks)
-            if transfer.closed:
-                continue
-            if free_at is None:
-                self._blocked.setdefault(host, deque()).append(transfer)
-            elif free_at > ticks:
-                heapq.heappush(self._due, (free_at, next(self._sequence), transfer))
-            elif segment := transfer.take(ticks):
-                self.settle(transfer)
-                return Assignment(transfer, segment, host)
-            elif (transfer.ledger.earliest() or 0.0) > ticks:
-                self.settle(transfer)
-        return None
+    def _from_waiting(self, ticks: float) -> Assignment | None:
+        due = [entry for entry in self._waiting.first() if entry.due <= ticks and self.slots.free_at(entry.host, ticks) == ticks]
+        if not due:
+            return None
+        _, _, host, transfer = min(due)
+        segment = transfer.take(ticks)
+        self.settle(transfer)
+        assert segment, "an entry says what its transfer says"
+        return Assignment(transfer, segment, host)
 
     def _from_queue(self, at: Moment) -> Assignment | None:
         for host, works in self._queue.items():
@@ -170,13 +142,8 @@ class Board:
         self.settle(largest)
         return Assignment(largest, segment, largest.host) if segment else None
 
-    def _wake(self, ticks: float) -> None:
-        """Look again at transfers whose host's pause ended while all its slots were free."""
-        for host in [h for h in self._blocked if self.slots.free_at(h, ticks) is not None]:
-            self._unblock(host)
-
     def _next_change(self, ticks: float) -> float | None:
-        times = [self._due[0][0]] if self._due else []
+        times = [max(entry.due, free) for entry in self._waiting.first() if (free := self.slots.free_at(entry.host, ticks)) is not None]
         pauses = (self.slots.free_at(host, ticks) for host in self._queue)
         times += [free for free in pauses if free is not None and free > ticks]
         return min(times, default=None)

@@ -20,7 +20,8 @@ from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, O
 from marscore.execute.handles import Crew, LocalHandle, Sink, WorkerHandle
 from marscore.execute.messages import Batch, Gone, Inbox, Paused, StopRequested
 from marscore.execute.protocol import Work
-from marscore.execute.worker import FLUSH_EVERY, Share
+from marscore.execute.setup import Share
+from marscore.execute.worker import FLUSH_EVERY
 from marscore.frozen import dataclass
 from marscore.planning.model import Plan
 from marscore.ports import Clock

@@ -84,6 +84,7 @@ class Transfer:
         self.ledger = Ledger()
         self.known = Knowledge(work.download)
         self.closed = False
+        self._is_open = False
         self.began = at
         self.bytes_downloaded = 0
         self.bytes_resumed = 0
@@ -127,11 +128,19 @@ class Transfer:
         """What the finished file is hashed with."""
         return tuple(dict.fromkeys(["sha256", *(c.algorithm for c in self.download.checksums)]))
 
-    def take(self, ticks: float) -> Segment | None:
-        """Begin a segment on the first pending range that is due, unless all the file's connections are in use."""
-        if self.closed or len(self.ledger.active) >= self.options.threads:
+    @property
+    def due(self) -> float | None:
+        """From when on it could use another connection, in ticks.
+
+        None: it has nothing to ask for, or all the connections that it may have, or its partial file is still being looked at.
+        """
+        if self.closed or not self._is_open or len(self.ledger.active) >= self.options.threads:
             return None
-        pending = self.ledger.take(ticks)
+        return self.ledger.earliest()
+
+    def take(self, ticks: float) -> Segment | None:
+        """Begin a segment on the first pending range that is due; None where none is, or no further connection may be had."""
+        pending = None if self.due is None else self.ledger.take(ticks)
         if pending is None:
             return None
         asked = self._asked(pending)
@@ -246,6 +255,7 @@ class Transfer:
                 assert_never(fact)
 
     def _opened(self, fact: Opened) -> list[Command]:
+        self._is_open = True
         commands: list[Command] = [Emit(DownloadStarted(fact.at.unix, self.download.id, self.url))]
         if fact.url_key is None:
             return commands

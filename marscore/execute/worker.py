@@ -9,23 +9,22 @@ Serial runs, child processes and a distributed engine differ only in where this 
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import field
-from typing import Literal
 
 from marscore.events import DownloadSkipped, Event, ProgressMade
 from marscore.execute.desk import Desk
 from marscore.execute.driver import Driver
+from marscore.execute.outbox import Outbox
 from marscore.execute.protocol import Emit, Stopped, Work
 from marscore.execute.schedule import Assignment, Board, Idle
-from marscore.execute.writing import OpenFile, Reads
+from marscore.execute.setup import Share, WorkerSettings
+from marscore.execute.transfer import Transfer
+from marscore.execute.writing import OpenFile
 from marscore.frozen import dataclass
 from marscore.policy.hands import Hands
 from marscore.policy.pacing import TokenBucket
 from marscore.ports import Clock, FileStore, HttpClient
-from marscore.settings import LineSettings
-from marscore.values import Failure
+from marscore.values import Failure, internal
 
 #: Seconds between two batches of events; a batch goes at once when there is nothing left to do.
 FLUSH_EVERY = 0.05
@@ -33,34 +32,6 @@ FLUSH_EVERY = 0.05
 PROGRESS_EVERY = 0.2
 #: Seconds that threads get to record what they hold when the run stops. One that still dials a connection then is left behind.
 STOP_GRACE = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """What one worker may use of the run's limits: connections to one host, and bytes a second (None: no limit)."""
-
-    per_host: int
-    max_rate: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerSettings:
-    """How a worker is set up; survives pickle. `output_dir` is absolute; `secrets` are (value, what is shown for it).
-
-    `progress` says where readings go: nowhere, among the events, or into the memory that `gauge` is the descriptor of.
-    """
-
-    output_dir: str
-    threads: int
-    reads: Reads
-    share: Share
-    secrets: tuple[tuple[str, str], ...] = ()
-    lane: Literal["auto", "requests"] = "auto"
-    cores: int = 1
-    pipeline: int = 1
-    progress: Literal["none", "events", "gauge"] = "none"
-    gauge: int | None = None
-    log: LineSettings = field(default_factory=lambda: LineSettings(""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +53,19 @@ class Worker:
 
     def __init__(self, settings: WorkerSettings, ports: Ports, send: Callable[[list[Event]], None]) -> None:
         self._settings = settings
-        self._send = send
         self._expect = ports.expect
-        self._sending = threading.Lock()
-        self._outbox: deque[Event] = deque()
+        self._outbox = Outbox(send)
         self._files: dict[str, OpenFile] = {}
         self._desk = Desk(
-            Board(settings.share.per_host, settings.pipeline), ports.client, ports.files, ports.clock, self._put, settings.reads
+            Board(settings.share.per_host, settings.pipeline), ports.client, ports.files, ports.clock, self._outbox.put, settings.reads
         )
-        self._desk.on_verified = self._flush
+        self._desk.on_verified = self._outbox.flush
+        self._desk.on_death = self._fail
         self._busy = 0
         self._until: float | None = None
         self._hands = Hands(settings.threads, settings.cores)
         self._closing = False
+        self._unbegun = "the worker has ended"
         self._parked = threading.Condition(self._desk.lock)
         self._wanted = 0
         self._threads: list[threading.Thread] = []
@@ -114,9 +85,19 @@ class Worker:
     def submit(self, works: Iterable[Work]) -> None:
         """Add downloads."""
         works = list(works)
-        self._expect(works)
+        try:
+            self._take_in(works)
+        except Exception as error:  # noqa: BLE001 - each of them has its outcome, also where there is no memory to begin them
+            self._die(error)
+
+    def _take_in(self, works: Sequence[Work]) -> None:
         with self._desk.changed:
             self._desk.board.add(works)
+            if self._closing:
+                # Nobody is left who would begin them.
+                self._skip(self._desk.board.withdraw())
+                return
+            self._expect(works)
             self._hands.begin(self._desk.board.waiting)
             self._hands.look(self._desk.reading(), 0, bool(self._desk.board.waiting))
             self._wanted += sum(work.download.options.threads for work in works)
@@ -145,6 +126,7 @@ class Worker:
 
     def stop(self, reason: Failure, unbegun: str) -> None:
         """Stop within `STOP_GRACE`: what was received is recorded, begun downloads end with `reason`, the others as skipped."""
+        self._unbegun = unbegun
         self._desk.stopped.set()
         with self._desk.changed:
             skipped = self._desk.board.withdraw()
@@ -156,9 +138,8 @@ class Worker:
         with self._desk.changed:
             unfinished = list(self._desk.board.open.values())
         for transfer in unfinished:
-            self._end(transfer.download.id, reason)
-        for work in skipped:
-            self._put(DownloadSkipped(self._desk.clock.now(), work.download.id, unbegun))
+            self._end(transfer, reason)
+        self._skip(skipped)
         self.close()
 
     def close(self) -> None:
@@ -171,8 +152,13 @@ class Worker:
         self._done.set()
         if self._ticker.is_alive() and self._ticker is not threading.current_thread():
             self._ticker.join()
-        self._flush()
+        self._outbox.flush()
         self._desk.client.close()
+
+    def _skip(self, works: Iterable[Work]) -> None:
+        now = self._desk.clock.now()
+        self._outbox.extend(DownloadSkipped(now, work.download.id, self._unbegun) for work in works)
+        self._outbox.flush()
 
     def _add_threads(self) -> None:
         """Start threads as far as they are allowed and would find something to do."""
@@ -189,12 +175,30 @@ class Worker:
 
     def _work(self) -> None:
         driver = Driver(self._desk, self._files)
-        assignment = self._next(None)
-        while assignment is not None:
-            try:
-                driver.perform(assignment)
-            finally:
+        assignment = None
+        try:
+            assignment = self._next(None)
+            while assignment is not None:
+                self._perform(driver, assignment)
                 assignment = self._next(assignment)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, each download has its outcome
+            self._die(error)
+
+    def _perform(self, driver: Driver, assignment: Assignment) -> None:
+        try:
+            driver.perform(assignment)
+        except BaseException as error:  # noqa: BLE001 - a thread that fails ends its downloads by name
+            self._fail((assignment.transfer, *assignment.along), error)
+
+    def _fail(self, transfers: Iterable[Transfer], error: BaseException) -> None:
+        for transfer in transfers:
+            self._end(transfer, internal(error))
+        self._outbox.flush()
+
+    def _die(self, error: BaseException) -> None:
+        """End all downloads by name: this worker is of no use any more."""
+        failure = internal(error)
+        self.stop(failure, failure.message)
 
     def _next(self, done: Assignment | None) -> Assignment | None:
         """Give back what is done and take what is next, waiting for it if need be; None where the worker closes."""
@@ -208,7 +212,7 @@ class Worker:
             # More is on its way by the time that it is needed.
             hungry = done is not None and self._desk.board.waiting < len(self._threads)
         if hungry:
-            self._flush()
+            self._outbox.flush()
         return chosen or self._wait_for_work()
 
     def _wait_for_work(self) -> Assignment | None:
@@ -249,37 +253,31 @@ class Worker:
             self._desk.board.settle(transfer)
         self._busy -= 1
 
-    def _end(self, download: str, reason: Failure) -> None:
+    def _end(self, transfer: Transfer, reason: Failure) -> None:
         with self._desk.changed:
-            transfer = self._desk.board.open.get(download)
-            commands = transfer.step(Stopped(self._desk.moment(), reason)) if transfer else []
-            if transfer:
-                self._desk.board.settle(transfer)
-        file = self._files.pop(download, None)
+            commands = transfer.step(Stopped(self._desk.moment(), reason))
+            self._desk.board.settle(transfer)
+        file = self._files.pop(transfer.download.id, None)
         if file is not None:
             file.release(keep=True)
         for command in commands:
             if isinstance(command, Emit):
-                self._put(command.event)
-
-    def _put(self, event: Event) -> None:
-        self._outbox.append(event)
-
-    def _flush(self) -> None:
-        with self._sending:
-            # Taken one by one, since other threads append meanwhile.
-            batch = [self._outbox.popleft() for _ in range(len(self._outbox))]
-            if batch:
-                self._send(batch)
+                self._outbox.put(command.event)
 
     def _tick(self) -> None:
+        try:
+            self._tell_and_look()
+        except BaseException as error:  # noqa: BLE001 - nobody would hear of anything any more
+            self._die(error)
+
+    def _tell_and_look(self) -> None:
         since_progress = 0.0
         while not self._done.wait(FLUSH_EVERY):
             since_progress += FLUSH_EVERY
             if since_progress >= PROGRESS_EVERY and self._show is not None:
                 since_progress = 0.0
                 self._show(self._desk.progress_made())
-            self._flush()
+            self._outbox.flush()
             self._look()
 
     def _look(self) -> None:

@@ -13,7 +13,7 @@ from marscore.execute.protocol import Moment, Opened, Segment
 from marscore.frozen import dataclass
 from marscore.journal import Header, PieceHasher
 from marscore.ports import FileStore, Partial, Response
-from marscore.values import ByteRange
+from marscore.values import ByteRange, Failure, internal
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +71,20 @@ class OpenFile:
                 self._epoch = epoch
             return self._partial
 
-    def release(self, keep: bool) -> None:
-        """Let go of it, kept for another run or removed."""
+    def release(self, keep: bool) -> Failure | None:
+        """Let go of it, kept for another run or removed. Never raises: what stood in the way of that is returned."""
         with self._lock:
             self._closed = True
-            if self._partial is not None:
-                (self._partial.close if keep else self._partial.discard)()
-                self._partial = None
+            partial, self._partial = self._partial, None
+        if partial is None:
+            return None
+        try:
+            (partial.close if keep else partial.discard)()
+        except StorageError as error:
+            return error.failure
+        except Exception as error:  # noqa: BLE001 - an outcome is told whatever happens to the cleaning
+            return internal(error)
+        return None
 
 
 def _holds(partial: Partial, span: ByteRange, digest: str) -> bool:

@@ -17,6 +17,8 @@ import pytest
 
 import marscore
 from marscore.settings import RunSettings
+from tests.disk import wrong_in
+from tests.integration.command import fetch
 from tests.origin import Body, Good, HangUp, Origin, Raw, Status, Step, busy, redirect
 from tests.origin.faults import busy_until, endless_body, endless_head, error_page, gzipped, header_flood
 
@@ -276,3 +278,13 @@ def test_a_connection_that_falls_silent_beside_others_is_dialled_anew(origin: Or
     assert report["totals"]["retries"] == 0
     told = [line["url"] for line in log if line["event"] == "connection_redialled"]
     assert told == [silent]
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_files_of_one_host_with_one_connection_end_though_every_other_one_is_always_busy(origin: Origin, tmp_path: Path, turn: int) -> None:
+    entries = [origin.serve(f"/{n}.bin", Body(1000, seed=n), [busy(503)] if n % 2 else ()) for n in range(12)]
+    retry = {"max_retries": 6, "backoff": {"initial": "10ms", "max": "50ms"}}
+    run = fetch(tmp_path, *entries, execution={"per_host": 1}, defaults={"retry": retry})
+    assert run.code == 1
+    assert [entry["status"] for entry in run.report["downloads"]] == ["downloaded", "failed"] * 6
+    assert wrong_in(tmp_path / "data", {f"{n}.bin": Body(1000, seed=n) for n in range(0, 12, 2)}) == []

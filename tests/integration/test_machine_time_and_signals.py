@@ -15,7 +15,8 @@ from marscore.adapters.files import Folder
 from marscore.adapters.http import RequestsClient
 from marscore.events import DownloadFinished, Event, RetryScheduled
 from marscore.execute.protocol import Work
-from marscore.execute.worker import Ports, Share, Worker, WorkerSettings
+from marscore.execute.setup import Share, WorkerSettings
+from marscore.execute.worker import Ports, Worker
 from marscore.execute.writing import Reads
 from marscore.policy.retry import Backoff, RetryRules
 from marscore.resolve.model import Download, Options

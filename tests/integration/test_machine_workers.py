@@ -21,11 +21,13 @@ from marscore.adapters.files import Folder
 from marscore.adapters.http import RequestsClient
 from marscore.events import DownloadFinished, Event
 from marscore.execute.protocol import Work
-from marscore.execute.worker import Ports, Share, Worker, WorkerSettings
+from marscore.execute.setup import Share, WorkerSettings
+from marscore.execute.worker import Ports, Worker
 from marscore.execute.writing import Reads
 from marscore.resolve.model import Download, Options
 from marscore.state import key_of
-from tests.integration.command import LIMIT_S, write
+from tests.disk import wrong_in
+from tests.integration.command import LIMIT_S, environment, marscore, write
 from tests.integration.test_interrupt_and_resume import bytes_in, end, start, wait_until
 from tests.origin import Body, Good, Origin, Seen, Status, Step
 
@@ -171,3 +173,49 @@ def test_the_next_run_waits_until_the_workers_of_a_killed_one_are_gone(origin: O
     assert run.code == 0
     assert is_complete(tmp_path)
     assert run.report["totals"]["bytes_resumed"] > 0
+
+
+#: A program whose display of events breaks while workers are busy.
+BROKEN = """
+import sys, threading, time
+from pathlib import Path
+import marscore
+from marscore.adapters.outlets import Outlets
+from marscore.events import DownloadStarted
+from marscore.settings import RunSettings
+show = Outlets.show
+def broken(self, events, lines):
+    show(self, events, lines)
+    if any(isinstance(event, DownloadStarted) for event in events):
+        children = Path(f"/proc/self/task").glob("*/children")
+        print(*[pid for child in children for pid in child.read_text().split()], flush=True)
+        raise ZeroDivisionError("a defect in the display")
+Outlets.show = broken
+try:
+    marscore.run(sys.argv[1], RunSettings(processes=int(sys.argv[2])))
+except ZeroDivisionError:
+    print(*[thread.name for thread in threading.enumerate() if thread.name.startswith("marscore")])
+    sys.exit(17)
+"""
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_error_in_the_parent_ends_its_workers_before_the_folder_is_free(origin: Origin, tmp_path: Path, processes: int) -> None:
+    bodies = {f"{n}.bin": body for n, body in enumerate(LARGE)}
+    urls = [origin.serve(f"/{name}", body, [Good(rate=4 * MIB), Good()]) for name, body in bodies.items()]
+    manifest = write(tmp_path, urls)
+    script = [sys.executable, "-c", BROKEN, manifest, str(processes)]
+    done = subprocess.run(script, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    assert done.returncode == 17, done.stderr
+    children, threads = done.stdout.split("\n")[:2]
+    assert len(children.split()) == (processes if processes > 1 else 0)
+    assert threads == ""
+    for pid in children.split():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(pid), 0)
+    left = bytes_in(tmp_path / "data" / ".marscore" / "partial")
+    time.sleep(0.3)
+    assert bytes_in(tmp_path / "data" / ".marscore" / "partial") == left
+    run = marscore("run", manifest, cwd=tmp_path)
+    assert run.code == 0
+    assert wrong_in(tmp_path / "data", bodies) == []

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from marscore.adapters.crew import ProcessCrew
+from marscore.adapters.lock import Held
 from marscore.events import DownloadFinished, Event, ProgressMade
 from marscore.execute.messages import Batch, Gone, Inbox
 from marscore.execute.protocol import Work
-from marscore.execute.worker import Share, WorkerSettings
+from marscore.execute.setup import Share, WorkerSettings
 from marscore.execute.writing import Reads
 from marscore.resolve.model import Download, Options
 from tests.integration.command import command, environment, fetch, write
@@ -89,7 +90,7 @@ def test_readings_of_a_child_reach_the_parent(shared: bool, origin: Origin, tmp_
     url = origin.serve("/a.bin", Body(4 * MIB), [Good(rate=2 * MIB)])
     told: list[Event] = []
     read: list[ProgressMade] = []
-    with contextlib.closing(ProcessCrew(settings, inbox)) as crew:
+    with contextlib.closing(ProcessCrew(settings, inbox, Held(None))) as crew:
         child = crew.child(0, Share(1))
         child.submit([Work(Download("downloads[0]", (url,), "a.bin", Options(threads=1)), untouched=True)])
         while not any(isinstance(event, DownloadFinished) for event in told):

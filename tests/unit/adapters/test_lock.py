@@ -95,7 +95,7 @@ import subprocess, sys
 from pathlib import Path
 from marscore.adapters.lock import hold
 with hold(Path(sys.argv[1])) as lock:
-    worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], stdout=subprocess.DEVNULL, pass_fds=[lock])
+    worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], stdout=subprocess.DEVNULL, pass_fds=[lock.descriptor])
     print(worker.pid, flush=True)
     sys.stdin.read()
 """
@@ -123,13 +123,26 @@ def test_a_worker_that_outlives_its_run_keeps_the_next_one_waiting_and_then_refu
 @pytest.mark.skipif(os.name != "posix", reason="descriptors are inherited on POSIX")
 def test_what_a_program_forked_during_a_run_holds_nothing_after_it(tmp_path: Path) -> None:
     with hold(tmp_path) as lock:
-        assert lock is not None
-        copy = os.dup(lock)
+        assert lock.descriptor is not None
+        copy = os.dup(lock.descriptor)
     try:
         with hold(tmp_path, outlive=0):
             pass
     finally:
         os.close(copy)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="descriptors are inherited on POSIX")
+def test_a_run_that_leaves_workers_behind_leaves_the_lock_to_the_last_of_them(tmp_path: Path) -> None:
+    with hold(tmp_path) as lock:
+        assert lock.descriptor is not None
+        worker = os.dup(lock.descriptor)
+        lock.has_workers = True
+    with pytest.raises(StorageError), hold(tmp_path, outlive=0):
+        pass
+    os.close(worker)
+    with hold(tmp_path, outlive=0):
+        pass
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")

@@ -62,7 +62,7 @@ def test_a_large_file_that_is_placed_while_small_ones_are_gets_its_own_bytes(thr
     bodies = {"http://origin.example/large.bin": LARGE, **SMALL}
     named = (Checksum("sha256", hashlib.sha256(LARGE).hexdigest()),) if checksum else ()
     works = [wanted(n, url, url.rpartition("/")[2], () if n else named, threads=1) for n, url in enumerate(bodies)]
-    found = outcomes(works, FakeClient(bodies), folder, threads, pipeline=pipeline)
+    found = outcomes(works, FakeClient(bodies), folder, threads=threads, pipeline=pipeline)
     assert all(isinstance(outcome, DownloadFinished) for outcome in found.values())
     for work in works:
         stored, body = folder.files[work.download.path], bodies[work.download.url]

@@ -12,8 +12,8 @@ from marscore.errors import StorageError
 from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, Event, Warned
 from marscore.execute.messages import Batch, Gone, Inbox, Paused, StopRequested
 from marscore.execute.protocol import Work
+from marscore.execute.setup import Share
 from marscore.execute.supervise import Supervisor
-from marscore.execute.worker import Share
 from marscore.planning.model import Plan
 from marscore.resolve.model import Download, Options
 from marscore.values import Failure

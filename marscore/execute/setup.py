@@ -1,0 +1,38 @@
+"""How a worker is set up, in whatever process: values that survive pickle."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import Literal
+
+from marscore.execute.writing import Reads
+from marscore.frozen import dataclass
+from marscore.settings import LineSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one worker may use of the run's limits: connections to one host, and bytes a second (None: no limit)."""
+
+    per_host: int
+    max_rate: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """How a worker is set up; survives pickle. `output_dir` is absolute; `secrets` are (value, what is shown for it).
+
+    `progress` says where readings go: nowhere, among the events, or into the memory that `gauge` is the descriptor of.
+    """
+
+    output_dir: str
+    threads: int
+    reads: Reads
+    share: Share
+    secrets: tuple[tuple[str, str], ...] = ()
+    lane: Literal["auto", "requests"] = "auto"
+    cores: int = 1
+    pipeline: int = 1
+    progress: Literal["none", "events", "gauge"] = "none"
+    gauge: int | None = None
+    log: LineSettings = field(default_factory=lambda: LineSettings(""))

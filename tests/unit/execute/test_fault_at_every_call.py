@@ -1,0 +1,121 @@
+"""Every call of every port fails once: each run ends, each download has one outcome, and no file is half there."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from marscore.adapters.clock import SystemClock
+from marscore.errors import OriginError, StorageError
+from marscore.events import DownloadFinished
+from marscore.execute.protocol import Work
+from marscore.journal import Header, PieceHasher
+from marscore.ports import Answer, Request
+from marscore.state import key_of
+from marscore.values import Checksum, Failure, Validator
+from tests.fakes.files import MemoryFolder
+from tests.fakes.http import FakeClient, FakeResponse
+from tests.fakes.tripping import Tripping, Tripwire
+from tests.unit.execute.working import KIB, MIB, outcomes, wanted
+
+BASE = "http://origin.example/"
+RESUMED = b"resumed " * (64 * KIB)
+BODIES = {
+    "small": b"small",
+    "busy": b"busy at first",
+    "middle": b"middle " * (20 * KIB),
+    "cut": b"cut " * (50 * KIB),
+    "resumed": RESUMED,
+    "large": bytes(range(256)) * (4 * MIB // 256),
+}
+
+
+class Moody(FakeClient):
+    """Answers the first request for some files badly: 503, or half a body of a version that nothing can be joined with."""
+
+    def __init__(self) -> None:
+        super().__init__({BASE + name: body for name, body in BODIES.items()})
+        self._met: set[str] = set()
+        self._lock = threading.Lock()
+
+    def open(self, request: Request) -> FakeResponse:
+        with self._lock:
+            first = request.url not in self._met
+            self._met.add(request.url)
+        if first and request.url == BASE + "busy":
+            return FakeResponse(Answer(503, {"retry-after": "0"}, request.url), b"")
+        response = super().open(request)
+        if first and request.url == BASE + "cut":
+            body = BODIES["cut"]
+            response = FakeResponse(Answer(200, {"content-length": str(len(body))}, request.url), body[: len(body) // 2])
+        return response
+
+
+def begun() -> MemoryFolder:
+    """A folder in which an earlier run left a part of one file."""
+    folder = MemoryFolder()
+    partial = folder.create("resumed")
+    partial.describe(Header(key_of(BASE + "resumed"), len(RESUMED), Validator(f'"{len(RESUMED)}"')))
+    partial.write(0, RESUMED[:1000])
+    hasher = PieceHasher(0)
+    hasher.update(RESUMED[:1000])
+    partial.record(hasher.piece())
+    partial.close()
+    return folder
+
+
+def works() -> list[Work]:
+    sums = {name: (Checksum("sha256", hashlib.sha256(body).hexdigest()),) for name, body in BODIES.items() if name in ("middle", "large")}
+    made = [wanted(n, BASE + name, name, sums.get(name, ()), threads=2) for n, name in enumerate(BODIES)]
+    return [Work(work.download, untouched=work.download.path != "resumed") for work in made]
+
+
+def of_the_port(kind: str) -> BaseException:
+    """What a port may raise."""
+    if kind in ("client", "response"):
+        return OriginError(Failure("connection", "the connection was reset"))
+    return StorageError(Failure("permission", "cannot write: Permission denied")) if kind in ("files", "partial") else RuntimeError("clock")
+
+
+def of_nobody(kind: str) -> BaseException:
+    """What no port may raise."""
+    return RuntimeError(f"a defect of {kind}")
+
+
+def run(wire: Tripwire, threads: int = 2) -> tuple[Mapping[str, Any], MemoryFolder]:
+    folder = begun()
+    ports = Tripping(Moody(), "client", wire), Tripping(folder, "files", wire), Tripping(SystemClock(), "clock", wire)
+    return outcomes(works(), *ports, threads=threads), folder
+
+
+def check(found: Mapping[str, Any], folder: MemoryFolder) -> None:
+    for work in works():
+        path = work.download.path
+        stored = folder.files.get(path)
+        if isinstance(found[work.download.id], DownloadFinished):
+            assert stored is not None
+        if stored is not None:
+            assert stored.content == BODIES[path]
+
+
+def test_without_a_fault_all_come() -> None:
+    wire = Tripwire()
+    found, folder = run(wire)
+    check(found, folder)
+    assert all(isinstance(outcome, DownloadFinished) for outcome in found.values())
+    assert {call.split(".")[0] for call in wire.calls} == {"client", "response", "files", "partial", "clock"}
+
+
+@pytest.mark.parametrize("fault", [of_the_port, of_nobody, lambda kind: MemoryError()], ids=["of the port", "of nobody", "no memory"])
+@pytest.mark.parametrize("share", range(4))
+def test_a_fault_at_any_call_ends_in_outcomes_and_in_whole_files(fault: Callable[[str], BaseException], share: int) -> None:
+    counted = Tripwire()
+    run(counted)
+    # The clock is read again and again; what follows from one reading follows from the next.
+    last = len(counted.calls)
+    for at in range(1 + share, last + 1, 4):
+        check(*run(Tripwire(at, fault)))

@@ -1,0 +1,204 @@
+"""Whatever happens to transfers, hosts and limits: what may be asked for now is found by a take, and what may be later has its moment."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from marscore.execute.protocol import Answered, Broke, Ended, Fact, Hashed, Moment, Opened, Place, Placed, Stopped, Unasked, Verify, Work
+from marscore.execute.schedule import Assignment, Board, Idle
+from marscore.execute.transfer import Transfer
+from marscore.policy.retry import Backoff, RetryRules
+from marscore.ports import Answer
+from marscore.resolve.model import Download, Options
+from marscore.state import FileIdentity
+from marscore.values import Failure
+
+MIB = 1024 * 1024
+HOSTS = "aab"
+RULES = RetryRules(max_retries=2, backoff=Backoff(initial=0.02, factor=1.5, jitter="none"))
+FIELDS = {"etag": '"v"', "accept-ranges": "bytes"}
+
+#: What comes of an assignment: an answer that is refused, a broken body, an end, ...
+ENDS = st.sampled_from(["503", "503", "503", "503 with Retry-After", "404", "cut", "whole", "left", "unasked"])
+STEP = st.one_of(
+    st.tuples(st.just("add"), st.sampled_from(HOSTS), st.integers(1, 3), st.integers(1, 12)),
+    st.tuples(st.just("take"), st.integers(0, 3)),
+    st.tuples(st.just("end"), st.integers(0, 20), ENDS),
+    st.tuples(st.just("time"), st.sampled_from([0.1, 0.5, 4.0, 30.0])),
+    st.tuples(st.just("pause"), st.sampled_from(HOSTS), st.sampled_from([1.0, 10.0])),
+    st.tuples(st.just("widen"), st.integers(1, 3)),
+    st.tuples(st.just("stop"), st.integers(0, 20)),
+)
+
+
+class Desk:
+    """A board with what its threads would do, one step after the other."""
+
+    def __init__(self, per_host: int) -> None:
+        self.board = Board(per_host)
+        self.ticks = 0.0
+        self.held: list[Assignment] = []
+        self._number = 0
+
+    @property
+    def now(self) -> Moment:
+        return Moment(1e9 + self.ticks, self.ticks, 0.5)
+
+    def add(self, host: str, threads: int, count: int) -> None:
+        for _ in range(count):
+            name, self._number = str(self._number), self._number + 1
+            self.board.add([Work(Download(name, (f"http://{host}/{name}",), name, Options(threads=threads, retry=RULES)))])
+
+    def take(self, idle: int) -> Assignment | Idle:
+        """Take and, if that is a new transfer, open it."""
+        chosen = self.board.take(self.now, idle)
+        if isinstance(chosen, Idle):
+            return chosen
+        segment = chosen.segment
+        if segment is None:
+            chosen.transfer.step(Opened(self.now))
+            segment = chosen.transfer.take(self.ticks)
+            self.board.settle(chosen.transfer)
+        self.held.append(Assignment(chosen.transfer, segment, chosen.host))
+        return chosen
+
+    def end(self, number: int, how: str) -> None:
+        if not self.held:
+            return
+        held = self.held[number % len(self.held)]
+        transfer, segment = held.transfer, held.segment
+        assert segment
+        if how == "left":
+            # The answer has come, and its body goes on: others may take a share of it.
+            self._answer(held, 40 * MIB)
+            return
+        self.held.remove(held)
+        match how:
+            case "503":
+                self._step(transfer, Answered(self.now, segment, Answer(503, {}, segment.url)))
+            case "503 with Retry-After":
+                self._step(transfer, Answered(self.now, segment, Answer(503, {"retry-after": "3"}, segment.url)))
+                self.board.slots.pause(held.host, self.ticks + 3)
+            case "404":
+                self._step(transfer, Answered(self.now, segment, Answer(404, {}, segment.url)))
+            case "cut":
+                self._answer(held, 40 * MIB)
+                self._receive(held, MIB)
+                self._step(transfer, Broke(self.now, segment, Failure("truncated", "cut")))
+            case "unasked" if segment.receiving is False:
+                self._step(transfer, Unasked(self.now, segment))
+            case _:
+                self._answer(held, 40 * MIB)
+                self._receive(held, segment.remaining)
+                self._step(transfer, Ended(self.now, segment))
+        self.board.settle(transfer)
+        self.board.release(held.host)
+        self.board.settle(transfer)
+
+    def time(self, seconds: float) -> None:
+        self.ticks += seconds
+
+    def pause(self, host: str, seconds: float) -> None:
+        self.board.slots.pause(f"{host}:80", self.ticks + seconds)
+
+    def widen(self, per_host: int) -> None:
+        self.board.widen(per_host)
+
+    def finish(self) -> None:
+        """Go on, with nothing but good answers, until every download is over."""
+        self.check()
+        for _ in range(2000):
+            if self.board.empty and not self.held:
+                return
+            if self.held:
+                self.end(0, "whole")
+            self.ticks += 10.0
+            self.check()
+        raise AssertionError("some download never ended")
+
+    def stop(self, number: int) -> None:
+        for transfer in list(self.board.open.values())[number : number + 1]:
+            self._step(transfer, Stopped(self.now, Failure("interrupted", "")))
+            self.board.settle(transfer)
+
+    def _step(self, transfer: Transfer, fact: Fact) -> None:
+        """Tell the transfer; what is complete is verified and placed at once."""
+        for command in transfer.step(fact):
+            if isinstance(command, Verify):
+                self._step(transfer, Hashed(self.now, {"sha256": "a" * 64}))
+            elif isinstance(command, Place):
+                self._step(transfer, Placed(self.now, FileIdentity(command.size, 1, 1), command.digests))
+
+    def _answer(self, held: Assignment, size: int) -> None:
+        segment = held.segment
+        assert segment
+        if segment.receiving or segment.cancelled:
+            return
+        answer = Answer(200, {**FIELDS, "content-length": str(size)}, segment.url)
+        if segment.asked:
+            start, end = segment.asked
+            last = (end or size) - 1
+            part = {"content-range": f"bytes {start}-{last}/{size}", "content-length": str(last + 1 - start)}
+            answer = Answer(206, {**FIELDS, **part}, segment.url)
+        self._step(held.transfer, Answered(self.now, segment, answer))
+        self.board.settle(held.transfer)
+
+    def _receive(self, held: Assignment, count: int) -> None:
+        assert held.segment
+        held.segment.written += held.transfer.admit(held.segment, count, self.ticks)
+
+    def may_ask_at(self) -> list[float]:
+        """From when on each transfer that could use a connection may have one; without those whose host has none to give."""
+        found = [(transfer.due, transfer.host) for transfer in self.board.open.values()]
+        free = [(due, self.board.slots.free_at(host, self.ticks)) for due, host in found if due is not None]
+        return [max(due, at) for due, at in free if at is not None]
+
+    def check(self) -> None:
+        """Take all there is to take; what is left has to be due later, and the board has to say when."""
+        while not isinstance(self.take(0), Idle):
+            assert len(self.held) < 10_000
+        self.look()
+
+    def look(self) -> None:
+        """The board has nothing to do now: what is left has to be due later, and the board has to say when."""
+        chosen = self.board.take(self.now, 0)
+        assert isinstance(chosen, Idle)
+        times = self.may_ask_at()
+        assert all(at > self.ticks for at in times), "something may be asked for now, and nobody is told to"
+        if times:
+            assert chosen.until is not None, "something may be asked for later, and nobody will"
+            assert self.ticks < chosen.until <= min(times)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.integers(1, 3), st.lists(STEP, max_size=60), st.data())
+def test_a_take_finds_what_may_be_asked_for_or_says_when(per_host: int, steps: list[tuple[Any, ...]], data: st.DataObject) -> None:
+    desk = Desk(per_host)
+    for name, *arguments in steps:
+        getattr(desk, name)(*arguments)
+        if data.draw(st.booleans()):
+            desk.check()
+    desk.finish()
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 2**32), st.integers(1, 2), st.integers(2, 8))
+def test_files_of_one_host_that_fail_again_and_again_end_by_name_beside_those_that_come(seed: int, per_host: int, threads: int) -> None:
+    chance = random.Random(seed)
+    desk = Desk(per_host)
+    desk.add("a", 1, 12)
+    while not desk.board.empty or desk.held:
+        for _ in range(threads - len(desk.held)):
+            if isinstance(desk.take(threads - len(desk.held) - 1), Idle):
+                desk.look()
+        if desk.held:
+            number = chance.randrange(len(desk.held))
+            bad = int(desk.held[number].transfer.download.id) % 2
+            desk.ticks += chance.uniform(0.001, 0.02)
+            desk.end(number, "503" if bad else "whole")
+        else:
+            desk.ticks = max(desk.ticks, min(desk.may_ask_at()))
