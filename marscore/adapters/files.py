@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from marscore.adapters import positioned
-from marscore.adapters.partial import NEW, OLD, PartialFile, digests_of_file, identity_of, journal_of, part_of, rename
+from marscore.adapters.partial import PartialFile, digests_of_file, journal_of, part_of
+from marscore.adapters.rename import NEW, OLD, identity_of, rename
 from marscore.adapters.storage import naming
 from marscore.errors import StorageError
 from marscore.journal import Journal, decode
@@ -80,7 +81,9 @@ class Folder:
         with naming("cannot write"):
             status = self._written_at_once(base, memoryview(content.data))
             try:
-                return rename(part_of(base), target, status, len(content.data))
+                if status.st_size != len(content.data):
+                    raise StorageError(Failure("path", f"{len(content.data)} bytes were written, and the file has {status.st_size}"))
+                return rename(part_of(base), target, status, content.digests["sha256"])
             except (OSError, StorageError):
                 with contextlib.suppress(OSError):
                     os.unlink(part_of(base))

@@ -11,13 +11,13 @@ import errno
 import hashlib
 import os
 import shutil
-import stat
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
 from marscore.adapters import positioned
 from marscore.adapters.follower import Follower
+from marscore.adapters.rename import NEW, rename
 from marscore.adapters.storage import naming
 from marscore.errors import StorageError
 from marscore.journal import Header, Piece, encode_finished, encode_header, encode_piece
@@ -27,9 +27,6 @@ from marscore.values import ByteRange, Failure
 _HASH_READ = 1024 * 1024
 #: A file of up to this size is not worth a look at the free space before it is written.
 _SMALL = 1024 * 1024
-#: How a file is opened that must not be there, and one that must be.
-NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
-OLD = NEW & ~(os.O_CREAT | os.O_EXCL)
 
 
 class _InUse:
@@ -179,7 +176,7 @@ class PartialFile:
                     self._append(encode_finished(digests["sha256"]), begin=False)
                 target = self._place(path)
                 self.close()
-            identity = rename(part_of(self._base), target, status, size)
+            identity = rename(part_of(self._base), target, status, digests["sha256"])
             self._placed = True
         return identity
 
@@ -257,29 +254,6 @@ def journal_of(base: str) -> str:
     return base + ".journal"
 
 
-def rename(source: str, target: str, status: os.stat_result, size: int) -> FileIdentity:
-    """Give the file that `status` was measured on its name, if it holds `size` bytes; returns what identifies it there.
-
-    Raises:
-        OSError: the system renames it not.
-        StorageError: it is not as large as it should be, or another file was under one of the names; the target is not touched, or holds
-            that other file.
-    """
-    if status.st_size != size:
-        raise StorageError(Failure("internal", f"the file to be placed has {status.st_size} bytes and should have {size}"))
-    if not _is_same(os.lstat(source), status):
-        raise StorageError(Failure("path", "another file took the place of the partial file"))
-    os.replace(source, target)
-    there = os.lstat(target)
-    if not _is_same(there, status):
-        raise StorageError(Failure("path", "another file took the place of the finished one"))
-    return identity_of(there)
-
-
-def _is_same(one: os.stat_result, other: os.stat_result) -> bool:
-    return (one.st_dev, one.st_ino, one.st_size) == (other.st_dev, other.st_ino, other.st_size)
-
-
 def _write_line(journal: int, line: bytes) -> None:
     if os.write(journal, line) < len(line):
         # Regular files take less than all only where the disk is full.
@@ -289,13 +263,6 @@ def _write_line(journal: int, line: bytes) -> None:
 def _allocated(status: os.stat_result) -> int:
     blocks: int = getattr(status, "st_blocks", status.st_size // 512)
     return blocks * 512
-
-
-def identity_of(status: os.stat_result) -> FileIdentity:
-    """What identifies a file, from its stat."""
-    mode = status.st_mode
-    kind = "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else "other"
-    return FileIdentity(status.st_size, status.st_mtime_ns, status.st_ino, kind)
 
 
 def digests_of_file(source: positioned.Positioned, size: int, algorithms: Sequence[str]) -> dict[str, str]:

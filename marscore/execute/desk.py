@@ -85,14 +85,16 @@ class Desk:
             if response := self._bodies.get(id(segment)):
                 response.abort()
 
-    def pace(self, count: int) -> None:
-        """Wait as long as the rate limit asks after `count` bytes."""
+    def pace(self, count: int) -> float:
+        """Wait as long as the rate limit asks after `count` bytes; returns the seconds that took."""
         if self.rate is None:
-            return
+            return 0.0
+        began = self.clock.ticks()
         with self._rate_lock:
-            seconds = self.rate.take(count, self.clock.ticks())
+            seconds = self.rate.take(count, began)
         if seconds > 0:
             self.stopped.wait(seconds)
+        return self.clock.ticks() - began
 
     def pause(self, host: str, seconds: float) -> None:
         """Hold back every new request of this process to a host."""

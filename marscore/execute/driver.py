@@ -143,7 +143,10 @@ class Driver:
         first = transfer.work.untouched and transfer.known.version is None and segment.asked is None and answer.status == 200
         if not first or desk.rate is not None or transfer.deadline is not None or "transfer-encoding" in answer.fields:
             return False
-        return length.isdecimal() and len(length) < 6 and int(length) <= min(SMALL, desk.reads.limit(transfer.options.threads))
+        if not length.isdecimal() or len(length) > 5 or int(length) > min(SMALL, desk.reads.limit(transfer.options.threads)):
+            return False
+        # A wrong size is known before the body is read.
+        return transfer.known.unacceptable(int(length)) is None
 
     def _deliver(self, transfer: Transfer, segment: Segment, response: Response) -> Response | None:
         """Take a small file from memory to its place; where it did not come whole at once, return what is to be read as any other."""
@@ -223,8 +226,8 @@ class Driver:
                 break
             writer.write(data if room == len(data) else data[:room])
             desk.progress += len(data)
-            # The wait for the rate limit is ours too: more connections would not shorten it.
-            desk.pace(len(data))
+            # The wait for the rate limit is ours too: more connections would not shorten it, and the server is not slow for it.
+            watch.rested(desk.pace(len(data)))
             began = desk.clock.ticks()
             desk.writing += began - came
             self._check_time(transfer, watch, len(data), began)

@@ -65,6 +65,7 @@ class Worker:
         self._until: float | None = None
         self._hands = Hands(settings.threads, settings.cores)
         self._closing = False
+        self._leave_until: float | None = None
         self._unbegun = "the worker has ended"
         self._parked = threading.Condition(self._desk.lock)
         self._wanted = 0
@@ -134,7 +135,7 @@ class Worker:
             self._desk.changed.notify_all()
             self._parked.notify_all()
         self._desk.client.abort()
-        self._join(STOP_GRACE)
+        self._join()
         with self._desk.changed:
             unfinished = list(self._desk.board.open.values())
         for transfer in unfinished:
@@ -148,7 +149,7 @@ class Worker:
             self._closing = True
             self._desk.changed.notify_all()
             self._parked.notify_all()
-        self._join(STOP_GRACE)
+        self._join()
         self._done.set()
         if self._ticker.is_alive() and self._ticker is not threading.current_thread():
             self._ticker.join()
@@ -167,8 +168,10 @@ class Worker:
             self._threads.append(thread)
             thread.start()
 
-    def _join(self, seconds: float) -> None:
-        until = self._desk.clock.ticks() + seconds
+    def _join(self) -> None:
+        """Wait for the threads to leave, but not for longer than their grace, which begins with the first wait."""
+        now = self._desk.clock.ticks()
+        until = self._leave_until = now + STOP_GRACE if self._leave_until is None else self._leave_until
         for thread in list(self._threads):
             if thread is not threading.current_thread():
                 thread.join(max(0.0, until - self._desk.clock.ticks()))

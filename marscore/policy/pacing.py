@@ -84,6 +84,10 @@ class SpeedWatch:
         self._since = now
         self._bytes = 0
 
+    def rested(self, seconds: float) -> None:
+        """Leave out so many seconds in which nothing was asked of the server."""
+        self._since += seconds
+
     def too_slow(self, count: int, now: float) -> bool:
         """Take in `count` more bytes and say whether the window that ends now was too slow."""
         self._bytes += count

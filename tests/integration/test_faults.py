@@ -288,3 +288,18 @@ def test_files_of_one_host_with_one_connection_end_though_every_other_one_is_alw
     assert run.code == 1
     assert [entry["status"] for entry in run.report["downloads"]] == ["downloaded", "failed"] * 6
     assert wrong_in(tmp_path / "data", {f"{n}.bin": Body(1000, seed=n) for n in range(0, 12, 2)}) == []
+
+
+@pytest.mark.parametrize("wrong", [{"size": 2999}, {"size": 3001}, {"max_size": 2999}], ids=str)
+@pytest.mark.parametrize("lane", ["auto", "requests"])
+def test_a_wrong_size_that_is_told_is_known_before_the_body_comes(
+    origin: Origin, tmp_path: Path, wrong: Mapping[str, int], lane: str
+) -> None:
+    # Whoever waits for the body meets the run's deadline.
+    urls = [origin.serve(f"/{n}.bin", Body(3000, seed=n), [Good(stall_after=10 * (n > 0), stall_s=120)]) for n in range(4)]
+    good = origin.serve("/good.bin", Body(3000))
+    run = fetch(tmp_path, good, *({"url": url, **wrong} for url in urls), execution={"lane": lane, "deadline": "40s"})
+    assert run.code == 1
+    errors = [entry["error"] and entry["error"]["kind"] for entry in run.report["downloads"]]
+    assert errors == [None] + ["too_large" if "max_size" in wrong else "size"] * 4
+    assert [entry["bytes_downloaded"] for entry in run.report["downloads"]] == [3000, 0, 0, 0, 0]

@@ -6,7 +6,9 @@ import contextlib
 import hashlib
 import os
 import signal
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -196,3 +198,30 @@ def test_the_second_signal_ends_at_once(origin: Origin, tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGTERM)
     assert end(tmp_path, process).code in (130, 143)
+
+
+def dials(port: int) -> int:
+    """How many connections to a port of this machine are being dialled."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return sum(line.split()[2].endswith(f":{port:04X}") and line.split()[3] == "02" for line in lines)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="dials are told by /proc, which Linux has")
+def test_a_dial_that_hangs_holds_up_no_stop(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        port = full.getsockname()[1]
+        # A queue that is full drops whoever dials.
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(("127.0.0.1", port))
+        before = dials(port)
+        process = start(tmp_path, write(tmp_path, [f"http://127.0.0.1:{port}/a.bin"], execution={"processes": 1}))
+        wait_until(lambda: dials(port) > before, "a dial")
+        told = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        run = end(tmp_path, process)
+        assert time.monotonic() - told < STOP_S
+        assert (run.code, run.entry()["status"]) == (143, "interrupted")
+        for each in waiting:
+            each.close()

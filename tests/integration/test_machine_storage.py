@@ -18,6 +18,7 @@ from marscore.app import run as run_here
 from marscore.errors import StorageError
 from marscore.settings import ManifestInput, RunSettings
 from marscore.state import key_of
+from tests.disk import wrong_in
 from tests.integration.command import LIMIT_S, Run, command, environment, fetch, marscore, read_report, write
 from tests.origin import Body, Good, Origin
 from tests.unit.adapters.unprivileged import own_folder
@@ -39,6 +40,20 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path
     finally:
         subprocess.run(["umount", "--lazy", tmp_path / "data"], check=True)
+
+
+@pytest.fixture
+def mounted_below(tmp_path: Path) -> Iterator[Path]:
+    """A folder whose output folder `data` has a file system of its own mounted at `data/mount`."""
+    below = tmp_path / "data" / "mount"
+    below.mkdir(parents=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", below], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("a file system of its own needs the right to mount one: run the tests as root")
+    try:
+        yield tmp_path
+    finally:
+        subprocess.run(["umount", "--lazy", below], check=True)
 
 
 def limited(folder: Path, manifest: str, *arguments: str, before: Callable[[], object]) -> Run:
@@ -225,3 +240,30 @@ def test_garbage_in_the_state_a_cut_part_and_a_journal_of_another_file_cost_only
     assert run.data("large.bin") == large.read(0, large.length)
     assert run.data("small.bin") == SMALL.read(0, SMALL.length)
     assert run.partials() == []
+
+
+@pytest.mark.parametrize("checksum", [True, False])
+def test_files_of_every_size_go_onto_a_file_system_mounted_below_the_folder(origin: Origin, mounted_below: Path, checksum: bool) -> None:
+    bodies = {f"mount/{n}.bin": Body(size, seed=n) for n, size in enumerate([0, 2000, 300_000, 5 * MIB, 13 * MIB])}
+    entries = [
+        {"url": origin.serve(f"/{path}", body), "path": path} | ({"checksum": f"sha256:{body.sha256}"} if checksum else {})
+        for path, body in bodies.items()
+    ]
+    run = fetch(mounted_below, *entries)
+    assert run.code == 0
+    assert wrong_in(run.folder, bodies) == []
+    assert sorted(path.name for path in (run.folder / "mount").iterdir()) == sorted(path.rpartition("/")[2] for path in bodies)
+    assert run.partials() == []
+    again = fetch(mounted_below, *entries)
+    assert {entry["status"] for entry in again.report["downloads"]} == {"up_to_date"}
+    assert not again.events("download_started")
+
+
+def test_a_file_system_mounted_below_the_folder_that_is_full_fails_its_files_and_leaves_nothing_there(
+    origin: Origin, mounted_below: Path
+) -> None:
+    large = {"url": origin.serve("/large.bin", Body(40 * MIB)), "path": "mount/large.bin"}
+    run = fetch(mounted_below, large, origin.serve("/small.bin", SMALL))
+    assert run.code == 3
+    assert entries_of(run) == {"mount/large.bin": ("failed", "disk_full"), "small.bin": ("downloaded", None)}
+    assert list((run.folder / "mount").iterdir()) == []

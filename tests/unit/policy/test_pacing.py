@@ -22,6 +22,19 @@ def test_a_burst_makes_up_for_a_pause_within_the_window() -> None:
     assert watch.too_slow(1, SLOW_WINDOW * 2)
 
 
+def test_seconds_in_which_the_rate_limit_held_us_up_are_not_the_servers() -> None:
+    watch = SpeedWatch(1000, now=0.0)
+    now = 0.0
+    for _ in range(200):
+        # What was there came at once; then the limit of 100 bytes a second made us wait.
+        now += 0.01
+        assert not watch.too_slow(100, now)
+        now += 1.0
+        watch.rested(1.0)
+    watch.rested(5.0)
+    assert watch.too_slow(0, now + 5.0 + SLOW_WINDOW * 2)
+
+
 def test_without_min_speed_nothing_is_too_slow() -> None:
     assert not SpeedWatch(None, now=0.0).too_slow(0, 10 * SLOW_WINDOW)
 

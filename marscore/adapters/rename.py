@@ -1,0 +1,92 @@
+"""A verified file gets its name by one rename; what is renamed is measured just before and just after.
+
+Where a file system is mounted below the output folder, its files cannot be renamed from the folder of partial files: then the file is
+copied beside its place under a name of its own, hashed on the way, flushed, and renamed there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+
+from marscore.errors import StorageError
+from marscore.state import FileIdentity
+from marscore.values import Failure
+
+_AT_ONCE = 1024 * 1024
+#: How a file is opened that must not be there, and one that must be.
+NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+OLD = NEW & ~(os.O_CREAT | os.O_EXCL)
+#: What the system says where two names are on different file systems.
+_ELSEWHERE = errno.EXDEV
+
+
+def rename(source: str, target: str, verified: os.stat_result, sha256: str) -> FileIdentity:
+    """Give a file its name, in place of whatever has it; returns what identifies it there.
+
+    Args:
+        source: where the file is; its last part names it alone.
+        target: its final name, whose folder is there.
+        verified: what was measured of the file that has been verified.
+        sha256: its digest.
+
+    Raises:
+        OSError: the system renames it not.
+        StorageError: another file was under one of the names, or the copy came out otherwise.
+    """
+    if not _is_same(os.lstat(source), verified):
+        raise StorageError(Failure("path", "another file took the place of the partial file"))
+    try:
+        os.replace(source, target)
+    except OSError as error:
+        if error.errno != _ELSEWHERE:
+            raise
+        verified = _copied_beside(source, target, sha256)
+        os.unlink(source)
+    there = os.lstat(target)
+    if not _is_same(there, verified):
+        raise StorageError(Failure("path", "another file took the place of the finished one"))
+    return identity_of(there)
+
+
+def identity_of(status: os.stat_result) -> FileIdentity:
+    """What identifies a file, from its stat."""
+    mode = status.st_mode
+    kind = "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else "other"
+    return FileIdentity(status.st_size, status.st_mtime_ns, status.st_ino, kind)
+
+
+def _is_same(one: os.stat_result, other: os.stat_result) -> bool:
+    return (one.st_dev, one.st_ino, one.st_size) == (other.st_dev, other.st_ino, other.st_size)
+
+
+def _copied_beside(source: str, target: str, sha256: str) -> os.stat_result:
+    """Copy a file to the file system of its target, and rename it there."""
+    # The same name each time, so that what a killed run left is replaced by the next; short, as the target's may be the longest there is.
+    beside = os.path.join(os.path.dirname(target), f".marscore-{os.path.basename(source)}")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(beside)
+    try:
+        status = _copied(source, beside, sha256)
+        os.replace(beside, target)
+        return status
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(beside)
+        raise
+
+
+def _copied(source: str, copy: str, sha256: str) -> os.stat_result:
+    hashed = hashlib.sha256()
+    with os.fdopen(os.open(source, OLD & ~os.O_RDWR), "rb") as old, os.fdopen(os.open(copy, NEW, 0o666), "wb") as new:
+        while data := old.read(_AT_ONCE):
+            hashed.update(data)
+            new.write(data)
+        new.flush()
+        os.fsync(new.fileno())
+        if hashed.hexdigest() != sha256:
+            raise StorageError(Failure("path", "the partial file changed after it was verified"))
+        return os.fstat(new.fileno())
