@@ -36,7 +36,8 @@ def failure_of(error: BaseException, timeouts: Timeouts) -> Failure:
             if failure:
                 return failure
     if any(isinstance(layer, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema) for layer in layers):
-        return Failure("redirect", "not a URL that can be asked")
+        # The URL itself was parsed: it is the proxy's that cannot be used, as of SOCKS where nothing is installed that speaks it.
+        return Failure("proxy", "the proxy is of a kind that cannot be used here")
     return Failure("connection", f"the connection failed ({type(layers[-1]).__name__})")
 
 

@@ -19,7 +19,7 @@ from marscore.execute.protocol import Moment, Segment, Work
 from marscore.execute.transfer import Transfer
 from marscore.frozen import dataclass
 from marscore.policy.pacing import HostSlots
-from marscore.values import host_of
+from marscore.url import host_of
 
 
 @dataclass(frozen=True, slots=True)
