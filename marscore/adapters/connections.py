@@ -114,7 +114,7 @@ class PoolAdapter(HTTPAdapter):
         """Say which host and port the pool of a request connects to."""
         host, settings = super().build_connection_pool_key_attributes(request, *args, **kwargs)
         url = parse_url(str(request.url))
-        return {**host, "scheme": url.scheme, "host": url.host, "port": url.port}, settings
+        return {**host, "scheme": url.scheme, "host": url.bracketed, "port": url.port}, settings
 
     def request_url(self, request: PreparedRequest, proxies: Any) -> str:
         """The target of the request line: a whole URL for a proxy that is no tunnel (RFC 9112 section 3.2)."""

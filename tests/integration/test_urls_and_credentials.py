@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -444,6 +445,15 @@ def test_a_proxys_password_goes_to_the_proxy_that_was_read(town: Town, tmp_path:
     assert seen.fields["proxy-authorization"] == basic("u:of-@pröxy")
     assert run.data("x") == CONTENT[asked]
     assert not [word for word in ("of-@pr", "of-%40pr") if word in run.err + str(run.report)]
+
+
+@pytest.mark.parametrize("text", ["socks5://u:of-proxy@GOOD", "ftp://u:of-proxy@GOOD"])
+def test_a_proxy_of_a_kind_that_cannot_be_used_is_named(town: Town, tmp_path: Path, text: str) -> None:
+    if text.startswith("socks") and importlib.util.find_spec("socks"):
+        pytest.skip("here is something installed that speaks SOCKS")
+    run = through(town.good, tmp_path, "http://origin.invalid/x", town.text(text), "environment")
+    assert run.entry()["error"]["kind"] == "proxy"
+    assert town.good.connections_accepted == 0
 
 
 def test_a_proxy_of_the_environment_may_be_written_without_a_scheme(town: Town, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from requests.utils import select_proxy
 
+from marscore.adapters.connections import Connections, PoolAdapter
 from marscore.url import Url, host_of, parse_proxy, parse_url, resolve
 from tests.integration.test_urls_and_credentials import LOCATIONS
 
@@ -268,7 +269,7 @@ def test_what_is_accepted_is_read_the_same_by_all(text: str) -> None:
     standard = urlsplit(url.text)
     default = {"http": 80, "https": 443}[url.scheme]
     assert (standard.scheme, standard.port or default, standard.username) == (url.scheme, url.port, None)
-    assert standard.hostname == url.host.lower().replace("%", "%25")
+    assert str(standard.hostname).lower() == url.host.lower().replace("%", "%25")
     theirs = urllib3.util.parse_url(url.text)
     assert (theirs.scheme, (theirs.host or "").strip("[]"), theirs.port or default, theirs.auth) == (url.scheme, url.host, url.port, None)
     if "%" not in url.host:
@@ -277,6 +278,33 @@ def test_what_is_accepted_is_read_the_same_by_all(text: str) -> None:
     again = parse_url(str(prepared.url))
     assert (again.scheme, again.host, again.port) == (url.scheme, url.host, url.port)
     assert select_proxy(url.text, {f"{url.scheme}://{standard.hostname}": "found"}) == "found"
+
+
+@settings(max_examples=300)
+@given(URLS)
+@example("http://[fe80::1%25lo]:80/")
+@example("http://[fe80::1%2525]/")
+@example("http://a..example/")
+@example("http://a.example.:80/")
+def test_whom_the_client_dials_and_what_it_says_there_is_what_was_parsed(text: str) -> None:
+    url = accepted(text)
+    if url is None:
+        return
+    adapter = PoolAdapter(Connections(1))
+    prepared = requests.Request("GET", url.text).prepare()
+    prepared.url = url.text
+    pool = adapter.get_connection_with_tls_context(prepared, verify=False)
+    assert (pool.scheme, pool.host, pool.port) == (url.scheme, url.host, url.port)
+    assert adapter.request_url(prepared, {}) == url.target
+    assert adapter.request_url(prepared, {"http": "http://proxy.example"}) == (url.text if url.scheme == "http" else url.target)
+
+
+@settings(max_examples=500)
+@given(st.builds("http://{}{}".format, st.text("ab:.-1", max_size=6), st.text("/ab.?%", max_size=8)))
+def test_the_quick_way_reads_as_the_other(text: str) -> None:
+    quick, other = accepted(text), accepted(text + "#fragment")
+    assert quick == other
+    assert quick is None or host_of(text) == quick.host_port
 
 
 @settings(max_examples=500)
