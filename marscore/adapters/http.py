@@ -199,6 +199,9 @@ class RequestsClient:
             raise OriginError(Failure("redirect" if url != request.url else "connection", "not a URL that can be asked")) from error
         # With its path as it is written: requests decodes what need not be encoded.
         prepared.url = url.text
+        if "%" in url.host:
+            # Older versions of http.client write the zone into it.
+            prepared.headers.setdefault("Host", url.authority)
         return prepared
 
     def _leads_to_public(self, url: Url) -> bool:
