@@ -17,6 +17,7 @@ from marscore.events import Event
 from marscore.frozen import dataclass
 from marscore.journal import Header, Journal, Piece
 from marscore.state import Claims, Content, FileIdentity, Measured, Row
+from marscore.url import Url
 from marscore.values import Access, ByteRange
 
 EventSink: TypeAlias = Callable[[Event], None]
@@ -26,7 +27,7 @@ EventSink: TypeAlias = Callable[[Event], None]
 class Request:
     """One GET. `fields` are those that belong to this request (Range, If-Range, ...); `access.headers` come on top."""
 
-    url: str
+    url: Url
     access: Access
     fields: tuple[tuple[str, str], ...] = ()
 
@@ -40,8 +41,8 @@ class Answer:
 
     status: int
     fields: Mapping[str, str]
-    url: str
-    hops: tuple[tuple[str, str], ...] = field(default=())
+    url: Url
+    hops: tuple[tuple[Url, Url], ...] = field(default=())
     protocol: str = "HTTP/1.1"
 
 

@@ -10,9 +10,7 @@ import binascii
 import math
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from typing import Literal, get_args
-from urllib.parse import urlsplit
 
 from marscore.frozen import dataclass
 
@@ -276,29 +274,3 @@ def format_size(count: float) -> str:
         count /= 1024
         power += 1
     return f"{count:.0f} {units[power]}" if power == 0 else f"{count:.1f} {units[power]}"
-
-
-_DEFAULT_PORT = {"http": 80, "https": 443}
-
-
-def host_of(url: str) -> str:
-    """The `host:port` that a URL's connections go to, the key of per-host limits and pauses."""
-    return _host_of(_before_path(url))
-
-
-def _before_path(url: str) -> str:
-    # Many URLs of few hosts: what stands before the path is looked at once for each.
-    end = url.find("/", len("https://"))
-    return url if end < 0 else url[:end]
-
-
-@lru_cache(maxsize=1024)
-def _host_of(url: str) -> str:
-    parts = urlsplit(url)
-    host = (parts.hostname or "").lower()
-    return f"{f'[{host}]' if ':' in host else host}:{parts.port or _DEFAULT_PORT.get(parts.scheme, 0)}"
-
-
-def origin_of(url: str) -> str:
-    """The `scheme://host:port` of a URL: what credentials and manifest headers are bound to (RFC 6454 section 4)."""
-    return f"{url.partition(':')[0].lower()}://{host_of(url)}"

@@ -6,6 +6,7 @@ do so in one place for all pools (`idle`), since what a process may hold open is
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import socket
 import ssl
@@ -14,7 +15,9 @@ import weakref
 from collections.abc import Mapping
 from typing import Any
 
+from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
+from requests.utils import select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.connection import is_connection_dropped
@@ -23,6 +26,7 @@ from marscore.adapters.heads import StrictResponse
 from marscore.adapters.idle import Idle, Waiting
 from marscore.errors import OriginError
 from marscore.policy.redirect import PRIVATE, is_public
+from marscore.url import parse_proxy, parse_url
 from marscore.values import Failure, Timeouts
 
 
@@ -89,7 +93,7 @@ def shut_down(sock: object) -> None:
 
 
 class PoolAdapter(HTTPAdapter):
-    """requests' adapter with pools whose connections register themselves."""
+    """requests' adapter with pools whose connections register themselves. Whom they dial and what they ask is what `url.Url` says."""
 
     def __init__(self, live: Connections, **settings: Any) -> None:
         self._pools = _pools_of(live)
@@ -105,6 +109,26 @@ class PoolAdapter(HTTPAdapter):
         manager = super().proxy_manager_for(*args, **kwargs)
         manager.pool_classes_by_scheme = self._pools
         return manager
+
+    def build_connection_pool_key_attributes(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Any:
+        """Say which host and port the pool of a request connects to."""
+        host, settings = super().build_connection_pool_key_attributes(request, *args, **kwargs)
+        url = parse_url(str(request.url))
+        return {**host, "scheme": url.scheme, "host": url.bracketed, "port": url.port}, settings
+
+    def request_url(self, request: PreparedRequest, proxies: Any) -> str:
+        """The target of the request line: a whole URL for a proxy that is no tunnel (RFC 9112 section 3.2)."""
+        url = parse_url(str(request.url))
+        proxy = select_proxy(url.text, proxies)
+        return url.text if proxy and url.scheme == "http" and not proxy.startswith("socks") else url.target
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        """Credentials for a proxy, in UTF-8 as those for an origin."""
+        url = parse_proxy(proxy)
+        if url.username is None:
+            return {}
+        credentials = base64.b64encode(f"{url.username}:{url.password or ''}".encode()).decode()
+        return {"Proxy-Authorization": f"Basic {credentials}"}
 
 
 def _pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:

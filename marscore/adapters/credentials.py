@@ -9,19 +9,19 @@ from collections.abc import Iterable, Mapping
 from marscore.policy.redact import MASK
 from marscore.resolve.model import Download
 from marscore.resolve.secrets import basic_secrets, userinfo_secrets
-from marscore.values import origin_of
+from marscore.url import parse_url
 
 
 def ambient_secrets(downloads: Iterable[Download]) -> Mapping[str, str]:
     """Map each of them to what is shown for it."""
     found = {text for proxy in _proxies() for text in userinfo_secrets(proxy)}
-    urls = (url for download in downloads if download.options.auth == "netrc" for url in download.sources)
-    origins = {origin_of(url): url for url in urls}
+    urls = (parse_url(url) for download in downloads if download.options.auth == "netrc" for url in download.sources)
+    origins = {url.origin: url for url in urls}
     if origins:
         from requests.utils import get_netrc_auth  # noqa: PLC0415 - it takes a tenth of a second, which few manifests need
 
         for url in origins.values():
-            found.update(basic_secrets(*(get_netrc_auth(url) or ("", ""))))
+            found.update(basic_secrets(*(get_netrc_auth(url.text) or ("", ""))))
     return dict.fromkeys(found, MASK)
 
 

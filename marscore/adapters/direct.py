@@ -23,10 +23,11 @@ from marscore.adapters.http import RequestsClient
 from marscore.adapters.http_failures import body_failure_of, failure_of
 from marscore.adapters.http_response import RequestsResponse
 from marscore.adapters.kept import StaleError, Wire
-from marscore.adapters.wire import Head, head_of, request_bytes, split_url
+from marscore.adapters.wire import Head, head_of, request_bytes
 from marscore.errors import OriginError
 from marscore.ports import Answer, Request, Response
-from marscore.values import Access, Failure, Timeouts
+from marscore.url import Url
+from marscore.values import Failure, Timeouts
 
 _Key: TypeAlias = tuple[object, ...]
 
@@ -57,17 +58,16 @@ class DirectClient:
         return queue
 
     def _open(self, request: Request) -> Response:
-        parts = split_url(request.url)
-        queue = self._queue()
-        if not queue.follows(request) or parts is None or self._general.has_cookies:
+        queue, takes_more = self._queue(), _takes_more(request.url) or self._general.has_cookies
+        if not queue.follows(request) or takes_more:
             queue.begin(())
-        if parts is None or self._general.has_cookies:
+        if takes_more:
             return self._general.open(request)
-        key = _key(parts[0], request.access)
+        key = _key(request)
         lane = self._lanes.get(key)
         if lane is None:
             return self._open_origin(key, request)
-        return lane.open(request, parts[1], queue)
+        return lane.open(request, queue)
 
     def _open_origin(self, key: _Key, request: Request) -> Response:
         response = self._general.open(request)
@@ -87,8 +87,14 @@ class DirectClient:
         self._general.close()
 
 
-def _key(origin: str, access: Access) -> _Key:
-    return (origin, access.headers, access.auth, access.verify, access.cert, access.proxies)
+def _key(request: Request) -> _Key:
+    access = request.access
+    return (request.url.origin, access.headers, access.auth, access.verify, access.cert, access.proxies)
+
+
+def _takes_more(url: Url) -> bool:
+    # Credentials of its own, or an IPv6 zone.
+    return url.username is not None or "%" in url.host
 
 
 def _opens(response: Response, request: Request) -> bool:
@@ -125,10 +131,9 @@ class _Queue:
         """The bytes of the requests that can go along: to the same origin, with the same header fields and credentials."""
         along: list[bytes] = []
         for request in self._next:
-            parts = split_url(request.url)
-            if parts is None or _key(parts[0], request.access) != key:
+            if _takes_more(request.url) or _key(request) != key:
                 break
-            along.append(request_bytes(parts[1], way.block, request.fields))
+            along.append(request_bytes(request.url.target, way.block, request.fields))
         return along
 
     def let_go(self, wire: Wire) -> None:
@@ -149,10 +154,10 @@ class _Lane:
         self._way = way
         self._general = general
 
-    def open(self, request: Request, target: str, queue: _Queue) -> Response:
+    def open(self, request: Request, queue: _Queue) -> Response:
         timeouts = request.access.timeouts
         try:
-            answered = self._answered_ahead(queue, timeouts) or self._asked(request, target, queue)
+            answered = self._answered_ahead(queue, timeouts) or self._asked(request, queue)
         except (OSError, HTTPError, ValueError) as error:
             raise OriginError(self._general.explain(failure_of(error, timeouts))) from error
         if answered is None:
@@ -182,10 +187,10 @@ class _Lane:
                 wire.close()
         return None if head is None else (wire, head)
 
-    def _asked(self, request: Request, target: str, queue: _Queue) -> tuple[Wire, Head | None] | None:
+    def _asked(self, request: Request, queue: _Queue) -> tuple[Wire, Head | None] | None:
         """Send a request, and those that go along; None where it holds what this lane does not send."""
         try:
-            data = [request_bytes(target, self._way.block, request.fields), *queue.data(self._way, self._key)]
+            data = [request_bytes(request.url.target, self._way.block, request.fields), *queue.data(self._way, self._key)]
         except ValueError:
             return None
         wire, head = self._exchange(b"".join(data), request.access.timeouts, len(data))

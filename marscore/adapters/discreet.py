@@ -31,9 +31,10 @@ class DiscreetClient:
 
     def _kept(self, request: Request, fields: Mapping[str, str]) -> Mapping[str, str] | None:
         validators = [(name, fields[name]) for name in ("etag", "last-modified") if name in fields]
-        if not self._redactor.secrets and "?" not in request.url:
+        query = request.url.target.partition("?")[2]
+        if not self._redactor.secrets and not query:
             return None
-        tokens = token_values(request.url)
+        tokens = token_values(query)
         telling = {name for name, value in validators if self._redactor.text(value) != value or any(token in value for token in tokens)}
         return {name: value for name, value in fields.items() if name not in telling} if telling else None
 

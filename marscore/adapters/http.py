@@ -2,8 +2,11 @@
 
     Request --prepare--> requests.PreparedRequest --send, one hop at a time--> Answer + body as it arrives
 
-requests brings proxies, authentication, netrc, cookies and TLS settings. Its retries are off, so that there is one retry budget, and its
+requests brings proxies, netrc, cookies and TLS settings. Its retries are off, so that there is one retry budget, and its
 redirects are followed here, since the rules are ours: never from https to http, and manifest headers go to no other origin.
+
+What it is given is `Url.text`, made of parts that were checked, and what it makes of that has to have the same origin. Connections and
+request lines are made from the same Url (`connections.PoolAdapter`), so no reading of its own decides who is asked.
 
 One Session serves all threads of a process: its pools are thread-safe, and a connection that one thread is done with serves the next.
 Connections register themselves, so that `abort` can wake threads that wait for bytes.
@@ -17,13 +20,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from http.client import HTTPException
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
 from requests.auth import AuthBase, HTTPBasicAuth
 from requests.cookies import extract_cookies_to_jar
-from requests.utils import get_auth_from_url, get_netrc_auth, select_proxy
+from requests.utils import get_netrc_auth, select_proxy
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
@@ -32,10 +34,11 @@ from marscore.adapters.heads import StrictResponse
 from marscore.adapters.http_failures import failure_of, is_closed
 from marscore.adapters.http_response import RequestsResponse
 from marscore.adapters.replay import Replayed
-from marscore.adapters.wire import block_of, host_field
+from marscore.adapters.wire import block_of
 from marscore.errors import OriginError
 from marscore.policy.redirect import PRIVATE, headers_for, is_public, next_url, sent_to
 from marscore.ports import Answer, Request
+from marscore.url import Url, parse_proxy, parse_url
 from marscore.values import Access, Basic, Failure
 from marscore.version import __version__
 
@@ -97,10 +100,10 @@ class RequestsClient:
         return self._follow(request, raw)
 
     def _follow(self, request: Request, raw: Any) -> RequestsResponse:
-        url, hops = request.url, list[tuple[str, str]]()
-        while (target := _target(raw, url)) is not None:
+        url, hops = request.url, list[tuple[Url, Url]]()
+        while (location := _location(raw)) is not None:
             raw.close()
-            following = next_url(url, target, len(hops))
+            following = next_url(url, location, len(hops))
             if isinstance(following, Failure):
                 raise OriginError(following)
             hops.append((url, following))
@@ -129,12 +132,12 @@ class RequestsClient:
             return None
         prepared = self._prepare(request.url, replace(request, fields=()))
         settings = self._settings(request.url, request.access)
-        if select_proxy(request.url, settings["proxies"]):
+        if settings["proxies"]:
             return None
-        adapter = self._session.get_adapter(request.url)
+        adapter = self._session.get_adapter(request.url.text)
         assert isinstance(adapter, PoolAdapter)
         pool = adapter.get_connection_with_tls_context(prepared, settings["verify"], settings["proxies"], settings["cert"])
-        headers = [("Host", host_field(str(prepared.url))), *((n, v) for n, v in _texts(prepared.headers) if n.lower() not in _OWN)]
+        headers = [("Host", request.url.authority), *((n, v) for n, v in _texts(prepared.headers) if n.lower() not in _OWN)]
         assert isinstance(pool, HTTPConnectionPool)
         try:
             return Way(pool, block_of(headers), self.idle)
@@ -150,16 +153,17 @@ class RequestsClient:
         extract_cookies_to_jar(self._session.cookies, prepared, raw)  # type: ignore[no-untyped-call]  # requests' stubs leave it out
         self.has_cookies = self.has_cookies or bool(len(self._session.cookies))
 
-    def _settings(self, url: str, access: Access) -> Any:
-        settings = self._session.merge_environment_settings(url, _proxies_of(access), True, access.verify, _cert_of(access))
+    def _settings(self, url: Url, access: Access) -> Any:
+        settings = self._session.merge_environment_settings(url.text, _proxies_of(access), True, access.verify, _cert_of(access))
         if access.verify is not True:
             # What the manifest says of TLS outranks REQUESTS_CA_BUNDLE and its kin.
             settings["verify"] = access.verify
         if access.proxies is not None:
             settings["proxies"] = _proxies_of(access)
+        settings["proxies"] = _proxy_for(url, settings["proxies"])
         return settings
 
-    def _send(self, url: str, request: Request) -> Any:
+    def _send(self, url: Url, request: Request) -> Any:
         prepared = self._prepare(url, request)
         access = request.access
         try:
@@ -169,7 +173,7 @@ class RequestsClient:
             while True:
                 try:
                     # Not by Session.send, which would look at redirects by rules of its own.
-                    adapter = self._session.get_adapter(url)
+                    adapter = self._session.get_adapter(url.text)
                     response = adapter.send(prepared, timeout=(access.timeouts.connect, access.timeouts.read), **settings)
                     self._keep_cookies(prepared, response.raw)
                     return response.raw
@@ -183,19 +187,26 @@ class RequestsClient:
         finally:
             self._live.public_only(False)
 
-    def _prepare(self, url: str, request: Request) -> requests.PreparedRequest:
+    def _prepare(self, url: Url, request: Request) -> requests.PreparedRequest:
         own = headers_for(request.access, request.url, url) | dict(request.fields)
         # Any auth that is set keeps requests from looking in netrc, which `auth: netrc` alone asks for.
-        auth = _auth_of(request.access, url) if sent_to(request.url, url) else _NoAuth()
+        auth = _auth_of(request) if sent_to(request.url, url) else _NoAuth()
         try:
-            return self._session.prepare_request(requests.Request("GET", url, headers=own, auth=auth))
+            prepared = self._session.prepare_request(requests.Request("GET", url.text, headers=own, auth=auth))
+            if parse_url(str(prepared.url)).origin != url.origin:
+                raise ValueError("requests reads another origin")
         except (requests.RequestException, ValueError) as error:
             raise OriginError(Failure("redirect" if url != request.url else "connection", "not a URL that can be asked")) from error
+        # With its path as it is written: requests decodes what need not be encoded.
+        prepared.url = url.text
+        if "%" in url.host:
+            # Older versions of http.client write the zone into it.
+            prepared.headers.setdefault("Host", url.authority)
+        return prepared
 
-    def _leads_to_public(self, url: str) -> bool:
-        parts = urlsplit(url)
+    def _leads_to_public(self, url: Url) -> bool:
         try:
-            return all(map(is_public, self._resolve(str(parts.hostname), parts.port)))
+            return all(map(is_public, self._resolve(url.host, url.port)))
         except (OSError, ValueError):
             # A proxy may know a name that this machine does not; without one, the connection fails by itself.
             return True
@@ -206,19 +217,33 @@ class _NoAuth(AuthBase):
         return prepared
 
 
-def _auth_of(access: Access, url: str) -> AuthBase:
-    if isinstance(access.auth, Basic):
-        return HTTPBasicAuth(access.auth.username, access.auth.password)
-    if access.auth == "netrc":
-        found = get_netrc_auth(url)
-        return HTTPBasicAuth(*found) if found else _NoAuth()
-    user, password = get_auth_from_url(url)
-    return HTTPBasicAuth(user, password) if user or password else _NoAuth()
+def _auth_of(request: Request) -> AuthBase:
+    auth, url = request.access.auth, request.url
+    if isinstance(auth, Basic):
+        return _basic(auth.username, auth.password)
+    if auth == "netrc":
+        found = get_netrc_auth(url.text)
+        return _basic(*found) if found else _NoAuth()
+    return _NoAuth() if url.username is None else _basic(url.username, url.password or "")
+
+
+def _basic(username: str, password: str) -> AuthBase:
+    # In UTF-8 (RFC 7617 section 2.1); of text, requests makes Latin-1.
+    return HTTPBasicAuth(username.encode(), password.encode())
 
 
 def _proxies_of(access: Access) -> dict[str, Any]:
     # A None there is requests' way to say: no proxy for this scheme, whatever the environment says.
     return {} if access.proxies is None else {"http": access.proxies.http, "https": access.proxies.https}
+
+
+def _proxy_for(url: Url, proxies: Mapping[str, Any]) -> dict[str, str]:
+    """The proxy for a URL, read once; none where there is none."""
+    found = select_proxy(url.text, proxies)
+    try:
+        return {url.scheme: parse_proxy(found).text_with_userinfo} if found else {}
+    except ValueError as error:
+        raise OriginError(Failure("proxy", f"the proxy's URL {error}")) from None
 
 
 def _cert_of(access: Access) -> str | tuple[str, str] | None:
@@ -227,17 +252,14 @@ def _cert_of(access: Access) -> str | tuple[str, str] | None:
     return access.cert.cert if access.cert.key is None else (access.cert.cert, access.cert.key)
 
 
-def _target(raw: Any, url: str) -> str | None:
+def _location(raw: Any) -> str | None:
     location: str | None = raw.headers.get("location")
     if raw.status not in _REDIRECTS or location is None:
         return None
     with contextlib.suppress(UnicodeError):
         # http.client reads field values as Latin-1; servers send UTF-8 (as requests assumes in get_redirect_target).
         location = location.encode("latin-1").decode("utf-8")
-    try:
-        return urljoin(url, location)
-    except ValueError:
-        return location
+    return location
 
 
 def _texts(headers: Mapping[str, str | bytes]) -> Iterator[tuple[str, str]]:

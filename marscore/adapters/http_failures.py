@@ -35,8 +35,9 @@ def failure_of(error: BaseException, timeouts: Timeouts) -> Failure:
             failure = find(layer, timeouts)
             if failure:
                 return failure
-    if any(isinstance(layer, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema) for layer in layers):
-        return Failure("redirect", "not a URL that can be asked")
+    if any(isinstance(layer, requests.exceptions.InvalidProxyURL | requests.exceptions.InvalidSchema) for layer in layers):
+        # As of SOCKS, where nothing is installed that speaks it; the scheme of the URL itself was checked.
+        return Failure("proxy", "the proxy is of a kind that cannot be used here")
     return Failure("connection", f"the connection failed ({type(layers[-1]).__name__})")
 
 

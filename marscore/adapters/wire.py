@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from urllib.parse import urlsplit
 
 from marscore.frozen import dataclass
 
@@ -25,12 +24,6 @@ _CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x80-\xff]")
 #: http.client takes a hundred lines of fields, the empty one among them. More is left to it, which says so.
 MAX_FIELDS = 99
 _LENGTH = re.compile(r"[0-9]{1,19}")
-#: What is in an authority and not in a Host field: user information, an IPv6 zone.
-_USERINFO_OR_ZONE = re.compile("[@%]")
-_LAST_DOTS = re.compile(r"\.+(?=(?::[0-9]*)?\Z)")
-#: A path and query that are sent exactly as they are written. Anything else is first put in order by requests: a segment that is . or ..,
-#: and a query that is empty, too.
-_PLAIN_TARGET = re.compile(r"(?![^?]*/\.\.?(?:[/?]|\Z))(?!.*\?\Z)/[A-Za-z0-9._~/?=&+,;:@!$()*-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,19 +107,3 @@ def _line(name: str, value: str) -> bytes:
 def request_bytes(target: str, block: bytes, own: Iterable[tuple[str, str]]) -> bytes:
     """A GET as it is sent: `block` is what all requests of its kind have in common, `own` the fields of this one."""
     return b"GET %b HTTP/1.1\r\n%b%b\r\n" % (target.encode("ascii"), block, block_of(own))
-
-
-def split_url(url: str) -> tuple[str, str] | None:
-    """A URL's origin and the target to send, where the URL is so plain that both are literally in it; else None."""
-    start = url.find("/", 8)
-    if start < 0 or _USERINFO_OR_ZONE.search(url, 0, start) or _PLAIN_TARGET.fullmatch(url, start) is None:
-        return None
-    return url[:start], url[start:]
-
-
-def host_field(url: str) -> str:
-    """The Host field for a URL: its port is left out where it is the scheme's own (RFC 9110 section 7.2), and so is the root's dot."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    default = {"http": ":80", "https": ":443"}[parts.scheme]
-    return _LAST_DOTS.sub("", host.removesuffix(default))

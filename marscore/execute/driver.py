@@ -35,6 +35,7 @@ from marscore.policy.hands import FILE_WEIGHT
 from marscore.policy.pacing import SLOW_WINDOW, SpeedWatch
 from marscore.ports import Answer, Request, Response
 from marscore.state import Content
+from marscore.url import parse_url
 from marscore.values import Access, Failure, Timeouts
 
 #: Files up to this size are taken to their place from memory, if they come whole with their answer.
@@ -114,7 +115,7 @@ class Driver:
 
     def _request(self, transfer: Transfer, segment: Segment) -> Request:
         with self._desk.lock:
-            return Request(segment.url, self._access(transfer), transfer.request_fields(segment))
+            return Request(parse_url(segment.url), self._access(transfer), transfer.request_fields(segment))
 
     def _fetch(self, transfer: Transfer, segment: Segment, request: Request) -> None:
         desk = self._desk

@@ -18,7 +18,7 @@ from marscore.execute.transfer import Transfer
 from marscore.execute.waiting import Waiting
 from marscore.frozen import dataclass
 from marscore.policy.pacing import HostSlots
-from marscore.values import host_of
+from marscore.url import host_of
 
 
 @dataclass(frozen=True, slots=True)

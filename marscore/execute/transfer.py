@@ -66,7 +66,8 @@ from marscore.policy.failures import another_source_may_help
 from marscore.policy.pacing import MAX_REDIALS, PACE_REMEMBERED, lag_of
 from marscore.policy.retry import NO_FAILURES, GiveUp, Wait
 from marscore.state import FileIdentity, key_of
-from marscore.values import Failure, FailureKind, Validator, host_of
+from marscore.url import Url, host_of
+from marscore.values import Failure, FailureKind, Validator
 
 #: Failures after which what was received is of no use to a later run.
 _WORTHLESS: frozenset[FailureKind] = frozenset({"checksum", "size", "too_large", "changed"})
@@ -95,7 +96,7 @@ class Transfer:
         self._speeds: tuple[tuple[float, str, float], ...] = ()
         self._sources = list(self.download.sources)
         self._restarts = NO_FAILURES
-        self._hops: set[tuple[str, str]] = set()
+        self._hops: set[tuple[Url, Url]] = set()
         self._served_by: str | None = None
         self._verifying = False
 
@@ -277,7 +278,7 @@ class Transfer:
 
     def _answered(self, fact: Answered) -> list[Command]:
         segment, at = fact.segment, fact.at
-        self._served_by = fact.answer.url
+        self._served_by = fact.answer.url.text
         commands = self._redirects(fact)
         verdict = read_answer(fact.answer, segment.asked, self.options.retry.statuses, at.unix)
         match verdict:
@@ -296,7 +297,7 @@ class Transfer:
 
     def _delivered(self, fact: Delivered) -> list[Command]:
         segment, at = fact.segment, fact.at
-        self._served_by = fact.answer.url
+        self._served_by = fact.answer.url.text
         commands = self._redirects(fact)
         verdict = read_answer(fact.answer, segment.asked, self.options.retry.statuses, at.unix)
         assert isinstance(verdict, Whole)
@@ -613,7 +614,7 @@ class Transfer:
     def _redirects(self, fact: Answered | Delivered) -> list[Command]:
         new = [hop for hop in fact.answer.hops if hop not in self._hops]
         self._hops.update(new)
-        return [Emit(Redirected(fact.at.unix, self.download.id, source, target)) for source, target in new]
+        return [Emit(Redirected(fact.at.unix, self.download.id, source.text, target.text)) for source, target in new]
 
     def _discarded(self, at: Moment, reason: str, count: int) -> Emit:
         return Emit(ResumeDiscarded(at.unix, self.download.id, reason, count))

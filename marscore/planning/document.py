@@ -11,7 +11,7 @@ from marscore.frozen import dataclass
 from marscore.planning.model import Plan
 from marscore.policy.redact import Redactor
 from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Refuse, Resume, UpToDate
-from marscore.values import host_of
+from marscore.url import host_of
 
 Action = Literal["fetch", "resume", "refresh", "prove", "up_to_date", "refuse"]
 

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from functools import cache
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlencode
 
 from marscore.events import Event
+from marscore.url import WRITTEN, as_sent
 
 MASK = "***"
 #: Query names whose values open doors: signed URLs of the large stores, API keys, session ids.
@@ -35,12 +36,11 @@ def public_url(url: str) -> str:
     """A URL fit to be shown: userinfo is dropped, and values of token-like query names are masked."""
     if not _TELLING.search(url):
         return url
-    try:
-        parts = urlsplit(url)
-    except ValueError:
+    parts = WRITTEN.match(url)
+    if parts is None:
         return MASK
-    netloc = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, netloc, parts.path, _public_query(parts.query), ""))
+    query = "" if parts["query"] is None else f"?{_public_query(parts['query'])}"
+    return f"{parts['scheme']}://{parts['place']}{parts['path']}{query}"
 
 
 def _public_query(query: str) -> str:
@@ -50,11 +50,9 @@ def _public_query(query: str) -> str:
     return urlencode([(k, MASK if _TOKEN_LIKE.search(k) else v) for k, v in pairs], safe="*")
 
 
-def token_values(url: str) -> list[str]:
+def token_values(query: str) -> list[str]:
     """The values of token-like query names, as they are written and as they are meant."""
-    if "?" not in url:
-        return []
-    pairs = [pair.partition("=") for pair in urlsplit(url).query.split("&")]
+    pairs = [pair.partition("=") for pair in query.split("&")]
     written = [value for name, _, value in pairs if value and _TOKEN_LIKE.search(unquote(name))]
     return [*written, *map(unquote_plus, written)]
 
@@ -68,6 +66,10 @@ class Redactor:
         for value, shown in secrets.items():
             self._shown.setdefault(quote(value, safe=""), shown)
             self._shown.setdefault(quote(value), shown)
+            # As a URL holds it that is shown as it was asked.
+            self._shown.setdefault(as_sent(value), shown)
+            if len(value) >= _SHORT:
+                self._shown.setdefault(value.lower(), shown)
         self._shown.pop("", None)
         self._pattern = _pattern_of(self._shown)
 

@@ -1,41 +1,44 @@
 """Which redirects are followed, and what may be sent along.
 
 the URL that answered + its Location + hops so far --next_url--> the next URL | Failure
+
+Everything here looks at parsed URLs, and what is asked is made of the same value: there is no second reading that could find another host.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import urlsplit
+import re
 
-from marscore.values import Access, Failure, origin_of
+from marscore.url import Url, resolve
+from marscore.values import Access, Failure
 
 #: As in curl's --max-redirs of browsers: Chrome, Firefox and requests stop at 20 to 30.
 MAX_REDIRECTS = 20
+_OTHER_SCHEME = re.compile("(?!https?:)[A-Za-z][A-Za-z0-9+.-]*:", re.IGNORECASE)
 
 
-def next_url(url: str, target: str, hops: int) -> str | Failure:
-    """Say where a redirect leads, or why it is not followed. `target` is absolute."""
-    try:
-        there = urlsplit(target)
-        host = there.hostname
-    except ValueError:
-        return Failure("redirect", "the server redirects to something that is no URL")
+def next_url(url: Url, location: str, hops: int) -> Url | Failure:
+    """Say where a redirect leads, or why it is not followed. `location` is the field's value, absolute or not."""
     if hops >= MAX_REDIRECTS:
         return Failure("redirect", f"more than {MAX_REDIRECTS} redirects")
-    if there.scheme not in ("http", "https") or not host:
+    if _OTHER_SCHEME.match(location):
         return Failure("redirect", "the server redirects to something that is not http or https")
-    if urlsplit(url).scheme == "https" and there.scheme == "http":
+    try:
+        there = resolve(url, location)
+    except ValueError as error:
+        return Failure("redirect", f"the server redirects to something that is no URL: it {error}")
+    if url.scheme == "https" and there.scheme == "http":
         return Failure("redirect", "the server redirects from https to http, where anyone could change the file")
-    return target
+    return there
 
 
-def sent_to(written_for: str, url: str) -> bool:
+def sent_to(written_for: Url, url: Url) -> bool:
     """Whether headers and credentials that the manifest gives for one URL may go to another: only within its origin."""
-    return origin_of(written_for) == origin_of(url)
+    return written_for.origin == url.origin
 
 
-def headers_for(access: Access, written_for: str, url: str) -> dict[str, str]:
+def headers_for(access: Access, written_for: Url, url: Url) -> dict[str, str]:
     """The manifest's header fields that a request for `url` carries: all within the origin that they were written for.
 
     Elsewhere only those that `forward_headers` names, and User-Agent, which tells nothing that the server before did not hear.

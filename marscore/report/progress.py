@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from marscore.events import (
     DownloadFailed,
@@ -21,6 +20,7 @@ from marscore.events import (
     RetryScheduled,
 )
 from marscore.frozen import dataclass
+from marscore.url import WRITTEN
 
 #: Seconds that a speed is averaged over: long enough to read it, short enough to see a stall.
 _WINDOW = 5.0
@@ -255,7 +255,9 @@ def _file(active: _Active, now: float) -> FileProgress:
 
 
 def _name(event: DownloadStarted) -> str:
-    return urlsplit(event.url).path.rpartition("/")[2] or event.download
+    # Its host may be a secret, and then there is no URL any more that could be parsed.
+    written = WRITTEN.match(event.url)
+    return (written and written["path"].rpartition("/")[2]) or event.download
 
 
 def _size_of(event: Outcome, active: _Active | None) -> int:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from marscore.manifest.output import check_output, collision_key
+from marscore.url import parse_url
 
 #: A URL whose last part is a file name that no rule has anything against: the usual case, in one step. No such name is reserved, since
 #: all of those are shorter or have a dot in their first five characters.
@@ -22,7 +23,7 @@ def name_in(url: str) -> str:
     """
     if plain := _PLAIN_NAME.fullmatch(url):
         return plain[1]
-    last = urlsplit(url).path.rpartition("/")[2]
+    last = parse_url(url).target.partition("?")[0].rpartition("/")[2]
     if not last:
         raise ValueError("is needed, since the URL names no file")
     try:

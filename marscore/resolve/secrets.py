@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from marscore.manifest import Parsed
 from marscore.policy.redact import MASK
@@ -14,6 +14,8 @@ from marscore.values import Basic
 
 #: Header fields whose values open doors.
 _CREDENTIALS = re.compile(r"(?i)authorization|cookie|token|secret|api-?key|auth")
+#: The user information of a URL, whatever else is wrong with it; a proxy may be written without a scheme.
+_USERINFO = re.compile(r"(?:[^/?#]*//)?([^/?#]*)@")
 
 
 def secrets_of(parsed: Parsed, downloads: Iterable[Download]) -> dict[str, str]:
@@ -57,9 +59,8 @@ def basic_secrets(username: str, password: str) -> Iterator[str]:
 
 def userinfo_secrets(url: str) -> Iterator[str]:
     """What of a URL's userinfo must not be shown, as it is written and as it is sent."""
-    if "@" not in url:
-        return
-    parts = urlsplit(url)
-    if parts.password:
-        yield parts.password
-        yield from basic_secrets(unquote(parts.username or ""), unquote(parts.password))
+    found = _USERINFO.match(url) if "@" in url else None
+    username, _, password = found[1].partition(":") if found else ("", "", "")
+    if password:
+        yield password
+        yield from basic_secrets(unquote(username), unquote(password))

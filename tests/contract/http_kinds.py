@@ -11,6 +11,7 @@ from marscore.adapters.direct import DirectClient
 from marscore.adapters.http import RequestsClient
 from marscore.errors import OriginError
 from marscore.ports import HttpClient, Request, Response
+from marscore.url import parse_url
 from marscore.values import Access, FailureKind, Timeouts
 from tests.origin import Body, Origin, Seen
 
@@ -56,7 +57,7 @@ class Kind:
         """Returns the last request of the warming."""
         origin.serve("/warm", Body(text=b"warm"))
         for _ in range(self._warmth):
-            assert outcome_of(self.client, Request(origin.url("/warm"), access, IDENTITY)).body == b"warm"
+            assert outcome_of(self.client, Request(parse_url(origin.url("/warm")), access, IDENTITY)).body == b"warm"
         return origin.requests_for("/warm")[-1] if self._warmth else None
 
     def ask(
@@ -66,7 +67,7 @@ class Kind:
         access = access or Access(timeouts=PATIENCE)
         last = self.warm_up(origin, access)
         asked = self.general.asked
-        outcome = outcome_of(self.client, Request(origin.url(path), access, fields))
+        outcome = outcome_of(self.client, Request(parse_url(origin.url(path)), access, fields))
         if last is not None:
             # It went over the connection that the warming left, and directly where there is a lane.
             seen = origin.requests_for(path.partition("?")[0])[0]
@@ -93,7 +94,7 @@ def outcome_of(client: HttpClient, request: Request, limit: int = 64 * 1024) -> 
     finally:
         response.close()
     fields = {name: value for name, value in response.answer.fields.items() if name != "date"}
-    return Outcome(response.answer.status, bytes(body), kind, fields, response.answer.url)
+    return Outcome(response.answer.status, bytes(body), kind, fields, response.answer.url.text)
 
 
 def at_once(count: int, work: object) -> list[BaseException]:

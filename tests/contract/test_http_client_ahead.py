@@ -12,6 +12,7 @@ import pytest
 from marscore.adapters.direct import DirectClient
 from marscore.adapters.http import RequestsClient
 from marscore.ports import Request
+from marscore.url import parse_url
 from marscore.values import Access
 from tests.contract.http_kinds import IDENTITY, PATIENCE, Kind, Outcome, outcome_of
 from tests.origin import Body, Good, HangUp, Origin, Raw, Status, Step, redirect
@@ -25,7 +26,7 @@ def asked_together(kind: Kind, origin: Origin, access: Access, odd: Sequence[Ste
     kind.warm_up(origin, access)
     for number, body in enumerate(BODIES):
         origin.serve(f"/{number}", body, odd if odd and number == at else ())
-    requests = [Request(origin.url(f"/{number}"), access, IDENTITY) for number in range(COUNT)]
+    requests = [Request(parse_url(origin.url(f"/{number}")), access, IDENTITY) for number in range(COUNT)]
     kind.client.ahead(requests)
     outcomes = [outcome_of(kind.client, request) for request in requests]
     kind.client.ahead(())
@@ -72,7 +73,7 @@ def test_each_request_carries_its_own_header_fields(kind: Kind, place: Origin, a
     for number, body in enumerate(BODIES):
         place.serve(f"/{number}", body)
     own = [replace(access, headers=(("X-Own", str(number // 2)),)) for number in range(COUNT)]
-    requests = [Request(place.url(f"/{number}"), own[number], IDENTITY) for number in range(COUNT)]
+    requests = [Request(parse_url(place.url(f"/{number}")), own[number], IDENTITY) for number in range(COUNT)]
     # Twice, as it takes a request to find out that an origin is plain with these fields.
     for _ in range(2):
         kind.client.ahead(requests)
@@ -85,7 +86,7 @@ def test_a_request_that_was_not_announced_gets_its_own_answer_too(kind: Kind, pl
     kind.warm_up(place, access)
     for number, body in enumerate(BODIES):
         place.serve(f"/{number}", body)
-    requests = [Request(place.url(f"/{number}"), access, IDENTITY) for number in range(COUNT)]
+    requests = [Request(parse_url(place.url(f"/{number}")), access, IDENTITY) for number in range(COUNT)]
     kind.client.ahead(requests[:4])
     for number in (0, 1, 5, 2, 3, 4):
         assert outcome_of(kind.client, requests[number]).body == whole(number)
@@ -95,7 +96,7 @@ def test_a_body_that_is_not_read_does_no_harm_to_the_next(kind: Kind, place: Ori
     kind.warm_up(place, access)
     for number, body in enumerate(BODIES):
         place.serve(f"/{number}", body)
-    requests = [Request(place.url(f"/{number}"), access, IDENTITY) for number in range(COUNT)]
+    requests = [Request(parse_url(place.url(f"/{number}")), access, IDENTITY) for number in range(COUNT)]
     kind.client.ahead(requests)
     kind.client.open(requests[0]).close()
     assert [outcome_of(kind.client, request).body for request in requests[1:]] == [whole(number) for number in range(1, COUNT)]
@@ -106,7 +107,7 @@ def test_who_changes_its_mind_in_a_body_still_gets_the_whole_body(kind: Kind, pl
     large = Body(300_000)
     place.serve("/large", large)
     place.serve("/0", BODIES[0])
-    requests = [Request(place.url(path), access, IDENTITY) for path in ("/large", "/0")]
+    requests = [Request(parse_url(place.url(path)), access, IDENTITY) for path in ("/large", "/0")]
     kind.client.ahead(requests)
     response = kind.client.open(requests[0])
     kind.client.ahead(())
@@ -145,8 +146,8 @@ def collector() -> Iterator[int]:
 def test_the_direct_lane_sends_them_together(collector: int) -> None:
     client = DirectClient(RequestsClient(1))
     access = Access(timeouts=PATIENCE)
-    assert outcome_of(client, Request(f"http://127.0.0.1:{collector}/warm", access, IDENTITY)).body == b"0"
-    requests = [Request(f"http://127.0.0.1:{collector}/{number}", access, IDENTITY) for number in range(3)]
+    assert outcome_of(client, Request(parse_url(f"http://127.0.0.1:{collector}/warm"), access, IDENTITY)).body == b"0"
+    requests = [Request(parse_url(f"http://127.0.0.1:{collector}/{number}"), access, IDENTITY) for number in range(3)]
     client.ahead(requests)
     assert [outcome_of(client, request).body for request in requests] == [b"0", b"1", b"2"]
     client.close()
@@ -157,7 +158,7 @@ def test_a_connection_that_owes_answers_serves_nobody_else(kind: Kind, origin: O
     kind.warm_up(origin, access)
     for number, body in enumerate(BODIES):
         origin.serve(f"/{number}", body)
-    requests = [Request(origin.url(f"/{number}"), access, IDENTITY) for number in range(COUNT)]
+    requests = [Request(parse_url(origin.url(f"/{number}")), access, IDENTITY) for number in range(COUNT)]
     kind.client.ahead(requests)
     assert outcome_of(kind.client, requests[0]).body == whole(0)
     kind.client.ahead(())

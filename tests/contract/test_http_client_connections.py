@@ -12,6 +12,7 @@ import pytest
 
 from marscore.errors import OriginError
 from marscore.ports import Request
+from marscore.url import parse_url
 from marscore.values import Access, FailureKind, Timeouts
 from tests.contract.http_kinds import IDENTITY, PATIENCE, Kind, at_once, outcome_of
 from tests.origin import Body, Good, HangUp, Origin, Raw, Status, Step
@@ -32,7 +33,7 @@ def test_a_head_cut_anywhere_is_no_answer(at: int, kind: Kind, origin: Origin) -
 
 def test_an_origin_that_only_hangs_up_gives_no_answer(kind: Kind, place: Origin, access: Access) -> None:
     place.script("/file", [HangUp()])
-    assert outcome_of(kind.client, Request(place.url("/file"), access, IDENTITY)).kind == "connection"
+    assert outcome_of(kind.client, Request(parse_url(place.url("/file")), access, IDENTITY)).kind == "connection"
 
 
 CUTS: dict[str, tuple[Step, FailureKind]] = {
@@ -56,7 +57,7 @@ def test_a_body_that_is_cut_is_known_to_be(step: Step, expected: FailureKind, ki
 
 def test_a_reset_in_the_head_is_a_failure_of_the_connection(kind: Kind, place: Origin, access: Access) -> None:
     place.script("/file", [HangUp(reset=True)])
-    assert outcome_of(kind.client, Request(place.url("/file"), access, IDENTITY)).kind == "connection"
+    assert outcome_of(kind.client, Request(parse_url(place.url("/file")), access, IDENTITY)).kind == "connection"
 
 
 def test_a_reset_in_the_body_is_known_to_be_no_end_of_it(kind: Kind, place: Origin, access: Access) -> None:
@@ -98,7 +99,7 @@ def test_bytes_behind_an_answer_are_never_taken_for_the_next_one(step: Step, kin
     first = kind.ask(place, access=access)
     assert b"forged" not in first.body
     place.serve("/next", FILE)
-    second = outcome_of(kind.client, Request(place.url("/next"), access, IDENTITY))
+    second = outcome_of(kind.client, Request(parse_url(place.url("/next")), access, IDENTITY))
     assert second.body == FILE.read(0, FILE.length)
     assert place.requests_for("/next")[0].nth == 0
 
@@ -115,9 +116,9 @@ def test_a_second_answer_never_reaches_the_second_file(size: int, limit: int, ki
     place.script("/file", [Raw(whole + SECOND, 60)])
     place.serve("/next", FILE)
     kind.warm_up(place, access)
-    first = outcome_of(kind.client, Request(place.url("/file"), access, IDENTITY), limit)
+    first = outcome_of(kind.client, Request(parse_url(place.url("/file")), access, IDENTITY), limit)
     assert (first.kind, first.body) == (None, body.read(0, size))
-    second = outcome_of(kind.client, Request(place.url("/next"), access, IDENTITY), limit)
+    second = outcome_of(kind.client, Request(parse_url(place.url("/next")), access, IDENTITY), limit)
     assert (second.kind, second.body) == (None, FILE.read(0, FILE.length))
     assert place.requests_for("/next")[0].nth == 0
 
@@ -127,18 +128,18 @@ def test_a_whole_answer_leaves_the_connection_for_the_next_one(kind: Kind, place
         place.serve(path, FILE)
     kind.ask(place, access=access)
     for path in ("/next", "/third"):
-        assert outcome_of(kind.client, Request(place.url(path), access, IDENTITY)).body == FILE.read(0, FILE.length)
+        assert outcome_of(kind.client, Request(parse_url(place.url(path)), access, IDENTITY)).body == FILE.read(0, FILE.length)
     assert place.connections_accepted == 1
 
 
 def test_a_body_that_was_not_read_to_its_end_leaves_no_connection(kind: Kind, place: Origin, access: Access) -> None:
     place.serve("/file", FILE)
     kind.warm_up(place, access)
-    response = kind.client.open(Request(place.url("/file"), access, IDENTITY))
+    response = kind.client.open(Request(parse_url(place.url("/file")), access, IDENTITY))
     assert FILE.read(0, FILE.length).startswith(bytes(response.read(10)))
     response.close()
     place.serve("/next", FILE)
-    assert outcome_of(kind.client, Request(place.url("/next"), access, IDENTITY)).body == FILE.read(0, FILE.length)
+    assert outcome_of(kind.client, Request(parse_url(place.url("/next")), access, IDENTITY)).body == FILE.read(0, FILE.length)
     assert place.requests_for("/next")[0].nth == 0
 
 
@@ -146,22 +147,22 @@ def test_connection_close_is_heeded(kind: Kind, place: Origin, access: Access) -
     place.serve("/file", FILE, [Good(close="announced")])
     place.serve("/next", FILE)
     assert kind.ask(place, access=access).body == FILE.read(0, FILE.length)
-    assert outcome_of(kind.client, Request(place.url("/next"), access, IDENTITY)).body == FILE.read(0, FILE.length)
+    assert outcome_of(kind.client, Request(parse_url(place.url("/next")), access, IDENTITY)).body == FILE.read(0, FILE.length)
     assert place.requests_for("/next")[0].nth == 0
 
 
 def test_a_server_that_hangs_up_on_reuse_is_asked_again_on_a_fresh_connection(kind: Kind, place: Origin, access: Access) -> None:
     place.serve("/file", FILE)
     place.handle("/file", hangs_up_on_reuse(Good(FILE)))
-    assert outcome_of(kind.client, Request(place.url("/file"), access, IDENTITY)).body == FILE.read(0, FILE.length)
+    assert outcome_of(kind.client, Request(parse_url(place.url("/file")), access, IDENTITY)).body == FILE.read(0, FILE.length)
     for _ in range(3):
-        assert outcome_of(kind.client, Request(place.url("/file"), access, IDENTITY)).body == FILE.read(0, FILE.length)
+        assert outcome_of(kind.client, Request(parse_url(place.url("/file")), access, IDENTITY)).body == FILE.read(0, FILE.length)
 
 
 def test_a_server_that_resets_on_reuse_is_asked_again_on_a_fresh_connection(kind: Kind, place: Origin, access: Access) -> None:
     place.handle("/file", lambda seen: HangUp(reset=True) if seen.nth else Good(FILE))
     for _ in range(3):
-        assert outcome_of(kind.client, Request(place.url("/file"), access, IDENTITY)).body == FILE.read(0, FILE.length)
+        assert outcome_of(kind.client, Request(parse_url(place.url("/file")), access, IDENTITY)).body == FILE.read(0, FILE.length)
 
 
 @pytest.mark.parametrize("step", [Good(FILE, close="silent"), Good(FILE, cut_after=100_000, reset=True)], ids=["by FIN", "by RST"])
@@ -169,7 +170,7 @@ def test_a_connection_that_the_server_closed_while_idle_is_not_used(step: Step, 
     place.script("/file", [step, Good(FILE)])
     assert kind.ask(place, access=access).body == FILE.read(0, FILE.length)
     until(lambda: place.open_connections == 0)
-    again = outcome_of(kind.client, Request(place.url("/file"), access, IDENTITY))
+    again = outcome_of(kind.client, Request(parse_url(place.url("/file")), access, IDENTITY))
     assert (again.kind, again.body) == (None, FILE.read(0, FILE.length))
     assert [seen.nth for seen in place.requests_for("/file")][1:] == [0]
 
@@ -180,14 +181,14 @@ def test_an_unsolicited_408_is_no_answer_to_the_next_request(kind: Kind, place: 
     place.script("/file", [both, Good(FILE)])
     assert kind.ask(place, access=access).body == b"ok"
     until(lambda: place.open_connections == 0)
-    again = outcome_of(kind.client, Request(place.url("/file"), access, IDENTITY))
+    again = outcome_of(kind.client, Request(parse_url(place.url("/file")), access, IDENTITY))
     assert (again.status, again.body) == (200, FILE.read(0, FILE.length))
 
 
 def test_silence_is_a_timeout_in_the_head(kind: Kind, place: Origin, access: Access) -> None:
     place.script("/file", [Good(FILE, delay_s=60)])
     kind.warm_up(place, access)
-    impatient = Request(place.url("/file"), replace(access, timeouts=Timeouts(10, 0.3)), IDENTITY)
+    impatient = Request(parse_url(place.url("/file")), replace(access, timeouts=Timeouts(10, 0.3)), IDENTITY)
     assert outcome_of(kind.client, impatient).kind == "timeout"
 
 
@@ -195,7 +196,7 @@ def test_silence_is_a_timeout_in_the_head(kind: Kind, place: Origin, access: Acc
 def test_silence_is_a_timeout_in_the_body(length: str, kind: Kind, place: Origin, access: Access) -> None:
     place.script("/file", [Good(FILE, stall_after=50_000, stall_s=60, length=length)])  # type: ignore[arg-type]
     kind.warm_up(place, access)
-    impatient = Request(place.url("/file"), replace(access, timeouts=Timeouts(10, 1)), IDENTITY)
+    impatient = Request(parse_url(place.url("/file")), replace(access, timeouts=Timeouts(10, 1)), IDENTITY)
     outcome = outcome_of(kind.client, impatient)
     assert (outcome.status, outcome.kind) == (200, "timeout")
 
@@ -210,7 +211,7 @@ def test_abort_wakes_who_waits(step: Step, kind: Kind, place: Origin, access: Ac
     place.script("/file", [step])
     kind.warm_up(place, access)
     kinds: list[FailureKind | None] = []
-    request = Request(place.url("/file"), access, IDENTITY)
+    request = Request(parse_url(place.url("/file")), access, IDENTITY)
     thread = threading.Thread(target=lambda: kinds.append(outcome_of(kind.client, request).kind))
     thread.start()
     assert place.wait_for_requests(1, "/file")
@@ -230,7 +231,7 @@ def test_abort_wakes_who_waits(step: Step, kind: Kind, place: Origin, access: Ac
 def test_a_response_that_is_given_up_wakes_who_reads_it_and_nobody_else(step: Good, kind: Kind, place: Origin, access: Access) -> None:
     place.script("/file", [replace(step, stall_after=50_000, stall_s=60), Good(FILE)])
     kind.warm_up(place, access)
-    request = Request(place.url("/file"), replace(access, timeouts=Timeouts(30, 30)), IDENTITY)
+    request = Request(parse_url(place.url("/file")), replace(access, timeouts=Timeouts(30, 30)), IDENTITY)
     response = kind.client.open(request)
     kinds: list[FailureKind] = []
 
@@ -261,7 +262,7 @@ def test_an_origin_that_is_gone_refuses_the_connection(kind: Kind) -> None:
         kind.warm_up(origin, Access(timeouts=PATIENCE))
         url = origin.url("/file")
     with pytest.raises(OriginError) as caught:
-        kind.client.open(Request(url, Access(timeouts=PATIENCE), IDENTITY))
+        kind.client.open(Request(parse_url(url), Access(timeouts=PATIENCE), IDENTITY))
     assert caught.value.failure.kind == "connection"
 
 
@@ -269,7 +270,7 @@ def test_a_cookie_is_sent_again(kind: Kind, place: Origin, access: Access) -> No
     place.serve("/file", FILE)
     place.handle("/file", needs_cookie())
     assert kind.ask(place, access=access).status == 200
-    again = outcome_of(kind.client, Request(place.url("/file"), access, IDENTITY))
+    again = outcome_of(kind.client, Request(parse_url(place.url("/file")), access, IDENTITY))
     assert (again.status, again.body) == (200, FILE.read(0, FILE.length))
 
 
@@ -285,9 +286,9 @@ def test_many_threads_get_each_their_own_file(kind: Kind, place: Origin, access:
     def work(number: int) -> None:
         for turn in range(6):
             path = f"/{(number + turn) % 8}"
-            outcome = outcome_of(kind.client, Request(place.url(path), access, IDENTITY), 4096)
+            outcome = outcome_of(kind.client, Request(parse_url(place.url(path)), access, IDENTITY), 4096)
             assert (outcome.kind, outcome.body) == (None, bodies[path].read(0, bodies[path].length))
-            assert outcome_of(kind.client, Request(place.url("/missing"), access, IDENTITY)).status == 404
+            assert outcome_of(kind.client, Request(parse_url(place.url("/missing")), access, IDENTITY)).status == 404
 
     assert at_once(8, work) == []
 
@@ -296,7 +297,7 @@ def test_other_header_fields_go_over_the_connection_that_waits(kind: Kind, place
     place.serve("/file", FILE)
     for number in range(6):
         own = replace(access, headers=(("X-Number", str(number)),))
-        assert outcome_of(kind.client, Request(place.url("/file"), own, IDENTITY)).body == FILE.read(0, FILE.length)
+        assert outcome_of(kind.client, Request(parse_url(place.url("/file")), own, IDENTITY)).body == FILE.read(0, FILE.length)
     assert [seen.fields["x-number"] for seen in place.requests_for("/file")] == list("012345")
     assert place.connections_accepted == 1
 
@@ -306,11 +307,11 @@ def test_however_many_origins_there_are_only_so_many_connections_wait(kind: Kind
         origins = [stack.enter_context(Origin()) for _ in range(10)]
         for number in range(30):
             url = origins[number % 10].serve("/file", FILE)
-            outcome = outcome_of(kind.client, Request(url, Access(timeouts=PATIENCE), IDENTITY))
+            outcome = outcome_of(kind.client, Request(parse_url(url), Access(timeouts=PATIENCE), IDENTITY))
             assert (outcome.kind, outcome.body) == (None, FILE.read(0, FILE.length))
         until(lambda: sum(origin.open_connections for origin in origins) == 4)
         # Those that were used last are still of use.
-        outcome_of(kind.client, Request(origins[9].url("/file"), Access(timeouts=PATIENCE), IDENTITY))
+        outcome_of(kind.client, Request(parse_url(origins[9].url("/file")), Access(timeouts=PATIENCE), IDENTITY))
         assert origins[9].requests[-1].nth == 1
         kind.close()
         until(lambda: not any(origin.open_connections for origin in origins))
@@ -321,7 +322,7 @@ def test_closing_drops_what_waits_and_the_next_request_has_a_connection_of_its_o
     assert kind.ask(place, access=access).body == FILE.read(0, FILE.length)
     kind.close()
     until(lambda: place.open_connections == 0)
-    assert outcome_of(kind.client, Request(place.url("/file"), access, IDENTITY)).body == FILE.read(0, FILE.length)
+    assert outcome_of(kind.client, Request(parse_url(place.url("/file")), access, IDENTITY)).body == FILE.read(0, FILE.length)
     assert place.requests[-1].nth == 0
 
 

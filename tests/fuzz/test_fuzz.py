@@ -11,12 +11,13 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from marscore.adapters.wire import block_of, parse_head, request_bytes, split_url
+from marscore.adapters.wire import block_of, parse_head, request_bytes
 from marscore.errors import ManifestError
 from marscore.execute.answer import read_answer
 from marscore.journal import Header, Journal, Piece, decode, encode_finished, encode_header, encode_piece
 from marscore.ports import Answer
 from marscore.resolve.expand import load, load_mapping
+from marscore.url import parse_url
 from marscore.values import ByteRange, Validator
 
 FUZZ = settings.get_profile("fuzz")
@@ -132,11 +133,8 @@ def test_any_bytes_are_a_head_or_none_and_http_client_reads_the_same(data: bytes
 )
 @example("http://h/a b HTTP/1.1\r\nX: y\r\n\r\nGET /", [])
 def test_no_url_and_no_field_makes_more_than_one_request(url: str, headers: list[tuple[str, str]]) -> None:
-    parts = split_url(url)
-    if parts is None:
-        return
     try:
-        sent = request_bytes(parts[1], block_of([("Host", "h")]), headers)
+        sent = request_bytes(parse_url(url).target, block_of([("Host", "h")]), headers)
     except (ValueError, UnicodeError):
         return
     assert sent.count(b"\r\n\r\n") == 1
@@ -157,4 +155,4 @@ asked = st.none() | st.tuples(st.integers(0, 99), st.none() | st.integers(100, 1
 @FUZZ
 @given(st.integers(100, 599), st.dictionaries(names, texts), asked)
 def test_any_answer_is_judged(status: int, fields: dict[str, str], wanted: tuple[int, int | None] | None) -> None:
-    read_answer(Answer(status, fields, "http://h/a"), wanted, frozenset({503}), now=1_700_000_000.0)
+    read_answer(Answer(status, fields, parse_url("http://h/a")), wanted, frozenset({503}), now=1_700_000_000.0)

@@ -169,4 +169,7 @@ def test_ipv6_is_an_address_like_any_other(tmp_path: Path) -> None:
     except OSError:
         pytest.skip("this machine has no IPv6 loopback")
     with origin:
-        assert fetch(tmp_path, origin.serve("/a.bin", Body(10))).code == 0
+        url = origin.serve("/a.bin", Body(10))
+        assert fetch(tmp_path, url, {"url": url.replace("::1", "::1%251"), "path": "by its zone"}).code == 0
+        # A zone means something on this machine only (RFC 6874 section 4).
+        assert {seen.fields["host"] for seen in origin.requests} == {f"[::1]:{origin.port}"}

@@ -13,6 +13,7 @@ import pytest
 from marscore.adapters.http import RequestsClient
 from marscore.errors import OriginError
 from marscore.ports import Request
+from marscore.url import parse_url
 from marscore.values import Access
 from tests.integration.command import command, environment, fetch, marscore, read_report, write
 from tests.origin import Body, Good, Origin, Seen, Status, Step, busy, redirect
@@ -20,11 +21,11 @@ from tests.origin import Body, Good, Origin, Seen, Status, Step, busy, redirect
 REFUSE = {"private_addresses": "refuse"}
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "１２７.0.0.1", "[::ffff:127.0.0.1]"])
 def test_a_redirect_to_a_private_address_is_refused_where_the_manifest_says_so(origin: Origin, tmp_path: Path, host: str) -> None:
     with Origin() as inner:
         port = inner.serve("/there.bin", Body(10)).split(":")[2].split("/")[0]
-        here = origin.handle("/here.bin", lambda seen: redirect(f"http://{host}:{port}/there.bin"))
+        here = origin.handle("/here.bin", lambda seen: redirect(f"http://{host}:{port}/there.bin".encode().decode("latin-1")))
         plain = origin.serve("/plain.bin", Body(10))
         run = fetch(tmp_path, here, plain, security=REFUSE)
         assert run.code == 1
@@ -32,6 +33,15 @@ def test_a_redirect_to_a_private_address_is_refused_where_the_manifest_says_so(o
         assert "private_addresses" in run.entry(0)["error"]["message"]
         assert run.entry(1)["status"] == "downloaded", "the manifest's own URL is its author's choice"
         assert not inner.requests
+
+
+@pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f.1", "0177.0.0.1"])
+def test_an_address_in_another_form_is_no_host_to_anybody(origin: Origin, tmp_path: Path, host: str) -> None:
+    with Origin() as inner:
+        here = origin.handle("/here.bin", lambda seen: redirect(f"http://{host}:{inner.port}/there.bin"))
+        run = fetch(tmp_path, here, security=REFUSE)
+        assert run.entry()["error"]["kind"] == "redirect"
+        assert inner.connections_accepted == 0
 
 
 def test_a_redirect_to_a_private_address_is_followed_by_default(origin: Origin, tmp_path: Path) -> None:
@@ -46,7 +56,7 @@ def test_a_name_that_becomes_private_after_it_was_looked_up_is_refused_before_th
         here = origin.handle("/here.bin", lambda seen: redirect(there))
         client = RequestsClient(1, resolve=lambda host, port: ["93.184.216.34"])
         with pytest.raises(OriginError) as caught:
-            client.open(Request(here, Access(private_addresses="refuse")))
+            client.open(Request(parse_url(here), Access(private_addresses="refuse")))
         assert caught.value.failure.kind == "redirect"
         assert not inner.requests
         client.close()

@@ -20,9 +20,7 @@ from marscore.values import (
     Validator,
     format_size,
     gaps,
-    host_of,
     merge_ranges,
-    origin_of,
     parse_checksum,
     parse_duration,
     parse_size,
@@ -166,34 +164,6 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 )
 def test_a_size_is_shown_for_people(count: int, text: str) -> None:
     assert format_size(count) == text
-
-
-@pytest.mark.parametrize(
-    ("url", "host", "origin"),
-    [
-        ("http://origin.example/a", "origin.example:80", "http://origin.example:80"),
-        ("https://origin.example/a", "origin.example:443", "https://origin.example:443"),
-        ("HTTPS://Origin.EXAMPLE/a", "origin.example:443", "https://origin.example:443"),
-        ("http://origin.example:80/a", "origin.example:80", "http://origin.example:80"),
-        ("http://origin.example:/a", "origin.example:80", "http://origin.example:80"),
-        ("http://origin.example:8080", "origin.example:8080", "http://origin.example:8080"),
-        ("http://user:pass@origin.example:8080/a@b:9", "origin.example:8080", "http://origin.example:8080"),
-        ("http://user:p%40ss@origin.example", "origin.example:80", "http://origin.example:80"),
-        ("http://[::1]/a", "[::1]:80", "http://[::1]:80"),
-        ("https://[2001:DB8::1]:8443/a", "[2001:db8::1]:8443", "https://[2001:db8::1]:8443"),
-        ("http://user@[::1]:8080/", "[::1]:8080", "http://[::1]:8080"),
-        ("http://127.0.0.1:1/", "127.0.0.1:1", "http://127.0.0.1:1"),
-    ],
-)
-def test_a_host_and_an_origin_have_one_name(url: str, host: str, origin: str) -> None:
-    assert host_of(url) == host
-    assert origin_of(url) == origin
-
-
-def test_a_port_in_the_path_or_the_name_of_another_host_makes_no_origin() -> None:
-    assert origin_of("https://origin.example@evil.example/") == "https://evil.example:443"
-    assert origin_of("https://origin.example.evil.example/") != origin_of("https://origin.example/")
-    assert origin_of("http://origin.example/") != origin_of("https://origin.example/")
 
 
 @pytest.mark.parametrize(

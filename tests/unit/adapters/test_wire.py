@@ -8,14 +8,14 @@ import string
 from http.client import HTTPException, parse_headers
 
 import pytest
-import requests
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from marscore.adapters.heads import final_head
 from marscore.adapters.http import RequestsClient
-from marscore.adapters.wire import END, MAX_FIELDS, block_of, head_of, host_field, parse_head, request_bytes, split_url
+from marscore.adapters.wire import END, MAX_FIELDS, block_of, head_of, parse_head, request_bytes
 from marscore.ports import Request
+from marscore.url import parse_url
 from marscore.values import Access
 
 often = settings(max_examples=300, deadline=None)
@@ -232,68 +232,12 @@ NAMES = st.one_of(TEXT, st.text(alphabet=string.ascii_letters + "-", min_size=1,
 @example("", [("A: b\r\nC", "d")], [])
 @example("a HTTP/1.1\r\nX: y\r\n\r\nGET /", [], [])
 def test_no_url_and_no_header_makes_more_than_one_request(path: str, shared: list[tuple[str, str]], own: list[tuple[str, str]]) -> None:
-    parts = split_url("http://origin.example/" + path)
     try:
-        data = request_bytes(parts[1] if parts else "/", block_of(shared), own)
+        data = request_bytes(parse_url("http://origin.example/" + path).target, block_of(shared), own)
     except ValueError:
         return
     assert ONE_REQUEST.fullmatch(data)
     assert data.count(b"\r\n") == 2 + len(shared) + len(own)
-
-
-@often
-@given(st.text(alphabet="/.?&=%#@:;a~-_\r\n é", max_size=12))
-@example("/a/../b")
-@example("/a/.")
-@example("/a?")
-@example("/a?b?")
-@example("//a")
-@example("/a\n")
-def test_a_target_that_is_taken_as_it_is_written_is_the_one_that_requests_sends(path: str) -> None:
-    url = "http://origin.example/" + path
-    parts = split_url(url)
-    if parts is None:
-        return
-    prepared = requests.Request("GET", url).prepare()
-    assert parts == ("http://origin.example", prepared.path_url)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://a",
-        "http://a?b",
-        "http://u:p@a/",
-        "http://[fe80::1%25lo]/",
-        "http://a/b c",
-        "http://a/%41",
-        "http://a/é",
-        "http://a/b#c",
-        "",
-        "/",
-    ],
-)
-def test_a_url_that_is_not_plain_is_left_to_others(url: str) -> None:
-    assert split_url(url) is None
-
-
-@pytest.mark.parametrize(
-    ("url", "host"),
-    [
-        ("http://a.example/", "a.example"),
-        ("http://a.example:80/", "a.example"),
-        ("https://a.example:80/", "a.example:80"),
-        ("https://a.example:443/", "a.example"),
-        ("http://a.example:8080/", "a.example:8080"),
-        ("http://u:p@a.example/", "a.example"),
-        ("http://a.example./", "a.example"),
-        ("http://a.example.:8080/", "a.example:8080"),
-        ("http://[::1]:80/", "[::1]"),
-        ("http://[2001:db8::80]/", "[2001:db8::80]"),
-    ],
-)
-def test_the_host_field_names_the_port_where_it_is_not_the_schemes_own(url: str, host: str) -> None:
-    assert host_field(url) == host
 
 
 @pytest.mark.parametrize(
@@ -306,7 +250,7 @@ def test_the_host_field_names_the_port_where_it_is_not_the_schemes_own(url: str,
 )
 def test_the_way_to_an_origin_names_it_as_the_general_client_does(url: str, host: str) -> None:
     client = RequestsClient(1)
-    way = client.way_to(Request(url, Access()))
+    way = client.way_to(Request(parse_url(url), Access()))
     assert way is not None
     assert way.block.startswith(f"Host: {host}\r\n".encode())
     client.close()

@@ -26,6 +26,7 @@ from marscore.policy.retry import Backoff, RetryRules
 from marscore.ports import Answer
 from marscore.resolve.model import Download, Options
 from marscore.state import Claim
+from marscore.url import parse_url
 from marscore.values import Checksum, Failure, FailureKind, parse_checksum
 
 URL = "http://origin.example/file.bin"
@@ -72,7 +73,7 @@ class Story:
 
     def answer(self, segment: Segment, status: int = 200, **fields: str) -> bool:
         named = {name.replace("_", "-"): value for name, value in fields.items()}
-        commands = self.step(Answered(self.now, segment, Answer(status, named, segment.url)))
+        commands = self.step(Answered(self.now, segment, Answer(status, named, parse_url(segment.url))))
         segment.pace = Pace(self.ticks)
         return any(isinstance(command, Receive) for command in commands)
 

@@ -9,6 +9,7 @@ import pytest
 from marscore.execute.answer import Asked, NotModified, Part, Refused, Unsatisfiable, Version, Whole, read_answer
 from marscore.policy.retry import DEFAULT_STATUSES
 from marscore.ports import Answer
+from marscore.url import parse_url
 from marscore.values import ByteRange, Validator
 
 ETAG = {"etag": '"v1"'}
@@ -16,7 +17,7 @@ ETAG = {"etag": '"v1"'}
 
 def judge(status: int, asked: Asked = None, **fields: str) -> object:
     named = {name.replace("_", "-"): value for name, value in fields.items()}
-    return read_answer(Answer(status, named, "http://h/f"), asked, DEFAULT_STATUSES, now=0.0)
+    return read_answer(Answer(status, named, parse_url("http://h/f")), asked, DEFAULT_STATUSES, now=0.0)
 
 
 @dataclass(frozen=True)

@@ -44,12 +44,12 @@ class Moody(FakeClient):
 
     def open(self, request: Request) -> FakeResponse:
         with self._lock:
-            first = request.url not in self._met
-            self._met.add(request.url)
-        if first and request.url == BASE + "busy":
+            first = request.url.text not in self._met
+            self._met.add(request.url.text)
+        if first and request.url.text == BASE + "busy":
             return FakeResponse(Answer(503, {"retry-after": "0"}, request.url), b"")
         response = super().open(request)
-        if first and request.url == BASE + "cut":
+        if first and request.url.text == BASE + "cut":
             body = BODIES["cut"]
             response = FakeResponse(Answer(200, {"content-length": str(len(body))}, request.url), body[: len(body) // 2])
         return response

@@ -15,6 +15,7 @@ from marscore.policy.retry import Backoff, RetryRules
 from marscore.ports import Answer
 from marscore.resolve.model import Download, Options
 from marscore.state import FileIdentity
+from marscore.url import parse_url
 from marscore.values import Failure
 
 MIB = 1024 * 1024
@@ -79,12 +80,12 @@ class Desk:
         self.held.remove(held)
         match how:
             case "503":
-                self._step(transfer, Answered(self.now, segment, Answer(503, {}, segment.url)))
+                self._step(transfer, Answered(self.now, segment, Answer(503, {}, parse_url(segment.url))))
             case "503 with Retry-After":
-                self._step(transfer, Answered(self.now, segment, Answer(503, {"retry-after": "3"}, segment.url)))
+                self._step(transfer, Answered(self.now, segment, Answer(503, {"retry-after": "3"}, parse_url(segment.url))))
                 self.board.slots.pause(held.host, self.ticks + 3)
             case "404":
-                self._step(transfer, Answered(self.now, segment, Answer(404, {}, segment.url)))
+                self._step(transfer, Answered(self.now, segment, Answer(404, {}, parse_url(segment.url))))
             case "cut":
                 self._answer(held, 40 * MIB)
                 self._receive(held, MIB)
@@ -138,12 +139,12 @@ class Desk:
         assert segment
         if segment.receiving or segment.cancelled:
             return
-        answer = Answer(200, {**FIELDS, "content-length": str(size)}, segment.url)
+        answer = Answer(200, {**FIELDS, "content-length": str(size)}, parse_url(segment.url))
         if segment.asked:
             start, end = segment.asked
             last = (end or size) - 1
             part = {"content-range": f"bytes {start}-{last}/{size}", "content-length": str(last + 1 - start)}
-            answer = Answer(206, {**FIELDS, **part}, segment.url)
+            answer = Answer(206, {**FIELDS, **part}, parse_url(segment.url))
         self._step(held.transfer, Answered(self.now, segment, answer))
         self.board.settle(held.transfer)
 

@@ -9,6 +9,7 @@ from marscore.execute.schedule import Assignment, Board, Idle
 from marscore.policy.retry import Backoff, RetryRules
 from marscore.ports import Answer
 from marscore.resolve.model import Download, Options
+from marscore.url import parse_url
 from marscore.values import Failure
 
 MIB = 1024 * 1024
@@ -37,7 +38,7 @@ def begin(board: Board, size: int = 100 * MIB) -> Assignment:
     segment = transfer.take(0.0)
     assert segment
     fields = {"content-length": str(size), "etag": '"v"', "accept-ranges": "bytes"}
-    transfer.step(Answered(at(), segment, Answer(200, fields, segment.url)))
+    transfer.step(Answered(at(), segment, Answer(200, fields, parse_url(segment.url))))
     board.settle(transfer)
     return Assignment(transfer, segment, chosen.host)
 
@@ -140,7 +141,7 @@ def test_the_board_is_empty_when_every_download_is_over() -> None:
     chosen.transfer.step(Opened(at()))
     segment = chosen.transfer.take(0.0)
     assert segment
-    chosen.transfer.step(Answered(at(), segment, Answer(404, {}, segment.url)))
+    chosen.transfer.step(Answered(at(), segment, Answer(404, {}, parse_url(segment.url))))
     board.settle(chosen.transfer)
     assert board.empty
 

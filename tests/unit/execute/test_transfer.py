@@ -21,6 +21,7 @@ from marscore.policy.pacing import MAX_REDIALS, PACE_REMEMBERED
 from marscore.policy.retry import RetryRules
 from marscore.ports import Answer
 from marscore.state import Claim, Content, FileIdentity, key_of
+from marscore.url import parse_url
 from marscore.values import ByteRange, Failure, Timeouts, Validator
 from tests.unit.execute.story import MIB, MIRROR, SHA, STEADY, URL, Story
 
@@ -61,7 +62,7 @@ def test_a_small_file_costs_one_plain_request() -> None:
 def delivered(story: Story, size: int, **fields: str) -> Content:
     """The whole body came with its answer."""
     segment = story.take()
-    answer = Answer(200, {name.replace("_", "-"): value for name, value in whole(size, **fields).items()}, segment.url)
+    answer = Answer(200, {name.replace("_", "-"): value for name, value in whole(size, **fields).items()}, parse_url(segment.url))
     content = Content(bytes(size), ["sha256"])
     story.step(Delivered(story.now, segment, answer, content))
     return content

@@ -5,35 +5,40 @@ from __future__ import annotations
 import pytest
 
 from marscore.policy.redirect import MAX_REDIRECTS, headers_for, is_public, next_url
+from marscore.url import parse_url
 from marscore.values import Access, Failure
 
 
 @pytest.mark.parametrize(
-    ("url", "target", "hops"),
+    ("url", "location", "hops", "there"),
     [
-        ("http://a/x", "http://b/y", 0),
-        ("http://a/x", "https://b/y", 0),
-        ("https://a/x", "https://a/y", MAX_REDIRECTS - 1),
+        ("http://a/x", "http://b/y", 0, "http://b/y"),
+        ("http://a/x", "https://b/y", 0, "https://b/y"),
+        ("https://a/x", "https://a/y", MAX_REDIRECTS - 1, "https://a/y"),
+        ("https://a/x/y?q", "../z", 0, "https://a/z"),
+        ("https://a/x", "//b", 0, "https://b/"),
     ],
 )
-def test_followed(url: str, target: str, hops: int) -> None:
-    assert next_url(url, target, hops) == target
+def test_followed(url: str, location: str, hops: int, there: str) -> None:
+    assert next_url(parse_url(url), location, hops) == parse_url(there)
 
 
 @pytest.mark.parametrize(
-    ("url", "target", "hops", "words"),
+    ("url", "location", "hops", "words"),
     [
         ("https://a/x", "http://a/x", 0, "https to http"),
         ("http://a/x", "file:///etc/passwd", 0, "not http"),
         ("http://a/x", "ftp://b/y", 0, "not http"),
         ("http://a/x", "javascript:alert(1)", 0, "not http"),
-        ("http://a/x", "http:///y", 0, "not http"),
+        ("http://a/x", "http:///y", 0, "no URL"),
         ("http://a/x", "http://[::1/y", 0, "no URL"),
+        ("http://a/x", r"http://b\@a/y", 0, "backslash"),
+        ("http://a/x", "http:y", 0, "no URL"),
         ("http://a/x", "http://b/y", MAX_REDIRECTS, "more than"),
     ],
 )
-def test_not_followed(url: str, target: str, hops: int, words: str) -> None:
-    failure = next_url(url, target, hops)
+def test_not_followed(url: str, location: str, hops: int, words: str) -> None:
+    failure = next_url(parse_url(url), location, hops)
     assert isinstance(failure, Failure)
     assert failure.kind == "redirect"
     assert words in failure.message
@@ -44,14 +49,14 @@ ACCESS = Access(headers=(("Authorization", "Bearer x"), ("X-Own", "1"), ("User-A
 
 @pytest.mark.parametrize("url", ["https://a.example/other", "https://a.example:443/other", "HTTPS://A.example/other"])
 def test_all_headers_stay_within_their_origin(url: str) -> None:
-    assert headers_for(ACCESS, "https://a.example/f", url) == dict(ACCESS.headers)
+    assert headers_for(ACCESS, parse_url("https://a.example/f"), parse_url(url)) == dict(ACCESS.headers)
 
 
 @pytest.mark.parametrize(
     "url", ["https://b.example/f", "https://a.example:444/f", "http://a.example/f", "https://sub.a.example/f", "https://a.example.b.c/f"]
 )
 def test_only_the_named_ones_go_to_another_origin(url: str) -> None:
-    assert headers_for(ACCESS, "https://a.example/f", url) == {"X-Own": "1", "User-Agent": "me"}
+    assert headers_for(ACCESS, parse_url("https://a.example/f"), parse_url(url)) == {"X-Own": "1", "User-Agent": "me"}
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34", "64:ff9b::5db8:d822"])
