@@ -17,7 +17,6 @@ from marscore.values import (
     ByteRange,
     Checksum,
     Proxies,
-    Validator,
     format_size,
     gaps,
     host_of,
@@ -194,26 +193,6 @@ def test_a_port_in_the_path_or_the_name_of_another_host_makes_no_origin() -> Non
     assert origin_of("https://origin.example@evil.example/") == "https://evil.example:443"
     assert origin_of("https://origin.example.evil.example/") != origin_of("https://origin.example/")
     assert origin_of("http://origin.example/") != origin_of("https://origin.example/")
-
-
-@pytest.mark.parametrize(
-    ("validator", "strong", "if_range", "tells"),
-    [
-        (Validator(), None, None, False),
-        (Validator('"v1"'), '"v1"', '"v1"', True),
-        (Validator('W/"v1"'), None, None, True),
-        (Validator('W/"v1"', "date"), None, "date", True),
-        (Validator('"v1"', "date"), '"v1"', '"v1"', True),
-        (Validator(None, "date"), None, "date", True),
-        (Validator("", ""), None, None, False),
-    ],
-)
-def test_only_a_strong_etag_or_a_date_goes_into_if_range(
-    validator: Validator, strong: str | None, if_range: str | None, tells: bool
-) -> None:
-    assert validator.strong_etag == strong
-    assert (validator.if_range or None) == if_range
-    assert bool(validator) is tells
 
 
 def test_passwords_are_not_in_a_repr() -> None:
