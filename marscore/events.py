@@ -142,7 +142,11 @@ class ChecksumVerified:
 
 @dataclass(frozen=True, slots=True)
 class DownloadFinished:
-    """The file is in place under its name. `digests` is `algorithm:hex`, sha256 first; mtime and inode identify the file."""
+    """The file is in place under its name. `digests` is `algorithm:hex`, sha256 first; mtime and inode identify the file.
+
+    ETag and Last-Modified are those that the download's first source may be asked about: none of a mirror's, and no date that another
+    version may have too.
+    """
 
     at: float
     download: str

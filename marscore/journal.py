@@ -5,6 +5,9 @@ r"""The resume record of one partial file: which version of the resource it is, 
 A line is `crc32 SP json LF`. Lines are only ever appended, each with one write, so a crash tears at most the last one; decoding stops
 at the first line that does not hold. A piece is a claim about bytes that were written, never about bytes that a disk kept: on resume
 every piece is read back and hashed again, and what does not match is fetched anew.
+
+That the pieces are of one version is proven by what the header names. A journal of format 1 is none: it neither had the Date that tells
+what a Last-Modified is worth nor said whether a checksum was to prove the whole, so its pieces may be of two versions.
 """
 
 from __future__ import annotations
@@ -12,29 +15,38 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import xxhash
 
 from marscore.frozen import dataclass
-from marscore.values import ByteRange, Validator
+from marscore.validator import Validator
+from marscore.values import ByteRange
 
-FORMAT = 1
+FORMAT = 2
 #: No file is larger on any system that Python runs on.
 _MOST = 2**63 - 1
 #: Bytes after which a connection records what it wrote: the most that a kill -9 costs for each open connection.
 PIECE_SIZE = 4 * 1024 * 1024
 
 
+#: What proves that the pieces are of one version: the header's own validator, or the checksum of the whole that the manifest had.
+Proof: TypeAlias = Literal["validator", "checksum"]
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a partial file is a part of. `url_key` is `state.key_of` the source; `size` is None where the server told none."""
+    """What a partial file is a part of. `url_key` is `state.key_of` the source; `size` is None where the server told none.
+
+    Pieces that wait for the proof of a checksum may be of several versions or sources, and are of no use without one.
+    """
 
     url_key: str
     size: int | None
     validator: Validator
     encoding: str | None = None
     generation: int = 0
+    proof: Proof = "validator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +110,10 @@ def encode_header(header: Header) -> bytes:
         "size": header.size,
         "etag": header.validator.etag,
         "last_modified": header.validator.last_modified,
+        "date": header.validator.date,
         "encoding": header.encoding,
         "generation": header.generation,
+        "proof": header.proof,
     }
     return _line(record)
 
@@ -164,12 +178,13 @@ def _record(line: bytes) -> Any:
 def _header(record: Any) -> Header | None:
     if not isinstance(record, dict) or record.get("marscore_journal") != FORMAT:
         return None
-    size, generation = record.get("size"), record.get("generation")
-    texts = [record.get(name) for name in ("url", "etag", "last_modified", "encoding")]
-    sound = (size is None or _is_count(size)) and _is_count(generation) and isinstance(texts[0], str)
-    if not sound or not all(text is None or isinstance(text, str) for text in texts):
+    values: tuple[Any, ...] = tuple(map(record.get, ("url", "size", "encoding", "generation", "proof")))
+    url, size, encoding, generation, proof = values
+    told = [record.get(name) for name in ("etag", "last_modified", "date")]
+    sound = (size is None or _is_count(size)) and _is_count(generation) and isinstance(url, str) and proof in get_args(Proof)
+    if not sound or not all(text is None or isinstance(text, str) for text in (*told, encoding)):
         return None
-    return Header(str(texts[0]), size, Validator(texts[1], texts[2]), texts[3], int(generation or 0))
+    return Header(url, size, Validator(*told), encoding, generation, proof)
 
 
 def _is_count(value: object) -> bool:

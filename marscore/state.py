@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from marscore.frozen import dataclass
-from marscore.values import Validator
+from marscore.validator import Validator
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Small values that every room shares: byte ranges, checksums, validators, failures, and how sizes and durations are written.
+"""Small values that every room shares: byte ranges, checksums, failures, and how sizes and durations are written.
 
 Nothing here knows the network, the disk or the clock. Units: sizes are bytes, durations are seconds, both as plain numbers.
 """
@@ -145,27 +145,6 @@ def _from_sri(algorithm: str, text: str) -> Checksum:
     if len(digest) != DIGEST_BYTES[algorithm]:
         raise ValueError(f"a {algorithm} digest has {DIGEST_BYTES[algorithm]} bytes, this one has {len(digest)}")
     return Checksum(algorithm, digest.hex())
-
-
-@dataclass(frozen=True, slots=True)
-class Validator:
-    """What tells one version of a resource from another: its ETag and Last-Modified field values, as sent."""
-
-    etag: str | None = None
-    last_modified: str | None = None
-
-    @property
-    def strong_etag(self) -> str | None:
-        """The ETag if it is strong; a weak one never proves that bytes are the same (RFC 9110 section 8.8.1)."""
-        return self.etag if self.etag and not self.etag.startswith("W/") else None
-
-    @property
-    def if_range(self) -> str | None:
-        """The value for an If-Range field: the strong ETag, else the date (RFC 9110 section 13.1.5)."""
-        return self.strong_etag or self.last_modified
-
-    def __bool__(self) -> bool:
-        return bool(self.etag or self.last_modified)
 
 
 @dataclass(frozen=True, slots=True)

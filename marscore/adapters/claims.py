@@ -5,7 +5,7 @@ from __future__ import annotations
 from marscore.events import DownloadFinished
 from marscore.resolve.model import Download
 from marscore.state import Claim, FileIdentity, key_of
-from marscore.values import Validator
+from marscore.validator import Validator
 
 
 def claim_of(event: DownloadFinished, download: Download) -> Claim:

@@ -1,7 +1,7 @@
 """A client that forgets what a server repeats of our secrets.
 
 A server may put a header that it was sent into an ETag, and validators are kept: in journals, the state database, log and report. So a
-validator with a secret in it is treated as if it had not been sent.
+validator with a secret in it is treated as if it had not been sent, and so is the Date that a journal holds beside it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class DiscreetClient:
         return response if kept is None else _Told(response, replace(response.answer, fields=kept))
 
     def _kept(self, request: Request, fields: Mapping[str, str]) -> Mapping[str, str] | None:
-        validators = [(name, fields[name]) for name in ("etag", "last-modified") if name in fields]
+        validators = [(name, fields[name]) for name in ("etag", "last-modified", "date") if name in fields]
         query = request.url.target.partition("?")[2]
         if not self._redactor.secrets and not query:
             return None

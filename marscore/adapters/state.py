@@ -32,7 +32,7 @@ _FORMAT = 2
 #: what it claims is believed once it is proven again.
 _MIGRATE = (
     "ALTER TABLE files ADD COLUMN verified_size INTEGER NOT NULL DEFAULT -1",
-    "UPDATE files SET verified_size = size, durable = 0",
+    "UPDATE files SET verified_size = size, durable = 0, last_modified = NULL",
 )
 #: What SQLite says where the system is in the way; Python 3.10 does not give its error codes.
 _SYSTEM: dict[str, FailureKind] = {"locked": "path", "unable to open": "path", "disk is full": "disk_full", "readonly": "permission"}

@@ -15,7 +15,8 @@ from typing import TypeAlias
 from marscore.frozen import dataclass
 from marscore.policy.failures import failure_of_status, parse_retry_after
 from marscore.ports import Answer
-from marscore.values import ByteRange, Failure, Validator
+from marscore.validator import Validator
+from marscore.values import ByteRange, Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +58,17 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class NotModified:
-    """The file that a condition spoke of is still current (304)."""
+    """The file that a condition spoke of is still current (304), and has this validator as far as the answer shows one."""
+
+    validator: Validator = Validator()
 
 
 @dataclass(frozen=True, slots=True)
 class Unsatisfiable:
-    """The file has no such range (416); `size` is what the server says it is."""
+    """The file has no such range (416); `size` is what the server says it is, `validator` what the answer shows of its version."""
 
     size: int | None
+    validator: Validator = Validator()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +94,10 @@ def read_answer(answer: Answer, asked: Asked, statuses: Set[int], now: float) ->
     if answer.status == 206:
         return _partial(answer, asked)
     if answer.status == 304:
-        return NotModified()
+        return NotModified(_validator(answer))
     if answer.status == 416 and asked is not None:
         match = _UNSATISFIED_RANGE.fullmatch(answer.fields.get("content-range", "").strip())
-        return Unsatisfiable(int(match[1]) if match else None)
+        return Unsatisfiable(int(match[1]) if match else None, _validator(answer))
     if answer.status >= 400:
         retry_after = parse_retry_after(answer.fields.get("retry-after"), now)
         return Refused(failure_of_status(answer.status, statuses, retry_after))
@@ -139,8 +143,11 @@ def _mismatch(message: str) -> Refused:
 
 def _version(answer: Answer, size: int | None) -> Version:
     encoding = answer.fields.get("content-encoding", "").strip().lower()
-    validator = Validator(answer.fields.get("etag"), answer.fields.get("last-modified"))
-    return Version(size, validator, encoding if encoding not in ("", "identity") else None)
+    return Version(size, _validator(answer), encoding if encoding not in ("", "identity") else None)
+
+
+def _validator(answer: Answer) -> Validator:
+    return Validator(answer.fields.get("etag"), answer.fields.get("last-modified"), answer.fields.get("date"))
 
 
 def _content_length(answer: Answer) -> int | None:

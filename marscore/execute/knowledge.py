@@ -2,8 +2,8 @@
 
     answers --adopt, merge--> Knowledge --combinable, if_range, unacceptable--> Transfer's decisions
 
-Bytes of several answers are joined only where something proves that they are of one version: a validator that fits an If-Range field
-(RFC 9110 section 13.1.5), or a checksum of the whole.
+Bytes of several answers are joined only where something proves that they are of one version: a strong validator (`marscore.validator`), or
+a checksum of the whole.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from collections.abc import Collection
 
 from marscore.execute.answer import Version
 from marscore.execute.protocol import Opened
+from marscore.journal import Proof
 from marscore.resolve.model import Download
-from marscore.values import Failure, Validator
+from marscore.validator import Validator
+from marscore.values import Failure
 
 
 class Knowledge:
@@ -21,7 +23,10 @@ class Knowledge:
 
     def __init__(self, download: Download) -> None:
         self._download = download
-        self._conditions: list[str | None] = [None]
+        #: What holds the bytes together that are joined.
+        self.proof: Proof = _proof_of(download)
+        #: How many of the validator's forms the server did not take in an If-Range.
+        self._refused = 0
         self.version: Version | None = None
         self.ranges: bool | None = None
 
@@ -38,7 +43,7 @@ class Knowledge:
     @property
     def combinable(self) -> bool:
         """Whether bytes of several answers may be joined."""
-        return bool(self._download.checksums) or self.validator.if_range is not None
+        return self.proof == "checksum" or bool(self.validator.strong)
 
     @property
     def resumable(self) -> bool:
@@ -48,13 +53,19 @@ class Knowledge:
     @property
     def if_range(self) -> str | None:
         """What a request for a part has to name, so that no part of another version is sent."""
-        return self._conditions[0]
+        return (*self.validator.strong, None)[self._refused]
 
     def adopt(self, version: Version) -> None:
         """Take a version as the one to fetch."""
         self.version = version
-        forms = dict.fromkeys([version.validator.strong_etag, version.validator.last_modified])
-        self._conditions = [form for form in forms if form is not None] + [None]
+        self._refused = 0
+
+    def adopt_found(self, found: Opened) -> None:
+        """Take the version that an earlier run left a part of."""
+        self.adopt(Version(found.size, found.validator, found.encoding))
+        # Its journal tells a later run that this validator proves each piece. So it has to, though there is a checksum now.
+        if found.proof == "validator" and found.validator.strong:
+            self.proof = "validator"
 
     def adopt_answer(self, version: Version, accepts_ranges: bool | None) -> None:
         """Take the version of an answer that holds the whole file."""
@@ -65,8 +76,7 @@ class Knowledge:
 
     def adopt_size(self, size: int) -> None:
         """Keep nothing but the size: what a checksum allows to take over from one source to the next."""
-        self.version = Version(size, Validator())
-        self._conditions = [None]
+        self.adopt(Version(size, Validator()))
 
     def complete_size(self, size: int) -> None:
         """Learn the size of a version that was told without one."""
@@ -85,15 +95,16 @@ class Knowledge:
 
         Some servers answer 200 to an If-Range that holds an ETag; the date, and then each 206's own validators, say the same.
         """
-        if len(self._conditions) == 1:
+        if self._refused == len(self.validator.strong):
             return False
-        self._conditions.pop(0)
+        self._refused += 1
         return True
 
     def forget(self) -> None:
-        """Know nothing of the version any more."""
+        """Know nothing of the version any more; no bytes of it are left."""
         self.version = None
-        self._conditions = [None]
+        self.proof = _proof_of(self._download)
+        self._refused = 0
 
     def change_to(self, version: Version) -> str | None:
         """Say in what an answer's version differs from the one being fetched; None where nothing speaks against it."""
@@ -101,8 +112,15 @@ class Knowledge:
         return f"the file changed on the server: {change}" if change else None
 
     def leaves_unproven(self, version: Version, condition: str | None) -> bool:
-        """Whether a part shows no sign of its version though the request could not name the version in an If-Range."""
-        return self.version is not None and not self._download.checksums and condition is None and not version.validator
+        """Whether nothing proves that a part, asked for with `condition` in If-Range, is of the version that is known."""
+        return self.proof == "validator" and not self.validator.joins(version.validator, condition)
+
+    @property
+    def weakness(self) -> str:
+        """Why what is known joins no bytes, for people."""
+        if self.ranges is False:
+            return "the server cannot resume"
+        return _weakness(self.validator)
 
     def unacceptable(self, size: int | None) -> Failure | None:
         """Why a file of this size is not what the manifest wants; None where it may be."""
@@ -129,6 +147,19 @@ class Knowledge:
             return None
         if found.url_key not in source_keys:
             return "it came from another URL, and no checksum would tell whether the content is the same"
-        if found.validator.if_range is None:
-            return "the server sent nothing that tells one version from another"
-        return None
+        if found.proof == "checksum":
+            return "a checksum was to prove that it is of one version, and the manifest no longer has one"
+        return None if found.validator.strong else _weakness(found.validator)
+
+
+def _proof_of(download: Download) -> Proof:
+    return "checksum" if download.checksums else "validator"
+
+
+def _weakness(validator: Validator) -> str:
+    sent = [name for name, value in (("ETag", validator.etag), ("Last-Modified", validator.last_modified)) if value]
+    if not sent:
+        return "the server sends nothing that tells one version from another"
+    why = {"ETag": "weak or no entity tag", "Last-Modified": "no date, or less than a minute older than its answer"}
+    said = " and ".join(f"{name} ({why[name]})" for name in sent)
+    return f"the server sends nothing that surely tells one version from another: {said}"

@@ -77,7 +77,9 @@ class Ledger:
         """Begin with ranges that are on disk already; what is missing becomes pending."""
         self.done = merge_ranges(done)
         if size is None:
-            self.pending = [Pending(self.done[0].end if self.done and self.done[0].start == 0 else 0, None)]
+            # Who fetches a file to an end that nobody knows fetches all behind its front anyway.
+            self.done = self.done[:1] if self.done and self.done[0].start == 0 else ()
+            self.pending = [Pending(self.done[0].end if self.done else 0, None)]
         else:
             self.pending = [Pending(gap.start, gap.end) for gap in gaps(self.done, size)]
 

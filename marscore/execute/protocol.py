@@ -14,12 +14,14 @@ from typing import NamedTuple, TypeAlias
 from marscore.events import Event
 from marscore.execute.answer import Asked
 from marscore.frozen import dataclass
+from marscore.journal import Proof
 from marscore.policy.pacing import Lag, Pace
 from marscore.policy.retry import NO_FAILURES, RetryState
 from marscore.ports import Answer
 from marscore.resolve.model import Download
 from marscore.state import Claim, Content, FileIdentity
-from marscore.values import ByteRange, Failure, Validator
+from marscore.validator import Validator
+from marscore.values import ByteRange, Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,10 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The partial file was looked at: `proven` ranges of it are on disk, `pieces` of them, and `damaged` bytes did not match."""
+    """The partial file was looked at: `proven` ranges of it are on disk, `pieces` of them, and `damaged` bytes did not match.
+
+    The rest is what its journal says of it.
+    """
 
     at: Moment
     proven: tuple[ByteRange, ...] = ()
@@ -100,6 +105,7 @@ class Opened:
     validator: Validator = Validator()
     encoding: str | None = None
     url_key: str | None = None
+    proof: Proof = "validator"
 
 
 @dataclass(frozen=True, slots=True)

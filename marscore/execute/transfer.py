@@ -30,6 +30,7 @@ from marscore.events import (
     Redirected,
     ResumeDiscarded,
     RetryScheduled,
+    Warned,
 )
 from marscore.execute.answer import Asked, NotModified, Part, Refused, Unsatisfiable, Version, Whole, read_answer
 from marscore.execute.knowledge import Knowledge
@@ -65,9 +66,10 @@ from marscore.planning.segments import MIN_SPLIT
 from marscore.policy.failures import another_source_may_help
 from marscore.policy.pacing import MAX_REDIALS, PACE_REMEMBERED, lag_of
 from marscore.policy.retry import NO_FAILURES, GiveUp, Wait
-from marscore.state import FileIdentity, key_of
+from marscore.state import Claim, FileIdentity, key_of
 from marscore.url import Url, host_of
-from marscore.values import Failure, FailureKind, Validator
+from marscore.validator import Validator
+from marscore.values import Failure, FailureKind
 
 #: Failures after which what was received is of no use to a later run.
 _WORTHLESS: frozenset[FailureKind] = frozenset({"checksum", "size", "too_large", "changed"})
@@ -99,6 +101,8 @@ class Transfer:
         self._hops: set[tuple[Url, Url]] = set()
         self._served_by: str | None = None
         self._verifying = False
+        #: What a server is asked about; None once it was told of another version than that.
+        self._claim = work.known
 
     # What the driver and the board ask
 
@@ -122,7 +126,7 @@ class Transfer:
     def header(self) -> Header:
         """What the journal is to say of the bytes of this epoch."""
         encoding = self.known.version.encoding if self.known.version else None
-        return Header(key_of(self.url), self.known.size, self.known.validator, encoding)
+        return Header(key_of(self.url), self.known.size, self.known.validator, encoding, proof=self.known.proof)
 
     @property
     def algorithms(self) -> tuple[str, ...]:
@@ -168,8 +172,8 @@ class Transfer:
             fields.append(("Range", f"bytes={start}-{'' if end is None else end - 1}"))
             if segment.if_range is not None:
                 fields.append(("If-Range", segment.if_range))
-        elif self.work.known is not None:
-            fields += _still_current(self.work.known.validator)
+        elif claim := self._asked_about(segment):
+            fields += claim.validator.conditions
         return tuple(fields)
 
     def can_share(self) -> bool:
@@ -269,10 +273,10 @@ class Transfer:
             self.ledger.restart()
             return commands
         self._adopt_source(fact.url_key)
-        self.known.adopt(Version(fact.size, fact.validator, fact.encoding))
+        self.known.adopt_found(fact)
         self.ledger.resume(fact.proven, fact.size)
-        self.bytes_resumed = sum(map(len, fact.proven))
-        if fact.proven:
+        self.bytes_resumed = self.ledger.bytes_done
+        if self.bytes_resumed:
             commands.append(Emit(DownloadResumed(fact.at.unix, self.download.id, self.bytes_resumed, fact.pieces)))
         return commands + self._verify_if_complete()
 
@@ -287,7 +291,7 @@ class Transfer:
             case Part():
                 return commands + self._part(segment, verdict, at)
             case NotModified():
-                return commands + self._not_modified(segment, at)
+                return commands + self._not_modified(segment, verdict, at)
             case Unsatisfiable():
                 return commands + self._unsatisfiable(segment, verdict, at)
             case Refused():
@@ -320,21 +324,31 @@ class Transfer:
                 return self._changed(segment, at, changed)
             return self._start_over_with(segment, answer, at, changed)
         if segment.asked is None:
-            return self._accept_whole(segment, answer, at)
+            if self.known.version is None or not self.known.leaves_unproven(answer.version, None):
+                return self._accept_whole(segment, answer, at)
+            return self._start_over_with(segment, answer, at, "nothing proves that the file is of the same version as these bytes")
         if answer.accepts_ranges is not False and self.known.weaken_condition():
             self.ledger.pending.append(self.ledger.leave(segment))
             return [Drop()]
         return self._no_ranges(segment, answer, at)
 
     def _no_ranges(self, segment: Segment, answer: Whole, at: Moment) -> list[Command]:
-        self.known.ranges = False
         reason = "the server answers the whole file to a request for a part"
-        told: list[Command] = [Emit(RangesUnsupported(at.unix, self.download.id, segment.url, reason))]
+        told = self._without_ranges(segment, at, reason)
+        return [*told, Drop()] if self._go_on_with_the_whole() else told + self._start_over_with(segment, answer, at, reason)
+
+    def _without_ranges(self, segment: Segment, at: Moment, reason: str) -> list[Command]:
+        """Ask this server for no more parts of the file."""
+        self.known.ranges = False
+        return [Emit(RangesUnsupported(at.unix, self.download.id, segment.url, reason))]
+
+    def _go_on_with_the_whole(self) -> bool:
+        """Leave all to a connection whose answer is the whole file. False: there is none."""
         full = next((s for s in self.ledger.active if s.whole), None)
-        if full is not None and self.known.size is not None:
-            self.ledger.absorb(full, self.known.size)
-            return [*told, Drop()]
-        return told + self._start_over_with(segment, answer, at, reason)
+        if full is None or self.known.size is None:
+            return False
+        self.ledger.absorb(full, self.known.size)
+        return True
 
     def _accept_whole(self, segment: Segment, answer: Whole, at: Moment) -> list[Command]:
         problem = self.known.unacceptable(answer.version.size)
@@ -349,8 +363,8 @@ class Transfer:
         changed = self.known.change_to(answer.version)
         if changed:
             return self._changed(segment, at, changed)
-        if self.ledger.bytes_done and self.known.leaves_unproven(answer.version, segment.if_range):
-            return self._changed(segment, at, "nothing proves that this part is of the same version as the rest")
+        if self.known.leaves_unproven(answer.version, segment.if_range):
+            return self._unproven(segment, at)
         problem = self.known.unacceptable(answer.version.size)
         if problem:
             return self._broke(Broke(at, segment, problem))
@@ -361,15 +375,36 @@ class Transfer:
             self.ledger.pending.append(Pending(segment.end, wanted_end))
         return self._receive(segment)
 
-    def _not_modified(self, segment: Segment, at: Moment) -> list[Command]:
-        known = self.work.known
-        if known is None or segment.asked is not None:
+    def _unproven(self, segment: Segment, at: Moment) -> list[Command]:
+        """Do without parts that may be of any version: a server that sends one will send more."""
+        reason = "nothing proves that a part which the server sends is of the same version as the rest"
+        told = self._without_ranges(segment, at, reason)
+        return [*told, Drop()] if self._go_on_with_the_whole() else told + self._changed(segment, at, reason)
+
+    def _not_modified(self, segment: Segment, answer: NotModified, at: Moment) -> list[Command]:
+        claim = self._asked_about(segment)
+        if claim is None or segment.asked is not None:
             return self._broke(Broke(at, segment, Failure("http_status", "the server answered 304 to no condition", 304)))
-        self.ledger.leave(segment)
-        return [Drop(), *self._finished(at, "up_to_date", known.identity, known.digests)]
+        rest = self.ledger.leave(segment)
+        if claim.validator.excludes(answer.validator):
+            # Such a date says "not newer", and an older file may have taken its place; some caches compare nothing at all.
+            self._claim = None
+            self.ledger.pending.append(rest)
+            message = "the server says that the file in place is current, and shows the validator of another version: it is fetched anew"
+            return [Drop(), Emit(Warned(at.unix, self.download.id, message))]
+        return [Drop(), *self._finished(at, "up_to_date", claim.identity, claim.digests, claim.validator)]
+
+    def _asked_about(self, segment: Segment) -> Claim | None:
+        """The claim of the file in place, if this request may ask whether it is current.
+
+        A validator is one resource's own (RFC 9110 section 8.8.3), and a claim's is that of the first source: a mirror knows nothing of it.
+        """
+        asks = self._claim is not None and segment.url == self.download.url and bool(self._claim.validator.conditions)
+        return self._claim if asks else None
 
     def _unsatisfiable(self, segment: Segment, answer: Unsatisfiable, at: Moment) -> list[Command]:
-        if self.known.version and self.known.size is None and answer.size == segment.begin:
+        unproven = self.known.leaves_unproven(Version(answer.size, answer.validator), None)
+        if self.known.version and self.known.size is None and answer.size == segment.begin and not unproven:
             # The length was never told, and all of the file is here already.
             self.known.complete_size(segment.begin)
             self.ledger.leave(segment)
@@ -446,7 +481,10 @@ class Transfer:
             return self._fail(
                 fact.at, Failure("internal", f"the file in place has {identity.size} bytes, and {self.known.size} were verified")
             )
-        return self._finished(fact.at, "downloaded", identity, tuple(f"{name}:{value}" for name, value in fact.digests.items()))
+        digests = tuple(f"{name}:{value}" for name, value in fact.digests.items())
+        # A mirror's validator would be taken for the first source's when that is asked whether the file is current.
+        validator = self.known.validator if self.url == self.download.url else Validator()
+        return self._finished(fact.at, "downloaded", identity, digests, Validator(validator.etag, validator.strong_date))
 
     # Failures
 
@@ -474,9 +512,8 @@ class Transfer:
         if kept or segment.written == segment.begin:
             self.ledger.pending.append(again)
             return []
-        lost = self.ledger.restart()
+        why, lost = self.known.weakness, self._forget()
         self.ledger.pending = [Pending(0, None, again.retry, again.due)]
-        why = "the server cannot resume" if self.known.ranges is False else "the server sends nothing that tells one version from another"
         return [self._discarded(at, why, lost)]
 
     def _changed(self, segment: Segment, at: Moment, reason: str) -> list[Command]:
@@ -499,6 +536,7 @@ class Transfer:
     def _start_over_with(self, segment: Segment, answer: Whole, at: Moment, reason: str) -> list[Command]:
         """Start over with the body of this very answer."""
         self.bytes_resumed = 0
+        self.known.forget()
         lost = self.ledger.restart(segment)
         segment.asked = None
         discarded = [self._discarded(at, reason, lost)] if lost else []
@@ -537,7 +575,7 @@ class Transfer:
         self._restarts = NO_FAILURES
         self.known.ranges = None
         size = self.known.size
-        if self.download.checksums and size is not None and failure.kind not in _WORTHLESS:
+        if self.known.proof == "checksum" and size is not None and failure.kind not in _WORTHLESS:
             # The checksum proves the whole, wherever its parts came from.
             self.ledger.cancel_all()
             self.known.adopt_size(size)
@@ -545,7 +583,7 @@ class Transfer:
             return switched
         lost = self._forget()
         if lost:
-            switched.append(self._discarded(at, "the next source may hold another version, and no checksum would tell", lost))
+            switched.append(self._discarded(at, "the next source may hold another version, and nothing would tell", lost))
         return switched
 
     def _fail(self, at: Moment, failure: Failure) -> list[Command]:
@@ -568,10 +606,14 @@ class Transfer:
         return [Release(keep=failure.kind not in _WORTHLESS and bool(self.ledger.done)), Emit(failed)]
 
     def _finished(
-        self, at: Moment, status: Literal["downloaded", "up_to_date"], identity: FileIdentity, digests: tuple[str, ...]
+        self,
+        at: Moment,
+        status: Literal["downloaded", "up_to_date"],
+        identity: FileIdentity,
+        digests: tuple[str, ...],
+        validator: Validator,
     ) -> list[Command]:
         self.closed = True
-        validator = self.known.validator or (self.work.known.validator if self.work.known else self.known.validator)
         finished = DownloadFinished(
             at.unix,
             self.download.id,
@@ -618,13 +660,3 @@ class Transfer:
 
     def _discarded(self, at: Moment, reason: str, count: int) -> Emit:
         return Emit(ResumeDiscarded(at.unix, self.download.id, reason, count))
-
-
-def _still_current(validator: Validator) -> list[tuple[str, str]]:
-    """The conditions that make a server answer 304 for a file that we have (RFC 9110 section 13.1)."""
-    fields = []
-    if validator.etag:
-        fields.append(("If-None-Match", validator.etag))
-    if validator.last_modified:
-        fields.append(("If-Modified-Since", validator.last_modified))
-    return fields

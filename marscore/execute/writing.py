@@ -57,7 +57,8 @@ class OpenFile:
             else:
                 damaged += len(piece.range)
         header = journal.header
-        return Opened(at(), tuple(proven), len(proven), damaged, header.size, header.validator, header.encoding, header.url_key)
+        told = (header.size, header.validator, header.encoding, header.url_key, header.proof)
+        return Opened(at(), tuple(proven), len(proven), damaged, *told)
 
     def of(self, epoch: int) -> Partial | None:
         """The partial file of an epoch; None if a newer one has begun or the transfer is over."""

@@ -87,6 +87,7 @@ class Refuse:
 
 _UNTOUCHED = "fetched before and unchanged since"
 _RIGHT = "its known digest matches the checksum"
+_UNASKABLE = "if_exists is refresh, and nothing is known that a server could be asked about"
 
 Decision: TypeAlias = UpToDate | Fetch | Resume | Refresh | Prove | Refuse
 
@@ -131,11 +132,18 @@ def proven(question: Prove, found: Measured, partial: bool) -> Decision:
     right = all(digests[algorithm] == value for algorithm, value in wanted.items())
     if right and (wanted or digests["sha256"] == question.trusted):
         known = tuple(f"{algorithm}:{value}" for algorithm, value in digests.items())
-        if download.options.if_exists == "refresh" and question.claim:
-            return Refresh(download, "if_exists is refresh", replace(question.claim, identity=found.identity, digests=known))
+        if download.options.if_exists == "refresh":
+            return _ask(question, found.identity, known, partial)
         return UpToDate(download, "the file has the right content", found.identity, known)
     reason = "the file in place has other content than the checksum says" if wanted else "the file in place has changed"
     return _get(download, Found(partial=partial), reason)
+
+
+def _ask(question: Prove, file: FileIdentity, known: tuple[str, ...], partial: bool) -> Decision:
+    # A file may be right by its checksum and yet not be the one that the claim's validator speaks of.
+    if question.claim is None or f"sha256:{question.trusted}" not in known:
+        return _get(question.download, Found(partial=partial), _UNASKABLE)
+    return Refresh(question.download, "if_exists is refresh", replace(question.claim, identity=file, digests=known))
 
 
 def _missing(download: Download, found: Found) -> Decision:
@@ -179,7 +187,7 @@ def _prove(download: Download, file: FileIdentity, reason: str, claim: Claim | N
 
 def _refresh(download: Download, found: Found, decision: UpToDate | Prove) -> Decision:
     claim = found.claim if found.claim and found.claim.identity == found.file else None
-    if claim is None or not claim.validator or claim.url_key != key_of(download.url):
-        return _get(download, found, "if_exists is refresh, and nothing is known that a server could be asked about")
+    if claim is None or not claim.validator.conditions or claim.url_key != key_of(download.url):
+        return _get(download, found, _UNASKABLE)
     # That a file is current on the server says nothing about the copy here, so what has to be proven of it is proven first.
     return decision if isinstance(decision, Prove) else Refresh(download, "if_exists is refresh", claim)

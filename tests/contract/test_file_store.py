@@ -12,7 +12,8 @@ from marscore.errors import StorageError
 from marscore.journal import Header, Piece, PieceHasher
 from marscore.ports import Partial
 from marscore.state import Content, Measured, key_of
-from marscore.values import ByteRange, Validator
+from marscore.validator import Validator
+from marscore.values import ByteRange
 from tests.contract.places import Disk, Handles, Memory, Place
 
 PATH = "folder/file.bin"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from marscore.adapters.state import SqliteState
 from marscore.ports import StateStore
 from marscore.state import Claim, FileIdentity, key_of, row_of
-from marscore.values import Validator
+from marscore.validator import Validator
 from tests.fakes.state import MemoryState
 
 SHA = "sha256:" + "a" * 64

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from marscore.ports import Request
 from marscore.url import parse_url
 from marscore.values import Access
 from tests.integration.command import command, environment, fetch, marscore, read_report, write
+from tests.integration.test_interrupt_and_resume import stop_midway
 from tests.origin import Body, Good, Origin, Seen, Status, Step, busy, redirect
 
 REFUSE = {"private_addresses": "refuse"}
@@ -145,6 +147,16 @@ def test_no_secret_is_ever_written_or_shown(origin: Origin, tmp_path: Path) -> N
     forms = {name: (value, base64.b64encode(f"me:{value}".encode()).decode()) for name, value in SECRETS.items()}
     shown = [(where, name) for where, text in written.items() for name, values in forms.items() if any(value in text for value in values)]
     assert shown == []
+
+
+def test_no_secret_is_in_a_journal(origin: Origin, tmp_path: Path) -> None:
+    size, secret = 12 * 1024 * 1024, SECRETS["HEADER"]
+    told = (("ETag", f'"{secret}"'), ("Last-Modified", secret), ("Date", secret))
+    url = origin.serve("/file.bin", Body(size), [Good(fields=told, stall_after=size // 2, stall_s=120)])
+    entry = {"url": url, "headers": {"Authorization": f"Bearer {secret}"}}
+    stop_midway(tmp_path, write(tmp_path, [entry], execution={"processes": 1, "threads": 1}), signal.SIGTERM, size // 2)
+    [journal] = (tmp_path / "data" / ".marscore" / "partial").glob("*.journal")
+    assert secret not in journal.read_text()
 
 
 def watch_command_lines(process: subprocess.Popen[str]) -> str:

@@ -90,7 +90,7 @@ def _head(step: Good, body: Body, status: int, fields: dict[str, str]) -> bytes:
     }
     given = {name.lower() for name, _ in step.fields}
     kept = [(name, value) for name, value in usual.items() if name.lower() not in given]
-    return head_of(status, tuple((name, value) for name, value in (*kept, *step.fields) if value is not None))
+    return head_of(status, (*kept, *step.fields))
 
 
 def _unchanged(body: Body, seen: Seen) -> bool:

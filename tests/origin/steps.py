@@ -30,7 +30,7 @@ class Good:
         drip: so many body bytes at a time, with so many seconds after each.
         delay_s: before the first byte of the answer.
         head_every_s: the head goes out byte by byte, with so many seconds after each.
-        fields: more header fields, or others in place of the usual; None removes one.
+        fields: more header fields, or others in place of the usual, Date among them; None removes one.
         close: `announced` sends Connection: close, `silent` closes without a word.
         informational: interim status codes that come first.
     """

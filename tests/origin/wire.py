@@ -70,14 +70,15 @@ def connections_to(port: int) -> int:
     return count
 
 
-def head_of(status: int, fields: tuple[tuple[str, str], ...]) -> bytes:
-    """A status line and header fields."""
+def head_of(status: int, fields: tuple[tuple[str, str | None], ...]) -> bytes:
+    """A status line and header fields; a field without a value is left out, and Date is now unless it is among them."""
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:
         phrase = "Unheard Of"
-    dated = fields if status < 200 else (("Date", formatdate(usegmt=True)), *fields)
-    lines = [f"HTTP/1.1 {status} {phrase}", *(f"{name}: {value}" for name, value in dated), "", ""]
+    told = status < 200 or any(name.lower() == "date" for name, _ in fields)
+    dated = fields if told else (("Date", formatdate(usegmt=True)), *fields)
+    lines = [f"HTTP/1.1 {status} {phrase}", *(f"{name}: {value}" for name, value in dated if value is not None), "", ""]
     return "\r\n".join(lines).encode("latin-1")
 
 

@@ -19,7 +19,8 @@ from marscore.journal import (
     encode_header,
     encode_piece,
 )
-from marscore.values import ByteRange, Validator
+from marscore.validator import Validator
+from marscore.values import ByteRange
 
 often = settings(max_examples=100, deadline=None)
 
@@ -29,9 +30,10 @@ headers = st.builds(
     Header,
     url_key=st.text(alphabet="0123456789abcdef", min_size=1, max_size=32),
     size=st.none() | counts,
-    validator=st.builds(Validator, words, words),
+    validator=st.builds(Validator, words, words, words),
     encoding=words,
     generation=counts,
+    proof=st.sampled_from(["validator", "checksum"]),
 )
 ranges = st.tuples(counts, counts).filter(lambda p: p[0] != p[1]).map(lambda p: ByteRange(*sorted(p)))
 pieces = st.lists(st.builds(Piece, ranges, st.text(alphabet="0123456789abcdef", min_size=32, max_size=32)), max_size=6)
@@ -139,20 +141,31 @@ def test_a_line_that_makes_no_sense_ends_the_journal_though_its_sum_is_right(bod
     [
         b"null",
         b'[0,5,"x"]',
+        b'{"marscore_journal":3,"url":"a","size":1,"generation":0,"proof":"validator"}',
+        # Of the format before, which told neither what its date was worth nor what was to prove it.
+        b'{"marscore_journal":1,"url":"a","size":1,"etag":"\\"v1\\"","last_modified":null,"encoding":null,"generation":0}',
         b'{"marscore_journal":2,"url":"a","size":1,"generation":0}',
-        b'{"marscore_journal":1,"size":1,"generation":0}',
-        b'{"marscore_journal":1,"url":7,"size":1,"generation":0}',
-        b'{"marscore_journal":1,"url":"a","size":-1,"generation":0}',
-        b'{"marscore_journal":1,"url":"a","size":true,"generation":0}',
-        b'{"marscore_journal":1,"url":"a","size":"1","generation":0}',
-        b'{"marscore_journal":1,"url":"a","size":1e3,"generation":0}',
-        b'{"marscore_journal":1,"url":"a","size":1,"generation":null}',
-        b'{"marscore_journal":1,"url":"a","size":1,"etag":5,"generation":0}',
-        b'{"marscore_journal":1,"url":"a","size":1000000000000000000000,"generation":0}',
+        b'{"marscore_journal":2,"url":"a","size":1,"generation":0,"proof":"hope"}',
+        b'{"marscore_journal":2,"url":"a","size":1,"generation":0,"proof":["checksum"]}',
+        b'{"marscore_journal":2,"size":1,"generation":0,"proof":"validator"}',
+        b'{"marscore_journal":2,"url":7,"size":1,"generation":0,"proof":"validator"}',
+        b'{"marscore_journal":2,"url":"a","size":-1,"generation":0,"proof":"validator"}',
+        b'{"marscore_journal":2,"url":"a","size":true,"generation":0,"proof":"validator"}',
+        b'{"marscore_journal":2,"url":"a","size":"1","generation":0,"proof":"validator"}',
+        b'{"marscore_journal":2,"url":"a","size":1e3,"generation":0,"proof":"validator"}',
+        b'{"marscore_journal":2,"url":"a","size":1,"generation":null,"proof":"validator"}',
+        b'{"marscore_journal":2,"url":"a","size":1,"etag":5,"generation":0,"proof":"validator"}',
+        b'{"marscore_journal":2,"url":"a","size":1,"date":5,"generation":0,"proof":"validator"}',
+        b'{"marscore_journal":2,"url":"a","size":1000000000000000000000,"generation":0,"proof":"validator"}',
     ],
 )
 def test_a_header_that_makes_no_sense_is_no_journal(body: bytes) -> None:
     assert decode(line(body) + LINES[1]) is None
+
+
+def test_a_header_needs_no_more_than_that() -> None:
+    body = b'{"marscore_journal":2,"url":"a","size":1,"generation":0,"proof":"validator"}'
+    assert decode(line(body)) == Journal(Header("a", 1, Validator()), (), sound=len(line(body)))
 
 
 def test_pieces_behind_a_damaged_line_are_not_used() -> None:

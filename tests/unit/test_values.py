@@ -17,7 +17,6 @@ from marscore.values import (
     ByteRange,
     Checksum,
     Proxies,
-    Validator,
     format_size,
     gaps,
     merge_ranges,
@@ -164,26 +163,6 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 )
 def test_a_size_is_shown_for_people(count: int, text: str) -> None:
     assert format_size(count) == text
-
-
-@pytest.mark.parametrize(
-    ("validator", "strong", "if_range", "tells"),
-    [
-        (Validator(), None, None, False),
-        (Validator('"v1"'), '"v1"', '"v1"', True),
-        (Validator('W/"v1"'), None, None, True),
-        (Validator('W/"v1"', "date"), None, "date", True),
-        (Validator('"v1"', "date"), '"v1"', '"v1"', True),
-        (Validator(None, "date"), None, "date", True),
-        (Validator("", ""), None, None, False),
-    ],
-)
-def test_only_a_strong_etag_or_a_date_goes_into_if_range(
-    validator: Validator, strong: str | None, if_range: str | None, tells: bool
-) -> None:
-    assert validator.strong_etag == strong
-    assert (validator.if_range or None) == if_range
-    assert bool(validator) is tells
 
 
 def test_passwords_are_not_in_a_repr() -> None:

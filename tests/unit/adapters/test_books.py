@@ -16,7 +16,8 @@ from marscore.events import DownloadFinished, DownloadSkipped, DownloadStarted
 from marscore.journal import PIECE_SIZE, Header, PieceHasher
 from marscore.resolve.model import Download, Options
 from marscore.state import Claim, Row, key_of
-from marscore.values import Failure, Validator
+from marscore.validator import Validator
+from marscore.values import Failure
 from tests.fakes.clock import FakeClock
 from tests.fakes.state import MemoryState
 

@@ -23,7 +23,8 @@ from marscore.adapters.storage import storage_error
 from marscore.errors import StorageError
 from marscore.journal import Header, Piece, PieceHasher, decode
 from marscore.state import key_of
-from marscore.values import ByteRange, FailureKind, Validator
+from marscore.validator import Validator
+from marscore.values import ByteRange, FailureKind
 
 HEADER = Header("source", None, Validator('"v1"'))
 MIB = 1024 * 1024

@@ -11,7 +11,8 @@ from marscore.journal import Header, PieceHasher
 from marscore.resolve.model import Download, Options
 from marscore.resolve.reconcile import Decision, Fetch, Prove, Refuse, Resume, UpToDate
 from marscore.state import Claim, Claims, key_of, row_of
-from marscore.values import Checksum, Validator
+from marscore.validator import Validator
+from marscore.values import Checksum
 
 CONTENT = b"content"
 SHA = hashlib.sha256(CONTENT).hexdigest()

@@ -16,7 +16,7 @@ from unprivileged import own_folder
 from marscore.adapters.state import SqliteState
 from marscore.errors import StorageError
 from marscore.state import Claim, FileIdentity, key_of, row_of
-from marscore.values import Validator
+from marscore.validator import Validator
 
 SHA = "sha256:" + "a" * 64
 
@@ -42,7 +42,7 @@ import os, sys
 from pathlib import Path
 from marscore.adapters.state import SqliteState
 from marscore.state import Claim, FileIdentity, key_of, row_of
-from marscore.values import Validator
+from marscore.validator import Validator
 state = SqliteState(Path(sys.argv[1]))
 state.record(map(row_of, [Claim(key_of("a"), "url", FileIdentity(1, 2, 3), ("sha256:00",), Validator(), False)]))
 state._database.execute("DELETE FROM files")

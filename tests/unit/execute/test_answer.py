@@ -10,7 +10,8 @@ from marscore.execute.answer import Asked, NotModified, Part, Refused, Unsatisfi
 from marscore.policy.retry import DEFAULT_STATUSES
 from marscore.ports import Answer
 from marscore.url import parse_url
-from marscore.values import ByteRange, Validator
+from marscore.validator import Validator
+from marscore.values import ByteRange
 
 ETAG = {"etag": '"v1"'}
 
@@ -108,6 +109,11 @@ def test_reads_304_and_416() -> None:
     assert judge(304) == NotModified()
     assert judge(416, (10, None), content_range="bytes */10") == Unsatisfiable(10)
     assert judge(416, (10, None)) == Unsatisfiable(None)
+    shown = {"etag": '"v1"', "last_modified": "one day", "date": "another"}
+    validator = Validator('"v1"', "one day", "another")
+    assert judge(304, **shown) == NotModified(validator)
+    assert judge(416, (10, None), content_range="bytes */10", **shown) == Unsatisfiable(10, validator)
+    assert judge(200, **shown) == Whole(Version(None, validator), None)
 
 
 @pytest.mark.parametrize(

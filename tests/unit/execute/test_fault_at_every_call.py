@@ -16,7 +16,8 @@ from marscore.execute.protocol import Work
 from marscore.journal import Header, PieceHasher
 from marscore.ports import Answer, Request
 from marscore.state import key_of
-from marscore.values import Checksum, Failure, Validator
+from marscore.validator import Validator
+from marscore.values import Checksum, Failure
 from tests.fakes.files import MemoryFolder
 from tests.fakes.http import FakeClient, FakeResponse
 from tests.fakes.tripping import Tripping, Tripwire

@@ -187,6 +187,8 @@ def test_a_part_of_unknown_size_goes_on_behind_its_first_run_of_bytes() -> None:
         ledger = Ledger()
         ledger.resume(done, None)
         assert ledger.pending == [Pending(start, None)]
+        # What lies behind comes again, and is not there until it does.
+        assert ledger.done == ((ByteRange(0, start),) if start else ())
 
 
 def test_only_a_segment_whose_body_arrives_is_shared() -> None:

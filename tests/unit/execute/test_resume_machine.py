@@ -16,7 +16,8 @@ from marscore.execute.writing import OpenFile
 from marscore.journal import Header, Piece, PieceHasher
 from marscore.ports import Partial
 from marscore.state import key_of
-from marscore.values import ByteRange, Validator, merge_ranges
+from marscore.validator import Validator
+from marscore.values import ByteRange, merge_ranges
 
 PATH = "file.bin"
 SOURCE = bytes((i * 37 + i // 7) % 251 + 1 for i in range(60))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from marscore.errors import IntegrityError
@@ -15,6 +17,7 @@ from marscore.events import (
     RangesUnsupported,
     ResumeDiscarded,
     RetryScheduled,
+    Warned,
 )
 from marscore.execute.protocol import Delivered, PauseHost, Place, Placed, Release, Segment, Stopped, Store, Unasked, Verify
 from marscore.policy.pacing import MAX_REDIALS, PACE_REMEMBERED
@@ -22,11 +25,15 @@ from marscore.policy.retry import RetryRules
 from marscore.ports import Answer
 from marscore.state import Claim, Content, FileIdentity, key_of
 from marscore.url import parse_url
-from marscore.values import ByteRange, Failure, Timeouts, Validator
+from marscore.validator import Validator
+from marscore.values import ByteRange, Failure, Timeouts
 from tests.unit.execute.story import MIB, MIRROR, SHA, STEADY, URL, Story
 
 V1 = {"etag": '"v1"', "accept_ranges": "bytes"}
 V2 = {"etag": '"v2"', "accept_ranges": "bytes"}
+#: A date that proves its version, and one that another version may have.
+DATED = {"last_modified": "Mon, 01 Jan 2024 00:00:00 GMT", "date": "Mon, 01 Jan 2024 00:01:00 GMT", "accept_ranges": "bytes"}
+FRESH = {**DATED, "date": "Mon, 01 Jan 2024 00:00:59 GMT"}
 
 
 def whole(size: int, **fields: str) -> dict[str, str]:
@@ -155,7 +162,7 @@ def test_a_segment_takes_no_byte_past_its_end() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"accept_ranges": "none", "etag": '"v1"'}, {"accept_ranges": "bytes"}, {"accept_ranges": "bytes", "etag": 'W/"v1"'}]
+    "fields", [{"accept_ranges": "none", "etag": '"v1"'}, {"accept_ranges": "bytes"}, {"accept_ranges": "bytes", "etag": 'W/"v1"'}, FRESH]
 )
 def test_bytes_that_nothing_joins_safely_come_over_one_connection(fields: dict[str, str]) -> None:
     assert not started(100 * MIB, fields=fields).transfer.can_share()
@@ -256,11 +263,11 @@ def test_a_file_that_never_stays_the_same_fails_by_that_name() -> None:
 
 
 def test_a_200_in_the_middle_is_not_written_there_and_the_first_connection_goes_on_alone() -> None:
-    story = started(100 * MIB, fields={"last_modified": "Mon, 01 Jan 2024 00:00:00 GMT"})
+    story = started(100 * MIB, fields=DATED)
     first = story.transfer.ledger.active[0]
     story.transfer.share(3)
     second = story.take()
-    assert not story.answer(second, 200, content_length=str(100 * MIB), accept_ranges="none", last_modified="Mon, 01 Jan 2024 00:00:00 GMT")
+    assert not story.answer(second, 200, content_length=str(100 * MIB), **DATED | {"accept_ranges": "none"})
     assert story.told(RangesUnsupported)
     assert first.end == 100 * MIB
     assert story.transfer.take(story.ticks) is None
@@ -269,8 +276,7 @@ def test_a_200_in_the_middle_is_not_written_there_and_the_first_connection_goes_
 
 
 def test_a_server_that_ignores_an_etag_in_if_range_is_asked_with_the_date_then_without() -> None:
-    date = "Mon, 01 Jan 2024 00:00:00 GMT"
-    fields = {"etag": '"v1"', "last_modified": date, "accept_ranges": "bytes"}
+    fields = {**V1, **DATED}
     story = started(10 * MIB, fields=fields)
     story.transfer.share(1)
     asked = []
@@ -280,9 +286,74 @@ def test_a_server_that_ignores_an_etag_in_if_range_is_asked_with_the_date_then_w
         story.answer(segment, 200, **whole(10 * MIB, **fields))
     segment = story.take()
     asked.append(story.asks(segment).get("If-Range"))
-    assert asked == ['"v1"', date, None]
+    assert asked == ['"v1"', DATED["last_modified"], None]
     assert story.answer(segment, 206, **part(5 * MIB, 10 * MIB, 10 * MIB, **fields))
     assert not story.told(RetryScheduled)
+
+
+SILENT = {"accept_ranges": "bytes"}
+
+
+@pytest.mark.parametrize("written", [0, MIB])
+@pytest.mark.parametrize("shown", [SILENT, DATED], ids=["nothing", "a date"])
+def test_a_part_that_shows_no_version_is_left_and_the_whole_goes_on(shown: dict[str, str], written: int) -> None:
+    story = started(100 * MIB)
+    first = story.transfer.ledger.active[0]
+    story.receive(first, written)
+    story.transfer.share(1)
+    second = story.take()
+    assert story.asks(second)["If-Range"] == '"v1"'
+    assert not story.answer(second, 206, **part(second.begin, second.end or 0, 100 * MIB, **shown))
+    assert "nothing proves" in story.told(RangesUnsupported)[0].reason
+    assert not story.told(RetryScheduled)
+    assert not story.transfer.can_share()
+    story.fetch(first)
+    assert story.said(Verify) == [Verify(0, 100 * MIB, ("sha256",))]
+
+
+def test_a_part_that_shows_no_version_makes_a_cut_file_start_over() -> None:
+    story = started(100)
+    story.receive(story.transfer.ledger.active[0], 30)
+    story.breaks(story.transfer.ledger.active[0])
+    story.ticks += 1
+    assert not story.answer(story.take(), 206, **part(30, 100, 100, **SILENT))
+    assert [event.bytes_discarded for event in story.told(ResumeDiscarded)] == [30]
+    assert "nothing proves" in story.told(ResumeDiscarded)[0].reason
+    story.ticks += 9
+    again = story.take()
+    assert again.asked is None
+    assert story.answer(again, 200, **whole(100))
+    assert not story.transfer.known.resumable
+
+
+def test_a_date_may_be_missing_where_the_request_named_it() -> None:
+    story = started(100, fields=DATED)
+    story.receive(story.transfer.ledger.active[0], 30)
+    story.breaks(story.transfer.ledger.active[0])
+    story.ticks += 1
+    again = story.take()
+    assert story.asks(again)["If-Range"] == DATED["last_modified"]
+    assert story.answer(again, 206, **part(30, 100, 100, **SILENT))
+
+
+@pytest.mark.parametrize(("shown", "whole_already"), [(V1, True), (SILENT, False), (V2, False)])
+def test_the_end_of_a_file_of_unknown_length_has_to_be_its_own(shown: dict[str, str], whole_already: bool) -> None:
+    story = Story().open()
+    first = story.take()
+    story.answer(first, 200, transfer_encoding="chunked", **V1)
+    story.receive(first, 30)
+    story.breaks(first)
+    story.ticks += 1
+    story.answer(story.take(), 416, content_range="bytes */30", **shown)
+    assert story.complete is whole_already
+    assert bool(story.told(ResumeDiscarded)) is not whole_already
+
+
+def test_what_a_cut_answer_left_is_told_with_the_reason() -> None:
+    story = started(100, fields=FRESH)
+    story.receive(story.transfer.ledger.active[0], 30)
+    story.breaks(story.transfer.ledger.active[0])
+    assert "less than a minute older" in story.told(ResumeDiscarded)[0].reason
 
 
 def test_a_short_part_leaves_the_rest_to_another_request() -> None:
@@ -405,7 +476,11 @@ def test_resume_of_a_whole_file_asks_nothing() -> None:
     ("changes", "checksum", "says"),
     [
         ({"validator": Validator()}, None, "tells one version from another"),
-        ({"validator": Validator('W/"v1"')}, None, "tells one version from another"),
+        ({"validator": Validator('W/"v1"')}, None, "tells one version from another: ETag"),
+        ({"validator": Validator("*")}, None, "ETag"),
+        ({"validator": Validator(None, DATED["last_modified"])}, None, "Last-Modified"),
+        ({"validator": Validator(None, DATED["last_modified"], FRESH["date"])}, None, "Last-Modified"),
+        ({"proof": "checksum"}, None, "no longer has one"),
         ({"url_key": "another"}, None, "another URL"),
         ({"damaged": 20}, None, "did not match"),
     ],
@@ -441,6 +516,75 @@ def test_refresh_asks_whether_the_file_is_current() -> None:
     assert (finished.status, finished.digests, finished.size) == ("up_to_date", (SHA,), 5)
 
 
+def test_a_part_that_proved_itself_goes_on_to_do_so_under_a_new_checksum() -> None:
+    story = Story(checksum=SHA).open(**resumable())
+    assert story.transfer.header.proof == "validator"
+    assert not story.answer(story.take(), 206, **part(40, 60, 100, **SILENT))
+    assert story.told(ResumeDiscarded)
+    assert story.transfer.header.proof == "checksum"
+
+
+def test_a_whole_answer_builds_on_nothing_of_an_earlier_run_that_it_does_not_prove() -> None:
+    story = Story().open(**resumable(proven=()))
+    again = story.take()
+    assert story.answer(again, 200, **whole(100, **DATED))
+    assert again.epoch == 1
+
+
+def test_a_file_of_unknown_length_builds_on_its_front_alone() -> None:
+    story = Story().open(**resumable(size=None))
+    assert story.told(DownloadResumed)[0].bytes_resumed == 40
+    assert story.asks(story.take())["Range"] == "bytes=40-"
+
+
+KNOWN = Claim("p", "u", FileIdentity(5, 6, 7), (SHA,), Validator('"v1"'), durable=True)
+
+
+def finished(story: Story) -> DownloadFinished:
+    return story.told(DownloadFinished)[0]
+
+
+def test_a_current_file_keeps_its_validator_whatever_was_begun() -> None:
+    story = Story(known=KNOWN).open(**resumable(proven=(), validator=Validator('"v2"')))
+    story.answer(story.take(), 304)
+    assert (finished(story).status, finished(story).etag) == ("up_to_date", '"v1"')
+
+
+def test_a_304_of_another_version_is_asked_again_without_conditions_and_costs_no_retry() -> None:
+    story = Story(known=KNOWN, retry=RetryRules(max_retries=0)).open()
+    story.answer(story.take(), 304, etag='"v2"')
+    assert "another version" in story.told(Warned)[0].message
+    again = story.take()
+    assert "If-None-Match" not in story.asks(again)
+    assert story.answer(again, 200, **whole(10, **V2))
+
+
+def test_a_304_to_a_request_that_had_nothing_to_ask_about_is_none() -> None:
+    story = Story(known=replace(KNOWN, validator=Validator("*"))).open()
+    story.answer(story.take(), 304)
+    assert story.told(DownloadFailed)[0].kind == "http_status"
+
+
+def test_a_mirror_is_asked_about_nothing_and_leaves_no_validator() -> None:
+    story = Story(URL, MIRROR, known=KNOWN).open()
+    story.answer(story.take(), 404)
+    segment = story.take()
+    assert "If-None-Match" not in story.asks(segment)
+    assert story.answer(segment, 200, **whole(10, **V2))
+    story.fetch(segment)
+    story.hashed()
+    story.step(Placed(story.now, FileIdentity(10, 1, 2), {"sha256": "a" * 64}))
+    assert (finished(story).etag, finished(story).last_modified) == (None, None)
+
+
+@pytest.mark.parametrize(("fields", "modified"), [(DATED, DATED["last_modified"]), (FRESH, None)])
+def test_only_a_date_that_proves_its_version_is_kept_to_ask_about(fields: dict[str, str], modified: str | None) -> None:
+    story = Story().open()
+    delivered(story, 10, **fields)
+    story.step(Placed(story.now, FileIdentity(10, 1, 2), {"sha256": "a" * 64}))
+    assert finished(story).last_modified == modified
+
+
 def test_the_total_time_ends_a_download_that_still_has_retries() -> None:
     story = Story(timeouts=Timeouts(total=10.0)).open()
     story.ticks += 9.5
@@ -460,12 +604,12 @@ def test_told_to_stop_it_keeps_what_it_has() -> None:
 
 
 def test_nothing_is_proven_while_a_cancelled_connection_still_writes() -> None:
-    story = started(10 * MIB, fields={"last_modified": "Mon, 01 Jan 2024 00:00:00 GMT"}, checksum=SHA)
+    story = started(10 * MIB, fields=DATED, checksum=SHA)
     first = story.transfer.ledger.active[0]
     story.transfer.share(1)
     second = story.take()
-    third_party = {"content_length": str(10 * MIB), "accept_ranges": "none", "last_modified": "Mon, 01 Jan 2024 00:00:00 GMT"}
-    assert story.answer(second, 206, **part(5 * MIB, 10 * MIB, 10 * MIB, last_modified="Mon, 01 Jan 2024 00:00:00 GMT"))
+    third_party = {"content_length": str(10 * MIB), **DATED, "accept_ranges": "none"}
+    assert story.answer(second, 206, **part(5 * MIB, 10 * MIB, 10 * MIB, **DATED))
     story.transfer.admit(second, MIB, story.ticks)
     story.transfer.share(1)
     assert not story.answer(story.take(), 200, **third_party)

@@ -10,7 +10,8 @@ import pytest
 from marscore.resolve.model import Download, IfExists, Options
 from marscore.resolve.reconcile import Fetch, Found, Prove, Refresh, Refuse, Resume, UpToDate, proven, reconcile, unchanged
 from marscore.state import Claim, FileIdentity, Measured, key_of, row_of
-from marscore.values import Checksum, Validator
+from marscore.validator import Validator
+from marscore.values import Checksum
 
 URL = "http://origin.example/file.bin"
 A, B = "a" * 64, "b" * 64
@@ -28,6 +29,7 @@ FOUND = {
     "ours and a part": Found(CLAIM, FILE, partial=True),
     "ours, not flushed": Found(TORN, FILE),
     "ours without validator": Found(replace(CLAIM, validator=Validator()), FILE),
+    "ours with no tag": Found(replace(CLAIM, validator=Validator('w/"v1"', "yesterday")), FILE),
     "ours from another URL": Found(replace(CLAIM, url_key=key_of("elsewhere")), FILE),
     "ours, touched": Found(CLAIM, replace(FILE, mtime_ns=1)),
     "ours, replaced": Found(CLAIM, replace(FILE, inode=1)),
@@ -54,6 +56,7 @@ def wanted(mode: IfExists = "keep", checksums: tuple[Checksum, ...] = (), size: 
         ("ours and a part", UpToDate, Refresh, Resume, Refuse),
         ("ours, not flushed", Prove, Prove, Fetch, Refuse),
         ("ours without validator", UpToDate, Fetch, Fetch, Refuse),
+        ("ours with no tag", UpToDate, Fetch, Fetch, Refuse),
         ("ours from another URL", Fetch, Fetch, Fetch, Refuse),
         ("ours, touched", Fetch, Fetch, Fetch, Refuse),
         ("ours, replaced", Fetch, Fetch, Fetch, Refuse),
@@ -185,6 +188,13 @@ def test_a_new_checksum_is_looked_at_before_a_server_is_asked() -> None:
     assert isinstance(decision, Refresh)
     assert decision.claim.digests == (f"sha256:{A}", "md5:" + "c" * 32)
     assert isinstance(proven(asked, hashed({"sha256": A, "md5": "d" * 32}), partial=False), Fetch)
+
+
+def test_a_file_that_is_right_but_not_the_one_that_was_fetched_is_not_asked_about() -> None:
+    asked = question("refresh", (Checksum("md5", "c" * 32),), found="ours")
+    decision = proven(asked, hashed({"sha256": B, "md5": "c" * 32}), partial=False)
+    assert isinstance(decision, Fetch)
+    assert "nothing is known that a server could be asked about" in decision.reason
 
 
 @pytest.mark.parametrize("found", FOUND)

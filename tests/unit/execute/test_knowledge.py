@@ -1,0 +1,104 @@
+"""What is known of a file's version, and what may be joined under it."""
+
+from __future__ import annotations
+
+import pytest
+
+from marscore.execute.answer import Version
+from marscore.execute.knowledge import Knowledge
+from marscore.execute.protocol import Opened
+from marscore.resolve.model import Download, Options
+from marscore.validator import Validator
+from marscore.values import parse_checksum
+from tests.unit.execute.story import SHA, URL, Story
+
+DATE, LATER, SOON = (f"Mon, 01 Jan 2024 {time} GMT" for time in ("00:00:00", "00:01:00", "00:00:59"))
+TAG, WEAK, DATED, FRESH = Validator('"v1"'), Validator('W/"v1"'), Validator(None, DATE, LATER), Validator(None, DATE, SOON)
+NOTHING = Validator()
+
+
+def knowing(validator: Validator, checksum: str | None = None) -> Knowledge:
+    checksums = (parse_checksum(checksum),) if checksum else ()
+    knowledge = Knowledge(Download("downloads[0]", (URL,), "file.bin", Options(), checksums))
+    knowledge.adopt(Version(100, validator))
+    return knowledge
+
+
+@pytest.mark.parametrize(
+    ("validator", "forms"),
+    [
+        (TAG, ['"v1"', None]),
+        (DATED, [DATE, None]),
+        (Validator('"v1"', DATE, LATER), ['"v1"', DATE, None]),
+        (Validator('"v1"', DATE, SOON), ['"v1"', None]),
+        (Validator('W/"v1"', DATE, LATER), [DATE, None]),
+        (WEAK, [None]),
+        (FRESH, [None]),
+        (Validator("*", "yesterday", LATER), [None]),
+        (NOTHING, [None]),
+    ],
+)
+def test_an_if_range_holds_what_is_strong_one_form_after_the_other(validator: Validator, forms: list[str | None]) -> None:
+    known = knowing(validator)
+    asked = [known.if_range]
+    while known.weaken_condition():
+        asked.append(known.if_range)
+    assert asked == forms
+    assert known.combinable is known.resumable is (len(forms) > 1)
+    known.adopt(Version(100, validator))
+    assert known.if_range == forms[0]
+
+
+@pytest.mark.parametrize(
+    ("known", "shown", "condition", "unproven"),
+    [
+        (TAG, TAG, None, False),
+        (TAG, TAG, '"v1"', False),
+        (TAG, NOTHING, None, True),
+        (TAG, NOTHING, '"v1"', True),
+        (TAG, WEAK, '"v1"', True),
+        (DATED, DATED, None, False),
+        (DATED, NOTHING, DATE, False),
+        (DATED, NOTHING, None, True),
+        (WEAK, WEAK, None, True),
+        (FRESH, FRESH, None, True),
+        (FRESH, FRESH, DATE, True),
+        (NOTHING, TAG, None, True),
+    ],
+)
+def test_a_part_is_proven_by_what_is_strong_or_by_a_checksum(
+    known: Validator, shown: Validator, condition: str | None, unproven: bool
+) -> None:
+    assert knowing(known).leaves_unproven(Version(100, shown), condition) is unproven
+    assert not knowing(known, SHA).leaves_unproven(Version(100, shown), condition)
+
+
+def test_nothing_is_joined_to_what_is_not_known() -> None:
+    known = knowing(TAG)
+    known.forget()
+    assert known.leaves_unproven(Version(100, TAG), '"v1"')
+    assert (known.if_range, known.combinable) == (None, False)
+
+
+@pytest.mark.parametrize(("proof", "after"), [("validator", "validator"), ("checksum", "checksum")])
+def test_what_holds_a_part_of_an_earlier_run_together_goes_on_to(proof: str, after: str) -> None:
+    known = knowing(NOTHING, SHA)
+    known.adopt_found(Opened(Story().now, validator=TAG, url_key="x", proof=proof))  # type: ignore[arg-type]  # one of its literals
+    assert known.proof == after
+    known.forget()
+    assert known.proof == "checksum"
+
+
+def test_a_part_that_nothing_held_together_is_held_by_a_checksum() -> None:
+    known = knowing(NOTHING, SHA)
+    known.adopt_found(Opened(Story().now, validator=WEAK, url_key="x"))
+    assert known.proof == "checksum"
+    assert known.combinable
+
+
+@pytest.mark.parametrize(("validator", "says"), [(NOTHING, "nothing that tells"), (WEAK, "ETag"), (FRESH, "Last-Modified"), (DATED, "")])
+def test_why_nothing_is_joined_is_said_in_words(validator: Validator, says: str) -> None:
+    known = knowing(validator)
+    assert says in known.weakness
+    known.ranges = False
+    assert known.weakness == "the server cannot resume"
