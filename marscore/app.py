@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+from marscore.adapters.clock import cores
 from marscore.adapters.files import OWN_FOLDER, Folder
 from marscore.adapters.inspect import look
 from marscore.adapters.lock import hold
@@ -20,7 +21,7 @@ from marscore.adapters.storage import storage_error
 from marscore.job import prepare
 from marscore.planning.model import compile_plan
 from marscore.report.ended import Ended
-from marscore.running import Run, cores
+from marscore.running import Run
 from marscore.settings import ManifestInput, RunSettings
 
 if TYPE_CHECKING:

@@ -39,6 +39,15 @@ class PlanCompiled:
 
 
 @dataclass(frozen=True, slots=True)
+class ProvingStarted:
+    """So many files in place, of so many bytes together, are hashed first, since what is known of them may not hold any more."""
+
+    at: float
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Warned:
     """Something that the user chose and should know about, such as unverified TLS."""
 
@@ -224,8 +233,18 @@ class ProgressMade:
     threads_finished: int
 
 
+@dataclass(frozen=True, slots=True)
+class ProofMade:
+    """How far the hashing of files in place is: a reading for the progress display, never logged."""
+
+    at: float
+    files_done: int
+    bytes_done: int
+
+
 LoggedEvent: TypeAlias = (
     RunStarted
+    | ProvingStarted
     | PlanCompiled
     | Warned
     | DownloadStarted
@@ -243,7 +262,7 @@ LoggedEvent: TypeAlias = (
     | DownloadSkipped
     | RunFinished
 )
-Event: TypeAlias = LoggedEvent | ProgressMade
+Event: TypeAlias = LoggedEvent | ProgressMade | ProofMade
 #: The events that close a download: exactly one of them comes for each.
 Outcome: TypeAlias = DownloadFinished | DownloadFailed | DownloadSkipped
 
@@ -256,6 +275,7 @@ _LEVELS: dict[str, LogLevel] = {
     "DownloadFailed": "error",
     "RangesUnsupported": "info",
     "ProgressMade": "debug",
+    "ProofMade": "debug",
 }
 
 

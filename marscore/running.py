@@ -13,7 +13,7 @@ from typing_extensions import assert_never
 
 from marscore.adapters.atomic import write_text
 from marscore.adapters.books import Books
-from marscore.adapters.clock import SystemClock
+from marscore.adapters.clock import SystemClock, cores
 from marscore.adapters.files import OWN_FOLDER, Folder
 from marscore.adapters.in_place import InPlace
 from marscore.adapters.inspect import look, prove
@@ -22,7 +22,7 @@ from marscore.adapters.outlets import Outlets
 from marscore.adapters.signals import Stop
 from marscore.adapters.state import SqliteState
 from marscore.adapters.teller import Teller
-from marscore.events import Event, PlanCompiled, RunStarted, Warned
+from marscore.events import Event, PlanCompiled, ProofMade, ProvingStarted, RunStarted, Warned
 from marscore.execute.messages import Inbox, StopRequested, Told
 from marscore.execute.protocol import Work
 from marscore.job import Job
@@ -84,7 +84,7 @@ class Run:
         return ended
 
     def _plan(self) -> Plan:
-        decisions = prove(self._folder, look(self._folder, self._books.before, self._job.downloads))
+        decisions = self._proven(look(self._folder, self._books.before, self._job.downloads))
         compiled = compile_plan(self._job.execution, decisions, cores())
         current = sum(isinstance(decision, UpToDate) for decision in decisions)
         self._emit(PlanCompiled(self._clock.now(), compiled.processes, compiled.threads, compiled.downloads, current))
@@ -92,6 +92,13 @@ class Run:
         for start in range(0, len(decisions), _BATCH):
             self._close(decisions[start : start + _BATCH])
         return compiled
+
+    def _proven(self, decisions: Sequence[Decision]) -> list[Decision]:
+        """Hash the files in place of which it is not known whether they are right."""
+        asked = [decision.file.size for decision in decisions if isinstance(decision, Prove)]
+        if asked:
+            self._emit(ProvingStarted(self._clock.now(), len(asked), sum(asked)))
+        return prove(self._folder, decisions, lambda files, count: self._outlets.show([ProofMade(self._clock.now(), files, count)], ()))
 
     def _close(self, decisions: Sequence[Decision]) -> None:
         """Tell of those that need no transfer."""
@@ -208,9 +215,3 @@ def _outcomes_of(decisions: Iterable[Decision], at: float) -> list[Event]:
 def _stop_of(number: int) -> StopRequested:
     reason = f"interrupted by signal {int(number)}; run again to resume"
     return StopRequested(Failure("interrupted", reason), reason)
-
-
-def cores() -> int:
-    """How many processors there are for this process."""
-    # The cores that this process may use, not those of the machine: a container often gets fewer.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

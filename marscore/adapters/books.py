@@ -22,7 +22,7 @@ from marscore.events import DownloadFinished, Event
 from marscore.journal import PIECE_SIZE
 from marscore.ports import Clock, StateStore
 from marscore.resolve.model import Download
-from marscore.state import Claims, Row, row_of
+from marscore.state import Claim, Claims, Row, row_of
 from marscore.state import claim_of as claim_in
 
 _COMMIT_EVERY = 0.25
@@ -73,13 +73,13 @@ class Books:
         """What the state is to hold, with what was known before and still holds."""
         claim = claim_of(event, self._downloads[event.download])
         before = self.before.get(claim.path_key) if event.status == "up_to_date" else None
-        if before is None or before.identity != claim.identity or not set(before.digests) & set(claim.digests):
+        if before is None or not _have_one_content(before, claim):
             return row_of(claim)
-        # The file was not touched, so what was known of it still holds.
+        # What was known of this content still holds, also where it was copied or touched.
         if not claim.validator and before.url_key == claim.url_key:
             claim = replace(claim, validator=before.validator)
         digests = tuple(dict.fromkeys((*claim.digests, *before.digests)))
-        return row_of(replace(claim, digests=digests, durable=before.durable))
+        return row_of(replace(claim, digests=digests, durable=before.durable and before.identity == claim.identity))
 
     def commit(self) -> None:
         """Write the open claims down, and drop the journals of their files. Where that fails, the next commit tries again."""
@@ -110,3 +110,8 @@ class Books:
             return False
         self.trouble = None
         return True
+
+
+def _have_one_content(one: Claim, other: Claim) -> bool:
+    shared = set(one.digests) & set(other.digests)
+    return one.identity.size == other.identity.size and any(digest.startswith("sha256:") for digest in shared)

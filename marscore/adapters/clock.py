@@ -1,7 +1,8 @@
-"""Time and chance from the operating system."""
+"""Time and chance from the operating system, and how much of it there is."""
 
 from __future__ import annotations
 
+import os
 import random
 import time
 
@@ -17,3 +18,9 @@ class SystemClock:
     now = staticmethod(time.time)
     ticks = staticmethod(time.monotonic)
     used = staticmethod(time.process_time)
+
+
+def cores() -> int:
+    """How many processors there are for this process."""
+    # The cores that this process may use, not those of the machine: a container often gets fewer.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

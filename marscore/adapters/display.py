@@ -16,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from marscore.adapters.progress import NoProgress, Ticks, clock, counts, number, percent, transfer
+from marscore.adapters.progress import NoProgress, Ticks, clock, counts, number, percent, proving, transfer
 from marscore.adapters.terminal import QuietStream, printable
 from marscore.events import Event
 from marscore.report.progress import FileProgress, Overall, ProgressFold
@@ -88,6 +88,9 @@ def stderr_console(stream: TextIO | None) -> Console:
 def _run_lines(overall: Overall) -> list[Table]:
 
     first, second = Table.grid(padding=(0, 1)), Table.grid()
+    if overall.proof:
+        second.add_row(Text("  ".join(proving(overall.proof)), overflow="ellipsis", no_wrap=True))
+        return [second]
     percent, *rest = transfer(overall)
     first.add_row(Text(f"{percent:>4}", style="bold"), _bar(overall.fraction), Text("  ".join(rest), overflow="ellipsis", no_wrap=True))
     second.add_row(Text("     " + ", ".join(counts(overall)), style="red" if overall.failed else "", overflow="ellipsis", no_wrap=True))

@@ -14,7 +14,7 @@ import contextlib
 import os
 import shutil
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from marscore.adapters import positioned
@@ -141,13 +141,13 @@ class Folder:
         except OSError:
             return None
 
-    def measure(self, path: str, algorithms: Sequence[str]) -> Measured:
-        """Hash a finished file."""
+    def measure(self, path: str, algorithms: Sequence[str], seen: Callable[[int], None] = lambda count: None) -> Measured:
+        """Hash a finished file. `seen` is told how many bytes each read brought, and may raise to end it."""
         with naming("cannot read the file in place"):
             fd = os.open(self.place(path), OLD & ~os.O_RDWR)
             try:
                 before = identity_of(os.fstat(fd))
-                digests = digests_of_file(self._io(fd), before.size, algorithms)
+                digests = digests_of_file(self._io(fd), before.size, algorithms, seen)
                 if identity_of(os.fstat(fd)) != before:
                     raise StorageError(Failure("path", "the file in place changed while it was read"))
                 return Measured(before, digests)

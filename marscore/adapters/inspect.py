@@ -5,14 +5,18 @@ claims + partial keys + one stat for each file --reconcile--> decisions;   Prove
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 
+from marscore.adapters.clock import cores
 from marscore.adapters.files import Folder
 from marscore.errors import StorageError
 from marscore.resolve.model import Download
 from marscore.resolve.reconcile import Decision, Found, Prove, Refuse, proven, reconcile, unchanged
 from marscore.state import Claims, key_of
+
+#: Seconds between two looks at how far the hashing is.
+_LOOK_EVERY = 0.2
 
 
 def look(folder: Folder, claims: Claims, downloads: Iterable[Download]) -> list[Decision]:
@@ -34,22 +38,63 @@ def look(folder: Folder, claims: Claims, downloads: Iterable[Download]) -> list[
     return decisions
 
 
-def prove(folder: Folder, decisions: Sequence[Decision]) -> list[Decision]:
-    """Answer every Prove by hashing the file in place; files are hashed side by side, since hashing holds no lock."""
+def prove(folder: Folder, decisions: Sequence[Decision], watch: Callable[[int, int], None] = lambda files, count: None) -> list[Decision]:
+    """Answer every Prove by hashing the file in place; files are hashed side by side, since hashing holds no lock.
+
+    Args:
+        folder: where the files are.
+        decisions: those of `look`.
+        watch: is told a few times a second how many files, and how many bytes, were hashed. What it raises ends the hashing, as
+            KeyboardInterrupt does.
+    """
     questions = [decision for decision in decisions if isinstance(decision, Prove)]
     if not questions:
         return list(decisions)
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most runs have nothing to prove
-
-    partials = folder.partial_keys()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        answers = pool.map(lambda question: _answer(folder, question, partials), questions)
-        return [next(answers) if isinstance(decision, Prove) else decision for decision in decisions]
+    answers = iter(_Hashing(folder).answers(questions, watch))
+    return [next(answers) if isinstance(decision, Prove) else decision for decision in decisions]
 
 
-def _answer(folder: Folder, question: Prove, partials: set[str]) -> Decision:
-    try:
-        found = folder.measure(question.download.path, question.algorithms)
-    except StorageError as error:
-        return Refuse(question.download, "the file in place cannot be read", error.failure)
-    return proven(question, found, key_of(question.download.path) in partials)
+class _StoppedError(Exception):
+    """The hashing was told to end."""
+
+
+class _Hashing:
+    """Hashes several files at once."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._partials = folder.partial_keys()
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._bytes = 0
+
+    def answers(self, questions: Sequence[Prove], watch: Callable[[int, int], None]) -> list[Decision]:
+        from concurrent.futures import ThreadPoolExecutor, wait  # noqa: PLC0415 - most runs have nothing to prove
+
+        with ThreadPoolExecutor(min(len(questions), cores())) as pool:
+            asked = [pool.submit(self._answer, question) for question in questions]
+            try:
+                left = set(asked)
+                while left:
+                    left = wait(left, _LOOK_EVERY).not_done
+                    watch(len(asked) - len(left), self._bytes)
+            except BaseException:
+                # The pool waits for those that are under way, which end with their next read.
+                self._stopped.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+            return [each.result() for each in asked]
+
+    def _answer(self, question: Prove) -> Decision:
+        path = question.download.path
+        try:
+            found = self._folder.measure(path, question.algorithms, self._seen)
+        except StorageError as error:
+            return Refuse(question.download, "the file in place cannot be read", error.failure)
+        return proven(question, found, key_of(path) in self._partials)
+
+    def _seen(self, count: int) -> None:
+        if self._stopped.is_set():
+            raise _StoppedError
+        with self._lock:
+            self._bytes += count

@@ -18,7 +18,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from marscore.adapters.terminal import printable
-from marscore.events import DownloadFinished, DownloadStarted, LogLevel, ProgressMade, level_of, name_of
+from marscore.events import DownloadFinished, DownloadStarted, LogLevel, ProgressMade, ProofMade, level_of, name_of
 from marscore.report.record import record_of, rfc3339, seconds
 from marscore.settings import LineSettings, LineStyle
 
@@ -98,7 +98,7 @@ _MANY: dict[type, Callable[[str], Callable[[Any], str]]] = {DownloadStarted: _st
 
 @cache
 def _rank_of(kind: Any) -> int:
-    return -1 if kind is ProgressMade else _RANK[level_of(kind)]
+    return -1 if kind in (ProgressMade, ProofMade) else _RANK[level_of(kind)]
 
 
 def _chain(style: LineStyle) -> list[Processor]:

@@ -38,10 +38,11 @@ class Outlets:
         return type(self._progress) is not NoProgress
 
     def show(self, events: Iterable[Event], lines: Sequence[str]) -> None:
-        """Pass events on, and the log's lines for them."""
+        """Pass events on, and the log's lines for them, if any."""
         with self._lock:
             self._progress.emit(events)
-        self._log.write(lines)
+        if lines:
+            self._log.write(lines)
 
     @contextlib.contextmanager
     def watching(self, readings: Callable[[], Iterable[Event]]) -> Iterator[None]:

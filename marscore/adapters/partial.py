@@ -265,8 +265,10 @@ def _allocated(status: os.stat_result) -> int:
     return blocks * 512
 
 
-def digests_of_file(source: positioned.Positioned, size: int, algorithms: Sequence[str]) -> dict[str, str]:
-    """Hash `size` bytes from the start with every algorithm in one pass: algorithm -> lowercase hex.
+def digests_of_file(
+    source: positioned.Positioned, size: int, algorithms: Sequence[str], seen: Callable[[int], None] = lambda count: None
+) -> dict[str, str]:
+    """Hash `size` bytes from the start with every algorithm in one pass: algorithm -> lowercase hex. `seen` is told of each read.
 
     Raises:
         StorageError: there are not so many.
@@ -278,6 +280,7 @@ def digests_of_file(source: positioned.Positioned, size: int, algorithms: Sequen
         for running in hashes.values():
             running.update(buffer[:count])
         position += count
+        seen(count)
     if position < size:
         raise StorageError(Failure("path", f"the file ends after {position} bytes and should have {size}"))
     return {name: running.hexdigest() for name, running in hashes.items()}

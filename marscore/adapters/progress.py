@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from marscore.adapters.terminal import QuietStream, is_terminal
 from marscore.events import Event
-from marscore.report.progress import Overall, ProgressFold
+from marscore.report.progress import Overall, ProgressFold, Proof
 from marscore.settings import ProgressMode
 from marscore.values import format_size
 
@@ -74,7 +74,8 @@ class PlainProgress(NoProgress):
 
     def _write(self, now: float) -> None:
         overall = self._fold.overall(now)
-        self._stream.write(f"progress: {', '.join([*transfer(overall), *counts(overall)])}\n")
+        parts = proving(overall.proof) if overall.proof else [*transfer(overall), *counts(overall)]
+        self._stream.write(f"progress: {', '.join(parts)}\n")
         self._stream.flush()
 
 
@@ -94,6 +95,17 @@ def transfer(overall: Overall) -> list[str]:
     done = format_size(overall.bytes_done)
     size = done if overall.bytes_total is None else f"{done} of {format_size(overall.bytes_total)}"
     return [percent(overall.fraction), size, f"{format_size(overall.speed)}/s", f"ETA {clock(overall.eta)}"]
+
+
+def proving(proof: Proof) -> list[str]:
+    """How far the look at files in place is."""
+    left = (proof.bytes_total - proof.bytes_done) / proof.speed if proof.speed else None
+    return [
+        f"checking files in place: {proof.files_done}/{number(proof.files_total, 'file', 'files')}",
+        f"{format_size(proof.bytes_done)} of {format_size(proof.bytes_total)}",
+        f"{format_size(proof.speed)}/s",
+        f"ETA {clock(left)}",
+    ]
 
 
 def counts(overall: Overall) -> list[str]:

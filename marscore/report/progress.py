@@ -17,6 +17,8 @@ from marscore.events import (
     Outcome,
     PlanCompiled,
     ProgressMade,
+    ProofMade,
+    ProvingStarted,
     RetryScheduled,
 )
 from marscore.frozen import dataclass
@@ -44,8 +46,22 @@ class FileProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """Files in place that are hashed before anything else: how many of them are done, and how many of their bytes."""
+
+    files_done: int
+    files_total: int
+    bytes_done: int
+    bytes_total: int
+    speed: float
+
+
+@dataclass(frozen=True, slots=True)
 class Overall:
-    """The whole run. `fraction` is of bytes where every size is known, else of files, active ones counted by their part."""
+    """The whole run. `fraction` is of bytes where every size is known, else of files, active ones counted by their part.
+
+    `proof` is there as long as files in place are hashed.
+    """
 
     fraction: float
     bytes_done: int
@@ -58,6 +74,7 @@ class Overall:
     threads_active: int
     threads_finished: int
     retries: int
+    proof: Proof | None = None
 
 
 class _Speed:
@@ -104,6 +121,17 @@ class _Active:
 
 
 @dataclass(slots=True)
+class _Proof:
+    begun: ProvingStarted
+    speed: _Speed
+    last: ProofMade | None = None
+
+    def at(self, now: float) -> Proof:
+        files, count = (self.last.files_done, self.last.bytes_done) if self.last else (0, 0)
+        return Proof(files, self.begun.files, count, self.begun.bytes, self.speed.sample(now, count))
+
+
+@dataclass(slots=True)
 class _Sums:
     """What the downloads that are over add up to."""
 
@@ -132,11 +160,18 @@ class ProgressFold:
         self._active: dict[str, _Active] = {}
         self._over = _Sums()
         self._speed = _Speed(now)
+        self._proof: _Proof | None = None
 
     def add(self, event: Event, now: float) -> None:
         """Take the next event, received at `now`."""
         match event:
+            case ProvingStarted():
+                self._proof = _Proof(event, _Speed(now))
+            case ProofMade() if self._proof:
+                self._proof.last = event
+                self._proof.speed.sample(now, event.bytes_done)
             case PlanCompiled():
+                self._proof = None
                 self._plan(event, now)
             case DownloadStarted():
                 self._active[event.download] = _Active(_name(event), _Speed(now))
@@ -176,6 +211,7 @@ class ProgressFold:
             threads_active=sum(reading.threads_active for reading in readings),
             threads_finished=over.threads + sum(reading.threads_finished for reading in readings),
             retries=over.retries + sum(active.retries for active in self._active.values()),
+            proof=self._proof.at(now) if self._proof else None,
         )
 
     def _plan(self, event: PlanCompiled, now: float) -> None:

@@ -157,19 +157,24 @@ def _get(download: Download, found: Found, reason: str) -> Decision:
 
 
 def _keep(download: Download, found: Found, file: FileIdentity) -> Decision:
-    claim = found.claim if found.claim and found.claim.identity == file else None
+    # Of a file that has another size, nothing that is known holds.
+    claim = found.claim if found.claim and found.claim.identity.size == file.size else None
     if download.size is not None and file.size != download.size:
         return _get(download, found, f"the file in place has {file.size} bytes")
     if download.checksums:
         return _keep_by_checksum(download, found, file, claim)
     if claim is None or claim.url_key != key_of(download.url):
         return _get(download, found, "the file in place is not known to be from this URL")
+    if claim.identity != file:
+        return _prove(download, file, "fetched before, and copied or touched since", claim)
     if claim.durable:
         return UpToDate(download, _UNTOUCHED, file, claim.digests, noted=not found.partial)
     return _prove(download, file, "fetched before, and not known to be flushed to the disk", claim)
 
 
 def _keep_by_checksum(download: Download, found: Found, file: FileIdentity, claim: Claim | None) -> Decision:
+    if claim and claim.identity != file:
+        return _prove(download, file, "a file is there that was copied or touched since it was fetched", claim)
     known = dict(digest.split(":", 1) for digest in claim.digests) if claim else {}
     if any(known.get(c.algorithm, c.hex) != c.hex for c in download.checksums):
         return _get(download, found, "the file in place has other content than the checksum says")
@@ -186,7 +191,8 @@ def _prove(download: Download, file: FileIdentity, reason: str, claim: Claim | N
 
 
 def _refresh(download: Download, found: Found, decision: UpToDate | Prove) -> Decision:
-    claim = found.claim if found.claim and found.claim.identity == found.file else None
+    # `_keep` has looked whether the claim may be of this file; where that is not sure, it is proven.
+    claim = found.claim if found.file and found.claim and found.claim.identity.size == found.file.size else None
     if claim is None or not claim.validator.conditions or claim.url_key != key_of(download.url):
         return _get(download, found, _UNASKABLE)
     # That a file is current on the server says nothing about the copy here, so what has to be proven of it is proven first.

@@ -201,11 +201,23 @@ def test_a_digest_that_was_learned_is_added(desk: Desk) -> None:
     assert desk.claim("a").durable
 
 
-def test_the_validator_of_another_file_is_not_kept(desk: Desk) -> None:
+def test_what_was_copied_or_touched_keeps_its_validator_and_is_durable_only_once_it_was_flushed_again(desk: Desk) -> None:
     event = desk.finish("a")
     desk.books.close()
     desk.open()
     desk.books.note(up_to_date(event, mtime_ns=1))
+    desk.books.commit()
+    assert desk.claim("a").validator == Validator('"v1"')
+    assert not desk.claim("a").durable
+    desk.books.close()
+    assert desk.claim("a").durable
+
+
+def test_the_validator_of_another_content_is_not_kept(desk: Desk) -> None:
+    event = desk.finish("a")
+    desk.books.close()
+    desk.open()
+    desk.books.note(up_to_date(event, digests=("sha256:" + "0" * 64,)))
     desk.books.commit()
     assert desk.claim("a").validator == Validator()
     assert not desk.claim("a").durable

@@ -58,8 +58,8 @@ def wanted(mode: IfExists = "keep", checksums: tuple[Checksum, ...] = (), size: 
         ("ours without validator", UpToDate, Fetch, Fetch, Refuse),
         ("ours with no tag", UpToDate, Fetch, Fetch, Refuse),
         ("ours from another URL", Fetch, Fetch, Fetch, Refuse),
-        ("ours, touched", Fetch, Fetch, Fetch, Refuse),
-        ("ours, replaced", Fetch, Fetch, Fetch, Refuse),
+        ("ours, touched", Prove, Prove, Fetch, Refuse),
+        ("ours, replaced", Prove, Prove, Fetch, Refuse),
         ("ours, other size", Fetch, Fetch, Fetch, Refuse),
         ("a folder", Refuse, Refuse, Refuse, Refuse),
         ("a link", Refuse, Refuse, Refuse, Refuse),
@@ -180,6 +180,19 @@ def test_a_file_that_may_be_torn_is_proven_before_a_server_is_asked_about_it() -
     assert isinstance(decision, Refresh)
     assert decision.claim.validator == Validator('"v1"')
     assert isinstance(proven(asked, hashed({"sha256": B}), partial=False), Fetch)
+
+
+def test_a_file_that_was_copied_or_touched_is_kept_for_its_content_and_asked_about_as_before() -> None:
+    for found in ("ours, touched", "ours, replaced"):
+        there = FOUND[found].file
+        assert there is not None
+        kept = proven(question(found=found), Measured(there, {"sha256": A}), partial=False)
+        assert isinstance(kept, UpToDate)
+        assert kept.file == there
+        asked = proven(question("refresh", found=found), Measured(there, {"sha256": A}), partial=False)
+        assert isinstance(asked, Refresh)
+        assert (asked.claim.identity, asked.claim.validator) == (there, CLAIM.validator)
+        assert isinstance(proven(question(found=found), Measured(there, {"sha256": B}), partial=False), Fetch)
 
 
 def test_a_new_checksum_is_looked_at_before_a_server_is_asked() -> None:
