@@ -87,11 +87,12 @@ class Desk:
 
     def pace(self, count: int) -> float:
         """Wait as long as the rate limit asks after `count` bytes; returns the seconds that took."""
-        if self.rate is None:
+        rate = self.rate
+        if rate is None:
             return 0.0
         began = self.clock.ticks()
         with self._rate_lock:
-            seconds = self.rate.take(count, began)
+            seconds = rate.take(count, began)
         if seconds > 0:
             self.stopped.wait(seconds)
         return self.clock.ticks() - began
