@@ -129,7 +129,10 @@ def encode_finished(sha256: str) -> bytes:
 
 
 def decode(data: bytes) -> Journal | None:
-    """Read a journal as far as it holds; None where not even the header does. Never raises, whatever the bytes are."""
+    """Read a journal as far as it holds; None where not even the header does. Never raises, whatever the bytes are.
+
+    A piece that goes beyond the size that the header tells is one that does not hold.
+    """
     header: Header | None = None
     pieces: list[Piece] = []
     finished: str | None = None
@@ -140,7 +143,7 @@ def decode(data: bytes) -> Journal | None:
             header = _header(record)
             if header is None:
                 return None
-        elif piece := _piece(record):
+        elif (piece := _piece(record)) and (header.size is None or piece.range.end <= header.size):
             pieces.append(piece)
         elif isinstance(record, dict) and isinstance(record.get("finished"), str):
             finished = record["finished"]

@@ -14,7 +14,7 @@ from typing_extensions import assert_never
 from marscore.adapters.atomic import write_text
 from marscore.adapters.books import Books
 from marscore.adapters.clock import SystemClock, cores
-from marscore.adapters.files import OWN_FOLDER, Folder
+from marscore.adapters.files import MOVED, OWN_FOLDER, Folder
 from marscore.adapters.in_place import InPlace
 from marscore.adapters.inspect import look, prove
 from marscore.adapters.lock import Held
@@ -22,6 +22,7 @@ from marscore.adapters.outlets import Outlets
 from marscore.adapters.signals import Stop
 from marscore.adapters.state import SqliteState
 from marscore.adapters.teller import Teller
+from marscore.errors import StorageError
 from marscore.events import Event, PlanCompiled, ProofMade, ProvingStarted, RunStarted, Warned
 from marscore.execute.messages import Inbox, StopRequested, Told
 from marscore.execute.protocol import Work
@@ -139,6 +140,7 @@ class Run:
             reads,
             share,
             secrets=tuple(self._job.redactor.secrets.items()),
+            output_identity=self._folder.identity,
             lane=self._job.execution.lane,
             cores=cores(),
             pipeline=self._job.execution.pipeline,
@@ -168,6 +170,9 @@ class Run:
         if head.status == "succeeded" and not self._settings.only:
             self._folder.sweep()
         self._emit(run_finished(head, self._clock.now()))
+        if self._settings.report is None and not self._folder.is_there:
+            # The report of another run may be there.
+            raise StorageError(MOVED)
         path = self._settings.report or self._job.root / OWN_FOLDER / "report.json"
         ended = Ended(head, self._job.redactor.text(os.path.relpath(path)), functools.partial(self._fold.entries, self._stop.signal))
         write_text(path, iter_json(head, ended.entries()), "cannot write the report")

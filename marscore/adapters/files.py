@@ -28,16 +28,23 @@ from marscore.values import Failure
 
 #: What marscore keeps for itself, under the output folder.
 OWN_FOLDER = ".marscore"
+#: What is said where another folder, or none, has the output folder's name.
+MOVED = Failure("path", "the output folder was moved or replaced while the run worked")
 _FOLDER_IN_THE_WAY = Failure("path", "a folder stands where the file should be")
 #: Bytes of a path that no system refuses for its length: Windows takes 260, others a thousand and more.
 _SHORT = 240
 
 
 class Folder:
-    """Implements `ports.FileStore` on one output folder. With `portable` it uses no POSIX-only call."""
+    """Implements `ports.FileStore` on one output folder. With `portable` it uses no POSIX-only call.
 
-    def __init__(self, root: Path, portable: bool = False) -> None:
+    `identity` is the device and inode of the folder that the run has locked; None: whichever is there now, if there is one. Should another
+    take its name meanwhile, nothing is written, renamed or removed there.
+    """
+
+    def __init__(self, root: Path, portable: bool = False, identity: tuple[int, int] | None = None) -> None:
         self._root = root
+        self.identity = identity or _identity(root)
         self._partials = root / OWN_FOLDER / "partial"
         self._io = positioned.choose(portable)
         # Plain strings where a call is made for each of a hundred thousand files: a Path costs as much as the call itself.
@@ -117,16 +124,20 @@ class Folder:
             if journal.torn:
                 # What is appended behind half a line would be lost with it.
                 os.truncate(journal_of(base), journal.sound)
-            return self._open_old(base, path, journal), journal
+            return self._open_old(base), journal
         except (OSError, StorageError):
             return None
 
-    def _open_old(self, base: str, path: str, journal: Journal) -> PartialFile:
-        # A run that was killed between the rename and its claim left the whole file under its name: it is taken back.
-        if journal.finished and not os.path.exists(part_of(base)):
-            target = self.place(path)
-            if self.measure(path, ["sha256"]).digests["sha256"] == journal.finished:
-                os.replace(target, part_of(base))
+    def finished(self, path: str) -> Journal | None:
+        """The journal of a file that got its name in a run which could not claim it any more; None where there is none."""
+        base = self._partial_prefix + key_of(path)
+        try:
+            journal = None if os.path.lexists(part_of(base)) else decode(Path(journal_of(base)).read_bytes())
+        except OSError:
+            return None
+        return journal if journal and journal.finished else None
+
+    def _open_old(self, base: str) -> PartialFile:
         log = os.open(journal_of(base), OLD | os.O_APPEND)
         try:
             return PartialFile(base, self.place, self._io, os.open(part_of(base), OLD), log)
@@ -161,8 +172,15 @@ class Folder:
         except OSError:
             return set()
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the folder still has its name."""
+        return self.identity is None or _identity(self._root) == self.identity
+
     def forget_partial(self, path: str) -> None:
         """Remove what is left of a partial file whose finished file is claimed."""
+        if not self.is_there:
+            return
         base = self._partial_prefix + key_of(path)
         for old in (journal_of(base), part_of(base)):
             with contextlib.suppress(OSError):
@@ -170,6 +188,8 @@ class Folder:
 
     def sweep(self) -> None:
         """Remove every partial file; for a run that has all its downloads in place."""
+        if not self.is_there:
+            return
         shutil.rmtree(self._partials, ignore_errors=True)
 
     def place(self, path: str) -> str:
@@ -178,6 +198,8 @@ class Folder:
         Raises:
             StorageError: the folder cannot be made, or a symbolic link leads out of the output folder.
         """
+        if not self.is_there:
+            raise StorageError(MOVED)
         target = self._prefix + path
         below = path.rpartition("/")[0]
         if below not in self._known_folders:
@@ -196,3 +218,11 @@ class Folder:
             if stat.S_ISDIR(os.lstat(self._prefix + path).st_mode):
                 raise StorageError(_FOLDER_IN_THE_WAY)
         self.place(path)
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        status = os.stat(folder)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -12,8 +12,8 @@ from marscore.adapters.clock import cores
 from marscore.adapters.files import Folder
 from marscore.errors import StorageError
 from marscore.resolve.model import Download
-from marscore.resolve.reconcile import Decision, Found, Prove, Refuse, proven, reconcile, unchanged
-from marscore.state import Claims, key_of
+from marscore.resolve.reconcile import Decision, Found, Prove, Refuse, proven, reconcile, unchanged, unclaimed
+from marscore.state import Claim, Claims, FileIdentity, key_of
 
 #: Seconds between two looks at how far the hashing is.
 _LOOK_EVERY = 0.2
@@ -34,8 +34,16 @@ def look(folder: Folder, claims: Claims, downloads: Iterable[Download]) -> list[
         file = folder.identify(path) if known else None
         row = claims.row(key)
         usual = unchanged(download, row, file) if row and file and key not in partials else None
-        decisions.append(usual or reconcile(download, Found(claims.get(key), file, key in partials)))
+        decisions.append(usual or reconcile(download, _found(folder, download, claims.get(key), file, key in partials)))
     return decisions
+
+
+def _found(folder: Folder, download: Download, claim: Claim | None, file: FileIdentity | None, partial: bool) -> Found:
+    if file and partial and (claim is None or claim.identity != file):
+        # A run was killed between the rename and its claim. What its journal says is that claim, to be proven in place.
+        journal = folder.finished(download.path)
+        claim = unclaimed(download, file, journal) if journal else claim
+    return Found(claim, file, partial)
 
 
 def prove(folder: Folder, decisions: Sequence[Decision], watch: Callable[[int, int], None] = lambda files, count: None) -> list[Decision]:

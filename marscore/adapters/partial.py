@@ -75,6 +75,8 @@ class PartialFile:
         self._placed = False
         self._reserved = False
         self._allocated = 0
+        #: The end of the last byte that was written here; the file is never shorter than that.
+        self._end = 0
 
     def write(self, offset: int, data: bytes | memoryview) -> None:
         """Write all of `data`; nothing once the file is closed."""
@@ -104,10 +106,21 @@ class PartialFile:
         self._lendable.append(data.obj)
 
     def _write_all(self, offset: int, data: bytes | memoryview) -> None:
+        self._check_length()
         view = memoryview(data)
         while view:
             count = self._io.write(view, offset)
             view, offset = view[count:], offset + count
+        with self._lock:
+            self._end = max(self._end, offset)
+
+    def _check_length(self) -> os.stat_result:
+        """Refuse a file that somebody cut: what was hashed from memory as it came may not be on the disk any more."""
+        end = self._end
+        status = os.fstat(self._fd)
+        if status.st_size < end:
+            raise StorageError(Failure("path", "another program cut the partial file while it was written"))
+        return status
 
     def read(self, offset: int, length: int) -> bytes:
         """Read up to `length` bytes."""
@@ -200,7 +213,7 @@ class PartialFile:
                     os.unlink(old)
 
     def _cut(self, size: int) -> os.stat_result:
-        status = os.fstat(self._fd)
+        status = self._check_length()
         if status.st_size < size:
             raise StorageError(Failure("internal", f"the partial file has {status.st_size} bytes, and {size} were verified"))
         if status.st_size == size and self._allocated <= size:

@@ -29,5 +29,10 @@ def make_worker(settings: WorkerSettings, number: int, send: Callable[[Batch], N
     def tell(events: list[Event]) -> None:
         send(Batch(number, *teller.tell(events)))
 
+    files = Folder(Path(settings.output_dir), identity=settings.output_identity)
     show = Gauge(settings.gauge).show if settings.gauge is not None else None
-    return Worker(settings, Ports(client, Folder(Path(settings.output_dir)), SystemClock(), show, teller.expect), tell)
+    return Worker(
+        settings,
+        Ports(client, files, SystemClock(), show, teller.expect),
+        tell,
+    )

@@ -35,10 +35,19 @@ class Ledger:
         """Bytes that are on disk, those of active segments included."""
         return sum(map(len, self.done)) + sum(s.written - s.begin for s in self.active)
 
+    @property
+    def end(self) -> int:
+        """Where the last byte that is done ends."""
+        return self.done[-1].end if self.done else 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being fetched, nothing is to be fetched, and no cancelled segment still writes."""
+        return not (self.active or self.pending or any(s.written != s.position for s in self._stragglers))
+
     def covers(self, size: int) -> bool:
         """Whether all of a file of this size is on disk."""
-        busy = self.active or self.pending or any(s.written != s.position for s in self._stragglers)
-        return not busy and self.done == ((ByteRange(0, size),) if size else ())
+        return self.idle and self.done == ((ByteRange(0, size),) if size else ())
 
     def earliest(self) -> float | None:
         """When the first pending range may be asked for, in ticks; None where none is pending."""

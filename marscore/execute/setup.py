@@ -22,6 +22,8 @@ class Share:
 class WorkerSettings:
     """How a worker is set up; survives pickle. `output_dir` is absolute; `secrets` are (value, what is shown for it).
 
+    `output_identity` is the device and inode of the folder that the run has locked.
+
     `progress` says where readings go: nowhere, among the events, or into the memory that `gauge` is the descriptor of.
     """
 
@@ -30,6 +32,7 @@ class WorkerSettings:
     reads: Reads
     share: Share
     secrets: tuple[tuple[str, str], ...] = ()
+    output_identity: tuple[int, int] | None = None
     lane: Literal["auto", "requests"] = "auto"
     cores: int = 1
     pipeline: int = 1

@@ -100,7 +100,8 @@ class Transfer:
         self._restarts = NO_FAILURES
         self._hops: set[tuple[Url, Url]] = set()
         self._served_by: str | None = None
-        self._verifying = False
+        #: Whether the file is whole as far as it is known, and is verified or placed.
+        self._checking = False
         #: What a server is asked about; None once it was told of another version than that.
         self._claim = work.known
 
@@ -231,10 +232,18 @@ class Transfer:
 
     # Transitions
 
-    def step(self, fact: Fact) -> list[Command]:  # noqa: C901, PLR0911 - one case for each fact, nothing more
+    def step(self, fact: Fact) -> list[Command]:
         """Take in a fact and return what to do, in order. After the transfer is closed, every fact is answered by Drop."""
         if self.closed:
             return [Drop()]
+        commands = self._take_in(fact)
+        if not self.closed and not self._checking and self.ledger.idle:
+            # Nobody would ever ask for anything more.
+            held = f"{self.ledger.bytes_done} bytes of it are here, and its size is {self.known.size}"
+            commands += self._fail(fact.at, Failure("internal", f"nothing is left to fetch, and the file is not whole: {held}"))
+        return commands
+
+    def _take_in(self, fact: Fact) -> list[Command]:  # noqa: C901, PLR0911 - one case for each fact, nothing more
         match fact:
             case Opened():
                 return self._opened(fact)
@@ -269,7 +278,8 @@ class Transfer:
         if unusable or lost:
             reason = unusable or "these bytes on disk did not match the record of what was written"
             commands.append(self._discarded(fact.at, reason, lost))
-        if unusable:
+        if unusable or not fact.proven:
+            # Where no byte is proven, what is said of the file is not either: its size least of all, which may be 0.
             self.ledger.restart()
             return commands
         self._adopt_source(fact.url_key)
@@ -369,6 +379,8 @@ class Transfer:
         if problem:
             return self._broke(Broke(at, segment, problem))
         self.known.merge(answer.version)
+        if self.known.size is not None and self.ledger.end > self.known.size:
+            return self._changed(segment, at, f"the file has {self.known.size} bytes, and {self.ledger.end} were kept of an earlier one")
         wanted_end = segment.end if segment.end is not None else self.known.size
         segment.end = answer.range.end
         if wanted_end is not None and segment.end < wanted_end:
@@ -456,22 +468,23 @@ class Transfer:
 
     def _verify_if_complete(self) -> list[Command]:
         size = self.known.size
-        if size is None or self._verifying or not self.ledger.covers(size):
+        if size is None or self._checking or not self.ledger.covers(size):
             return []
-        self._verifying = True
+        self._checking = True
         return [Verify(self.ledger.epoch, size, self.algorithms)]
 
     def _hashed(self, fact: Hashed) -> list[Command]:
         assert self.known.size is not None
-        self._verifying = False
         return self._verified(fact.at, fact.digests, Place(self.ledger.epoch, self.known.size, fact.digests))
 
     def _verified(self, at: Moment, digests: Mapping[str, str], place: Place | Store) -> list[Command]:
         """Place a file with these digests, if they are those that the manifest names."""
         wrong = next((c for c in self.download.checksums if digests[c.algorithm] != c.hex), None)
         if wrong is not None:
+            self._checking = False
             message = f"{wrong.algorithm} is {digests[wrong.algorithm]} and should be {wrong.hex}"
             return self._start_over(at, Failure("checksum", message))
+        self._checking = True
         return [*(Emit(ChecksumVerified(at.unix, self.download.id, str(c))) for c in self.download.checksums), place]
 
     def _placed(self, fact: Placed) -> list[Command]:

@@ -11,8 +11,10 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from marscore.frozen import dataclass
+from marscore.journal import Journal
 from marscore.resolve.model import Download
 from marscore.state import Claim, FileIdentity, Measured, digests_in, key_of
+from marscore.validator import Validator
 from marscore.values import Failure
 
 
@@ -123,6 +125,16 @@ def unchanged(download: Download, row: tuple[Any, ...], file: FileIdentity) -> U
     if known is None or (download.checksums and not all(str(checksum) in known for checksum in download.checksums)):
         return None
     return UpToDate(download, _RIGHT if download.checksums else _UNTOUCHED, file, known, noted=True)
+
+
+def unclaimed(download: Download, file: FileIdentity, journal: Journal) -> Claim:
+    """The claim that a run would have made of a file in place, from the journal in which it had noted that the file was verified."""
+    source = journal.header.url_key
+    url_key = key_of(download.url) if source in map(key_of, download.sources) else source
+    # A mirror's validator says nothing about the first source.
+    known = journal.header.validator if source == key_of(download.url) else Validator()
+    validator = Validator(known.etag, known.strong_date)
+    return Claim(key_of(download.path), url_key, file, (f"sha256:{journal.finished}",), validator, durable=False)
 
 
 def proven(question: Prove, found: Measured, partial: bool) -> Decision:

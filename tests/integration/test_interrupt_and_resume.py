@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Literal
 
 import pytest
 
+from tests.disk import wrong_in
 from tests.integration.command import LIMIT_S, Run, command, environment, marscore, read_report, write
 from tests.origin import Body, Good, Origin
 
@@ -225,3 +227,28 @@ def test_a_dial_that_hangs_holds_up_no_stop(tmp_path: Path) -> None:
         assert (run.code, run.entry()["status"]) == (143, "interrupted")
         for each in waiting:
             each.close()
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_output_folder_that_is_renamed_during_a_run_gets_nothing_of_it_any_more(origin: Origin, tmp_path: Path, processes: int) -> None:
+    first, second = Body(40 * MIB, seed=12), Body(40 * MIB, seed=13)
+    go_on = threading.Event()
+    held = Good(rate=40 * MIB, stall_after=10 * MIB, stall_s=60, until=go_on)
+    urls = [origin.serve("/a.bin", first, [held]), *(origin.serve(f"/{n}.bin", Body(500, seed=n), [held]) for n in range(20))]
+    manifest = write(tmp_path, urls, execution={"processes": processes}, defaults={"threads": 1})
+    process = start(tmp_path, manifest)
+    wait_until(lambda: bytes_in(tmp_path / "data" / ".marscore" / "partial") >= 4 * MIB, "bytes on disk")
+    (tmp_path / "data").rename(tmp_path / "moved")
+    origin.serve("/a.bin", second, [Good(rate=20 * MIB)])
+    other = start(tmp_path, write(tmp_path, urls[:1]))
+    wait_until(lambda: bytes_in(tmp_path / "data" / ".marscore" / "partial") >= MIB, "bytes of the second run")
+    go_on.set()
+    assert process.wait(LIMIT_S) == 3
+    run = end(tmp_path, other)
+    assert run.code == 0
+    assert wrong_in(run.folder, {"a.bin": second}) == []
+    assert run.entry()["checksum"] == f"sha256:{second.sha256}"
+    assert not (tmp_path / "moved" / "a.bin").exists()
+    for stream in (process.stdout, process.stderr):
+        assert stream
+        stream.close()

@@ -10,14 +10,18 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from marscore.app import run as run_here
 from marscore.errors import StorageError
+from marscore.journal import Header, PieceHasher, encode_header, encode_piece
 from marscore.settings import ManifestInput, RunSettings
 from marscore.state import key_of
+from marscore.validator import Validator
+from marscore.values import ByteRange
 from tests.disk import wrong_in
 from tests.integration.command import LIMIT_S, Run, command, environment, fetch, marscore, read_report, write
 from tests.origin import Body, Good, Origin
@@ -267,3 +271,37 @@ def test_a_file_system_mounted_below_the_folder_that_is_full_fails_its_files_and
     assert run.code == 3
     assert entries_of(run) == {"mount/large.bin": ("failed", "disk_full"), "small.bin": ("downloaded", None)}
     assert list((run.folder / "mount").iterdir()) == []
+
+
+MIDDLE = Body(3 * MIB, seed=77)
+PLANTED = {
+    "beyond the size": (Header("", MIDDLE.length, Validator('"v1"')), [ByteRange(0, MIB), ByteRange(3 * MIB, 5 * MIB)]),
+    "no size": (Header("", None, Validator('"v1"')), [ByteRange(0, MIB), ByteRange(4 * MIB, 5 * MIB)]),
+    "no size, all beyond": (Header("", None, Validator('"v1"')), [ByteRange(0, 5 * MIB)]),
+    "size 0": (Header("", 0, Validator('"v1"')), [ByteRange(0, MIB)]),
+    "a line's end in its ETag": (Header("", MIDDLE.length, Validator('"v1"\r\nX-Own: 1')), [ByteRange(0, MIB)]),
+    "an ETag that is not Latin-1": (Header("", MIDDLE.length, Validator('"v\u20ac"')), [ByteRange(0, MIB)]),
+    "no such date": (Header("", MIDDLE.length, Validator(None, "yesterday", "today")), [ByteRange(0, MIB)]),
+}
+
+
+@pytest.mark.parametrize("checksum", [True, False])
+def test_a_journal_that_was_planted_ends_in_the_right_file(origin: Origin, tmp_path: Path, checksum: bool) -> None:
+    entries = []
+    partials = tmp_path / "data" / ".marscore" / "partial"
+    partials.mkdir(parents=True)
+    for number, (header, spans) in enumerate(PLANTED.values()):
+        url, path = origin.serve(f"/{number}.bin", MIDDLE), f"{number}.bin"
+        entries.append({"url": url, "checksum": f"sha256:{MIDDLE.sha256}"} if checksum else url)
+        content = MIDDLE.read(0, MIDDLE.length).ljust(6 * MIB, b"x")
+        (partials / f"{key_of(path)}.part").write_bytes(content[: max(span.end for span in spans)])
+        lines = [encode_header(replace(header, url_key=key_of(url)))]
+        for span in spans:
+            hasher = PieceHasher(span.start)
+            hasher.update(content[span.start : span.end])
+            lines.append(encode_piece(hasher.piece()))
+        (partials / f"{key_of(path)}.journal").write_bytes(b"".join(lines))
+    run = fetch(tmp_path, *entries)
+    assert run.code == 0
+    assert wrong_in(run.folder, {f"{number}.bin": MIDDLE for number in range(len(PLANTED))}) == []
+    assert not any("x-own" in seen.fields for seen in origin.requests)

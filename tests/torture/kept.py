@@ -62,7 +62,7 @@ def _proven(root: Path, path: str, body: Body) -> int:
     if journal is None:
         return 0
     if not part.exists():
-        return body.length if journal.finished == body.sha256 and (root / path).exists() else 0
+        return 0
     return sum(map(len, merge_ranges(piece.range for piece in _sound(journal, part))))
 
 

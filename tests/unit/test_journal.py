@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -51,6 +52,7 @@ def line(body: bytes) -> bytes:
 @often
 @given(header=headers, written=pieces, finished=st.none() | st.text(alphabet="0123456789abcdef", min_size=64, max_size=64))
 def test_what_was_written_is_read_back(header: Header, written: list[Piece], finished: str | None) -> None:
+    written = [piece for piece in written if header.size is None or piece.range.end <= header.size]
     data = encode_header(header) + b"".join(map(encode_piece, written)) + (encode_finished(finished) if finished else b"")
     assert decode(data) == Journal(header, tuple(written), finished, torn=False, sound=len(data))
 
@@ -192,3 +194,11 @@ def test_the_hash_of_a_piece_tells_one_content_from_another() -> None:
     one.update(b"content")
     other.update(b"c0ntent")
     assert one.piece().hash != other.piece().hash
+
+
+def test_a_piece_beyond_the_size_ends_the_journal_before_its_line() -> None:
+    for size, held in ((300, 3), (299, 2), (100, 1), (0, 0), (None, 3)):
+        data = encode_header(replace(HEADER, size=size)) + b"".join(map(encode_piece, PIECES))
+        journal = decode(data)
+        assert journal is not None
+        assert (len(journal.pieces), journal.torn) == (held, held < 3), size

@@ -382,11 +382,13 @@ def test_descriptors_are_given_back(tmp_path: Path) -> None:
         partial = folder.create("file")
         write(partial, 0, b"x")
         end(partial)
+    assert folder.reopen("file") is None
+    partial = folder.create("file")
+    write(partial, 0, b"x")
+    partial.close()
     found = folder.reopen("file")
     assert found is not None
     found[0].close()
-    own(tmp_path, "file", "part").unlink()
-    assert folder.reopen("file") is None
     assert _open_files() == before
 
 
@@ -469,4 +471,19 @@ def test_another_file_under_the_name_is_not_taken_for_the_finished_one(tmp_path:
     other.write_bytes(b"verified")
     with refused("path"):
         rename(str(part), str(tmp_path / "file"), other.stat(), "0" * 64)
+    assert not (tmp_path / "file").exists()
+
+
+@pytest.mark.parametrize("then", ["write", "finish", "digests"])
+def test_a_partial_file_that_another_program_cut_gets_no_name(tmp_path: Path, then: str) -> None:
+    partial = Folder(tmp_path).create("file")
+    partial.follow(["sha256"], (), spare=8)
+    write(partial, 0, b"first")
+    os.truncate(own(tmp_path, "file", "part"), 2)
+    with refused("path"):
+        if then == "write":
+            # Behind the hole that this would leave, the file would be as long as it should be.
+            write(partial, 5, b"second")
+        partial.finish("file", 5, partial.digests(5, ["sha256"]) if then == "digests" else SHA)
+    partial.close()
     assert not (tmp_path / "file").exists()

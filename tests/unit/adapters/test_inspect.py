@@ -9,7 +9,7 @@ from marscore.adapters.files import Folder
 from marscore.adapters.inspect import look, prove
 from marscore.journal import Header, PieceHasher
 from marscore.resolve.model import Download, Options
-from marscore.resolve.reconcile import Decision, Fetch, Prove, Refuse, Resume, UpToDate
+from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Refuse, Resume, UpToDate
 from marscore.state import Claim, Claims, key_of, row_of
 from marscore.validator import Validator
 from marscore.values import Checksum
@@ -72,3 +72,45 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
     answers: list[Decision] = prove(folder, decisions)
     assert isinstance(answers[0], Refuse)
     assert answers[0].failure.kind == "path"
+
+
+def finished_and_not_claimed(folder: Folder, path: str) -> None:
+    """A run got as far as the rename of a file that came in pieces, and was killed."""
+    partial = folder.create(path)
+    partial.describe(Header(key_of(f"http://origin.example/{path}"), len(CONTENT), Validator('"v1"')))
+    partial.write(0, CONTENT)
+    hasher = PieceHasher(0)
+    hasher.update(CONTENT)
+    partial.record(hasher.piece())
+    partial.finish(path, len(CONTENT), {"sha256": SHA})
+
+
+def test_a_file_that_nobody_claimed_any_more_is_proven_in_place(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    for path in ("a", "changed"):
+        finished_and_not_claimed(folder, path)
+    (tmp_path / "changed").write_bytes(b"contenT")
+    before = {path: (tmp_path / path).stat().st_ino for path in ("a", "changed")}
+    asked = [wanted("a"), wanted("a", SHA), wanted("a", "0" * 64), wanted("changed")]
+    answers = prove(folder, look(folder, Claims({}), asked))
+    assert [type(d) for d in answers] == [UpToDate, UpToDate, Resume, Resume]
+    assert {path: (tmp_path / path).stat().st_ino for path in ("a", "changed")} == before
+
+
+def test_a_file_that_nobody_claimed_any_more_is_replaced_only_by_what_is_fetched(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    finished_and_not_claimed(folder, "a")
+    download = Download("a", ("http://origin.example/a",), "a", Options(if_exists="replace"))
+    [decision] = prove(folder, look(folder, Claims({}), [download]))
+    assert isinstance(decision, Resume)
+    assert folder.reopen("a") is None
+    assert (tmp_path / "a").read_bytes() == CONTENT
+
+
+def test_what_a_journal_says_of_a_file_in_place_can_be_asked_about(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    finished_and_not_claimed(folder, "a")
+    download = Download("a", ("http://origin.example/a",), "a", Options(if_exists="refresh"))
+    [decision] = prove(folder, look(folder, Claims({}), [download]))
+    assert isinstance(decision, Refresh)
+    assert decision.claim.validator.etag == '"v1"'

@@ -702,3 +702,21 @@ def test_a_file_is_whole_after_a_new_connection_took_over() -> None:
     for segment in (first, last, again):
         story.fetch(segment)
     assert story.complete
+
+
+def test_bytes_kept_beyond_the_size_that_a_part_tells_are_of_another_file() -> None:
+    story = Story().open(proven=(ByteRange(0, 40),), pieces=1, url_key=key_of(URL), validator=Validator('"v1"'))
+    segment = story.take()
+    assert segment.asked == (40, None)
+    segment.asked = (20, None)
+    story.answer(segment, 206, **part(20, 30, 30))
+    assert [told.reason for told in story.told(ResumeDiscarded)] == ["the file has 30 bytes, and 40 were kept of an earlier one"]
+    assert story.take().asked is None
+
+
+def test_a_file_of_which_nothing_is_left_to_fetch_and_that_is_not_whole_fails_by_name() -> None:
+    story = Story().open(proven=(ByteRange(0, 40),), pieces=1, url_key=key_of(URL), validator=Validator('"v1"'), size=30)
+    [failed] = story.told(DownloadFailed)
+    assert failed.kind == "internal"
+    assert "nothing is left to fetch" in failed.message
+    assert story.transfer.closed
