@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from marscore.errors import StorageError
 from marscore.settings import ManifestInput, RunSettings
 
 if TYPE_CHECKING:
@@ -31,11 +32,14 @@ def run(manifest: str | Path | Mapping[str, Any] | Manifest, settings: RunSettin
 
     Raises:
         ManifestError: the manifest is wrong; nothing was started.
-        StorageError: the output folder cannot be used, or another run holds it.
+        StorageError: the output folder cannot be used, or another run holds it, or the report cannot be written.
     """
     from marscore import app  # noqa: PLC0415 - loads pydantic, requests and yaml only when there is something to do
 
-    return app.run(_input_of(manifest), settings).report()
+    ended = app.run(_input_of(manifest), settings)
+    if ended.trouble is not None:
+        raise StorageError(ended.trouble)
+    return ended.report()
 
 
 def plan(manifest: str | Path | Mapping[str, Any] | Manifest, settings: RunSettings = _QUIET) -> PlanDocument:

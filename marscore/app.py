@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from marscore.adapters.files import OWN_FOLDER, Folder
 from marscore.adapters.inspect import look
 from marscore.adapters.lock import hold
+from marscore.adapters.outputs import Outputs
 from marscore.adapters.signals import listening
 from marscore.adapters.state import SqliteState, claims_at
-from marscore.adapters.storage import storage_error
+from marscore.adapters.storage import naming
 from marscore.job import prepare
 from marscore.planning.model import compile_plan
 from marscore.report.ended import Ended
@@ -61,18 +62,18 @@ def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = F
 
     Raises:
         ManifestError: the manifest is wrong; nothing was started.
-        StorageError: the output folder cannot be used, or another run holds it.
+        StorageError: the output folder cannot be used, or another run holds it, or what `settings` name cannot be written. That the
+            report cannot be written in the end is no error, but the `trouble` of what is returned.
         KeyboardInterrupt: without `handle_signals`, after everything was put in order.
     """
     with listening(handle_signals) as stop:
         job = prepare(manifest, settings)
         own = job.root / OWN_FOLDER
-        try:
-            own.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise storage_error(error, "cannot make the output folder") from error
-        with hold(own) as lock, contextlib.closing(SqliteState(own / "state.db")) as state:
-            return Run(job, settings, stop, state, lock).carry_out(raise_interrupt=not handle_signals)
+        with Outputs(settings) as outputs:
+            with naming("cannot make the output folder"):
+                own.mkdir(parents=True, exist_ok=True)
+            with hold(own) as lock, contextlib.closing(SqliteState(own / "state.db")) as state:
+                return Run(job, outputs, stop, state, lock).carry_out(raise_interrupt=not handle_signals)
 
 
 def schema(name: str) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from marscore.frozen import dataclass
 #: The largest manifest that is read, in bytes. A hundred thousand downloads with checksums take 20 MB.
 MAX_MANIFEST = 64 * 1024 * 1024
 
+#: As a report or a log file: standard output. A file of that name is `./-`, as text, since a Path forgets the dot.
+STANDARD_OUTPUT = Path("-")
+
 LogFormat: TypeAlias = Literal["json", "console"]
 ProgressMode: TypeAlias = Literal["auto", "rich", "plain", "none"]
 
@@ -22,14 +25,15 @@ ProgressMode: TypeAlias = Literal["auto", "rich", "plain", "none"]
 class RunSettings:
     """The options of one run.
 
-    `output_dir`, `report` and `log_file` are relative to the caller's folder. `log_format` None means console on a terminal and JSON
-    lines elsewhere. `max_rate` is bytes a second for the whole run. `only` holds globs of output paths and tags; none means all.
-    `variables` are (name, value) pairs that go before the environment in `${name}`.
+    `output_dir`, `report` and `log_file` are relative to the caller's folder; the latter two may be `-`, a device or a pipe.
+    `log_format` None means console on a terminal and JSON lines elsewhere. `max_rate` is bytes a second for the whole run.
+    `only` holds globs of output paths and tags; none means all. `variables` are (name, value) pairs that
+    go before the environment in `${name}`.
     """
 
     output_dir: Path | None = None
-    report: Path | None = None
-    log_file: Path | None = None
+    report: Path | str | None = None
+    log_file: Path | str | None = None
     log_format: LogFormat | None = None
     log_level: LogLevel = "info"
     progress: ProgressMode = "auto"
@@ -38,6 +42,10 @@ class RunSettings:
     max_rate: int | None = None
     only: tuple[str, ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.report is not None and str(self.report) == str(self.log_file) == str(STANDARD_OUTPUT):
+            raise ValueError("report and log_file cannot both be standard output")
 
 
 @dataclass(frozen=True, slots=True)
