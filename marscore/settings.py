@@ -6,8 +6,9 @@ The command line and the Python functions both end in these two values; None mea
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
+from marscore import arguments
 from marscore.events import LogLevel
 from marscore.frozen import dataclass
 
@@ -20,6 +21,12 @@ STANDARD_OUTPUT = Path("-")
 LogFormat: TypeAlias = Literal["json", "console"]
 ProgressMode: TypeAlias = Literal["auto", "rich", "plain", "none"]
 
+_WORDS: dict[str, tuple[str, ...]] = {
+    "log_format": get_args(LogFormat),
+    "log_level": get_args(LogLevel),
+    "progress": get_args(ProgressMode),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
@@ -29,9 +36,11 @@ class RunSettings:
     `log_format` None means console on a terminal and JSON lines elsewhere. `max_rate` is bytes a second for the whole run.
     `only` holds globs of output paths and tags; none means all. `variables` are (name, value) pairs that
     go before the environment in `${name}`.
+
+    Raises TypeError or ValueError, naming the field, where one is not what it should be.
     """
 
-    output_dir: Path | None = None
+    output_dir: Path | str | None = None
     report: Path | str | None = None
     log_file: Path | str | None = None
     log_format: LogFormat | None = None
@@ -44,6 +53,18 @@ class RunSettings:
     variables: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("output_dir", "report", "log_file"):
+            if (place := getattr(self, name)) is not None:
+                arguments.path(name, place)
+        for name in ("processes", "threads", "max_rate"):
+            if (count := getattr(self, name)) is not None:
+                arguments.whole(name, count)
+        for name, words in _WORDS.items():
+            if name != "log_format" or self.log_format is not None:
+                arguments.one_of(name, getattr(self, name), words)
+        # Python's own way to fill in a frozen value while it is made.
+        object.__setattr__(self, "only", arguments.texts("only", self.only))
+        object.__setattr__(self, "variables", arguments.pairs("variables", self.variables))
         if self.report is not None and str(self.report) == str(self.log_file) == str(STANDARD_OUTPUT):
             raise ValueError("report and log_file cannot both be standard output")
 

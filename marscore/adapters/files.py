@@ -136,7 +136,7 @@ class Folder:
         """What identifies the finished file."""
         try:
             return identity_of(os.lstat(self._prefix + path))
-        except OSError:
+        except (OSError, UnicodeEncodeError):
             return None
 
     def digests(self, path: str, algorithms: Sequence[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from marscore.adapters.storage import storage_error
+from marscore.adapters.storage import naming, storage_error
 from marscore.errors import StorageError
 from marscore.state import Claims, Row, row_of
 from marscore.values import Failure, FailureKind
@@ -41,10 +41,9 @@ class SqliteState:
     def __init__(self, path: Path) -> None:
         self.damaged = False
         self._path = path
-        try:
+        with naming("cannot make the state database"):
             path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise storage_error(error, "cannot make the folder of the state database") from error
+            _make(path)
         try:
             self._database = _open(path)
         except sqlite3.DatabaseError as error:
@@ -101,6 +100,8 @@ class SqliteState:
             self._path.replace(self._path.with_name(self._path.name + ".damaged"))
         except OSError as failed:
             raise storage_error(failed, "cannot put the damaged state database aside") from failed
+        with naming("cannot make the state database"):
+            _make(self._path)
         with _naming():
             self._database = _open(self._path)
 
@@ -111,6 +112,12 @@ def claims_at(path: Path) -> Claims:
         return Claims({})
     with contextlib.closing(SqliteState(path)) as state:
         return state.claims()
+
+
+def _make(path: Path) -> None:
+    """Make an empty file with what the user's umask gives: SQLite would not let others write, and its -wal and -shm follow the database."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -11,7 +11,7 @@ import click
 
 from marscore.adapters.terminal import is_terminal
 from marscore.cli.engine import engine
-from marscore.cli.exits import complain, exits, say
+from marscore.cli.exits import complain, exits, say, say_json
 from marscore.cli.inputs import manifest_of_urls, read_manifest
 from marscore.cli.options import plan_options, run_options, validate_options
 from marscore.cli.summary import summary
@@ -115,7 +115,7 @@ def plan(context: click.Context, /, manifest: str, style: Literal["table", "json
     """Show what `run` would do with MANIFEST: what would be fetched, resumed or left as it is, and why. Nothing is downloaded."""
     document = engine(context).plan(read_manifest(manifest), _settings(options))
     if style == "json":
-        say(document.model_dump_json(indent=2))
+        say_json(document.model_dump_json(indent=2))
     else:
         from marscore.cli.plan_table import plan_table  # noqa: PLC0415  rich is imported by the verb that draws
 
@@ -127,4 +127,4 @@ def plan(context: click.Context, /, manifest: str, style: Literal["table", "json
 @click.pass_context
 def schema(context: click.Context, /, name: str) -> None:
     """Print the JSON Schema of the manifest, the plan, the report or a line of the log."""
-    say(json.dumps(engine(context).schema(name), indent=2))
+    say_json(json.dumps(engine(context).schema(name), indent=2))
