@@ -23,6 +23,7 @@ from marscore.planning.model import compile_plan
 from marscore.report.ended import Ended
 from marscore.running import Run, cores
 from marscore.settings import ManifestInput, RunSettings
+from marscore.state import Claims
 
 if TYPE_CHECKING:
     from marscore.planning.document import PlanDocument
@@ -42,14 +43,16 @@ def plan(manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
 
     Raises:
         ManifestError: the manifest is wrong.
+        StorageError: the system keeps us from looking.
     """
     from marscore.planning.document import document  # noqa: PLC0415 - a model of its own, which a run has no use for
 
     job = prepare(manifest, settings)
     claims = claims_at(job.root / OWN_FOLDER / "state.db")
-    decisions = look(Folder(job.root), claims, job.downloads)
+    warnings = () if claims is not None else ("the state database is damaged: files count as unknown here, and a run puts it aside",)
+    decisions = look(Folder(job.root), claims if claims is not None else Claims({}), job.downloads)
     compiled = compile_plan(job.execution, decisions, cores())
-    return document(compiled, job.name, str(job.root), job.redactor)
+    return document(compiled, job.name, str(job.root), job.redactor, warnings)
 
 
 def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = False) -> Ended:

@@ -114,6 +114,8 @@ def _is_correct(context: click.Context, source: str, settings: RunSettings) -> b
 def plan(context: click.Context, /, manifest: str, style: Literal["table", "json"], **options: Any) -> None:
     """Show what `run` would do with MANIFEST: what would be fetched, resumed or left as it is, and why. Nothing is downloaded."""
     document = engine(context).plan(read_manifest(manifest), _settings(options))
+    for warning in document.warnings:
+        complain(f"warning: {warning}")
     if style == "json":
         say_json(document.model_dump_json(indent=2))
     else:
