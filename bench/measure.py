@@ -98,10 +98,16 @@ class _Watch(threading.Thread):
 
 def _tree(pid: int) -> Iterator[int]:
     yield pid
-    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+    # Whatever is asked of it, a process or a thread may have ended meanwhile; its children then are another's.
+    threads: list[Path] = []
+    with contextlib.suppress(OSError):
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+    for thread in threads:
+        children = ""
         with contextlib.suppress(OSError):
-            for child in children.read_text().split():
-                yield from _tree(int(child))
+            children = (thread / "children").read_text()
+        for child in children.split():
+            yield from _tree(int(child))
 
 
 def _pss(pid: int) -> int:

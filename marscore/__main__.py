@@ -3,12 +3,13 @@
 import os
 import sys
 
-from marscore.adapters.terminal import occupy_standard_descriptors
+from marscore.adapters.terminal import occupy_standard_descriptors, start_again_in_utf8
 from marscore.cli.main import cli
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    start_again_in_utf8()
     occupy_standard_descriptors()
     try:
         cli(prog_name="marscore")

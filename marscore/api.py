@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from marscore import arguments
+from marscore.errors import ManifestError, StorageError
 from marscore.settings import ManifestInput, RunSettings
 
 if TYPE_CHECKING:
@@ -16,6 +18,22 @@ if TYPE_CHECKING:
 #: In a program the log holds what went wrong and what was retried; a command line tells more.
 _QUIET = RunSettings(log_level="warning")
 _MIB = 1024 * 1024
+#: Where in the manifest that `downloader` makes an argument stands.
+_PLACES = {
+    "output_dir": "output_dir",
+    "execution.processes": "process",
+    "execution.threads": "threads",
+    "execution.per_host": "threads",
+    "execution.buffer_size": "buffer_size_mb",
+    "execution.chunk_size": "chunk_size",
+    "defaults.threads": "threads",
+    "defaults.retry": "retry_num",
+    "defaults.headers": "headers",
+    "defaults.timeout": "timeout",
+    "defaults.proxies": "proxies",
+    "defaults.verify": "verify",
+    "downloads[0].path": "output_filename",
+}
 
 
 def run(manifest: str | Path | Mapping[str, Any] | Manifest, settings: RunSettings = _QUIET) -> Report:
@@ -30,19 +48,23 @@ def run(manifest: str | Path | Mapping[str, Any] | Manifest, settings: RunSettin
         The report; `report.exit_code` is 0 if every download is in place. Failed downloads do not raise.
 
     Raises:
+        TypeError, ValueError: an argument is not what it should be; the message names it.
         ManifestError: the manifest is wrong; nothing was started.
-        StorageError: the output folder cannot be used, or another run holds it.
+        StorageError: the output folder cannot be used, or another run holds it, or the report cannot be written.
     """
     from marscore import app  # noqa: PLC0415 - loads pydantic, requests and yaml only when there is something to do
 
-    return app.run(_input_of(manifest), settings).report()
+    ended = app.run(_input_of(manifest), _checked(settings))
+    if ended.trouble is not None:
+        raise StorageError(ended.trouble)
+    return ended.report()
 
 
 def plan(manifest: str | Path | Mapping[str, Any] | Manifest, settings: RunSettings = _QUIET) -> PlanDocument:
     """Say what `run` would do now, without fetching or writing anything. Arguments and errors are those of `run`."""
     from marscore import app  # noqa: PLC0415 - as in run
 
-    return app.plan(_input_of(manifest), settings)
+    return app.plan(_input_of(manifest), _checked(settings))
 
 
 def downloader(  # noqa: PLR0913 - the parameters of the original marscore, kept for its users
@@ -81,9 +103,13 @@ def downloader(  # noqa: PLR0913 - the parameters of the original marscore, kept
         For each URL, in their order, whether its file is in place. The same URL twice is fetched once.
 
     Raises:
-        ManifestError: an argument is wrong; nothing was started.
+        TypeError, ValueError: an argument is not what it should be; the message names it, and nothing was started.
+        ManifestError: a URL is wrong, or the name that it gives its file; nothing was started.
         StorageError: the output folder cannot be used, or another run holds it.
     """
+    _check_counts(threads, process, buffer_size_mb, chunk_size, retry_num)
+    _check_options(headers, timeout, proxies, verify)
+    _check_places(output_dir, output_filename)
     wanted = _urls_of(url, urls)
     distinct = list(dict.fromkeys(wanted))
     if output_filename is not None and len(distinct) > 1:
@@ -92,12 +118,15 @@ def downloader(  # noqa: PLR0913 - the parameters of the original marscore, kept
         return []
     data = {
         "version": 1,
-        "output_dir": _literal(str(Path(output_dir).absolute())),
+        "output_dir": _literal(str(output_dir)),
         "execution": _execution(threads, process, buffer_size_mb, chunk_size),
         "defaults": _options(threads, retry_num, headers, timeout, proxies, verify),
         "downloads": [_entry(each, output_filename) for each in distinct],
     }
-    report = run(data)
+    try:
+        report = run(data)
+    except ManifestError as error:
+        raise _named(error) from error
     in_place = {each: entry.status in ("downloaded", "up_to_date") for each, entry in zip(distinct, report.downloads, strict=True)}
     return [in_place[each] for each in wanted]
 
@@ -105,9 +134,62 @@ def downloader(  # noqa: PLR0913 - the parameters of the original marscore, kept
 def _urls_of(url: str | Sequence[str] | None, urls: str | Sequence[str] | None) -> list[str]:
     if (url is None) == (urls is None):
         raise TypeError("downloader takes either url or urls")
-    given = url if urls is None else urls
-    assert given is not None
-    return [given] if isinstance(given, str) else list(given)
+    name, given = ("url", url) if urls is None else ("urls", urls)
+    if isinstance(given, str):
+        return [given]
+    if isinstance(given, (bytes, Mapping)) or not isinstance(given, Iterable):
+        arguments.refuse(name, given, "a URL or a list of them")
+    found = list(given)
+    for each in found:
+        arguments.text(name, each)
+    return found
+
+
+def _check_counts(threads: object, process: object, buffer_size_mb: object, chunk_size: object, retry_num: object) -> None:
+    arguments.whole("threads", threads)
+    if process is not None:
+        arguments.whole("process", process)
+    arguments.above_zero("buffer_size_mb", buffer_size_mb)
+    if chunk_size is not None:
+        arguments.whole("chunk_size", chunk_size)
+    arguments.whole("retry_num", retry_num, least=0)
+
+
+def _check_options(headers: object, timeout: object, proxies: object, verify: object) -> None:
+    if headers is not None:
+        _check_fields("headers", headers)
+    if isinstance(timeout, tuple) and len(timeout) != 2:
+        raise ValueError("timeout must be a number of seconds, or two of them")
+    for seconds in timeout if isinstance(timeout, tuple) else (timeout,):
+        arguments.above_zero("timeout", seconds)
+    if isinstance(proxies, Mapping):
+        _check_fields("proxies", {scheme: proxy for scheme, proxy in proxies.items() if proxy is not None})
+    elif proxies is not None and not isinstance(proxies, str):
+        arguments.refuse("proxies", proxies, "a mapping or a string")
+    if not isinstance(verify, (bool, str)):
+        arguments.refuse("verify", verify, "True, False or a path")
+
+
+def _check_fields(name: str, value: object) -> None:
+    if not isinstance(value, Mapping) or not all(isinstance(text, str) for item in value.items() for text in item):
+        arguments.refuse(name, value, "a mapping of strings")
+
+
+def _check_places(output_dir: object, output_filename: object) -> None:
+    arguments.path("output_dir", output_dir)
+    if output_filename is not None:
+        arguments.text("output_filename", output_filename)
+
+
+def _named(error: ManifestError) -> ManifestError | ValueError:
+    """What is wrong with the manifest that was made of arguments, as said of the arguments."""
+    said = []
+    for problem in error.problems:
+        place = next((place for place in _PLACES if problem.path.startswith(place)), None)
+        if place is None:
+            return error
+        said.append(f"{_PLACES[place]}: {problem.message}")
+    return ValueError("; ".join(dict.fromkeys(said)))
 
 
 def _execution(threads: int, process: int | None, buffer_size_mb: float, chunk_size: int | None) -> dict[str, object]:
@@ -157,8 +239,19 @@ def _literal(value: Any) -> Any:
     return value.replace("$", "$$") if isinstance(value, str) else value
 
 
+def _checked(settings: object) -> RunSettings:
+    if not isinstance(settings, RunSettings):
+        arguments.refuse("settings", settings, "a RunSettings")
+    return settings
+
+
 def _input_of(manifest: str | Path | Mapping[str, Any] | Manifest) -> ManifestInput:
     if isinstance(manifest, (str, Path)):
+        arguments.path("manifest", manifest)
         path = Path(manifest)
-        return ManifestInput(str(manifest), path.absolute().parent, text=path.read_text(encoding="utf-8"))
-    return ManifestInput("<dict>", Path.cwd(), data=manifest)
+        return ManifestInput(str(manifest), path.parent, text=path.read_text(encoding="utf-8"))
+    from marscore.manifest import Manifest  # noqa: PLC0415 - as in run
+
+    if not isinstance(manifest, (Mapping, Manifest)):
+        arguments.refuse("manifest", manifest, "a path, a mapping or a Manifest")
+    return ManifestInput("<dict>", Path(), data=manifest)

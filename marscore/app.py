@@ -15,14 +15,16 @@ from marscore.adapters.clock import cores
 from marscore.adapters.files import OWN_FOLDER, Folder
 from marscore.adapters.inspect import look
 from marscore.adapters.lock import hold
+from marscore.adapters.outputs import Outputs
 from marscore.adapters.signals import listening
 from marscore.adapters.state import SqliteState, claims_at
-from marscore.adapters.storage import storage_error
+from marscore.adapters.storage import naming
 from marscore.job import prepare
 from marscore.planning.model import compile_plan
 from marscore.report.ended import Ended
 from marscore.running import Run
 from marscore.settings import ManifestInput, RunSettings
+from marscore.state import Claims
 
 if TYPE_CHECKING:
     from marscore.planning.document import PlanDocument
@@ -42,14 +44,16 @@ def plan(manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
 
     Raises:
         ManifestError: the manifest is wrong.
+        StorageError: the system keeps us from looking.
     """
     from marscore.planning.document import document  # noqa: PLC0415 - a model of its own, which a run has no use for
 
     job = prepare(manifest, settings)
     claims = claims_at(job.root / OWN_FOLDER / "state.db")
-    decisions = look(Folder(job.root), claims, job.downloads)
+    warnings = () if claims is not None else ("the state database is damaged: files count as unknown here, and a run puts it aside",)
+    decisions = look(Folder(job.root), claims if claims is not None else Claims({}), job.downloads)
     compiled = compile_plan(job.execution, decisions, cores())
-    return document(compiled, job.name, str(job.root), job.redactor)
+    return document(compiled, job.name, str(job.root), job.redactor, warnings)
 
 
 def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = False) -> Ended:
@@ -62,18 +66,18 @@ def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = F
 
     Raises:
         ManifestError: the manifest is wrong; nothing was started.
-        StorageError: the output folder cannot be used, or another run holds it.
+        StorageError: the output folder cannot be used, or another run holds it, or what `settings` name cannot be written. That the
+            report cannot be written in the end is no error, but the `trouble` of what is returned.
         KeyboardInterrupt: without `handle_signals`, after everything was put in order.
     """
     with listening(handle_signals) as stop:
         job = prepare(manifest, settings)
         own = job.root / OWN_FOLDER
-        try:
-            own.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise storage_error(error, "cannot make the output folder") from error
-        with hold(own) as lock, contextlib.closing(SqliteState(own / "state.db")) as state:
-            return Run(job, settings, stop, state, lock).carry_out(raise_interrupt=not handle_signals)
+        with Outputs(settings) as outputs:
+            with naming("cannot make the output folder"):
+                own.mkdir(parents=True, exist_ok=True)
+            with hold(own) as lock, contextlib.closing(SqliteState(own / "state.db")) as state:
+                return Run(job, outputs, stop, state, lock).carry_out(raise_interrupt=not handle_signals)
 
 
 def schema(name: str) -> dict[str, Any]:

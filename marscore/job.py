@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marscore.adapters.credentials import ambient_secrets
+from marscore.errors import StorageError
 from marscore.frozen import dataclass
 from marscore.manifest import Execution, Manifest, Parsed, of_manifest
 from marscore.policy.redact import Redactor
@@ -16,6 +17,7 @@ from marscore.resolve.model import Download
 from marscore.resolve.secrets import secrets_of
 from marscore.resolve.select import select
 from marscore.settings import ManifestInput, RunSettings
+from marscore.values import Failure
 
 if TYPE_CHECKING:
     pass
@@ -39,19 +41,31 @@ def prepare(manifest: ManifestInput, settings: RunSettings) -> Job:
 
     Raises:
         ManifestError: it is wrong; every problem is told.
+        StorageError: the system has no such place as the output folder is to be.
     """
     parsed, everything = _read(manifest, settings)
-    root = settings.output_dir or manifest.folder / parsed.manifest.output_dir
+    root = _root(manifest.folder / parsed.manifest.output_dir if settings.output_dir is None else Path(settings.output_dir))
     return Job(
         name=parsed.manifest.name,
         source=parsed.source,
         sha256=None if manifest.text is None else hashlib.sha256(manifest.text.encode()).hexdigest(),
         execution=_execution(parsed.manifest.execution, settings),
         downloads=select(everything, settings.only) if settings.only else everything,
-        # Not resolved: a symbolic link in the path of the output folder is the user's own.
-        root=root.absolute(),
+        root=root,
         redactor=Redactor({**ambient_secrets(everything), **secrets_of(parsed, everything)}),
     )
+
+
+def _root(folder: Path) -> Path:
+    try:
+        # Not resolved: a symbolic link in the path of the output folder is the user's own.
+        root = folder.absolute()
+        os.fsencode(root)
+    except FileNotFoundError as error:
+        raise StorageError(Failure("path", "the output folder is relative to the current folder, which is gone")) from error
+    except UnicodeEncodeError as error:
+        raise StorageError(Failure("path", f"the output folder's name cannot be written in this system's {error.encoding}")) from error
+    return root
 
 
 def _read(manifest: ManifestInput, settings: RunSettings) -> tuple[Parsed, tuple[Download, ...]]:

@@ -8,6 +8,7 @@ import os
 import queue
 import signal
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from typing_extensions import assert_never
 
@@ -19,6 +20,7 @@ from marscore.adapters.in_place import InPlace
 from marscore.adapters.inspect import look, prove
 from marscore.adapters.lock import Held
 from marscore.adapters.outlets import Outlets
+from marscore.adapters.outputs import Outputs, shown
 from marscore.adapters.signals import Stop
 from marscore.adapters.state import SqliteState
 from marscore.adapters.teller import Teller
@@ -29,11 +31,11 @@ from marscore.execute.protocol import Work
 from marscore.job import Job
 from marscore.planning.model import Plan, compile_plan
 from marscore.report.ended import Ended
-from marscore.report.fold import ReportFold, RunFacts, run_finished
+from marscore.report.fold import ReportFold, RunFacts, run_finished, undelivered
+from marscore.report.model import Head
 from marscore.report.outcome import outcome_of
 from marscore.report.writers import iter_json
 from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Refuse, Resume, UpToDate
-from marscore.settings import RunSettings
 from marscore.values import Failure
 from marscore.version import __version__
 
@@ -44,9 +46,9 @@ _BATCH = 1000
 class Run:
     """One run, under the folder's lock."""
 
-    def __init__(self, job: Job, settings: RunSettings, stop: Stop, state: SqliteState, lock: Held) -> None:
+    def __init__(self, job: Job, outputs: Outputs, stop: Stop, state: SqliteState, lock: Held) -> None:
         self._job = job
-        self._settings = settings
+        self._outputs = outputs
         self._stop = stop
         self._state = state
         self._lock = lock
@@ -64,7 +66,7 @@ class Run:
         )
         self._fold = ReportFold(self._facts, job.redactor)
         self._books = Books(job.root, state, self._folder, self._clock, {d.id: d for d in job.downloads})
-        self._outlets = Outlets(settings, self._facts)
+        self._outlets = Outlets(outputs, self._facts)
         self._teller = Teller(job.redactor, self._outlets.log)
         self._in_place = InPlace(job.redactor, self._outlets.log)
 
@@ -167,15 +169,31 @@ class Run:
             self._emit(Warned(self._clock.now(), None, message))
         duration = self._clock.ticks() - self._began
         head = self._fold.head(finished_at=self._clock.now(), duration_s=duration, signal=self._stop.signal)
-        if head.status == "succeeded" and not self._settings.only:
+        if head.status == "succeeded" and not self._outputs.settings.only:
             self._folder.sweep()
-        self._emit(run_finished(head, self._clock.now()))
-        if self._settings.report is None and not self._folder.is_there:
-            # The report of another run may be there.
-            raise StorageError(MOVED)
-        path = self._settings.report or self._job.root / OWN_FOLDER / "report.json"
-        ended = Ended(head, self._job.redactor.text(os.path.relpath(path)), functools.partial(self._fold.entries, self._stop.signal))
-        write_text(path, iter_json(head, ended.entries()), "cannot write the report")
+        ended = self._reported(head)
+        self._emit(run_finished(ended.head, self._clock.now()))
+        return ended
+
+    def _reported(self, head: Head) -> Ended:
+        """Write the report. That it cannot be written is told, and the rest of the outcome with it."""
+        report, own = self._outputs.report, self._job.root / OWN_FOLDER / "report.json"
+        entries = functools.partial(self._fold.entries, self._stop.signal)
+        ended = Ended(head, report.shown if report else self._job.redactor.text(shown(own)), entries)
+        try:
+            if report is None:
+                if not self._folder.is_there:
+                    # The report of another run may be there.
+                    raise StorageError(MOVED)
+                write_text(own, iter_json(head, entries()), "cannot write the report")
+            else:
+                if report.is_stream:
+                    self._outlets.still()
+                # Who was told to stop, waits for no reader of a pipe.
+                report.write_whole(lambda: iter_json(head, entries()), "awaited" if self._stop.signal is None else "there")
+        except StorageError as error:
+            self._emit(Warned(self._clock.now(), None, error.failure.message))
+            return replace(ended, head=undelivered(head), trouble=error.failure)
         return ended
 
     def _warn(self) -> None:

@@ -6,30 +6,43 @@ The command line and the Python functions both end in these two values; None mea
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
+from marscore import arguments
 from marscore.events import LogLevel
 from marscore.frozen import dataclass
 
 #: The largest manifest that is read, in bytes. A hundred thousand downloads with checksums take 20 MB.
 MAX_MANIFEST = 64 * 1024 * 1024
 
+#: As a report or a log file: standard output. A file of that name is `./-`, as text, since a Path forgets the dot.
+STANDARD_OUTPUT = Path("-")
+
 LogFormat: TypeAlias = Literal["json", "console"]
 ProgressMode: TypeAlias = Literal["auto", "rich", "plain", "none"]
+
+_WORDS: dict[str, tuple[str, ...]] = {
+    "log_format": get_args(LogFormat),
+    "log_level": get_args(LogLevel),
+    "progress": get_args(ProgressMode),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
     """The options of one run.
 
-    `output_dir`, `report` and `log_file` are relative to the caller's folder. `log_format` None means console on a terminal and JSON
-    lines elsewhere. `max_rate` is bytes a second for the whole run. `only` holds globs of output paths and tags; none means all.
-    `variables` are (name, value) pairs that go before the environment in `${name}`.
+    `output_dir`, `report` and `log_file` are relative to the caller's folder; the latter two may be `-`, a device or a pipe.
+    `log_format` None means console on a terminal and JSON lines elsewhere. `max_rate` is bytes a second for the whole run.
+    `only` holds globs of output paths and tags; none means all. `variables` are (name, value) pairs that
+    go before the environment in `${name}`.
+
+    Raises TypeError or ValueError, naming the field, where one is not what it should be.
     """
 
-    output_dir: Path | None = None
-    report: Path | None = None
-    log_file: Path | None = None
+    output_dir: Path | str | None = None
+    report: Path | str | None = None
+    log_file: Path | str | None = None
     log_format: LogFormat | None = None
     log_level: LogLevel = "info"
     progress: ProgressMode = "auto"
@@ -38,6 +51,22 @@ class RunSettings:
     max_rate: int | None = None
     only: tuple[str, ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("output_dir", "report", "log_file"):
+            if (place := getattr(self, name)) is not None:
+                arguments.path(name, place)
+        for name in ("processes", "threads", "max_rate"):
+            if (count := getattr(self, name)) is not None:
+                arguments.whole(name, count)
+        for name, words in _WORDS.items():
+            if name != "log_format" or self.log_format is not None:
+                arguments.one_of(name, getattr(self, name), words)
+        # Python's own way to fill in a frozen value while it is made.
+        object.__setattr__(self, "only", arguments.texts("only", self.only))
+        object.__setattr__(self, "variables", arguments.pairs("variables", self.variables))
+        if self.report is not None and str(self.report) == str(self.log_file) == str(STANDARD_OUTPUT):
+            raise ValueError("report and log_file cannot both be standard output")
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,8 +160,17 @@ def _pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
     secure = type("SecureConnection", (Registered, HTTPSConnection), {})
     return {
         "http": type("Pool", (_keeping(live.idle), HTTPConnectionPool), {"ConnectionCls": plain}),
-        "https": type("SecurePool", (_keeping(live.idle), HTTPSConnectionPool), {"ConnectionCls": secure}),
+        "https": type("SecurePool", (_keeping(live.idle), HTTPSConnectionPool), {"ConnectionCls": secure, "_validate_conn": _validate}),
     }
+
+
+def _validate(_pool: HTTPSConnectionPool, connection: HTTPSConnection) -> None:
+    """Connect, and leave out urllib3's warning where nothing is verified: the run has a warning of its own for that.
+
+    It would go to standard error between the log's lines, and where warnings are errors (PYTHONWARNINGS) it would be the download's end.
+    """
+    if connection.is_closed:
+        connection.connect()
 
 
 def _keeping(idle: Idle) -> type:

@@ -149,7 +149,7 @@ class Folder:
         """What identifies the finished file."""
         try:
             return identity_of(os.lstat(self._prefix + path))
-        except OSError:
+        except (OSError, UnicodeEncodeError):
             return None
 
     def measure(self, path: str, algorithms: Sequence[str], seen: Callable[[int], None] = lambda count: None) -> Measured:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 
 from marscore.adapters.log import open_log
+from marscore.adapters.outputs import Outputs
 from marscore.adapters.progress import NoProgress, make_progress
 from marscore.events import Event
 from marscore.report.fold import RunFacts
-from marscore.settings import LineSettings, RunSettings
+from marscore.settings import LineSettings
 
 #: Seconds between two looks at how far files are.
 _LOOK_EVERY = 0.2
@@ -21,11 +22,12 @@ _LOOK_EVERY = 0.2
 class Outlets:
     """Log and progress of one run, as a context."""
 
-    def __init__(self, settings: RunSettings, facts: RunFacts) -> None:
+    def __init__(self, outputs: Outputs, facts: RunFacts) -> None:
+        settings = outputs.settings
         sizes = {download.id: download.size for download in facts.downloads if download.size is not None}
         self._lock = threading.Lock()
         self._progress = make_progress(settings.progress, sys.stderr, sizes)
-        self._log = open_log(facts.run_id, settings, sys.stderr, self._progress.console)
+        self._log = open_log(facts.run_id, settings, sys.stderr, self._progress.console, outputs.log_file)
 
     @property
     def log(self) -> LineSettings:
@@ -65,10 +67,14 @@ class Outlets:
             over.set()
             watcher.join()
 
+    def still(self) -> None:
+        """Draw no more: what comes now may be meant for the same terminal."""
+        with self._lock:
+            self._progress.stop()
+
     def __enter__(self) -> Outlets:
         self._progress.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._progress.stop()
-        self._log.close()

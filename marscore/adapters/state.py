@@ -1,22 +1,22 @@
 """The state database: SQLite in WAL mode at `<output_dir>/.marscore/state.db`, one row for each file that a run finished.
 
 A commit survives the death of the process at once; a power cut may take the last ones, never the database. Rows hold no path and no URL,
-only keys. A database that cannot be read is put aside and begun anew with what could be read of it: the files themselves can be proven
-again. That the system keeps us from one (no permission, no space, a lock) is no damage, and is told.
+only keys. A damaged database is put aside and begun anew with what could be read of it: the files themselves can be proven again. That
+the system keeps us from one (no permission, no space, a lock, an error of the disk) is no damage, and is told. Who only looks changes
+nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
-from marscore.adapters.storage import storage_error
-from marscore.errors import StorageError
+from marscore.adapters.database import OtherMakeError, connect, is_damage, make, put_aside, read, storage_error_of
+from marscore.adapters.storage import naming
 from marscore.state import Claims, Row, row_of
-from marscore.values import Failure, FailureKind
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
@@ -29,13 +29,13 @@ _READ = f"SELECT {_COLUMNS} FROM files"  # noqa: S608 - constants
 _WRITE = f"INSERT OR REPLACE INTO files ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
 _FORMAT = 2
 #: Format 1 did not say of how many bytes the digests were made, and versions that wrote it could give a file another file's digests. So
-#: what it claims is believed once it is proven again.
+#: what it claims is believed once it is proven again. Nor did it say whether a date was worth to be asked by.
 _MIGRATE = (
     "ALTER TABLE files ADD COLUMN verified_size INTEGER NOT NULL DEFAULT -1",
     "UPDATE files SET verified_size = size, durable = 0, last_modified = NULL",
 )
-#: What SQLite says where the system is in the way; Python 3.10 does not give its error codes.
-_SYSTEM: dict[str, FailureKind] = {"locked": "path", "unable to open": "path", "disk is full": "disk_full", "readonly": "permission"}
+#: What reads the rows of each format; of one that holds nothing yet there is no table to read.
+_READS = {1: "SELECT path_key, url_key, size, mtime_ns, inode, digests, etag, NULL, size, 0 FROM files", _FORMAT: _READ}
 
 
 class SqliteState:
@@ -47,11 +47,13 @@ class SqliteState:
     def __init__(self, path: Path) -> None:
         self.damaged = False
         self._path = path
-        try:
+        with naming("cannot make the state database"):
             path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise storage_error(error, "cannot make the folder of the state database") from error
+            make(path)
+            damage = _damage_at(path)
         try:
+            if damage is not None:
+                raise damage
             self._database = _open(path)
         except sqlite3.DatabaseError as error:
             self._begin_anew(error)
@@ -84,49 +86,79 @@ class SqliteState:
 
     def _save_what_can_be_read(self, error: sqlite3.DatabaseError) -> Claims:
         rows: dict[str, tuple[object, ...]] = {}
-        self._database.text_factory = lambda text: text.decode("utf-8", "replace")
-        with contextlib.suppress(sqlite3.DatabaseError):
-            rows.update((row[0], row) for row in self._database.execute(_READ))
-        self._database.close()
+        if is_damage(error):
+            self._database.text_factory = lambda text: text.decode("utf-8", "replace")
+            with contextlib.suppress(sqlite3.DatabaseError):
+                rows.update((row[0], row) for row in self._database.execute(_READ))
+            self._database.close()
         self._begin_anew(error)
         claims = Claims(rows)
         self.record(map(row_of, claims.values()))
         return claims
 
     def _begin_anew(self, error: sqlite3.DatabaseError) -> None:
-        kind = _kind_of(error)
-        if kind == "permission" and os.access(self._path, os.W_OK):
-            # A damaged head may declare any database read-only.
-            kind = None
-        if kind:
-            raise StorageError(Failure(kind, f"cannot open the state database: {error}")) from error
-        self.damaged = True
-        try:
-            for suffix in ("-wal", "-shm"):
-                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
-            self._path.replace(self._path.with_name(self._path.name + ".damaged"))
-        except OSError as failed:
-            raise storage_error(failed, "cannot put the damaged state database aside") from failed
-        with _naming():
+        if not is_damage(error):
+            raise storage_error_of(error, "cannot open the state database") from error
+        with naming("cannot put the damaged state database aside"), _naming():
+            put_aside(self._path, _begin)
             self._database = _open(self._path)
+        self.damaged = True
 
 
-def claims_at(path: Path) -> Claims:
-    """What the database at this path claims; nothing where there is none, and none is made."""
-    if not path.exists():
-        return Claims({})
-    with contextlib.closing(SqliteState(path)) as state:
-        return state.claims()
+def claims_at(path: Path) -> Claims | None:
+    """What the database at this path claims: nothing where there is none, and None where it is damaged. Nothing on the disk changes.
+
+    Raises:
+        StorageError: the system is in the way.
+    """
+    with naming("cannot read the state database"):
+        if not path.exists():
+            return Claims({})
+        try:
+            return read(path, _claims_in)
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                return None
+            raise storage_error_of(error, "cannot read the state database") from error
+
+
+def _damage_at(path: Path) -> sqlite3.DatabaseError | None:
+    """What is wrong with a database, before it is opened for writing: SQLite would copy its -wal into one that nobody can read."""
+    try:
+        read(path, lambda database: _rows_in(database, "LIMIT 0"))
+    except sqlite3.DatabaseError as error:
+        return error if is_damage(error) else None
+    return None
+
+
+def _claims_in(database: sqlite3.Connection) -> Claims:
+    return Claims({row[0]: row for row in _rows_in(database)})
+
+
+def _rows_in(database: sqlite3.Connection, limit: str = "") -> Iterable[tuple[Any, ...]]:
+    version = _format_of(database)
+    return database.execute(f"{_READS[version]} {limit}") if version else ()
+
+
+def _format_of(database: sqlite3.Connection) -> int:
+    """The format that a database says it has; 0 for one that holds nothing yet."""
+    version: int = database.execute("PRAGMA user_version").fetchone()[0]
+    if version not in (0, *_READS):
+        raise OtherMakeError(f"format {version}")
+    return version
+
+
+def _begin(path: Path) -> None:
+    make(path)
+    _open(path).close()
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, isolation_level="IMMEDIATE")
+    database = connect(path)
     try:
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=NORMAL")
-        version = database.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, 1, _FORMAT):
-            raise sqlite3.DatabaseError(f"format {version}")
+        version = _format_of(database)
         if version != _FORMAT:
             with database:
                 for statement in _MIGRATE if version else (_SCHEMA,):
@@ -145,9 +177,4 @@ def _naming() -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        raise StorageError(Failure(_kind_of(error) or "path", f"cannot write the state database: {error}")) from error
-
-
-def _kind_of(error: sqlite3.DatabaseError) -> FailureKind | None:
-    """What in the system is in the way; None where it is the database itself."""
-    return next((kind for words, kind in _SYSTEM.items() if words in str(error)), None)
+        raise storage_error_of(error, "cannot write the state database") from error

@@ -39,3 +39,7 @@ class naming:  # noqa: N801 - reads as the statement that it begins; a class, si
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if isinstance(error, OSError):
             raise storage_error(error, self._doing) from error
+        if isinstance(error, UnicodeEncodeError):
+            # Outside UTF-8 not every name can be one of a file.
+            message = f"{self._doing}: the name cannot be written in this system's {error.encoding}"
+            raise StorageError(Failure("path", message)) from error

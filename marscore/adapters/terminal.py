@@ -5,8 +5,10 @@ Light on purpose: the command line imports it before it knows whether rich will 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import sys
 from typing import TextIO
 
 #: C0 and C1 controls move the cursor or begin escapes; the bidirectional ones and line separators rearrange what is read;
@@ -25,6 +27,18 @@ def occupy_standard_descriptors() -> None:
         except OSError:
             # The lowest free number is the one that is missing, as those below it are open by now.
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+
+
+def start_again_in_utf8() -> None:
+    """Begin this command anew in Python's UTF-8 mode where the system's names are said to be ASCII.
+
+    That is said by the C locale where PYTHONUTF8=0 keeps Python from knowing better (PEP 540): arguments, the environment and the names of
+    files could not be what a manifest in UTF-8 says. The standard streams keep the encoding that PYTHONIOENCODING gives them.
+    """
+    if sys.getfilesystemencoding() == "ascii" and not sys.flags.ignore_environment and os.environ.get("PYTHONUTF8") != "1":
+        with contextlib.suppress(OSError):
+            # Our own interpreter, and what it was started with.
+            os.execve(sys.executable, sys.orig_argv, {**os.environ, "PYTHONUTF8": "1"})  # noqa: S606
 
 
 def printable(text: str) -> str:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -51,15 +52,28 @@ def complain(text: str) -> None:
 
 
 def say(text: str) -> None:
-    """Write what the command was asked for to standard output. A reader that went away (`| head`) ends the command quietly."""
+    """Write what the command was asked for to standard output. A reader that went away (`| head`) ends the command quietly.
+
+    What the stream's encoding cannot hold is written as an escape.
+    """
     try:
-        click.echo(text)
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
     except BrokenPipeError:
         _give_up_stdout()
         raise click.exceptions.Exit(_BROKEN_PIPE) from None
     except OSError as error:
         _give_up_stdout()
         leave(3, f"marscore: cannot write to standard output: {error.strerror or error}")
+
+
+def say_json(text: str) -> None:
+    """The same with JSON, which has escapes of its own."""
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(json.loads(text), indent=2)
+    say(text)
 
 
 def _give_up_stdout() -> None:

@@ -16,8 +16,8 @@ def read_manifest(source: str) -> ManifestInput:
     Raises:
         ManifestError: there is no such file, or it cannot be read, or it is not UTF-8.
     """
-    folder = Path.cwd() if source == "-" else Path(source).absolute().parent
-    return ManifestInput(source, folder, text=_text(source))
+    # Relative, as it may be: the current folder may be gone, and is no matter where the output folder is absolute.
+    return ManifestInput(source, Path() if source == "-" else Path(source).parent, text=_text(source))
 
 
 def _text(source: str) -> str:
@@ -52,4 +52,4 @@ def manifest_of_urls(urls: Sequence[str]) -> ManifestInput:
     """The manifest that lists these URLs and nothing else."""
     # A URL on the command line is what it is: `$` names no variable there.
     downloads = [url.replace("$", "$$") for url in urls]
-    return ManifestInput("command line", Path.cwd(), data={"version": 1, "downloads": downloads})
+    return ManifestInput("command line", Path(), data={"version": 1, "downloads": downloads})

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import click
 
 from marscore.adapters.terminal import is_terminal
 from marscore.cli.engine import engine
-from marscore.cli.exits import complain, exits, say
+from marscore.cli.exits import complain, exits, say, say_json
 from marscore.cli.inputs import manifest_of_urls, read_manifest
 from marscore.cli.options import plan_options, run_options, validate_options
 from marscore.cli.summary import summary
@@ -51,7 +52,7 @@ def run(context: click.Context, /, manifest: str, **options: Any) -> None:
 
     What is in place already is not fetched again, and what an interrupted run began is resumed.
     """
-    _run(context, read_manifest(manifest), RunSettings(**options))
+    _run(context, read_manifest(manifest), _settings(options))
 
 
 @cli.command()
@@ -63,13 +64,23 @@ def get(context: click.Context, /, urls: tuple[str, ...], **options: Any) -> Non
 
     The same engine as `run`, without a manifest: a second call fetches nothing that is in place.
     """
-    _run(context, manifest_of_urls(urls), RunSettings(**options))
+    _run(context, manifest_of_urls(urls), _settings(options))
+
+
+def _settings(options: Mapping[str, Any]) -> RunSettings:
+    try:
+        return RunSettings(**options)
+    except ValueError as error:
+        # Each option is right by itself, but not all together.
+        raise click.UsageError(str(error)) from error
 
 
 def _run(context: click.Context, manifest: ManifestInput, settings: RunSettings) -> None:
     ended = engine(context).run(manifest, settings, handle_signals=True)
     if is_terminal(sys.stderr):
         complain("\n".join(summary(ended.head, ended.failures(), ended.file)))
+    if ended.trouble is not None:
+        complain(f"marscore: {ended.trouble.message}")
     context.exit(ended.head.exit_code)
 
 
@@ -79,7 +90,7 @@ def _run(context: click.Context, manifest: ManifestInput, settings: RunSettings)
 @click.pass_context
 def validate(context: click.Context, /, manifests: tuple[str, ...], **options: Any) -> None:
     """Check each MANIFEST and name everything that is wrong, with its line. Nothing is downloaded."""
-    correct = [_is_correct(context, manifest, RunSettings(**options)) for manifest in manifests]
+    correct = [_is_correct(context, manifest, _settings(options)) for manifest in manifests]
     context.exit(0 if all(correct) else 2)
 
 
@@ -102,9 +113,11 @@ def _is_correct(context: click.Context, source: str, settings: RunSettings) -> b
 @click.pass_context
 def plan(context: click.Context, /, manifest: str, style: Literal["table", "json"], **options: Any) -> None:
     """Show what `run` would do with MANIFEST: what would be fetched, resumed or left as it is, and why. Nothing is downloaded."""
-    document = engine(context).plan(read_manifest(manifest), RunSettings(**options))
+    document = engine(context).plan(read_manifest(manifest), _settings(options))
+    for warning in document.warnings:
+        complain(f"warning: {warning}")
     if style == "json":
-        say(document.model_dump_json(indent=2))
+        say_json(document.model_dump_json(indent=2))
     else:
         from marscore.cli.plan_table import plan_table  # noqa: PLC0415  rich is imported by the verb that draws
 
@@ -116,4 +129,4 @@ def plan(context: click.Context, /, manifest: str, style: Literal["table", "json
 @click.pass_context
 def schema(context: click.Context, /, name: str) -> None:
     """Print the JSON Schema of the manifest, the plan, the report or a line of the log."""
-    say(json.dumps(engine(context).schema(name), indent=2))
+    say_json(json.dumps(engine(context).schema(name), indent=2))

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar, get_args
 import click
 
 from marscore.events import LogLevel
-from marscore.settings import LogFormat, ProgressMode
+from marscore.settings import STANDARD_OUTPUT, LogFormat, ProgressMode
 from marscore.values import parse_size
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -38,7 +38,19 @@ def _variable(value: str) -> tuple[str, str]:
     return name, text
 
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
+class _File(click.Path):
+    """Something to write to: a file, `-`, a pipe, a device."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, readable=False, allow_dash=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        text = str(super().convert(value, param, ctx))
+        # A Path makes `-` of `./-`, which is a file.
+        return text if text != "-" and Path(text) == STANDARD_OUTPUT else Path(text)
+
+
+_FILE = _File()
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _COUNT = click.IntRange(min=1)
 
@@ -71,9 +83,12 @@ _VARIABLES = click.option(
 )
 _WRITING = (
     click.option(
-        "--report", type=_FILE, metavar="FILE", help="Write the JSON report here.  [default: .marscore/report.json in the output folder]"
+        "--report",
+        type=_FILE,
+        metavar="FILE",
+        help="Write the JSON report here; - is standard output.  [default: .marscore/report.json in the output folder]",
     ),
-    click.option("--log-file", type=_FILE, metavar="FILE", help="Append the log to this file too, as JSON lines."),
+    click.option("--log-file", type=_FILE, metavar="FILE", help="Append the log to this file too, as JSON lines; - is standard output."),
     click.option(
         "--log-format",
         type=click.Choice(get_args(LogFormat)),

@@ -42,10 +42,11 @@ class PlanDocument(BaseModel):
     per_host: int
     max_rate: int | None = Field(description="bytes a second")
     deadline_s: float | None
+    warnings: tuple[str, ...] = Field(default=(), description="what makes the plan less sure than it could be")
     downloads: tuple[PlannedDownload, ...]
 
 
-def document(plan: Plan, name: str | None, output_dir: str, redactor: Redactor) -> PlanDocument:
+def document(plan: Plan, name: str | None, output_dir: str, redactor: Redactor, warnings: tuple[str, ...] = ()) -> PlanDocument:
     """Write the plan down, redacted."""
     return PlanDocument(
         name=None if name is None else redactor.text(name),
@@ -55,6 +56,7 @@ def document(plan: Plan, name: str | None, output_dir: str, redactor: Redactor) 
         per_host=plan.per_host,
         max_rate=plan.max_rate,
         deadline_s=plan.deadline,
+        warnings=warnings,
         downloads=tuple(_planned(decision, redactor) for decision in plan.decisions),
     )
 

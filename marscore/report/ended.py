@@ -15,15 +15,21 @@ from marscore.frozen import dataclass
 from marscore.report.entry import SUCCESS
 from marscore.report.model import DownloadReport, Head, Report
 from marscore.report.writers import iter_json
+from marscore.values import Failure
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A run that is over. `file` is where its report was written, fit to be shown; `entries` yields the entries' JSON, each time anew."""
+    """A run that is over.
+
+    `file` is where its report was written, fit to be shown, and `trouble` why it was not; `entries` yields the entries' JSON, each time
+    anew.
+    """
 
     head: Head
     file: str
     entries: Callable[[], Iterator[str]]
+    trouble: Failure | None = None
 
     def report(self) -> Report:
         """The whole report."""

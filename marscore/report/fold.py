@@ -178,6 +178,13 @@ def run_finished(head: Head, at: float) -> RunFinished:
     return RunFinished(at=at, status=head.status, exit_code=head.exit_code, duration_s=head.duration_s, **sums)
 
 
+def undelivered(head: Head) -> Head:
+    """How a run ended whose report cannot be written: the machine stood in the way. A run that was told to stop, ended by that."""
+    if head.status == "interrupted":
+        return head
+    return head.model_copy(update={"status": "failed", "exit_code": 3})
+
+
 def _retry(event: RetryScheduled) -> dict[str, object]:
     """A retry as `model.Retry` describes it."""
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,7 +95,7 @@ any_claim = st.builds(
 @settings(max_examples=50, deadline=None)
 @given(claims=st.lists(any_claim, max_size=5, unique_by=lambda c: c.path_key))
 def test_any_claim_survives(claims: list[Claim]) -> None:
-    with contextlib.closing(SqliteState(Path(":memory:"))) as sqlite:
+    with tempfile.TemporaryDirectory() as folder, contextlib.closing(SqliteState(Path(folder, "state.db"))) as sqlite:
         for store in (sqlite, MemoryState()):
             store.record(map(row_of, claims))
             assert store.claims() == {c.path_key: c for c in claims}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -81,6 +82,28 @@ def test_a_run_that_fails_or_leaves_wrong_files_counts_as_failed_and_is_not_repe
         outcomes = Course(server, tmp_path, repeat=2, limit_s=3).run(Work("one", "one file", (File("one/one.bin", 1000),)), tools)
     assert [outcome.reason for outcome in outcomes] == list(WRONG.values())
     assert all(len(outcome.samples) <= 1 for outcome in outcomes)
+
+
+ENDING = """
+import subprocess, sys
+from bench.measure import _tree
+process = subprocess.Popen(["sleep", "60"])
+
+def end(event, arguments):
+    if event in {events} and f"/proc/{{process.pid}}/task" in str(arguments[0]):
+        process.kill()
+        process.wait()
+
+sys.addaudithook(end)
+print(list(_tree(process.pid)) == [process.pid], process.returncode)
+"""
+
+
+@pytest.mark.parametrize("events", [{"os.scandir", "os.listdir"}, {"open"}], ids=["its threads are listed", "its children are read"])
+def test_a_process_that_ends_while_it_is_looked_at_has_no_children(events: set[str]) -> None:
+    code = ENDING.format(events=events)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
+    assert done.stdout == "True -9\n", done.stderr
 
 
 def shell(words: str) -> Callable[[Job], list[str]]:

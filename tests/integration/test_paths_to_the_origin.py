@@ -41,10 +41,14 @@ def test_a_certificate_that_is_not_trusted_fails_at_once_by_name(tmp_path: Path,
         assert origin.requests == []
 
 
-def test_verify_false_works_and_warns(tmp_path: Path, tls: Tls) -> None:
+@pytest.mark.parametrize("python_warnings", ["default", "error", "ignore"])
+@pytest.mark.parametrize("lane", ["auto", "requests"])
+def test_verify_false_works_and_warns(tmp_path: Path, tls: Tls, python_warnings: str, lane: str) -> None:
     with Origin(tls.server_context()) as origin:
-        run = fetch(tmp_path, {"url": origin.serve("/a.bin", Body(10)), "verify": False})
+        manifest = write(tmp_path, [{"url": origin.serve("/a.bin", Body(10)), "verify": False}], execution={"lane": lane})
+        run = marscore("run", manifest, cwd=tmp_path, env={"PYTHONWARNINGS": python_warnings})
         assert run.code == 0
+        assert all(line.startswith("{") for line in run.err.splitlines()), "the log's lines and nothing else"
         [warned] = run.events("warned")
         assert "verify is false" in warned["message"]
 

@@ -59,10 +59,28 @@ def test_the_file_is_as_readable_as_any_other(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
         write_text(tmp_path / "report.json", ["x"], "cannot write")
-        assert os.umask(0o027) == 0o027, "the mask is put back"
     finally:
         os.umask(before)
     assert (tmp_path / "report.json").stat().st_mode & 0o777 == 0o640
+    (tmp_path / "report.json").chmod(0o604)
+    write_text(tmp_path / "report.json", ["y"], "cannot write")
+    assert (tmp_path / "report.json").stat().st_mode & 0o777 == 0o604, "what its owner made of it, stays"
+
+
+def test_the_mask_of_the_process_which_all_its_threads_share_is_left_alone(tmp_path: Path) -> None:
+    called: list[str] = []
+    sys.setprofile(lambda _frame, event, function: called.append(function.__name__) if event == "c_call" else None)
+    try:
+        write_text(tmp_path / "report.json", ["x"], "cannot write")
+    finally:
+        sys.setprofile(None)
+    assert "open" in called
+    assert "umask" not in called
+
+
+def test_a_name_as_long_as_the_system_takes_is_written(tmp_path: Path) -> None:
+    write_text(tmp_path / ("r" * 255), ["x"], "cannot write")
+    assert [len(path.name) for path in tmp_path.iterdir()] == [255]
 
 
 def test_a_link_is_replaced_and_not_written_through(tmp_path: Path) -> None:

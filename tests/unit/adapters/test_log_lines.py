@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 
 import hypothesis
 import jsonschema
@@ -15,6 +14,7 @@ from rich.console import Console
 
 from marscore.adapters.lines import LineMaker
 from marscore.adapters.log import Log, LogOutput, open_log
+from marscore.adapters.outputs import Outputs
 from marscore.errors import StorageError
 from marscore.events import DownloadFailed, DownloadFinished, DownloadStarted, PlanCompiled, ProgressMade, RunStarted, Warned, name_of
 from marscore.report.record import record_of
@@ -140,24 +140,22 @@ def test_the_log_file_gets_json_lines_after_those_of_earlier_runs(tmp_path):
     file = tmp_path / "logs" / "run.jsonl"
     for run_id in ("r1", "r2"):
         stream = Terminal()
-        sink = open_log(run_id, RunSettings(log_file=file), stream)
-        sink.emit([RUN, FAILED])
-        sink.close()
+        with Outputs(RunSettings(log_file=file)) as outputs:
+            open_log(run_id, outputs.settings, stream, log_file=outputs.log_file).emit([RUN, FAILED])
         assert "run_started" in stream.getvalue()
     assert [line["run_id"] for line in json_lines(file.read_text("utf-8"))] == ["r1", "r1", "r2", "r2"]
 
 
 def test_a_log_file_is_whole_lines_while_the_run_goes_on(tmp_path):
     file = tmp_path / "run.jsonl"
-    sink = open_log("r1", RunSettings(log_file=file), io.StringIO())
-    sink.emit([RUN])
-    assert len(json_lines(file.read_text("utf-8"))) == 1
-    sink.close()
+    with Outputs(RunSettings(log_file=file)) as outputs:
+        open_log("r1", outputs.settings, io.StringIO(), log_file=outputs.log_file).emit([RUN])
+        assert len(json_lines(file.read_text("utf-8"))) == 1
 
 
 def test_a_log_file_that_cannot_be_is_an_error_of_the_machine(tmp_path):
     with pytest.raises(StorageError, match="cannot write the log file"):
-        open_log("r1", RunSettings(log_file=tmp_path), io.StringIO())
+        Outputs(RunSettings(log_file=tmp_path))
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError(), OSError("no space"), ValueError("I/O operation on closed file")], ids=repr)
@@ -211,10 +209,6 @@ def test_the_hosts_own_structlog_setup_is_left_alone():
     open_log("r1", RunSettings(), io.StringIO()).emit([RUN, DownloadStarted(1.0, "downloads[0]", "https://e.com/")])
     assert structlog.get_config() == before
     assert not structlog.is_configured()
-
-
-def test_the_sink_is_closed_without_a_file_too():
-    open_log("r1", RunSettings(), sys.stderr).close()
 
 
 many = st.one_of(

@@ -95,7 +95,9 @@ def a_plan(count=2):
         )
         for n in range(count)
     ]
-    return SimpleNamespace(processes=1, threads=8, downloads=downloads, model_dump_json=lambda indent: json.dumps({"downloads": count}))
+    return SimpleNamespace(
+        processes=1, threads=8, warnings=(), downloads=downloads, model_dump_json=lambda indent: json.dumps({"downloads": count})
+    )
 
 
 class Terminal(io.StringIO):

@@ -74,14 +74,19 @@ def test_the_manifest_is_read_with_its_folder(folder):
     app = FakeApp(an_end())
     call("run", "sub/d.yaml", app=app)
     manifest = app.calls[0][1]
-    assert (manifest.source, manifest.folder, manifest.text, manifest.data) == ("sub/d.yaml", folder / "sub", "version: 1\n", None)
+    assert (manifest.source, manifest.folder.absolute(), manifest.text, manifest.data) == (
+        "sub/d.yaml",
+        folder / "sub",
+        "version: 1\n",
+        None,
+    )
 
 
 def test_a_dash_reads_standard_input(folder):
     app = FakeApp(an_end())
     call("run", "-", app=app, stdin="version: 1\r\nname: ü\n".encode())
     manifest = app.calls[0][1]
-    assert (manifest.source, manifest.folder, manifest.text) == ("-", folder, "version: 1\r\nname: ü\n")
+    assert (manifest.source, manifest.folder.absolute(), manifest.text) == ("-", folder, "version: 1\r\nname: ü\n")
 
 
 def test_urls_on_the_command_line_are_taken_literally(folder):
@@ -89,7 +94,7 @@ def test_urls_on_the_command_line_are_taken_literally(folder):
     call("get", "https://e.com/$HOME/a", "https://e.com/b?x=$$", app=app)
     manifest = app.calls[0][1]
     assert manifest.data == {"version": 1, "downloads": ["https://e.com/$$HOME/a", "https://e.com/b?x=$$$$"]}
-    assert (manifest.folder, manifest.text) == (folder, None)
+    assert (manifest.folder.absolute(), manifest.text) == (folder, None)
 
 
 @pytest.mark.parametrize("verb", ["run", "plan", "validate"])
