@@ -20,6 +20,7 @@ from marscore.adapters.storage import storage_error
 from marscore.job import prepare
 from marscore.planning.model import compile_plan
 from marscore.report.ended import Ended
+from marscore.report.record import well_formed
 from marscore.running import Run, cores
 from marscore.settings import ManifestInput, RunSettings
 
@@ -48,7 +49,7 @@ def plan(manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
     claims = claims_at(job.root / OWN_FOLDER / "state.db")
     decisions = look(Folder(job.root), claims, job.downloads)
     compiled = compile_plan(job.execution, decisions, cores())
-    return document(compiled, job.name, str(job.root), job.redactor)
+    return document(compiled, job.name, well_formed(str(job.root)), job.redactor)
 
 
 def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = False) -> Ended:

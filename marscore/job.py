@@ -41,6 +41,7 @@ def prepare(manifest: ManifestInput, settings: RunSettings) -> Job:
         ManifestError: it is wrong; every problem is told.
     """
     parsed, everything = _read(manifest, settings)
+    ambient, own = ambient_secrets(everything), secrets_of(parsed, everything)
     root = settings.output_dir or manifest.folder / parsed.manifest.output_dir
     return Job(
         name=parsed.manifest.name,
@@ -50,7 +51,7 @@ def prepare(manifest: ManifestInput, settings: RunSettings) -> Job:
         downloads=select(everything, settings.only) if settings.only else everything,
         # Not resolved: a symbolic link in the path of the output folder is the user's own.
         root=root.absolute(),
-        redactor=Redactor({**ambient_secrets(everything), **secrets_of(parsed, everything)}),
+        redactor=Redactor({**ambient, **own.shown}, own.words - ambient.keys()),
     )
 
 

@@ -30,6 +30,7 @@ from marscore.planning.model import Plan, compile_plan
 from marscore.report.ended import Ended
 from marscore.report.fold import ReportFold, RunFacts, run_finished
 from marscore.report.outcome import outcome_of
+from marscore.report.record import well_formed
 from marscore.report.writers import iter_json
 from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Refuse, Resume, UpToDate
 from marscore.settings import RunSettings
@@ -71,7 +72,7 @@ class Run:
         """Do it all, to the written report."""
         interrupted = False
         with self._outlets:
-            self._emit(RunStarted(self._clock.now(), self._job.name, self._job.source, str(self._job.root)))
+            self._emit(RunStarted(self._clock.now(), self._job.name, well_formed(self._job.source), well_formed(str(self._job.root))))
             self._warn()
             try:
                 self._fetch(self._plan())
@@ -132,6 +133,7 @@ class Run:
             reads,
             share,
             secrets=tuple(self._job.redactor.secrets.items()),
+            words=tuple(self._job.redactor.words),
             lane=self._job.execution.lane,
             cores=cores(),
             pipeline=self._job.execution.pipeline,
@@ -162,7 +164,7 @@ class Run:
             self._folder.sweep()
         self._emit(run_finished(head, self._clock.now()))
         path = self._settings.report or self._job.root / OWN_FOLDER / "report.json"
-        ended = Ended(head, self._job.redactor.text(os.path.relpath(path)), functools.partial(self._fold.entries, self._stop.signal))
+        ended = Ended(head, os.path.relpath(path), functools.partial(self._fold.entries, self._stop.signal))
         write_text(path, iter_json(head, ended.entries()), "cannot write the report")
         return ended
 

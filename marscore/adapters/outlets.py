@@ -22,9 +22,8 @@ class Outlets:
     """Log and progress of one run, as a context."""
 
     def __init__(self, settings: RunSettings, facts: RunFacts) -> None:
-        sizes = {download.id: download.size for download in facts.downloads if download.size is not None}
         self._lock = threading.Lock()
-        self._progress = make_progress(settings.progress, sys.stderr, sizes)
+        self._progress = make_progress(settings.progress, sys.stderr, facts.downloads)
         self._log = open_log(facts.run_id, settings, sys.stderr, self._progress.console)
 
     @property

@@ -20,7 +20,9 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """How a worker is set up; survives pickle. `output_dir` is absolute; `secrets` are (value, what is shown for it).
+    """How a worker is set up; survives pickle. `output_dir` is absolute.
+
+    `secrets` are (value, what is shown for it), `words` those of the values that are not replaced inside other words.
 
     `progress` says where readings go: nowhere, among the events, or into the memory that `gauge` is the descriptor of.
     """
@@ -30,6 +32,7 @@ class WorkerSettings:
     reads: Reads
     share: Share
     secrets: tuple[tuple[str, str], ...] = ()
+    words: tuple[str, ...] = ()
     lane: Literal["auto", "requests"] = "auto"
     cores: int = 1
     pipeline: int = 1

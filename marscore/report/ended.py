@@ -19,7 +19,7 @@ from marscore.report.writers import iter_json
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A run that is over. `file` is where its report was written, fit to be shown; `entries` yields the entries' JSON, each time anew."""
+    """A run that is over. `file` is where its report was written; `entries` yields the entries' JSON, each time anew."""
 
     head: Head
     file: str
