@@ -22,6 +22,7 @@ from marscore.adapters.storage import naming
 from marscore.job import prepare
 from marscore.planning.model import compile_plan
 from marscore.report.ended import Ended
+from marscore.report.record import well_formed
 from marscore.running import Run
 from marscore.settings import ManifestInput, RunSettings
 from marscore.state import Claims
@@ -53,7 +54,7 @@ def plan(manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
     warnings = () if claims is not None else ("the state database is damaged: files count as unknown here, and a run puts it aside",)
     decisions = look(Folder(job.root), claims if claims is not None else Claims({}), job.downloads)
     compiled = compile_plan(job.execution, decisions, cores())
-    return document(compiled, job.name, str(job.root), job.redactor, warnings)
+    return document(compiled, job.name, well_formed(str(job.root)), job.redactor, warnings)
 
 
 def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = False) -> Ended:

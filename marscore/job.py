@@ -45,6 +45,7 @@ def prepare(manifest: ManifestInput, settings: RunSettings) -> Job:
     """
     parsed, everything = _read(manifest, settings)
     root = _root(manifest.folder / parsed.manifest.output_dir if settings.output_dir is None else Path(settings.output_dir))
+    ambient, own = ambient_secrets(everything), secrets_of(parsed, everything)
     return Job(
         name=parsed.manifest.name,
         source=parsed.source,
@@ -52,7 +53,7 @@ def prepare(manifest: ManifestInput, settings: RunSettings) -> Job:
         execution=_execution(parsed.manifest.execution, settings),
         downloads=select(everything, settings.only) if settings.only else everything,
         root=root,
-        redactor=Redactor({**ambient_secrets(everything), **secrets_of(parsed, everything)}),
+        redactor=Redactor({**ambient, **own.shown}, own.words - ambient.keys()),
     )
 
 

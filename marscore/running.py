@@ -34,6 +34,7 @@ from marscore.report.ended import Ended
 from marscore.report.fold import ReportFold, RunFacts, run_finished, undelivered
 from marscore.report.model import Head
 from marscore.report.outcome import outcome_of
+from marscore.report.record import well_formed
 from marscore.report.writers import iter_json
 from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Refuse, Resume, UpToDate
 from marscore.values import Failure
@@ -74,7 +75,7 @@ class Run:
         """Do it all, to the written report."""
         interrupted = False
         with self._outlets:
-            self._emit(RunStarted(self._clock.now(), self._job.name, self._job.source, str(self._job.root)))
+            self._emit(RunStarted(self._clock.now(), self._job.name, well_formed(self._job.source), well_formed(str(self._job.root))))
             self._warn()
             try:
                 self._fetch(self._plan())
@@ -143,6 +144,7 @@ class Run:
             share,
             secrets=tuple(self._job.redactor.secrets.items()),
             output_identity=self._folder.identity,
+            words=tuple(self._job.redactor.words),
             lane=self._job.execution.lane,
             cores=cores(),
             pipeline=self._job.execution.pipeline,
@@ -179,7 +181,7 @@ class Run:
         """Write the report. That it cannot be written is told, and the rest of the outcome with it."""
         report, own = self._outputs.report, self._job.root / OWN_FOLDER / "report.json"
         entries = functools.partial(self._fold.entries, self._stop.signal)
-        ended = Ended(head, report.shown if report else self._job.redactor.text(shown(own)), entries)
+        ended = Ended(head, report.shown if report else shown(own), entries)
         try:
             if report is None:
                 if not self._folder.is_there:

@@ -36,11 +36,17 @@ class RichProgress(NoProgress):
 
     console: Console
 
-    def __init__(self, console: Console, sizes: Mapping[str, int] | None = None, ticks: Ticks = time.monotonic) -> None:
+    def __init__(
+        self,
+        console: Console,
+        sizes: Mapping[str, int] | None = None,
+        paths: Mapping[str, str] | None = None,
+        ticks: Ticks = time.monotonic,
+    ) -> None:
         self.console = console
         self._ticks = ticks
         self._lock = threading.Lock()
-        self._fold = ProgressFold(ticks(), sizes)
+        self._fold = ProgressFold(ticks(), sizes, paths)
         self._live: Live | None = None
 
     def __call__(self, event: Event) -> None:

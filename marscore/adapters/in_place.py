@@ -40,7 +40,7 @@ class InPlace:
 
     def tell(self, decisions: Iterable[UpToDate], at: float) -> Told | None:
         """What is made of their outcomes, at a Unix time; None where no form would do, and each has to be told by itself."""
-        url_of, text_of = self._redactor.url, self._redactor.text
+        url_of = self._redactor.url
         known: dict[str, tuple[str, str]] = {}
         lines: list[str] = []
         entries: dict[str, str] = {}
@@ -50,7 +50,7 @@ class InPlace:
             if forms is None:
                 return None
             line, entry = known[decision.reason] = forms
-            url, path = json_text(url_of(download.sources[0])), json_text(text_of(download.path))
+            url, path = json_text(url_of(download.sources[0])), json_text(download.path)
             checksum = checksum_of(download.checksums, digests) if download.checksums else digests[0]
             if line:
                 lines.append(line % (download.id, file.size, '", "'.join(digests), file.mtime_ns, file.inode))

@@ -24,9 +24,8 @@ class Outlets:
 
     def __init__(self, outputs: Outputs, facts: RunFacts) -> None:
         settings = outputs.settings
-        sizes = {download.id: download.size for download in facts.downloads if download.size is not None}
         self._lock = threading.Lock()
-        self._progress = make_progress(settings.progress, sys.stderr, sizes)
+        self._progress = make_progress(settings.progress, sys.stderr, facts.downloads)
         self._log = open_log(facts.run_id, settings, sys.stderr, self._progress.console, outputs.log_file)
 
     @property

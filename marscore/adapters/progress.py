@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
 from marscore.adapters.terminal import QuietStream, is_terminal
 from marscore.events import Event
 from marscore.report.progress import Overall, ProgressFold, Proof
+from marscore.resolve.model import Download
 from marscore.settings import ProgressMode
 from marscore.values import format_size
 
@@ -79,15 +80,19 @@ class PlainProgress(NoProgress):
         self._stream.flush()
 
 
-def make_progress(mode: ProgressMode, stream: TextIO | None, sizes: Mapping[str, int] | None = None) -> NoProgress:
+def make_progress(mode: ProgressMode, stream: TextIO | None, downloads: Sequence[Download] = ()) -> NoProgress:
     """Choose how progress is shown on `stream`, standard error. A live display needs a terminal; without one there is none."""
     if mode == "plain":
-        return PlainProgress(stream, sizes)
+        return PlainProgress(stream, _sizes(downloads))
     if mode != "none" and is_terminal(stream):
         from marscore.adapters.display import RichProgress, stderr_console  # noqa: PLC0415 - rich, only where a terminal is drawn on
 
-        return RichProgress(stderr_console(stream), sizes)
+        return RichProgress(stderr_console(stream), _sizes(downloads), {download.id: download.path for download in downloads})
     return NoProgress()
+
+
+def _sizes(downloads: Iterable[Download]) -> dict[str, int]:
+    return {download.id: download.size for download in downloads if download.size is not None}
 
 
 def transfer(overall: Overall) -> list[str]:

@@ -21,7 +21,7 @@ from marscore.policy.redact import Redactor
 
 def make_worker(settings: WorkerSettings, number: int, send: Callable[[Batch], None]) -> Worker:
     """A worker with real adapters, whose events are told as the run's log wants them."""
-    redactor = Redactor(dict(settings.secrets))
+    redactor = Redactor(dict(settings.secrets), settings.words)
     general = RequestsClient(max(1, settings.threads))
     client = DiscreetClient(DirectClient(general) if settings.lane == "auto" else general, redactor)
     teller = Teller(redactor, settings.log)

@@ -20,7 +20,9 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """How a worker is set up; survives pickle. `output_dir` is absolute; `secrets` are (value, what is shown for it).
+    """How a worker is set up; survives pickle. `output_dir` is absolute.
+
+    `secrets` are (value, what is shown for it), `words` those of the values that are not replaced inside other words.
 
     `output_identity` is the device and inode of the folder that the run has locked.
 
@@ -33,6 +35,7 @@ class WorkerSettings:
     share: Share
     secrets: tuple[tuple[str, str], ...] = ()
     output_identity: tuple[int, int] | None = None
+    words: tuple[str, ...] = ()
     lane: Literal["auto", "requests"] = "auto"
     cores: int = 1
     pipeline: int = 1

@@ -13,7 +13,7 @@
 The environment comes in as a mapping; nothing here opens a file.
 """
 
-from marscore.manifest.environment import escape
+from marscore.manifest.environment import USERINFO, Used, escape
 from marscore.manifest.models import (
     Auth,
     Backoff,
@@ -34,6 +34,7 @@ from marscore.manifest.read import Entry, Examined, Parsed, examine_mapping, exa
 from marscore.manifest.schema import manifest_schema
 
 __all__ = [
+    "USERINFO",
     "Auth",
     "Backoff",
     "Certificate",
@@ -52,6 +53,7 @@ __all__ = [
     "Retry",
     "Security",
     "Timeout",
+    "Used",
     "escape",
     "examine_mapping",
     "examine_text",

@@ -1,6 +1,6 @@
 """`${NAME}`, `${NAME:-default}` and `$$` in the values of a manifest: the tree of the text becomes plain data.
 
-    nodes + environment --Substitution.data--> dict, list, Scalar, Plain, str, None    and every value that must never be shown
+    nodes + environment --Substitution.data--> dict, list, Scalar, Plain, str, None    and what was used of the environment, and where
 
 A scalar without a dollar stays the node that it is. One that is null, or that is empty once its names are filled in, becomes None: as if
 it had not been written.
@@ -20,8 +20,14 @@ from marscore.manifest.fields import Plain
 from marscore.manifest.places import Findings, Path, Scalar
 from marscore.manifest.text import MAX_DEPTH, NULLS
 
+#: Ends a place (`Used`) that is the part of a URL that holds a user name and a password. No key of a manifest is called so.
+USERINFO = "@"
+
 #: A dollar, a name with or without a default, or a `${` that is neither.
 _REFERENCE = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-((?:[^}$]|\$(?!\{))*))?\}|\$\{")
+
+#: The userinfo of a URL in which names may stand; their defaults may hold what would end it.
+_USERINFO = re.compile(r"//(?:\$\{[^}]*\}|\$(?!\{)|[^/?#$])*@")
 
 
 def escape(text: str) -> str:
@@ -35,13 +41,28 @@ def _is_settled(node: object) -> bool:
 
 
 @dataclass(slots=True)
+class Used:
+    """A variable of the environment that a manifest names: its value, and where.
+
+    A place is a path without the numbers in it, such as ("downloads", "headers", "Authorization"), so that a hundred thousand downloads
+    are few places. Of a name in `each` it is ("downloads", index, "each", name), since only that entry says what the name is used for.
+    """
+
+    value: str
+    places: set[Path] = field(default_factory=set)
+
+
+@dataclass(slots=True)
 class Substitution:
-    """Fills in names from `variables` first and then from `environment`; `secrets` grows by what came from the latter."""
+    """Fills in names from `variables` first and then from `environment`; `used` grows by what came from the latter, by its name.
+
+    Names in `public` are left as they are: they say which variables are meant, and want no values.
+    """
 
     environment: Mapping[str, str]
     variables: Mapping[str, str]
     findings: Findings
-    secrets: dict[str, str] = field(default_factory=dict)
+    used: dict[str, Used] = field(default_factory=dict)
 
     def data(self, node: Any, path: Path = ()) -> Any:
         """Turn a node, or a Python object, into plain data."""
@@ -71,7 +92,7 @@ class Substitution:
         plain = isinstance(node, Scalar) and node.plain
         if plain and node in NULLS:
             return None
-        if "$" not in node:
+        if "$" not in node or path[:1] == ("public",):
             return node
         text = self._filled(node, path)
         if not plain:
@@ -80,12 +101,12 @@ class Substitution:
 
     def _filled(self, text: str, path: Path) -> str:
         try:
-            return _REFERENCE.sub(self._value, text)
+            return _REFERENCE.sub(lambda match: self._value(match, path), text)
         except ValueError as error:
             self.findings.add(path, str(error))
             return str(text)
 
-    def _value(self, match: re.Match[str]) -> str:
+    def _value(self, match: re.Match[str], path: Path) -> str:
         name, default = match[1], match[2]
         if match[0] == "$$":
             return "$"
@@ -95,9 +116,17 @@ class Substitution:
         if value is None:
             value = self.environment.get(name)
             if value:
-                self.secrets[value] = f"${{{name}}}"
+                self.used.setdefault(name, Used(value)).places.add(_place(match, path))
         if default is not None:
             return value or default.replace("$$", "$")
         if value is None:
             raise ValueError(f"needs {name}, which is not set (${{{name}:-...}} would give a default)")
         return value
+
+
+def _place(match: re.Match[str], path: Path) -> Path:
+    if path[2:3] == ("each",):
+        return path[:4]
+    place = tuple([part for part in path if isinstance(part, str)])
+    userinfo = _USERINFO.search(match.string)
+    return (*place, USERINFO) if userinfo and userinfo.start() <= match.start() < userinfo.end() else place

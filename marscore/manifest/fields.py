@@ -241,6 +241,13 @@ def check_each_name(name: str) -> str:
     return name
 
 
+def check_variable_name(name: str) -> str:
+    """Refuse what could not stand between `${` and `}`."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise ValueError("must be the name of a variable, without ${ and }: letters, digits and _, as in REGION")
+    return name
+
+
 Text: TypeAlias = Annotated[str, BeforeValidator(read_text), Shown(_TEXT)]
 Url: TypeAlias = Annotated[str, BeforeValidator(read_text), AfterValidator(check_url), Shown({"type": "string"})]
 Proxy: TypeAlias = Annotated[str, BeforeValidator(read_proxy), Shown({"type": "string"})]
@@ -276,6 +283,9 @@ HeaderValue: TypeAlias = Annotated[str, BeforeValidator(read_header_value), Show
 Headers: TypeAlias = Annotated[dict[HeaderName, HeaderValue | None], AfterValidator(check_headers)]
 EachName: TypeAlias = Annotated[str, BeforeValidator(read_word), AfterValidator(check_each_name)]
 EachValue: TypeAlias = Annotated[str, BeforeValidator(read_each_value), Shown(_TEXT)]
+VariableName: TypeAlias = Annotated[
+    str, BeforeValidator(read_text), AfterValidator(check_variable_name), Shown({"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"})
+]
 Kind: TypeAlias = Annotated[FailureKind, BeforeValidator(read_word)]
 IfExists: TypeAlias = Annotated[Literal["keep", "refresh", "replace", "fail"], BeforeValidator(read_word)]
 FailFast: TypeAlias = Annotated[Literal["never", "first_failure"], BeforeValidator(read_word)]

@@ -278,6 +278,8 @@ class Manifest(Model):
     """A label for log and report."""
     output_dir: f.Text = "output"
     """Folder for the files, relative to the manifest's own."""
+    public: Annotated[tuple[f.VariableName, ...], BeforeValidator(f.read_list), f.Also(_ONE_TEXT)] = ()
+    """Names of variables of the environment whose values are no secrets and may be shown, such as REGION (those that stand in a path)."""
     execution: Execution = Execution()
     """How the whole run uses the machine and the network."""
     security: Security = Security()

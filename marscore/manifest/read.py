@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 
 from marscore.frozen import dataclass
-from marscore.manifest.environment import Substitution
+from marscore.manifest.environment import Substitution, Used
 from marscore.manifest.models import Defaults, DownloadEntry, Manifest
 from marscore.manifest.places import Findings, Map, Places
 from marscore.manifest.plain import PlainEntry, plain_entry
@@ -27,12 +27,12 @@ Entry: TypeAlias = DownloadEntry | PlainEntry
 class Parsed:
     """A manifest that is right in itself, and where its parts stand.
 
-    `secrets` maps each value that came from the environment to what is shown for it, such as `${API_TOKEN}`.
+    `used` holds, by name, what came from the environment.
     """
 
     manifest: Manifest
     places: Places
-    secrets: Mapping[str, str]
+    used: Mapping[str, Used]
     source: str
 
 
@@ -47,7 +47,7 @@ class Examined:
     defaults: Defaults
     entries: Mapping[int, Entry]
     findings: Findings
-    secrets: Mapping[str, str]
+    used: Mapping[str, Used]
     source: str
 
     def parsed(self) -> Parsed:
@@ -58,7 +58,7 @@ class Examined:
         """
         if self.manifest is None or self.findings.found:
             raise self.findings.error(self.source)
-        return Parsed(self.manifest, self.findings.places, self.secrets, self.source)
+        return Parsed(self.manifest, self.findings.places, self.used, self.source)
 
 
 def read_manifest(text: str, source: str, environment: Mapping[str, str], variables: Mapping[str, str] = _NOTHING) -> Parsed:
@@ -117,8 +117,8 @@ def _examine(data: dict[str, Any], source: str, substitution: Substitution) -> E
     else:
         if not findings.found:
             entries = dict(enumerate(manifest.downloads))
-            return Examined(manifest, manifest.defaults, entries, findings, substitution.secrets, source)
-    return Examined(None, _defaults(data, findings), _entries(data, findings), findings, substitution.secrets, source)
+            return Examined(manifest, manifest.defaults, entries, findings, substitution.used, source)
+    return Examined(None, _defaults(data, findings), _entries(data, findings), findings, substitution.used, source)
 
 
 def _read_plain(data: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The plan as people and programs read it: what `marscore plan` prints. It holds nothing of the environment."""
+"""The plan as people and programs read it: what `marscore plan` prints. Of secrets it shows what a path shows, and nothing else."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def document(plan: Plan, name: str | None, output_dir: str, redactor: Redactor, 
     """Write the plan down, redacted."""
     return PlanDocument(
         name=None if name is None else redactor.text(name),
-        output_dir=redactor.text(output_dir),
+        output_dir=output_dir,
         processes=plan.processes,
         threads=plan.threads,
         per_host=plan.per_host,
@@ -66,7 +66,7 @@ def _planned(decision: Decision, redactor: Redactor) -> PlannedDownload:
     return PlannedDownload(
         id=download.id,
         url=redactor.url(download.url),
-        path=redactor.text(download.path),
+        path=download.path,
         action=_action(decision),
         reason=decision.reason,
         host=redactor.text(host_of(download.url)),

@@ -1,20 +1,23 @@
 """Keep secrets out of everything that is written: one Redactor stands before log, report, progress and error messages.
 
-secret values + text --> Redactor.text --> text with `${NAME}` or `***` in their place
+secret values + text --> Redactor.text --> text with `${NAME}` or `***` in their place, however they are encoded there (`secret_text`)
 URL --> public_url --> the URL without userinfo and with token-like query values masked
+
+Paths are not given to it: who reads a path wants to find the file.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields, replace
 from functools import cache
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlencode
+from urllib.parse import parse_qsl, unquote, unquote_plus, urlencode
 
 from marscore.events import Event
-from marscore.url import WRITTEN, as_sent
+from marscore.policy.secret_text import SecretText
+from marscore.url import WRITTEN
 
 MASK = "***"
 #: Query names whose values open doors: signed URLs of the large stores, API keys, session ids.
@@ -24,10 +27,8 @@ _TOKEN_LIKE = re.compile(
 #: What begins a part of a URL that may be secret.
 _TELLING = re.compile("[@?#]")
 _URL_IN_TEXT = re.compile(r"(?i)\bhttps?://[^\s'\"<>]+")
-#: Fields of events that may hold a URL or words of a server or of the operating system.
-_TEXT_FIELDS = {"url", "source", "from_", "to", "message", "reason", "manifest", "output_dir", "name", "host", "etag", "last_modified"}
-#: A shorter secret is replaced only where it stands alone: the digit 8 in every number would tell more than it hides.
-_SHORT = 4
+#: Fields of events that may hold a URL or words of a server or of the operating system. Those that are paths are not among them.
+_TEXT_FIELDS = {"url", "source", "from_", "to", "message", "reason", "name", "host", "etag", "last_modified"}
 
 _E = TypeVar("_E", bound=Event)
 
@@ -58,31 +59,25 @@ def token_values(query: str) -> list[str]:
 
 
 class Redactor:
-    """Replaces known secrets in text. `secrets` maps a value to what stands for it, such as `${API_TOKEN}` or `***`."""
+    """Replaces known secrets in text. `secrets` maps a value to what stands for it, such as `${API_TOKEN}` or `***`.
 
-    def __init__(self, secrets: Mapping[str, str]) -> None:
+    `words` are those that are ordinary words too, and are not replaced inside other words.
+    """
+
+    def __init__(self, secrets: Mapping[str, str], words: Collection[str] = ()) -> None:
         self.secrets = dict(secrets)
-        self._shown = dict(secrets)
-        for value, shown in secrets.items():
-            self._shown.setdefault(quote(value, safe=""), shown)
-            self._shown.setdefault(quote(value), shown)
-            # As a URL holds it that is shown as it was asked.
-            self._shown.setdefault(as_sent(value), shown)
-            if len(value) >= _SHORT:
-                self._shown.setdefault(value.lower(), shown)
-        self._shown.pop("", None)
-        self._pattern = _pattern_of(self._shown)
+        self.words = frozenset(words)
+        self._known = SecretText(secrets, self.words)
 
     def text(self, text: str) -> str:
         """The text with every known secret replaced, and every URL in it made public."""
         if "://" in text and _TELLING.search(text):
             text = _URL_IN_TEXT.sub(lambda match: public_url(match[0]), text)
-        return self._pattern.sub(self._replacement, text) if self._pattern else text
+        return self._known.replaced(text)
 
     def url(self, url: str) -> str:
         """The same for a text that is a URL and nothing else."""
-        shown = public_url(url)
-        return self._pattern.sub(self._replacement, shown) if self._pattern else shown
+        return self._known.replaced(public_url(url))
 
     def event(self, event: _E) -> _E:
         """The event with its texts redacted."""
@@ -93,15 +88,6 @@ class Redactor:
             if value is not None and (shown := self.text(value)) != value:
                 changed[name] = shown
         return replace(event, **changed) if changed else event
-
-    def _replacement(self, match: re.Match[str]) -> str:
-        return self._shown[match[0]]
-
-
-def _pattern_of(shown: Mapping[str, str]) -> re.Pattern[str] | None:
-    longest_first = sorted(shown, key=len, reverse=True)
-    alternatives = [re.escape(v) if len(v) >= _SHORT else rf"(?<!\w){re.escape(v)}(?!\w)" for v in longest_first]
-    return re.compile("|".join(alternatives)) if alternatives else None
 
 
 @cache

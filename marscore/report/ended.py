@@ -22,7 +22,7 @@ from marscore.values import Failure
 class Ended:
     """A run that is over.
 
-    `file` is where its report was written, fit to be shown, and `trouble` why it was not; `entries` yields the entries' JSON, each time
+    `file` is where its report was written, and `trouble` why it was not; `entries` yields the entries' JSON, each time
     anew.
     """
 

@@ -61,7 +61,7 @@ def entry_of(download: Download, event: Outcome, redactor: Redactor) -> str:
     return _FORM % (
         _quoted(download.id),
         json_text(redactor.url(download.url)),
-        json_text(redactor.text(download.path)),
+        json_text(download.path),
         _quoted(status_of(event)),
         json_text(reason),
         _number(size),
@@ -97,8 +97,8 @@ def completed(entry: str, started_at: float | None, retries: Iterable[Mapping[st
 
 def _blank(download: Download, redactor: Redactor, status: str, reason: str | None = None, error: str = "null") -> str:
     """An entry that says that nothing came of the download."""
-    url, path = redactor.url(download.url), redactor.text(download.path)
-    lead = (_quoted(download.id), json_text(url), json_text(path), _quoted(status), json_text(reason), _number(download.size), "null")
+    url, path = json_text(redactor.url(download.url)), json_text(download.path)
+    lead = (_quoted(download.id), url, path, _quoted(status), json_text(reason), _number(download.size), "null")
     return _FORM % (*lead, 0, 0, 0, "null", 0.0, "null", "null", "[]", error)
 
 

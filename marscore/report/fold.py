@@ -2,8 +2,8 @@
 
     RunFacts + Redactor --ReportFold--> add(event, entry)... --> head(...) + entries(...) --> the report
 
-Events come redacted; what is taken from the downloads themselves is redacted here. An outcome comes with its entry where its worker has
-written it.
+Events come redacted; what is taken from the downloads themselves is redacted here, but for paths. An outcome comes with its entry
+where its worker has written it.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ class ReportFold:
         return Head(
             marscore_version=facts.version,
             run_id=facts.run_id,
-            name=None if facts.name is None else self._shown(facts.name),
-            manifest=ManifestReport(path=self._shown(facts.manifest), sha256=facts.manifest_sha256),
+            name=None if facts.name is None else well_formed(self._redactor.text(facts.name)),
+            manifest=ManifestReport(path=well_formed(facts.manifest), sha256=facts.manifest_sha256),
             started_at=rfc3339(facts.started_at),
             finished_at=rfc3339(finished_at),
             duration_s=seconds(duration_s),
@@ -167,9 +167,6 @@ class ReportFold:
             bytes_resumed=self._bytes_resumed,
             retries=self._retries,
         )
-
-    def _shown(self, text: str) -> str:
-        return well_formed(self._redactor.text(text))
 
 
 def run_finished(head: Head, at: float) -> RunFinished:

@@ -150,11 +150,13 @@ class ProgressFold:
     Args:
         now: the time at the start.
         sizes: the bytes of each download, by id, as far as they are known beforehand; percent is of bytes only if all are.
+        paths: the path of each download, by id: a file goes by the last part of it, where it is not known of its URL.
     """
 
-    def __init__(self, now: float, sizes: Mapping[str, int] | None = None) -> None:
+    def __init__(self, now: float, sizes: Mapping[str, int] | None = None, paths: Mapping[str, str] | None = None) -> None:
         self._started = now
         self._sizes = sizes or {}
+        self._paths = paths or {}
         self._bytes_total: int | None = None
         self._files_total = 0
         self._active: dict[str, _Active] = {}
@@ -174,7 +176,7 @@ class ProgressFold:
                 self._proof = None
                 self._plan(event, now)
             case DownloadStarted():
-                self._active[event.download] = _Active(_name(event), _Speed(now))
+                self._active[event.download] = _Active(self._name(event), _Speed(now))
             case ProgressMade():
                 self._progress(event, now)
             case RetryScheduled():
@@ -213,6 +215,12 @@ class ProgressFold:
             retries=over.retries + sum(active.retries for active in self._active.values()),
             proof=self._proof.at(now) if self._proof else None,
         )
+
+    def _name(self, event: DownloadStarted) -> str:
+        # Its host may be a secret, and then there is no URL any more that could be parsed.
+        written = None if event.download in self._paths else WRITTEN.match(event.url)
+        path = self._paths.get(event.download) or (written["path"] if written else "")
+        return path.rpartition("/")[2] or event.download
 
     def _plan(self, event: PlanCompiled, now: float) -> None:
         self._files_total = event.downloads
@@ -288,12 +296,6 @@ def _file(active: _Active, now: float) -> FileProgress:
         threads_finished=active.last.threads_finished if active.last else 0,
         retries=active.retries,
     )
-
-
-def _name(event: DownloadStarted) -> str:
-    # Its host may be a secret, and then there is no URL any more that could be parsed.
-    written = WRITTEN.match(event.url)
-    return (written and written["path"].rpartition("/")[2]) or event.download
 
 
 def _size_of(event: Outcome, active: _Active | None) -> int:

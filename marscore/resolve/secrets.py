@@ -1,25 +1,60 @@
-"""Everything in a manifest that must never be shown, and what is shown for it."""
+"""Everything in a manifest that must never be shown, and what is shown for it.
+
+A value of the environment is a secret unless the manifest says that its variable is public, by `public` or by naming it in a path. A
+credential (a password, userinfo of a URL, a header that speaks of authorization) stays one, whatever else it is used for.
+"""
 
 from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeAlias
 from urllib.parse import unquote
 
-from marscore.manifest import Parsed
+from marscore.frozen import dataclass
+from marscore.manifest import USERINFO, Entry, Manifest, Parsed, Range, Used
 from marscore.policy.redact import MASK
 from marscore.resolve.model import Download, Options
+from marscore.resolve.templates import names_in
 from marscore.values import Basic
+
+#: Where a name stands, as `manifest.Used` tells it.
+Place: TypeAlias = tuple[str | int, ...]
 
 #: Header fields whose values open doors.
 _CREDENTIALS = re.compile(r"(?i)authorization|cookie|token|secret|api-?key|auth")
 #: The user information of a URL, whatever else is wrong with it; a proxy may be written without a scheme.
 _USERINFO = re.compile(r"(?:[^/?#]*//)?([^/?#]*)@")
+#: Where a name stands in the path of a file.
+_PATHS = frozenset({("output_dir",), ("downloads", "path")})
+_WORD = re.compile(r"[\w.-]+")
 
 
-def secrets_of(parsed: Parsed, downloads: Iterable[Download]) -> dict[str, str]:
-    """Map each secret value to what is shown for it: `${NAME}` for one of the environment, stars for any other."""
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Each secret value with what is shown for it: `${NAME}` for one of the environment, stars for any other.
+
+    `words` are those that also are words of the manifest's own paths, as when a token has the name of a folder.
+    """
+
+    shown: Mapping[str, str]
+    words: frozenset[str] = frozenset()
+
+
+def secrets_of(parsed: Parsed, downloads: Iterable[Download]) -> Secrets:
+    """What must not be shown of a manifest and of its downloads."""
+    credentials = _of_downloads(downloads)
+    ordinary: dict[str, str] = {}
+    for name, used in parsed.used.items():
+        if _is_credential(used, parsed.manifest):
+            credentials[used.value] = f"${{{name}}}"
+        elif name not in parsed.manifest.public and not _is_in_path(used, parsed.manifest):
+            ordinary[used.value] = f"${{{name}}}"
+    return Secrets({**credentials, **ordinary}, _words(ordinary.keys() - credentials.keys(), parsed.manifest))
+
+
+def _of_downloads(downloads: Iterable[Download]) -> dict[str, str]:
     found: dict[str, str] = {}
     seen: set[int] = set()
     for download in downloads:
@@ -30,11 +65,58 @@ def secrets_of(parsed: Parsed, downloads: Iterable[Download]) -> dict[str, str]:
         if id(download.options) not in seen:
             seen.add(id(download.options))
             found.update((text, MASK) for text in _of_options(download.options))
-    return {**found, **_from_environment(parsed.secrets)}
+    return found
 
 
-def _from_environment(secrets: Mapping[str, str]) -> Mapping[str, str]:
-    return {value: shown for value, shown in secrets.items() if value}
+def _is_credential(used: Used, manifest: Manifest) -> bool:
+    return any(_speaks_of_credentials(place) or _stands_in(place, manifest, _credentials_of) for place in used.places)
+
+
+def _speaks_of_credentials(place: Place) -> bool:
+    *above, last = ("", *place)
+    if above[-1] == "headers":
+        return _CREDENTIALS.search(str(last)) is not None
+    return last == USERINFO or (above[-1], last) == ("auth", "password")
+
+
+def _is_in_path(used: Used, manifest: Manifest) -> bool:
+    return any(place in _PATHS or _stands_in(place, manifest, _path_of) for place in used.places)
+
+
+def _stands_in(place: Place, manifest: Manifest, texts_of: Callable[[Entry], Iterable[str]]) -> bool:
+    """Whether a place is a name in `each` that stands in some texts of its entry."""
+    match place:
+        case ("downloads", int(index), "each", name):
+            return any(name in names_in(text) for text in texts_of(manifest.downloads[index]))
+        case _:
+            return False
+
+
+def _credentials_of(entry: Entry) -> Iterator[str]:
+    yield from (value for name, value in (entry.headers or {}).items() if value and _CREDENTIALS.search(name))
+    yield from (found[1] for url in (entry.url, *(entry.mirrors or ())) if (found := _USERINFO.match(url)))
+
+
+def _path_of(entry: Entry) -> tuple[str, ...]:
+    return () if entry.path is None else (entry.path,)
+
+
+def _given_in_path(entry: Entry) -> Iterator[str]:
+    """The path that an entry gives, and the values that its names have."""
+    yield from _path_of(entry)
+    if entry.each and entry.path is not None:
+        for name in names_in(entry.path):
+            values = entry.each.get(name, ())
+            yield from () if isinstance(values, Range) else values
+
+
+def _words(values: Iterable[str], manifest: Manifest) -> frozenset[str]:
+    """Those of some values that stand by themselves in a path that the manifest gives."""
+    candidates = [value for value in values if _WORD.fullmatch(value)]
+    if not candidates:
+        return frozenset()
+    text = "\n".join([manifest.output_dir, *(path for entry in manifest.downloads for path in _given_in_path(entry))])
+    return frozenset(v for v in candidates if v in text and re.search(rf"(?<![\w.-]){re.escape(v)}(?![\w.-])", text))
 
 
 def _of_options(options: Options) -> Iterator[str]:

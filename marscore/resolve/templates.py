@@ -66,6 +66,11 @@ def compile_template(text: str, numeric: Mapping[str, bool]) -> Template:
     return Template(form.format()) if constant else Template(text, form)
 
 
+def names_in(text: str) -> frozenset[str]:
+    """The names that stand in a template."""
+    return frozenset(match[1] for match in _PIECE.finditer(text) if match[1])
+
+
 def _checked(name: str, spec: str, numeric: bool) -> str:
     if not _FORMAT.fullmatch(spec):
         raise ValueError(f"has a format for {{{name}}} that is none of d, x, X, or 05d and the like")

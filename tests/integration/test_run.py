@@ -338,25 +338,28 @@ def test_templates_make_many_downloads(origin: Origin, tmp_path: Path) -> None:
 
 def test_what_came_from_the_environment_is_never_written(origin: Origin, tmp_path: Path) -> None:
     origin.serve("/v9.9.9-rc/f.bin", Body(10))
-    origin.handle("/deny", lambda seen: busy(403))
+    origin.handle("/deny/s3cond-abc", lambda seen: busy(403))
     entries = [
         {
             "url": origin.url("/${RELEASE}/f.bin?token=${TOKEN}"),
             "path": "${RELEASE}/f.bin",
             "headers": {"Authorization": "Bearer ${TOKEN}"},
         },
-        {"url": origin.url("/deny?key=${TOKEN}"), "path": "x"},
+        {"url": origin.url("/deny/${PART}?key=${TOKEN}"), "path": "x"},
     ]
     manifest = write(tmp_path, entries)
-    run = marscore("run", manifest, cwd=tmp_path, env={"TOKEN": "t0k-abc-123", "RELEASE": "v9.9.9-rc"})
+    env = {"TOKEN": "t0k-abc-123", "RELEASE": "v9.9.9-rc", "PART": "s3cond-abc"}
+    run = marscore("run", manifest, cwd=tmp_path, env=env)
     assert run.data("v9.9.9-rc/f.bin") == Body(10).read(0, 10)
     assert origin.requests_for("/v9.9.9-rc/f.bin")[0].fields["authorization"] == "Bearer t0k-abc-123"
     kept = b"".join(p.read_bytes() for p in (run.folder / ".marscore").rglob("*") if p.is_file())
-    plan = marscore("plan", manifest, "--format", "json", cwd=tmp_path, env={"TOKEN": "t0k-abc-123", "RELEASE": "v9.9.9-rc"})
+    plan = marscore("plan", manifest, "--format", "json", cwd=tmp_path, env=env)
     for text in (run.err, run.out, json.dumps(run.report), kept.decode("latin-1"), plan.out, plan.err):
         assert "t0k-abc-123" not in text
-        assert "v9.9.9-rc" not in text
-    assert run.entry()["path"] == "${RELEASE}/f.bin"
+        assert "s3cond-abc" not in text
+    assert run.entry()["path"] == "v9.9.9-rc/f.bin", "a path names the file that exists"
+    assert run.entry()["url"] == origin.url("/v9.9.9-rc/f.bin?token=***"), "what is in a path is no secret elsewhere"
+    assert run.entry(1)["url"] == origin.url("/deny/${PART}?key=***")
 
 
 def test_get_needs_no_manifest(origin: Origin, tmp_path: Path) -> None:
