@@ -5,7 +5,6 @@ event + now --ProgressFold.add--> active files and sums --overall(now), files(no
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 
 from marscore.events import (
@@ -22,12 +21,8 @@ from marscore.events import (
     RetryScheduled,
 )
 from marscore.frozen import dataclass
+from marscore.report.speed import Speed
 from marscore.url import WRITTEN
-
-#: Seconds that a speed is averaged over: long enough to read it, short enough to see a stall.
-_WINDOW = 5.0
-#: Seconds between two samples; events come many times a second.
-_STEP = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +72,10 @@ class Overall:
     proof: Proof | None = None
 
 
-class _Speed:
-    """Bytes a second over the last few seconds of a growing count."""
-
-    def __init__(self, now: float, count: int = 0) -> None:
-        self._samples = deque([(now, count)])
-
-    def sample(self, now: float, count: int) -> float:
-        """Take a reading and return the speed."""
-        while len(self._samples) > 1 and self._samples[1][0] <= now - _WINDOW:
-            self._samples.popleft()
-        if now - self._samples[-1][0] >= _STEP:
-            self._samples.append((now, count))
-        since, before = self._samples[0]
-        return max(0.0, (count - before) / (now - since)) if now - since >= _STEP else 0.0
-
-
 @dataclass(slots=True)
 class _Active:
     name: str
-    speed: _Speed
+    speed: Speed
     last: ProgressMade | None = None
     retries: int = 0
 
@@ -123,7 +102,7 @@ class _Active:
 @dataclass(slots=True)
 class _Proof:
     begun: ProvingStarted
-    speed: _Speed
+    speed: Speed
     last: ProofMade | None = None
 
     def at(self, now: float) -> Proof:
@@ -161,14 +140,14 @@ class ProgressFold:
         self._files_total = 0
         self._active: dict[str, _Active] = {}
         self._over = _Sums()
-        self._speed = _Speed(now)
+        self._speed = Speed(now)
         self._proof: _Proof | None = None
 
     def add(self, event: Event, now: float) -> None:
         """Take the next event, received at `now`."""
         match event:
             case ProvingStarted():
-                self._proof = _Proof(event, _Speed(now))
+                self._proof = _Proof(event, Speed(now))
             case ProofMade() if self._proof:
                 self._proof.last = event
                 self._proof.speed.sample(now, event.bytes_done)
@@ -176,7 +155,7 @@ class ProgressFold:
                 self._proof = None
                 self._plan(event, now)
             case DownloadStarted():
-                self._active[event.download] = _Active(self._name(event), _Speed(now))
+                self._active[event.download] = _Active(self._name(event), Speed(now))
             case ProgressMade():
                 self._progress(event, now)
             case RetryScheduled():

@@ -45,7 +45,7 @@ class Figures:
 class Mixing:
     """Mixed runs against one server, whose files are made once."""
 
-    def __init__(self, web: Nginx, chance: random.Random, small: int = 60) -> None:
+    def __init__(self, web: Nginx, chance: random.Random, small: int = 30) -> None:
         self._web = web
         self._chance = chance
         sizes = [*_EDGES, *(chance.randint(1, 8 * KIB) for _ in range(small)), 9 * MIB, 13 * MIB]
@@ -56,14 +56,14 @@ class Mixing:
         self.figures = Figures()
 
     def run(self, folder: Path, **execution: Any) -> None:
-        """One run into a new folder, and a second that finds nothing to do."""
+        """One run into a new folder and, now and then, a second that finds nothing to do."""
         folder.mkdir()
         entries: list[object] = []
         for name, body in self.bodies.items():
             url = self._web.url(name)
             entries.append({"url": url, "checksum": f"sha256:{body.sha256}"} if self._chance.random() < 0.5 else url)
         manifest = write(folder, entries, execution=execution or self._drawn(), defaults={"threads": self._chance.randint(1, 6)})
-        for _ in range(2):
+        for _ in range(2 if self._chance.random() < 0.25 else 1):
             self._wrong(folder, self._ended(folder, manifest))
             self._wrong(folder, wrong_in(folder / "data", self.bodies))
             self._wrong(folder, contradictions(folder / "data", report_in(folder / "data")))
