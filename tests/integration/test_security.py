@@ -165,7 +165,7 @@ def watch_command_lines(process: subprocess.Popen[str]) -> str:
     while process.poll() is None:
         for entry in Path("/proc").glob("[0-9]*/cmdline"):
             try:
-                text = entry.read_text()
+                text = entry.read_text(errors="replace")
             except OSError:
                 continue
             if "marscore" in text:
