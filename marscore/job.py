@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from marscore.adapters.credentials import ambient_secrets
 from marscore.errors import StorageError
@@ -18,9 +17,6 @@ from marscore.resolve.secrets import secrets_of
 from marscore.resolve.select import select
 from marscore.settings import ManifestInput, RunSettings
 from marscore.values import Failure
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True)

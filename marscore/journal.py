@@ -45,7 +45,6 @@ class Header:
     size: int | None
     validator: Validator
     encoding: str | None = None
-    generation: int = 0
     proof: Proof = "validator"
 
 
@@ -112,7 +111,6 @@ def encode_header(header: Header) -> bytes:
         "last_modified": header.validator.last_modified,
         "date": header.validator.date,
         "encoding": header.encoding,
-        "generation": header.generation,
         "proof": header.proof,
     }
     return _line(record)
@@ -181,13 +179,13 @@ def _record(line: bytes) -> Any:
 def _header(record: Any) -> Header | None:
     if not isinstance(record, dict) or record.get("marscore_journal") != FORMAT:
         return None
-    values: tuple[Any, ...] = tuple(map(record.get, ("url", "size", "encoding", "generation", "proof")))
-    url, size, encoding, generation, proof = values
+    values: tuple[Any, ...] = tuple(map(record.get, ("url", "size", "encoding", "proof")))
+    url, size, encoding, proof = values
     told = [record.get(name) for name in ("etag", "last_modified", "date")]
-    sound = (size is None or _is_count(size)) and _is_count(generation) and isinstance(url, str) and proof in get_args(Proof)
+    sound = (size is None or _is_count(size)) and isinstance(url, str) and proof in get_args(Proof)
     if not sound or not all(text is None or isinstance(text, str) for text in (*told, encoding)):
         return None
-    return Header(url, size, Validator(*told), encoding, generation, proof)
+    return Header(url, size, Validator(*told), encoding, proof)
 
 
 def _is_count(value: object) -> bool:

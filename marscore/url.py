@@ -1,4 +1,4 @@
-"""Url: a URL that was parsed once and is what is checked, asked and shown. No other code decides what a URL's host is.
+"""Url: a URL that was parsed, and is what is checked, asked and shown. No other code decides what a URL's host is.
 
     text --parse_url--> Url            Url + Location --resolve--> Url            a proxy's text --parse_proxy--> Url
     Url.origin    what credentials and manifest headers are bound to

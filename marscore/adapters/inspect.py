@@ -95,11 +95,15 @@ class _Hashing:
 
     def _answer(self, question: Prove) -> Decision:
         path = question.download.path
+        is_begun = key_of(path) in self._partials
         try:
             found = self._folder.measure(path, question.algorithms, self._seen)
         except StorageError as error:
+            if self._folder.identify(path) is None:
+                # It went meanwhile.
+                return reconcile(question.download, Found(partial=is_begun))
             return Refuse(question.download, "the file in place cannot be read", error.failure)
-        return proven(question, found, key_of(path) in self._partials)
+        return proven(question, found, is_begun)
 
     def _seen(self, count: int) -> None:
         if self._stopped.is_set():

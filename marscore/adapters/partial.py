@@ -73,6 +73,8 @@ class PartialFile:
         self._users = 0
         self._closing = False
         self._placed = False
+        #: Whether its owner has let go of it, who then wants it in place no more.
+        self._given_up = False
         self._reserved = False
         self._allocated = 0
         #: The end of the last byte that was written here; the file is never shorter than that.
@@ -188,13 +190,17 @@ class PartialFile:
                 if self._journal is not None:
                     self._append(encode_finished(digests["sha256"]), begin=False)
                 target = self._place(path)
-                self.close()
-            identity = rename(part_of(self._base), target, status, digests["sha256"])
+                self._let_go()
+            identity = rename(part_of(self._base), target, status, digests["sha256"], lambda: not self._given_up)
             self._placed = True
         return identity
 
     def close(self) -> None:
         """Let go of the file once no thread uses it any more."""
+        self._given_up = True
+        self._let_go()
+
+    def _let_go(self) -> None:
         with self._lock:
             self._closing = True
             self._close_if_unused()

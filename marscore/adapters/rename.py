@@ -11,6 +11,7 @@ import errno
 import hashlib
 import os
 import stat
+from collections.abc import Callable
 
 from marscore.errors import StorageError
 from marscore.state import FileIdentity
@@ -24,7 +25,7 @@ OLD = NEW & ~(os.O_CREAT | os.O_EXCL)
 _ELSEWHERE = errno.EXDEV
 
 
-def rename(source: str, target: str, verified: os.stat_result, sha256: str) -> FileIdentity:
+def rename(source: str, target: str, verified: os.stat_result, sha256: str, wanted: Callable[[], bool] = lambda: True) -> FileIdentity:
     """Give a file its name, in place of whatever has it; returns what identifies it there.
 
     Args:
@@ -32,11 +33,13 @@ def rename(source: str, target: str, verified: os.stat_result, sha256: str) -> F
         target: its final name, whose folder is there.
         verified: what was measured of the file that has been verified.
         sha256: its digest.
+        wanted: says whether it is still to get its name; a copy takes its time.
 
     Raises:
         OSError: the system renames it not.
-        StorageError: another file was under one of the names, or the copy came out otherwise.
+        StorageError: another file was under one of the names, the copy came out otherwise, or it is not wanted any more.
     """
+    _check(wanted)
     if not _is_same(os.lstat(source), verified):
         raise StorageError(Failure("path", "another file took the place of the partial file"))
     try:
@@ -44,7 +47,7 @@ def rename(source: str, target: str, verified: os.stat_result, sha256: str) -> F
     except OSError as error:
         if error.errno != _ELSEWHERE:
             raise
-        verified = _copied_beside(source, target, sha256)
+        verified = _copied_beside(source, target, sha256, wanted)
         os.unlink(source)
     there = os.lstat(target)
     if not _is_same(there, verified):
@@ -63,14 +66,20 @@ def _is_same(one: os.stat_result, other: os.stat_result) -> bool:
     return (one.st_dev, one.st_ino, one.st_size) == (other.st_dev, other.st_ino, other.st_size)
 
 
-def _copied_beside(source: str, target: str, sha256: str) -> os.stat_result:
+def _check(wanted: Callable[[], bool]) -> None:
+    if not wanted():
+        raise StorageError(Failure("interrupted", "the run ended before the file got its name"))
+
+
+def _copied_beside(source: str, target: str, sha256: str, wanted: Callable[[], bool]) -> os.stat_result:
     """Copy a file to the file system of its target, and rename it there."""
     # The same name each time, so that what a killed run left is replaced by the next; short, as the target's may be the longest there is.
     beside = os.path.join(os.path.dirname(target), f".marscore-{os.path.basename(source)}")
     with contextlib.suppress(FileNotFoundError):
         os.unlink(beside)
     try:
-        status = _copied(source, beside, sha256)
+        status = _copied(source, beside, sha256, wanted)
+        _check(wanted)
         os.replace(beside, target)
         return status
     except BaseException:
@@ -79,10 +88,11 @@ def _copied_beside(source: str, target: str, sha256: str) -> os.stat_result:
         raise
 
 
-def _copied(source: str, copy: str, sha256: str) -> os.stat_result:
+def _copied(source: str, copy: str, sha256: str, wanted: Callable[[], bool]) -> os.stat_result:
     hashed = hashlib.sha256()
     with os.fdopen(os.open(source, OLD & ~os.O_RDWR), "rb") as old, os.fdopen(os.open(copy, NEW, 0o666), "wb") as new:
         while data := old.read(_AT_ONCE):
+            _check(wanted)
             hashed.update(data)
             new.write(data)
         new.flush()

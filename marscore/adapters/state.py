@@ -161,6 +161,8 @@ def _open(path: Path) -> sqlite3.Connection:
         version = _format_of(database)
         if version != _FORMAT:
             with database:
+                # By itself sqlite3 would begin with the first row that changes, and a run that was killed leave half a migration.
+                database.execute("BEGIN IMMEDIATE")
                 for statement in _MIGRATE if version else (_SCHEMA,):
                     database.execute(statement)
                 database.execute(f"PRAGMA user_version={_FORMAT}")

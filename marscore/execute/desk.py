@@ -42,6 +42,8 @@ class Desk:
         self._bodies: dict[int, Response] = {}
         self.on_pause: Callable[[str, float], None] = lambda host, seconds: None
         self.on_verified: Callable[[], None] = lambda: None
+        #: The threads that verify large files, apart from those that receive.
+        self.helpers: list[threading.Thread] = []
         #: Ends these downloads by name, since what worked on them died of this.
         self.on_death: Callable[[Iterable[Transfer], BaseException], None] = lambda transfers, error: None
         self._rate_lock = threading.Lock()

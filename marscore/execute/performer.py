@@ -24,6 +24,8 @@ from marscore.execute.protocol import (
     Emit,
     Fact,
     Hashed,
+    Identified,
+    Identify,
     PauseHost,
     Place,
     Placed,
@@ -109,10 +111,11 @@ class Performer:
                 self._desk.pause(command.host, command.seconds)
                 self._desk.on_pause(command.host, command.seconds)
             case Verify():
-                if command.size < LARGE or not self._verifies_apart(transfer, command):
-                    return self._verify(transfer, command)
+                return None if self._verifies_apart(transfer, command) else self._verify(transfer, command)
             case Place() | Store():
                 return self._placed(transfer, command)
+            case Identify():
+                return Identified(self._desk.moment(), self._desk.files.identify(transfer.download.path))
             case Release():
                 self._close(transfer, command.keep)
             case Receive() | Drop():
@@ -136,11 +139,17 @@ class Performer:
             self._desk.sink(Warned(self._desk.clock.now(), transfer.download.id, f"what is left of it stays: {failure.message}"))
 
     def _verifies_apart(self, transfer: Transfer, command: Verify) -> bool:
-        """Verify in a thread of its own, as a connection is not to stand idle while a file is hashed. False: there are no more threads."""
-        try:
-            threading.Thread(target=self._verify_apart, args=(transfer, command), name="marscore-verify", daemon=True).start()
-        except RuntimeError:
+        """Verify a large file in a thread of its own, as a connection is not to stand idle meanwhile. False: there are no more threads."""
+        if command.size < LARGE:
             return False
+        thread = threading.Thread(target=self._verify_apart, args=(transfer, command), name="marscore-verify", daemon=True)
+        with self._desk.lock:
+            self._desk.helpers = [helper for helper in self._desk.helpers if helper.is_alive()]
+            try:
+                thread.start()
+            except RuntimeError:
+                return False
+            self._desk.helpers.append(thread)
         return True
 
     def _verify_apart(self, transfer: Transfer, command: Verify) -> None:

@@ -176,6 +176,14 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
+class Identified:
+    """What is under the file's name now; None: nothing."""
+
+    at: Moment
+    identity: FileIdentity | None
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """The run ends now, for this reason; what was received is kept."""
 
@@ -183,7 +191,7 @@ class Stopped:
     failure: Failure
 
 
-Fact: TypeAlias = Opened | Answered | Delivered | Unasked | Broke | Ended | Lagged | Hashed | Placed | Stopped
+Fact: TypeAlias = Opened | Answered | Delivered | Unasked | Broke | Ended | Lagged | Hashed | Placed | Identified | Stopped
 
 
 # Commands
@@ -238,10 +246,15 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True)
+class Identify:
+    """Look what is under the file's name."""
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """The transfer is over. A partial file that is of no use is removed, any other kept for the next run."""
 
     keep: bool
 
 
-Command: TypeAlias = Receive | Drop | Emit | PauseHost | Verify | Place | Store | Release
+Command: TypeAlias = Receive | Drop | Emit | PauseHost | Verify | Place | Store | Identify | Release

@@ -45,6 +45,8 @@ from marscore.execute.protocol import (
     Ended,
     Fact,
     Hashed,
+    Identified,
+    Identify,
     Lagged,
     Moment,
     Opened,
@@ -100,7 +102,7 @@ class Transfer:
         self._restarts = NO_FAILURES
         self._hops: set[tuple[Url, Url]] = set()
         self._served_by: str | None = None
-        #: Whether the file is whole as far as it is known, and is verified or placed.
+        #: Whether what is here is looked at: the whole file is verified or placed, or the one in place identified.
         self._checking = False
         #: What a server is asked about; None once it was told of another version than that.
         self._claim = work.known
@@ -140,7 +142,7 @@ class Transfer:
 
         None: it has nothing to ask for, or all the connections that it may have, or its partial file is still being looked at.
         """
-        if self.closed or not self._is_open or len(self.ledger.active) >= self.options.threads:
+        if self.closed or not self._is_open or self._checking or len(self.ledger.active) >= self.options.threads:
             return None
         return self.ledger.earliest()
 
@@ -263,6 +265,8 @@ class Transfer:
                 return self._hashed(fact)
             case Placed():
                 return self._placed(fact)
+            case Identified():
+                return self._identified(fact)
             case Stopped():
                 return self._fail(fact.at, fact.failure)
             case _:
@@ -383,7 +387,8 @@ class Transfer:
             return self._changed(segment, at, f"the file has {self.known.size} bytes, and {self.ledger.end} were kept of an earlier one")
         wanted_end = segment.end if segment.end is not None else self.known.size
         segment.end = answer.range.end
-        if wanted_end is not None and segment.end < wanted_end:
+        if wanted_end is None or segment.end < wanted_end:
+            # Of a file whose size nobody tells (RFC 9110 section 14.4), what follows is asked for until there is nothing.
             self.ledger.pending.append(Pending(segment.end, wanted_end))
         return self._receive(segment)
 
@@ -397,14 +402,27 @@ class Transfer:
         claim = self._asked_about(segment)
         if claim is None or segment.asked is not None:
             return self._broke(Broke(at, segment, Failure("http_status", "the server answered 304 to no condition", 304)))
-        rest = self.ledger.leave(segment)
+        self.ledger.pending.append(self.ledger.leave(segment))
         if claim.validator.excludes(answer.validator):
             # Such a date says "not newer", and an older file may have taken its place; some caches compare nothing at all.
-            self._claim = None
-            self.ledger.pending.append(rest)
-            message = "the server says that the file in place is current, and shows the validator of another version: it is fetched anew"
-            return [Drop(), Emit(Warned(at.unix, self.download.id, message))]
-        return [Drop(), *self._finished(at, "up_to_date", claim.identity, claim.digests, claim.validator)]
+            return [Drop(), self._not_believed(at, "shows the validator of another version")]
+        # Nobody else asks for it meanwhile.
+        self._checking = True
+        return [Drop(), Identify()]
+
+    def _identified(self, fact: Identified) -> list[Command]:
+        """What is claimed as in place was looked at there, and not only when the run began."""
+        self._checking = False
+        claim = self._claim
+        if claim is None or fact.identity != claim.identity:
+            return [self._not_believed(fact.at, "it is another one by now")]
+        return self._finished(fact.at, "up_to_date", claim.identity, claim.digests, claim.validator)
+
+    def _not_believed(self, at: Moment, why: str) -> Command:
+        """Ask for the whole file, and no more whether it is current."""
+        self._claim = None
+        message = f"the server says that the file in place is current, and {why}: it is fetched anew"
+        return Emit(Warned(at.unix, self.download.id, message))
 
     def _asked_about(self, segment: Segment) -> Claim | None:
         """The claim of the file in place, if this request may ask whether it is current.
@@ -507,6 +525,9 @@ class Transfer:
             return self._fail(at, failure)
         if segment.cancelled:
             return self._left(segment)
+        if segment.receiving and segment.written == segment.end:
+            # It broke behind its last byte.
+            return self._ended(Ended(at, segment))
         kept = segment.written > segment.begin and self.known.resumable
         rest = self.ledger.leave(segment)
         if not another_source_may_help(failure):

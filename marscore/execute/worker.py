@@ -172,7 +172,7 @@ class Worker:
         """Wait for the threads to leave, but not for longer than their grace, which begins with the first wait."""
         now = self._desk.clock.ticks()
         until = self._leave_until = now + STOP_GRACE if self._leave_until is None else self._leave_until
-        for thread in list(self._threads):
+        for thread in [*self._threads, *self._desk.helpers]:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, until - self._desk.clock.ticks()))
 

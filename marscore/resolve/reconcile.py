@@ -131,8 +131,9 @@ def unclaimed(download: Download, file: FileIdentity, journal: Journal) -> Claim
     """The claim that a run would have made of a file in place, from the journal in which it had noted that the file was verified."""
     source = journal.header.url_key
     url_key = key_of(download.url) if source in map(key_of, download.sources) else source
-    # A mirror's validator says nothing about the first source.
-    known = journal.header.validator if source == key_of(download.url) else Validator()
+    # A mirror's validator says nothing about the first source, nor does any of pieces that only a checksum held together.
+    is_own = source == key_of(download.url) and journal.header.proof == "validator"
+    known = journal.header.validator if is_own else Validator()
     validator = Validator(known.etag, known.strong_date)
     return Claim(key_of(download.path), url_key, file, (f"sha256:{journal.finished}",), validator, durable=False)
 

@@ -63,6 +63,11 @@ class MemoryFolder:
             raise StorageError(Failure("path", "cannot read the file in place: there is none"))
         return Measured(self.files[path].identity, _digests(self.files[path].content, algorithms))
 
+    @property
+    def handles_open(self) -> int:
+        """How many partial files nobody has let go of."""
+        return sum(handle.is_open for handle in self._handles)
+
     def crash(self) -> None:
         """Die: no handle can do anything any more, and every byte that was written stays."""
         for handle in self._handles:
@@ -117,6 +122,11 @@ class MemoryPartial:
         self._header: Header | None = None
         self._open = True
         self._placed = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may be written."""
+        return self._open
 
     def write(self, offset: int, data: bytes | memoryview) -> None:
         """Write all of `data`; nothing once the file is closed."""

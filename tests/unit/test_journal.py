@@ -33,7 +33,6 @@ headers = st.builds(
     size=st.none() | counts,
     validator=st.builds(Validator, words, words, words),
     encoding=words,
-    generation=counts,
     proof=st.sampled_from(["validator", "checksum"]),
 )
 ranges = st.tuples(counts, counts).filter(lambda p: p[0] != p[1]).map(lambda p: ByteRange(*sorted(p)))
@@ -143,22 +142,21 @@ def test_a_line_that_makes_no_sense_ends_the_journal_though_its_sum_is_right(bod
     [
         b"null",
         b'[0,5,"x"]',
-        b'{"marscore_journal":3,"url":"a","size":1,"generation":0,"proof":"validator"}',
+        b'{"marscore_journal":3,"url":"a","size":1,"proof":"validator"}',
         # Of the format before, which told neither what its date was worth nor what was to prove it.
-        b'{"marscore_journal":1,"url":"a","size":1,"etag":"\\"v1\\"","last_modified":null,"encoding":null,"generation":0}',
-        b'{"marscore_journal":2,"url":"a","size":1,"generation":0}',
-        b'{"marscore_journal":2,"url":"a","size":1,"generation":0,"proof":"hope"}',
-        b'{"marscore_journal":2,"url":"a","size":1,"generation":0,"proof":["checksum"]}',
-        b'{"marscore_journal":2,"size":1,"generation":0,"proof":"validator"}',
-        b'{"marscore_journal":2,"url":7,"size":1,"generation":0,"proof":"validator"}',
-        b'{"marscore_journal":2,"url":"a","size":-1,"generation":0,"proof":"validator"}',
-        b'{"marscore_journal":2,"url":"a","size":true,"generation":0,"proof":"validator"}',
-        b'{"marscore_journal":2,"url":"a","size":"1","generation":0,"proof":"validator"}',
-        b'{"marscore_journal":2,"url":"a","size":1e3,"generation":0,"proof":"validator"}',
-        b'{"marscore_journal":2,"url":"a","size":1,"generation":null,"proof":"validator"}',
-        b'{"marscore_journal":2,"url":"a","size":1,"etag":5,"generation":0,"proof":"validator"}',
-        b'{"marscore_journal":2,"url":"a","size":1,"date":5,"generation":0,"proof":"validator"}',
-        b'{"marscore_journal":2,"url":"a","size":1000000000000000000000,"generation":0,"proof":"validator"}',
+        b'{"marscore_journal":1,"url":"a","size":1,"etag":"\\"v1\\"","last_modified":null,"encoding":null}',
+        b'{"marscore_journal":2,"url":"a","size":1}',
+        b'{"marscore_journal":2,"url":"a","size":1,"proof":"hope"}',
+        b'{"marscore_journal":2,"url":"a","size":1,"proof":["checksum"]}',
+        b'{"marscore_journal":2,"size":1,"proof":"validator"}',
+        b'{"marscore_journal":2,"url":7,"size":1,"proof":"validator"}',
+        b'{"marscore_journal":2,"url":"a","size":-1,"proof":"validator"}',
+        b'{"marscore_journal":2,"url":"a","size":true,"proof":"validator"}',
+        b'{"marscore_journal":2,"url":"a","size":"1","proof":"validator"}',
+        b'{"marscore_journal":2,"url":"a","size":1e3,"proof":"validator"}',
+        b'{"marscore_journal":2,"url":"a","size":1,"etag":5,"proof":"validator"}',
+        b'{"marscore_journal":2,"url":"a","size":1,"date":5,"proof":"validator"}',
+        b'{"marscore_journal":2,"url":"a","size":1000000000000000000000,"proof":"validator"}',
     ],
 )
 def test_a_header_that_makes_no_sense_is_no_journal(body: bytes) -> None:
@@ -166,7 +164,7 @@ def test_a_header_that_makes_no_sense_is_no_journal(body: bytes) -> None:
 
 
 def test_a_header_needs_no_more_than_that() -> None:
-    body = b'{"marscore_journal":2,"url":"a","size":1,"generation":0,"proof":"validator"}'
+    body = b'{"marscore_journal":2,"url":"a","size":1,"proof":"validator"}'
     assert decode(line(body)) == Journal(Header("a", 1, Validator()), (), sound=len(line(body)))
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from marscore.adapters.files import Folder
 from marscore.adapters.inspect import look, prove
-from marscore.journal import Header, PieceHasher
+from marscore.journal import Header, Journal, PieceHasher
 from marscore.resolve.model import Download, Options
-from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Refuse, Resume, UpToDate
-from marscore.state import Claim, Claims, key_of, row_of
+from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Refuse, Resume, UpToDate, unclaimed
+from marscore.state import Claim, Claims, FileIdentity, key_of, row_of
 from marscore.validator import Validator
 from marscore.values import Checksum
 
@@ -69,6 +69,7 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(CONTENT)
     decisions = look(folder, Claims({}), [wanted("file", SHA)])
     (tmp_path / "file").unlink()
+    (tmp_path / "file").mkdir()
     answers: list[Decision] = prove(folder, decisions)
     assert isinstance(answers[0], Refuse)
     assert answers[0].failure.kind == "path"
@@ -114,3 +115,24 @@ def test_what_a_journal_says_of_a_file_in_place_can_be_asked_about(tmp_path: Pat
     [decision] = prove(folder, look(folder, Claims({}), [download]))
     assert isinstance(decision, Refresh)
     assert decision.claim.validator.etag == '"v1"'
+
+
+def test_a_file_that_goes_before_it_is_hashed_is_fetched(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    for path in ("gone", "kept"):
+        (tmp_path / path).write_bytes(CONTENT)
+    asked = look(folder, Claims({}), [wanted("gone", SHA), wanted("kept", SHA)])
+    (tmp_path / "gone").unlink()
+    assert [type(d) for d in prove(folder, asked)] == [Fetch, UpToDate]
+
+
+def test_a_journal_whose_pieces_a_checksum_held_together_says_nothing_of_a_validator(tmp_path: Path) -> None:
+    url = "http://origin.example/a"
+    download = Download("a", (url, "http://mirror.example/a"), "a", Options())
+    for header, etag in (
+        (Header(key_of(url), 7, Validator('"v1"')), '"v1"'),
+        (Header(key_of(url), 7, Validator('"v1"'), proof="checksum"), None),
+        (Header(key_of("http://mirror.example/a"), 7, Validator('"v1"')), None),
+    ):
+        claim = unclaimed(download, FileIdentity(7, 1, 1), Journal(header, (), SHA))
+        assert claim.validator.etag == etag, header

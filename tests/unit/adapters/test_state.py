@@ -211,8 +211,27 @@ def _execute(path: Path, statement: str, *values: object) -> list[tuple[object, 
         return database.execute(statement, values).fetchall()
 
 
-def test_what_a_database_of_format_1_claims_has_to_be_proven_again(tmp_path: Path) -> None:
-    path = tmp_path / "state.db"
+#: Ends the process before one of the statements that migrate a database.
+KILLED_AT = """
+import os, sqlite3, sys
+from pathlib import Path
+from marscore.adapters import state
+count = -1
+class Killed(sqlite3.Connection):
+    def execute(self, statement, *arguments):
+        global count
+        count += count >= 0 or statement.startswith("BEGIN")
+        if count == STATEMENT:
+            os._exit(9)
+        return super().execute(statement, *arguments)
+connect = state.connect
+state.connect = lambda path: sqlite3.connect(path, isolation_level="IMMEDIATE", factory=Killed)
+state.SqliteState(Path(sys.argv[1]))
+"""
+
+
+def format_1(path: Path) -> Path:
+    """A database as earlier versions made it, with one claim."""
     with contextlib.closing(sqlite3.connect(path)) as old, old:
         old.execute(
             "CREATE TABLE files (path_key TEXT PRIMARY KEY, url_key TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, "
@@ -222,6 +241,11 @@ def test_what_a_database_of_format_1_claims_has_to_be_proven_again(tmp_path: Pat
             "INSERT INTO files VALUES (?,?,?,?,?,?,?,?,?)", (key_of("a"), key_of("url"), 7, 8, "9", json.dumps([SHA]), '"v1"', None, 1)
         )
         old.execute("PRAGMA user_version=1")
+    return path
+
+
+def test_what_a_database_of_format_1_claims_has_to_be_proven_again(tmp_path: Path) -> None:
+    path = format_1(tmp_path / "state.db")
     for _ in range(2):
         with opened(path) as state:
             assert state.claims() == {key_of("a"): claim("a", durable=False)}
@@ -235,3 +259,14 @@ def test_a_row_whose_digests_were_made_of_other_bytes_than_the_file_has_is_no_cl
         database.execute("UPDATE files SET size = 6 WHERE path_key = ?", (key_of("1"),))
     with opened(path) as state:
         assert set(state.claims()) == {key_of("0"), key_of("2")}
+
+
+def test_a_migration_that_is_cut_short_changes_nothing_and_the_next_goes_through(tmp_path: Path) -> None:
+    statements = 4
+    for number in range(statements):
+        path = format_1(tmp_path / f"{number}.db")
+        script = KILLED_AT.replace("STATEMENT", str(number))
+        assert subprocess.run([sys.executable, "-c", script, path], check=False).returncode == 9
+        with opened(path) as state:
+            assert state.claims() == {key_of("a"): claim("a", durable=False)}, number
+            assert not state.damaged

@@ -93,7 +93,10 @@ def run(wire: Tripwire, threads: int = 2) -> tuple[Mapping[str, Any], MemoryFold
     return outcomes(works(), *ports, threads=threads), folder
 
 
-def check(found: Mapping[str, Any], folder: MemoryFolder) -> None:
+def check(found: Mapping[str, Any], folder: MemoryFolder, may_fail: int = len(BODIES)) -> None:
+    failed = [outcome for outcome in found.values() if not isinstance(outcome, DownloadFinished)]
+    assert len(failed) <= may_fail, failed
+    assert not folder.handles_open, "a descriptor is left"
     for work in works():
         path = work.download.path
         stored = folder.files.get(path)
@@ -106,8 +109,7 @@ def check(found: Mapping[str, Any], folder: MemoryFolder) -> None:
 def test_without_a_fault_all_come() -> None:
     wire = Tripwire()
     found, folder = run(wire)
-    check(found, folder)
-    assert all(isinstance(outcome, DownloadFinished) for outcome in found.values())
+    check(found, folder, may_fail=0)
     assert {call.split(".")[0] for call in wire.calls} == {"client", "response", "files", "partial", "clock"}
 
 
@@ -119,4 +121,8 @@ def test_a_fault_at_any_call_ends_in_outcomes_and_in_whole_files(fault: Callable
     # The clock is read again and again; what follows from one reading follows from the next.
     last = len(counted.calls)
     for at in range(1 + share, last + 1, 4):
-        check(*run(Tripwire(at, fault)))
+        wire = Tripwire(at, fault)
+        found, folder = run(wire)
+        # A file that cannot be written fails by itself, and what an origin does wrong is tried again; a clock that fails takes all along.
+        its_own = fault is of_the_port and not "".join(wire.calls[at - 1 : at]).startswith("clock")
+        check(found, folder, may_fail=1 if its_own else len(BODIES))

@@ -19,7 +19,20 @@ from marscore.events import (
     RetryScheduled,
     Warned,
 )
-from marscore.execute.protocol import Delivered, PauseHost, Place, Placed, Release, Segment, Stopped, Store, Unasked, Verify
+from marscore.execute.protocol import (
+    Delivered,
+    Identified,
+    Identify,
+    PauseHost,
+    Place,
+    Placed,
+    Release,
+    Segment,
+    Stopped,
+    Store,
+    Unasked,
+    Verify,
+)
 from marscore.policy.pacing import MAX_REDIALS, PACE_REMEMBERED
 from marscore.policy.retry import RetryRules
 from marscore.ports import Answer
@@ -512,6 +525,7 @@ def test_refresh_asks_whether_the_file_is_current() -> None:
     segment = story.take()
     assert story.asks(segment)["If-None-Match"] == '"v1"'
     story.answer(segment, 304)
+    story.step(Identified(story.now, known.identity))
     finished = story.told(DownloadFinished)[0]
     assert (finished.status, finished.digests, finished.size) == ("up_to_date", (SHA,), 5)
 
@@ -547,6 +561,7 @@ def finished(story: Story) -> DownloadFinished:
 def test_a_current_file_keeps_its_validator_whatever_was_begun() -> None:
     story = Story(known=KNOWN).open(**resumable(proven=(), validator=Validator('"v2"')))
     story.answer(story.take(), 304)
+    story.step(Identified(story.now, KNOWN.identity))
     assert (finished(story).status, finished(story).etag) == ("up_to_date", '"v1"')
 
 
@@ -720,3 +735,45 @@ def test_a_file_of_which_nothing_is_left_to_fetch_and_that_is_not_whole_fails_by
     assert failed.kind == "internal"
     assert "nothing is left to fetch" in failed.message
     assert story.transfer.closed
+
+
+def test_a_part_of_a_file_whose_size_nobody_tells_is_followed_until_there_is_no_more() -> None:
+    story = Story().open()
+    first = story.take()
+    assert story.answer(first, 200, **V1)
+    story.receive(first, 100)
+    story.breaks(first)
+    story.ticks += 2
+    second = story.take()
+    assert second.asked == (100, None)
+    story.answer(second, 206, content_range="bytes 100-199/*", **V1)
+    story.receive(second, 100)
+    story.end(second)
+    third = story.take()
+    assert third.asked == (200, None)
+    story.answer(third, 416, content_range="bytes */200", **V1)
+    assert story.said(Verify) == [Verify(0, 200, ("sha256",))]
+
+
+def test_a_try_that_breaks_behind_its_last_byte_has_brought_all_there_is() -> None:
+    story = Story().open()
+    segment = story.take()
+    assert story.answer(segment, 200, **whole(1000))
+    story.receive(segment, 1000)
+    story.breaks(segment, "too_slow")
+    assert story.said(Verify) == [Verify(0, 1000, ("sha256",))]
+    assert not story.told(RetryScheduled)
+
+
+@pytest.mark.parametrize("there", [None, FileIdentity(10, 2, 3)], ids=["gone", "another"])
+def test_a_file_that_is_no_longer_the_one_that_a_304_spoke_of_is_fetched(there: FileIdentity | None) -> None:
+    claim = Claim(key_of("file.bin"), key_of(URL), FileIdentity(10, 1, 2), (SHA,), Validator('"v1"'), durable=True)
+    story = Story(known=claim).open()
+    story.answer(story.take(), 304, etag='"v1"')
+    assert story.said(Identify) == [Identify()]
+    assert story.transfer.due is None
+    story.step(Identified(story.now, there))
+    assert len(story.told(Warned)) == 1
+    again = story.take()
+    assert "If-None-Match" not in story.asks(again)
+    assert story.answer(again, 200, **whole(10))
