@@ -88,8 +88,8 @@ class Follower:
 
     def _extend(self, start: int, end: int) -> bool:
         """Add a range; False where it is one of bytes that the front has passed, which may be hashed already."""
-        # What is written again beyond the front is read back when the front has come there. Of ranges that overlap, some ends are forgotten:
-        # then the front may stop before the end of the file, and passes nothing that is not written.
+        # What is written again beyond the front is read back when the front has come there. Of ranges that overlap some ends are
+        # forgotten; then the front may stop before the end of the file, but passes nothing that was not written.
         if start < self._front:
             return False
         if start != self._front:

@@ -18,6 +18,7 @@ from marscore.planning.model import Plan
 from marscore.resolve.model import Download, Options
 from marscore.values import Failure
 from tests.fakes.clock import FakeClock
+from tests.unit.execute import well_typed
 
 PLAN = Plan((), 2, 2, 16, "at_once", None, 1, 1, None, "never")
 
@@ -107,7 +108,7 @@ def play(
     crew.children_left = children
 
     def sink(batch: Iterable[Event], lines: Sequence[str] | None = None) -> None:
-        events.extend(batch)
+        events.extend(map(well_typed.told, batch))
 
     Supervisor(plan, crew, crew.inbox, clock or FakeClock(), sink).run([work(n) for n in range(works)])
     return crew, events
@@ -172,13 +173,26 @@ def test_a_dead_workers_downloads_go_to_another_once() -> None:
     assert any(isinstance(e, Warned) and "signal 9" in e.message for e in events)
 
 
+def test_what_a_worker_held_that_died_is_told_and_begun_anew_by_name() -> None:
+    taken: list[Work] = []
+
+    def script(worker: FakeWorker, each: Work) -> object:
+        taken.append(each)
+        return Gone(0, "signal 9") if worker.number == 0 else finished(each)
+
+    _, events = play(replace(PLAN, processes=1), 2, script)
+    assert [e.message for e in events if isinstance(e, Warned)] == ["a worker process died (signal 9); 2 downloads go to another"]
+    assert [(w.download.id, w.untouched) for w in taken] == [("downloads[0]", False), ("downloads[1]", False)] * 2
+
+
 def test_a_download_that_kills_two_workers_fails_by_name() -> None:
     def script(worker: FakeWorker, each: Work) -> object:
         return Gone(worker.number, "signal 9") if each.download.id == "downloads[0]" else finished(each)
 
     _, events = play(replace(PLAN, threads=1), 4, script)
     [poison] = [e for e in events if isinstance(e, DownloadFailed) and e.download == "downloads[0]"]
-    assert poison.kind == "internal"
+    assert (poison.kind, poison.url) == ("internal", "http://a/0")
+    assert poison.message == "the worker process died twice over this download (signal 9)"
     assert len({e.download for e in events if isinstance(e, DownloadFinished | DownloadFailed)}) == 4
 
 
@@ -188,7 +202,8 @@ def test_the_first_failure_ends_the_run_where_that_is_wanted() -> None:
     )
     assert ids(events, DownloadFailed) == ["downloads[0]"]
     assert len(ids(events, DownloadSkipped)) == 8
-    assert any(isinstance(heard, Failure) for heard in crew.workers[0].heard)
+    assert crew.workers[0].heard == [Failure("interrupted", "stopped since downloads[0] failed")]
+    assert {e.reason for e in events if isinstance(e, DownloadSkipped)} == {"stopped since downloads[0] failed"}
 
 
 def test_a_pause_reaches_the_other_workers_only() -> None:
@@ -209,6 +224,15 @@ def test_a_stop_leaves_what_was_not_begun_as_skipped() -> None:
     _, events = play(replace(PLAN, processes=1), 9, script)
     assert len(ids(events, DownloadFailed)) == 2
     assert len(ids(events, DownloadSkipped)) == 7
+    assert {e.reason for e in events if isinstance(e, DownloadSkipped)} == {"by signal 2"}
+    assert {(e.kind, e.message) for e in events if isinstance(e, DownloadFailed)} == {("interrupted", "by signal 2")}
+
+
+def test_a_deadline_that_is_over_ends_the_run_by_that_name() -> None:
+    _, events = play(replace(PLAN, processes=1, deadline=1.0), 9, lambda *_: None, clock=RunningClock())
+    assert {(e.kind, e.message) for e in events if isinstance(e, DownloadFailed)} == {("timeout", "the run's deadline of 1 s is over")}
+    assert {e.reason for e in events if isinstance(e, DownloadSkipped)} == {"the run's deadline of 1 s is over"}
+    assert len(events) == 9
 
 
 def test_nothing_to_do_hires_nobody() -> None:
@@ -224,6 +248,12 @@ def test_a_system_that_starts_no_more_processes_makes_a_run_with_fewer(children:
     assert len(ids(events, DownloadFinished)) == 20
     assert any(isinstance(e, Warned) and "the run goes on with fewer" in e.message for e in events)
     assert crew.workers[0].widened == Share(10), "who is there gets the share of who is not"
+
+
+def test_of_several_that_cannot_be_started_each_leaves_its_share_to_the_others() -> None:
+    crew, _ = play(replace(PLAN, processes=4, per_host=12, max_rate=120), 40, lambda _, w: finished(w), children=3)
+    assert [w.share for w in crew.workers] == [Share(3, 30)] * 3
+    assert Share(4, 40) in [w.widened for w in crew.workers]
 
 
 def test_where_the_last_worker_dies_and_no_other_can_be_started_this_process_does_the_rest() -> None:
