@@ -47,6 +47,7 @@ class FakeWorker:
     taken: list[str] = field(default_factory=list)
     heard: list[object] = field(default_factory=list)
     widened: Share | None = None
+    deaf: bool = False
 
     def submit(self, works: Sequence[Work]) -> None:
         self.taken += [w.download.id for w in works]
@@ -68,8 +69,9 @@ class FakeWorker:
         return 1
 
     def stop(self, failure: Failure, unbegun: str) -> None:
-        self.heard.append(failure)
-        self.inbox.put(Gone(self.number))
+        self.heard.append((failure, unbegun))
+        if not self.deaf:
+            self.inbox.put(Gone(self.number))
 
     def close(self) -> None:
         self.inbox.put(Gone(self.number))
@@ -173,15 +175,16 @@ def test_a_dead_workers_downloads_go_to_another_once() -> None:
     assert any(isinstance(e, Warned) and "signal 9" in e.message for e in events)
 
 
-def test_what_a_worker_held_that_died_is_told_and_begun_anew_by_name() -> None:
+@pytest.mark.parametrize(("reason", "told"), [("signal 9", "signal 9"), (None, "it ended early")])
+def test_what_a_worker_held_that_died_is_told_and_begun_anew_by_name(reason: str | None, told: str) -> None:
     taken: list[Work] = []
 
     def script(worker: FakeWorker, each: Work) -> object:
         taken.append(each)
-        return Gone(0, "signal 9") if worker.number == 0 else finished(each)
+        return Gone(0, reason) if worker.number == 0 else finished(each)
 
     _, events = play(replace(PLAN, processes=1), 2, script)
-    assert [e.message for e in events if isinstance(e, Warned)] == ["a worker process died (signal 9); 2 downloads go to another"]
+    assert [e.message for e in events if isinstance(e, Warned)] == [f"a worker process died ({told}); 2 downloads go to another"]
     assert [(w.download.id, w.untouched) for w in taken] == [("downloads[0]", False), ("downloads[1]", False)] * 2
 
 
@@ -202,8 +205,9 @@ def test_the_first_failure_ends_the_run_where_that_is_wanted() -> None:
     )
     assert ids(events, DownloadFailed) == ["downloads[0]"]
     assert len(ids(events, DownloadSkipped)) == 8
-    assert crew.workers[0].heard == [Failure("interrupted", "stopped since downloads[0] failed")]
-    assert {e.reason for e in events if isinstance(e, DownloadSkipped)} == {"stopped since downloads[0] failed"}
+    reason = "stopped since downloads[0] failed"
+    assert crew.workers[0].heard == [(Failure("interrupted", reason), reason)]
+    assert {e.reason for e in events if isinstance(e, DownloadSkipped)} == {reason}
 
 
 def test_a_pause_reaches_the_other_workers_only() -> None:
@@ -226,6 +230,30 @@ def test_a_stop_leaves_what_was_not_begun_as_skipped() -> None:
     assert len(ids(events, DownloadSkipped)) == 7
     assert {e.reason for e in events if isinstance(e, DownloadSkipped)} == {"by signal 2"}
     assert {(e.kind, e.message) for e in events if isinstance(e, DownloadFailed)} == {("interrupted", "by signal 2")}
+
+
+def test_a_worker_that_does_not_stop_in_time_is_ended_and_what_it_held_fails_by_the_reason() -> None:
+    def script(worker: FakeWorker, each: Work) -> object:
+        worker.deaf = True
+        return StopRequested(Failure("interrupted", "by signal 2"), "by signal 2") if each == work(0) else None
+
+    crew, events = play(replace(PLAN, processes=1), 5, script, clock=RunningClock())
+    assert crew.workers[0].heard == [(Failure("interrupted", "by signal 2"), "by signal 2"), "kill"]
+    assert ids(events, DownloadFailed) == ["downloads[0]", "downloads[1]"]
+    assert {(e.kind, e.message, e.url) for e in events if isinstance(e, DownloadFailed)} == {
+        ("interrupted", "by signal 2", f"http://a/{n}") for n in range(2)
+    }
+    assert ids(events, DownloadSkipped) == ["downloads[2]", "downloads[3]", "downloads[4]"]
+
+
+def test_what_is_told_of_no_download_goes_on_and_a_second_outcome_does_not() -> None:
+    warned = Warned(0.0, None, "a word of the worker's own")
+
+    def script(worker: FakeWorker, each: Work) -> object:
+        return Batch(worker.number, [warned, finished(each)] if each == work(0) else [failed(work(0)), finished(each)])
+
+    _, events = play(replace(PLAN, processes=1, threads=1), 2, script)
+    assert events == [warned, finished(work(0)), finished(work(1))]
 
 
 def test_a_deadline_that_is_over_ends_the_run_by_that_name() -> None:
@@ -251,7 +279,7 @@ def test_a_system_that_starts_no_more_processes_makes_a_run_with_fewer(children:
 
 
 def test_of_several_that_cannot_be_started_each_leaves_its_share_to_the_others() -> None:
-    crew, _ = play(replace(PLAN, processes=4, per_host=12, max_rate=120), 40, lambda _, w: finished(w), children=3)
+    crew, _ = play(replace(PLAN, processes=4, per_host=13, max_rate=122), 40, lambda _, w: finished(w), children=3)
     assert [w.share for w in crew.workers] == [Share(3, 30)] * 3
     assert Share(4, 40) in [w.widened for w in crew.workers]
 

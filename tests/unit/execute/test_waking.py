@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from marscore.adapters.clock import SystemClock
-from marscore.events import DownloadFinished, Event, RetryScheduled
+from marscore.events import DownloadFinished, Event, ProgressMade, RetryScheduled
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share, WorkerSettings
 from marscore.execute.worker import Ports, Worker
@@ -20,6 +20,7 @@ from marscore.ports import Request
 from marscore.values import Checksum
 from tests.fakes.files import MemoryFolder, MemoryPartial
 from tests.fakes.http import FakeClient, FakeResponse
+from tests.unit.execute.well_typed import told
 from tests.unit.execute.working import HUNG, MIB, wanted
 
 URL = "http://origin.example/large.bin"
@@ -33,10 +34,13 @@ class Still(Worker):
 
     def __init__(self, client: FakeClient, files: MemoryFolder, threads: int) -> None:
         self.told: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()
+        self.folder = files
         self.sent = threading.Event()
         self.waits = threading.Event()
+        #: Readings of progress, where it is started.
+        self.shown: queue.SimpleQueue[Sequence[ProgressMade]] = queue.SimpleQueue()
         settings = WorkerSettings("", threads, Reads(MIB, 8 * MIB), Share(16), cores=8)
-        super().__init__(settings, Ports(client, files, SystemClock()), self._send)
+        super().__init__(settings, Ports(client, files, SystemClock(), self.shown.put), self._send)
 
     def _send(self, events: list[Event]) -> None:
         self.told.put(events)
@@ -73,7 +77,7 @@ def carry_out(worker: Still, works: Sequence[Work]) -> list[Event]:
     events: list[Event] = []
     try:
         while sum(isinstance(event, DownloadFinished) for event in events) < len(works):
-            events += worker.told.get(timeout=HUNG)
+            events += map(told, worker.told.get(timeout=HUNG))
     except queue.Empty:
         raise AssertionError(f"nothing more came after {events}") from None
     worker.close()
@@ -133,3 +137,59 @@ def test_an_answer_that_may_be_shared_wakes_a_thread_that_waits_for_nothing_in_p
     client.idle = lambda: worker.waits.wait(HUNG)
     carry_out(worker, [wanted(0, URL, "large.bin", threads=2), wanted(1, SMALL, "small.bin")])
     assert folder.files["large.bin"].content == LARGE * 4
+
+
+def test_how_far_a_file_is_is_shown_while_it_comes() -> None:
+    class Slow(FakeClient):
+        def open(self, request: Request) -> FakeResponse:
+            return _Slow(super().open(request).answer, LARGE)
+
+    class _Slow(FakeResponse):
+        def read(self, limit: int) -> bytes:
+            if not self._rest:
+                return b""
+            if len(self._rest) < len(LARGE):
+                # A reading of what came, and not of the moment before.
+                until_shown(lambda made: made.bytes_done == len(LARGE) - len(self._rest))
+            return super().read(limit)
+
+    def until_shown(holds: Callable[[ProgressMade], bool]) -> None:
+        while True:
+            readings = worker.shown.get(timeout=HUNG)
+            seen.extend(readings)
+            if any(map(holds, readings)):
+                return
+
+    seen: list[ProgressMade] = []
+    worker = Still(Slow({URL: LARGE}), MemoryFolder(), threads=1)
+    worker.start()
+    carry_out(worker, [wanted(0, URL, "large.bin")])
+    assert {(told(made).download, made.size, made.threads_active, made.threads_finished) for made in seen if made.bytes_done} == {  # type: ignore[attr-defined]
+        ("downloads[0]", len(LARGE), 1, 0)
+    }
+    assert all(made.bytes_downloaded == made.bytes_done for made in seen)
+
+
+def test_a_small_file_that_comes_in_drips_is_put_together_and_its_connection_let_go_of() -> None:
+    class Dripping(FakeClient):
+        closed = 0
+
+        def open(self, request: Request) -> FakeResponse:
+            client = self
+
+            class Drip(FakeResponse):
+                def read(self, limit: int) -> bytes:
+                    return super().read(min(limit, 3))
+
+                def close(self) -> None:
+                    client.closed += 1
+
+            response = super().open(request)
+            return Drip(response.answer, self.bodies[SMALL])
+
+    folder, client = MemoryFolder(), Dripping({SMALL: b"in drips, not at once"})
+    worker = Still(client, folder, threads=1)
+    events = carry_out(worker, [wanted(0, SMALL, "small.bin")])
+    assert folder.files["small.bin"].content == b"in drips, not at once"
+    assert client.closed == 1
+    assert not [event for event in events if isinstance(event, RetryScheduled)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marscore.events import (
     ChecksumVerified,
+    ConnectionRedialled,
     DownloadFailed,
     DownloadFinished,
     DownloadResumed,
@@ -16,8 +17,9 @@ from marscore.events import (
     ResumeDiscarded,
     RetryScheduled,
 )
-from marscore.execute.protocol import Answered, Delivered, Emit, Placed, Release, Segment, Stopped
+from marscore.execute.protocol import Answered, Delivered, Emit, Lagged, Placed, Release, Segment, Stopped
 from marscore.planning.segments import MIN_SPLIT
+from marscore.policy.pacing import Lag
 from marscore.policy.retry import RetryRules
 from marscore.ports import Answer
 from marscore.state import Claim, Content, FileIdentity, key_of
@@ -227,3 +229,30 @@ def test_a_wait_of_a_file_that_starts_over_is_kept() -> None:
     story.breaks(segment)
     assert story.told(ResumeDiscarded) == [ResumeDiscarded(BEGAN, ID, "the server cannot resume", 50)]
     assert story.transfer.due == story.ticks + 1
+
+
+def test_a_file_that_came_wrong_is_tried_as_often_as_any_other_once_it_is_fetched_again() -> None:
+    story = started(100, checksum=SHA, retry=RetryRules(max_retries=1, backoff=STEADY))
+    story.fetch(story.transfer.ledger.active[0])
+    story.hashed("b" * 64)
+    assert story.transfer.due == story.ticks + 1
+    story.ticks += 1
+    story.breaks(story.take())
+    assert [(retry.kind, retry.attempt) for retry in story.told(RetryScheduled)] == [("checksum", 1), ("connection", 1)]
+
+
+def test_a_connection_that_is_given_up_with_nothing_left_to_fetch_has_ended() -> None:
+    story = started(100)
+    segment = story.transfer.ledger.active[0]
+    story.receive(segment, 100)
+    segment.lag = Lag(1.0, 10.0)
+    story.step(Lagged(story.now, segment))
+    assert story.complete
+    assert not story.told(ConnectionRedialled)
+
+
+def test_what_is_shared_is_cut_for_as_many_connections_as_the_file_may_have() -> None:
+    for hands, end in ((1, 8), (3, 4), (9, 4)):
+        story = started(16 * MIN_SPLIT, threads=4)
+        story.transfer.share(hands)
+        assert story.transfer.ledger.active[0].end == end * MIN_SPLIT, hands

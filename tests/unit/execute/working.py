@@ -48,7 +48,7 @@ def outcomes(
         AssertionError: a download had two outcomes, or some had none in time.
     """
     told: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()
-    settings = WorkerSettings("", threads, Reads(MIB, 8 * MIB), Share(16), cores=8, pipeline=pipeline)
+    settings = WorkerSettings("", threads, Reads(MIB, 8 * MIB), Share(per_host), cores=8, pipeline=pipeline)
     worker = Worker(settings, Ports(client, files, clock or SystemClock()), told.put)
     worker.start()
     worker.submit(works)

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from marscore.resolve.model import IfExists
-from marscore.resolve.reconcile import Prove, Refuse, proven, reconcile
+from marscore.resolve.reconcile import Prove, Refuse, UpToDate, proven, reconcile
 from marscore.state import Measured
 from marscore.values import Failure
 from tests.unit.resolve.test_reconcile import CHECKSUMS, FOUND, MODES, A, B, hashed, wanted
@@ -42,6 +42,8 @@ def test_every_decision_says_why_and_is_about_its_download() -> None:
         download = wanted(mode, checksums)
         decision = reconcile(download, there)
         assert decision.download is download, (found, mode)
+        if isinstance(decision, Prove | UpToDate):
+            assert decision.file is there.file, (found, mode)
         if isinstance(decision, Prove):
             measured = Measured(decision.file, {"sha256": A, "md5": "c" * 32})
             assert proven(decision, measured, partial=False).download is download, (found, mode)
@@ -105,3 +107,9 @@ def test_what_is_refused_is_a_failure_of_its_path(found: str, mode: IfExists, me
     decision = reconcile(wanted(mode), FOUND[found])
     assert isinstance(decision, Refuse)
     assert decision.failure == Failure("path", message)
+
+
+def test_what_was_asked_for_is_why_after_hashing_as_well() -> None:
+    decision = reconcile(wanted("refresh"), FOUND["ours, touched"])
+    assert isinstance(decision, Prove)
+    assert proven(decision, hashed({"sha256": A}), partial=False).reason == "if_exists is refresh"
