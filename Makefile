@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= auto
+MUTANTS ?= 300
+SEED ?= 1
 
-.PHONY: help demo test torture fuzz bench check format schemas clean
+.PHONY: help demo test torture fuzz mutants bench check format schemas clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +34,10 @@ fuzz: $(STAMP)  ## try the parsers with many random inputs; about five minutes
 torture: $(STAMP)  ## kill -9 two hundred times, then two thousand runs over files of all sizes; about half an hour
 	@$(BIN)/python -m tests.torture
 
+mutants: $(STAMP)  ## change the code in MUTANTS=300 small ways, or MUTANTS=all, drawn by SEED=1: which does no unit test notice? A quarter of an hour
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[mutants]'
+	@$(BIN)/python -m tests.mutants $(MUTANTS) $(SEED)
+
 check: $(STAMP)  ## format, lint, types, import contract, schemas fresh
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -47,4 +53,4 @@ schemas: $(STAMP)  ## write the JSON Schemas anew from the models
 	$(BIN)/python -m schemas
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) bench/.cache demo-output .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) bench/.cache demo-output .mypy_cache .ruff_cache .hypothesis .import_linter_cache mutants

@@ -57,7 +57,7 @@ class Follower:
             if self._over or not length:
                 return False
             at_front = offset == self._front
-            if offset < self._taken or not self._extend(offset, offset + length):
+            if not self._extend(offset, offset + length):
                 self._over = True
             keep = memory is not None and at_front and not self._over and len(self._kept) < self._spare
             if memory is not None and keep:
@@ -87,8 +87,10 @@ class Follower:
             self._changed.notify_all()
 
     def _extend(self, start: int, end: int) -> bool:
-        """Add a range; False where it overlaps another that was written before."""
-        if start < self._front or start in self._end_of or end in self._start_of:
+        """Add a range; False where it is one of bytes that the front has passed, which may be hashed already."""
+        # What is written again beyond the front is read back when the front has come there. Of ranges that overlap some ends are
+        # forgotten; then the front may stop before the end of the file, but passes nothing that was not written.
+        if start < self._front:
             return False
         if start != self._front:
             start = self._start_of.pop(start, start)
@@ -97,7 +99,7 @@ class Follower:
         self._front = end
         while self._front in self._end_of:
             following = self._end_of.pop(self._front)
-            del self._start_of[following]
+            self._start_of.pop(following, None)
             self._front = following
         return True
 

@@ -87,7 +87,9 @@ class Supervisor:
             for _, act in due:
                 act()
             next_timer = min((at for at, _ in self._timers), default=None)
-            self._read(None if next_timer is None else max(0.0, next_timer - now))
+            # Whoever was abandoned just now need not have anything more to say.
+            if self._members:
+                self._read(None if next_timer is None else max(0.0, next_timer - now))
         reason = self._stopping.unbegun if self._stopping else "no worker was left"
         self._sink([DownloadSkipped(self._clock.now(), work.download.id, reason) for work in self._waiting])
         self._waiting.clear()

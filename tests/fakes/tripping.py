@@ -17,6 +17,7 @@ class Tripwire:
 
     def __init__(self, at: int | None = None, fault: Callable[[str], BaseException] = RuntimeError) -> None:
         self.calls: list[str] = []
+        self.raised: BaseException | None = None
         self._at = at
         self._fault = fault
         self._lock = threading.Lock()
@@ -27,7 +28,8 @@ class Tripwire:
             self.calls.append(f"{kind}.{name}")
             number = len(self.calls)
         if number == self._at:
-            raise self._fault(kind)
+            self.raised = self._fault(kind)
+            raise self.raised
 
 
 class Tripping:

@@ -56,20 +56,13 @@ def test_what_was_written_is_read_back(header: Header, written: list[Piece], fin
     assert decode(data) == Journal(header, tuple(written), finished, torn=False, sound=len(data))
 
 
-@pytest.mark.parametrize("length", range(len(WHOLE) + 1))
-def test_a_journal_torn_at_any_byte_holds_exactly_its_whole_lines(length: int) -> None:
-    journal = decode(WHOLE[:length])
+def test_a_journal_torn_at_any_byte_holds_exactly_its_whole_lines() -> None:
     ends = [sum(map(len, LINES[: i + 1])) for i in range(len(LINES))]
-    whole_lines = sum(end <= length for end in ends)
-    if not whole_lines:
-        assert journal is None
-        return
-    assert journal is not None
-    assert journal.header == HEADER
-    assert journal.pieces == PIECES[: whole_lines - 1]
-    assert journal.finished == ("f" * 64 if whole_lines == len(LINES) else None)
-    assert journal.torn is (length not in ends)
-    assert journal.sound == ends[whole_lines - 1]
+    for length in range(len(WHOLE) + 1):
+        whole_lines = sum(end <= length for end in ends)
+        finished = "f" * 64 if whole_lines == len(LINES) else None
+        left = Journal(HEADER, PIECES[: whole_lines - 1], finished, torn=length not in ends, sound=ends[whole_lines - 1])
+        assert decode(WHOLE[:length]) == (left if whole_lines else None), f"torn behind {length} bytes"
 
 
 @often
@@ -127,7 +120,7 @@ def test_garbage_behind_a_journal_changes_nothing_of_it(data: bytes) -> None:
         b"\xff\xfe\x00",
         b"NaN",
     ],
-    ids=lambda body: repr(body[:30]),
+    ids=lambda body: repr(body[:30]).replace("\\", "/").replace("\\", "/"),
 )
 def test_a_line_that_makes_no_sense_ends_the_journal_though_its_sum_is_right(body: bytes) -> None:
     journal = decode(LINES[0] + LINES[1] + line(body) + LINES[2])

@@ -59,7 +59,9 @@ def test_a_commit_survives_the_death_of_the_process_and_half_a_transaction_does_
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"garbage", b"\0" * 4096, b"SQLite format 3\0", b"SQLite format 3\0" + b"\xff" * 4096], ids=lambda c: repr(c[:20])
+    "content",
+    [b"", b"garbage", b"\0" * 4096, b"SQLite format 3\0", b"SQLite format 3\0" + b"\xff" * 4096],
+    ids=["empty", "text", "zeros", "head", "head and ones"],
 )
 def test_garbage_is_put_aside_and_begun_anew(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "state.db"
@@ -127,7 +129,9 @@ NONSENSE = {
 }
 
 
-@pytest.mark.parametrize(("column", "value"), [(c, v) for c, values in NONSENSE.items() for v in values], ids=lambda v: repr(v)[:20])
+@pytest.mark.parametrize(
+    ("column", "value"), [(c, v) for c, values in NONSENSE.items() for v in values], ids=lambda v: repr(v)[:20].replace("\\", "/")
+)
 def test_a_row_of_nonsense_is_left_out_and_the_others_stay(tmp_path: Path, column: str, value: object) -> None:
     path = filled(tmp_path / "state.db")
     _execute(path, f"UPDATE files SET {column} = ? WHERE path_key = ?", value, key_of("1"))

@@ -28,6 +28,7 @@ from marscore.resolve.model import Download, Options
 from marscore.state import Claim
 from marscore.url import parse_url
 from marscore.values import Checksum, Failure, FailureKind, parse_checksum
+from tests.unit.execute.well_typed import commanded
 
 URL = "http://origin.example/file.bin"
 MIRROR = "http://mirror.example/file.bin"
@@ -55,7 +56,9 @@ class Story:
         return Moment(1_700_000_000.0 + self.ticks, self.ticks, 0.5)
 
     def step(self, fact: Any) -> list[Command]:
-        commands = self.transfer.step(fact)
+        commands = [commanded(command) for command in self.transfer.step(fact)]
+        for event in (command.event for command in commands if isinstance(command, Emit)):
+            assert (event.at, getattr(event, "download", None)) == (self.now.unix, "downloads[0]")
         self.commands += commands
         return commands
 

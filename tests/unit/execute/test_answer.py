@@ -33,6 +33,7 @@ class Refusal:
 
 REFUSALS = [
     Refusal("another start", {"content_range": "bytes 0-9/100"}, "bytes 0-9 to a request for 10-19"),
+    Refusal("another start than that of the rest", {"content_range": "bytes 0-9/100"}, "bytes 0-9 to a request for 10-", asked=(10, None)),
     Refusal("more than was asked for", {"content_range": "bytes 10-20/100"}, "bytes 10-20"),
     Refusal("an end past the total", {"content_range": "bytes 10-19/15"}, "contradicts itself"),
     Refusal("an end before the start", {"content_range": "bytes 10-5/100"}, "contradicts itself"),
@@ -103,6 +104,13 @@ def test_reads_the_length(fields: dict[str, str], size: int | None) -> None:
     verdict = judge(200, **fields)
     assert isinstance(verdict, Whole)
     assert verdict.version.size == size
+
+
+@pytest.mark.parametrize(("field", "encoding"), [(" GZIP ", "gzip"), ("Identity", None), ("", None), (None, None)])
+def test_reads_the_encoding(field: str | None, encoding: str | None) -> None:
+    fields = {} if field is None else {"content_encoding": field}
+    assert judge(200, **fields) == Whole(Version(None, Validator(), encoding), None)
+    assert judge(206, (0, 2), content_range="bytes 0-1/2", **fields) == Part(Version(2, Validator(), encoding), ByteRange(0, 2))
 
 
 def test_reads_304_and_416() -> None:

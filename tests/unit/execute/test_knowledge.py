@@ -73,11 +73,40 @@ def test_a_part_is_proven_by_what_is_strong_or_by_a_checksum(
     assert not knowing(known, SHA).leaves_unproven(Version(100, shown), condition)
 
 
+@pytest.mark.parametrize(
+    ("says", "then", "ranges"),
+    [(True, False, False), (True, None, True), (None, True, True), (None, None, None), (False, True, False), (False, None, False)],
+)
+def test_a_server_that_says_it_has_no_ranges_is_believed(says: bool | None, then: bool | None, ranges: bool | None) -> None:
+    known = knowing(TAG)
+    known.adopt_answer(Version(100, TAG), says)
+    known.adopt_answer(Version(100, TAG), then)
+    assert known.ranges is ranges
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "merged"),
+    [
+        (Version(100, NOTHING), Version(None, TAG, "gzip"), Version(100, TAG, "gzip")),
+        (Version(None, NOTHING), Version(100, TAG), Version(100, TAG)),
+        (Version(100, NOTHING), Version(100, NOTHING), Version(100, NOTHING)),
+        (Version(None, TAG, "gzip"), Version(100, TAG, "gzip"), Version(100, TAG, "gzip")),
+        (Version(None, TAG), Version(None, TAG), Version(None, TAG)),
+        (Version(100, TAG), Version(None, NOTHING), Version(100, TAG)),
+    ],
+)
+def test_a_part_completes_what_is_known_of_its_version(first: Version, then: Version, merged: Version) -> None:
+    known = knowing(TAG, SHA)
+    known.adopt(first)
+    known.merge(then)
+    assert (known.version, known.ranges) == (merged, True)
+
+
 def test_nothing_is_joined_to_what_is_not_known() -> None:
     known = knowing(TAG)
     known.forget()
     assert known.leaves_unproven(Version(100, TAG), '"v1"')
-    assert (known.if_range, known.combinable) == (None, False)
+    assert (known.if_range, known.combinable, known.version) == (None, False, None)
 
 
 @pytest.mark.parametrize(("proof", "after"), [("validator", "validator"), ("checksum", "checksum")])

@@ -157,6 +157,13 @@ def test_files_of_one_host_may_come_along_as_long_as_every_connection_finds_as_m
     assert len(board.open) == sum(counts)
 
 
+def test_a_pipeline_of_two_is_one() -> None:
+    for pipeline, along in ((1, []), (2, ["downloads[1]"]), (3, ["downloads[1]", "downloads[2]"])):
+        board = Board(per_host=1, pipeline=pipeline)
+        board.add([replace(work(n), untouched=True) for n in range(9)])
+        assert [transfer.download.id for transfer in assigned(board).along] == along
+
+
 def test_what_has_been_tried_before_or_is_asked_for_otherwise_comes_along_with_none() -> None:
     board = Board(per_host=1, pipeline=8)
     plain = replace(work(0), untouched=True)

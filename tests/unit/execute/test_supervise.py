@@ -18,6 +18,7 @@ from marscore.planning.model import Plan
 from marscore.resolve.model import Download, Options
 from marscore.values import Failure
 from tests.fakes.clock import FakeClock
+from tests.unit.execute import well_typed
 
 PLAN = Plan((), 2, 2, 16, "at_once", None, 1, 1, None, "never")
 
@@ -46,6 +47,7 @@ class FakeWorker:
     taken: list[str] = field(default_factory=list)
     heard: list[object] = field(default_factory=list)
     widened: Share | None = None
+    deaf: bool = False
 
     def submit(self, works: Sequence[Work]) -> None:
         self.taken += [w.download.id for w in works]
@@ -67,8 +69,9 @@ class FakeWorker:
         return 1
 
     def stop(self, failure: Failure, unbegun: str) -> None:
-        self.heard.append(failure)
-        self.inbox.put(Gone(self.number))
+        self.heard.append((failure, unbegun))
+        if not self.deaf:
+            self.inbox.put(Gone(self.number))
 
     def close(self) -> None:
         self.inbox.put(Gone(self.number))
@@ -107,7 +110,7 @@ def play(
     crew.children_left = children
 
     def sink(batch: Iterable[Event], lines: Sequence[str] | None = None) -> None:
-        events.extend(batch)
+        events.extend(map(well_typed.told, batch))
 
     Supervisor(plan, crew, crew.inbox, clock or FakeClock(), sink).run([work(n) for n in range(works)])
     return crew, events
@@ -172,13 +175,27 @@ def test_a_dead_workers_downloads_go_to_another_once() -> None:
     assert any(isinstance(e, Warned) and "signal 9" in e.message for e in events)
 
 
+@pytest.mark.parametrize(("reason", "told"), [("signal 9", "signal 9"), (None, "it ended early")])
+def test_what_a_worker_held_that_died_is_told_and_begun_anew_by_name(reason: str | None, told: str) -> None:
+    taken: list[Work] = []
+
+    def script(worker: FakeWorker, each: Work) -> object:
+        taken.append(each)
+        return Gone(0, reason) if worker.number == 0 else finished(each)
+
+    _, events = play(replace(PLAN, processes=1), 2, script)
+    assert [e.message for e in events if isinstance(e, Warned)] == [f"a worker process died ({told}); 2 downloads go to another"]
+    assert [(w.download.id, w.untouched) for w in taken] == [("downloads[0]", False), ("downloads[1]", False)] * 2
+
+
 def test_a_download_that_kills_two_workers_fails_by_name() -> None:
     def script(worker: FakeWorker, each: Work) -> object:
         return Gone(worker.number, "signal 9") if each.download.id == "downloads[0]" else finished(each)
 
     _, events = play(replace(PLAN, threads=1), 4, script)
     [poison] = [e for e in events if isinstance(e, DownloadFailed) and e.download == "downloads[0]"]
-    assert poison.kind == "internal"
+    assert (poison.kind, poison.url) == ("internal", "http://a/0")
+    assert poison.message == "the worker process died twice over this download (signal 9)"
     assert len({e.download for e in events if isinstance(e, DownloadFinished | DownloadFailed)}) == 4
 
 
@@ -188,7 +205,9 @@ def test_the_first_failure_ends_the_run_where_that_is_wanted() -> None:
     )
     assert ids(events, DownloadFailed) == ["downloads[0]"]
     assert len(ids(events, DownloadSkipped)) == 8
-    assert any(isinstance(heard, Failure) for heard in crew.workers[0].heard)
+    reason = "stopped since downloads[0] failed"
+    assert crew.workers[0].heard == [(Failure("interrupted", reason), reason)]
+    assert {e.reason for e in events if isinstance(e, DownloadSkipped)} == {reason}
 
 
 def test_a_pause_reaches_the_other_workers_only() -> None:
@@ -209,6 +228,39 @@ def test_a_stop_leaves_what_was_not_begun_as_skipped() -> None:
     _, events = play(replace(PLAN, processes=1), 9, script)
     assert len(ids(events, DownloadFailed)) == 2
     assert len(ids(events, DownloadSkipped)) == 7
+    assert {e.reason for e in events if isinstance(e, DownloadSkipped)} == {"by signal 2"}
+    assert {(e.kind, e.message) for e in events if isinstance(e, DownloadFailed)} == {("interrupted", "by signal 2")}
+
+
+def test_a_worker_that_does_not_stop_in_time_is_ended_and_what_it_held_fails_by_the_reason() -> None:
+    def script(worker: FakeWorker, each: Work) -> object:
+        worker.deaf = True
+        return StopRequested(Failure("interrupted", "by signal 2"), "by signal 2") if each == work(0) else None
+
+    crew, events = play(replace(PLAN, processes=1), 5, script, clock=RunningClock())
+    assert crew.workers[0].heard == [(Failure("interrupted", "by signal 2"), "by signal 2"), "kill"]
+    assert ids(events, DownloadFailed) == ["downloads[0]", "downloads[1]"]
+    assert {(e.kind, e.message, e.url) for e in events if isinstance(e, DownloadFailed)} == {
+        ("interrupted", "by signal 2", f"http://a/{n}") for n in range(2)
+    }
+    assert ids(events, DownloadSkipped) == ["downloads[2]", "downloads[3]", "downloads[4]"]
+
+
+def test_what_is_told_of_no_download_goes_on_and_a_second_outcome_does_not() -> None:
+    warned = Warned(0.0, None, "a word of the worker's own")
+
+    def script(worker: FakeWorker, each: Work) -> object:
+        return Batch(worker.number, [warned, finished(each)] if each == work(0) else [failed(work(0)), finished(each)])
+
+    _, events = play(replace(PLAN, processes=1, threads=1), 2, script)
+    assert events == [warned, finished(work(0)), finished(work(1))]
+
+
+def test_a_deadline_that_is_over_ends_the_run_by_that_name() -> None:
+    _, events = play(replace(PLAN, processes=1, deadline=1.0), 9, lambda *_: None, clock=RunningClock())
+    assert {(e.kind, e.message) for e in events if isinstance(e, DownloadFailed)} == {("timeout", "the run's deadline of 1 s is over")}
+    assert {e.reason for e in events if isinstance(e, DownloadSkipped)} == {"the run's deadline of 1 s is over"}
+    assert len(events) == 9
 
 
 def test_nothing_to_do_hires_nobody() -> None:
@@ -224,6 +276,12 @@ def test_a_system_that_starts_no_more_processes_makes_a_run_with_fewer(children:
     assert len(ids(events, DownloadFinished)) == 20
     assert any(isinstance(e, Warned) and "the run goes on with fewer" in e.message for e in events)
     assert crew.workers[0].widened == Share(10), "who is there gets the share of who is not"
+
+
+def test_of_several_that_cannot_be_started_each_leaves_its_share_to_the_others() -> None:
+    crew, _ = play(replace(PLAN, processes=4, per_host=13, max_rate=122), 40, lambda _, w: finished(w), children=3)
+    assert [w.share for w in crew.workers] == [Share(3, 30)] * 3
+    assert Share(4, 40) in [w.widened for w in crew.workers]
 
 
 def test_where_the_last_worker_dies_and_no_other_can_be_started_this_process_does_the_rest() -> None:

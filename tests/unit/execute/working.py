@@ -17,6 +17,7 @@ from marscore.policy.retry import Backoff, RetryRules
 from marscore.ports import Clock, FileStore, HttpClient
 from marscore.resolve.model import Download, Options
 from marscore.values import Checksum
+from tests.unit.execute import well_typed
 
 KIB, MIB = 1024, 1024 * 1024
 #: Seconds after which a worker that has not told every outcome counts as hung.
@@ -47,7 +48,7 @@ def outcomes(
         AssertionError: a download had two outcomes, or some had none in time.
     """
     told: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()
-    settings = WorkerSettings("", threads, Reads(MIB, 8 * MIB), Share(16), cores=8, pipeline=pipeline)
+    settings = WorkerSettings("", threads, Reads(MIB, 8 * MIB), Share(per_host), cores=8, pipeline=pipeline)
     worker = Worker(settings, Ports(client, files, clock or SystemClock()), told.put)
     worker.start()
     worker.submit(works)
@@ -58,7 +59,7 @@ def outcomes(
             batch = told.get(timeout=max(0.0, until - time.monotonic()))
         except queue.Empty:
             raise AssertionError(f"no outcome of {sorted({work.download.id for work in works} - set(found))}") from None
-        for event in batch:
+        for event in map(well_typed.told, batch):
             if isinstance(event, OUTCOMES):
                 assert event.download not in found, "a second outcome"
                 found[event.download] = event

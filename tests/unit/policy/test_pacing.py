@@ -47,6 +47,12 @@ def test_bytes_beyond_the_rate_are_paid_for_by_waiting() -> None:
     assert bucket.take(2 * bucket.burst, now=100.0) == bucket.burst / 1000
 
 
+def test_a_debt_is_paid_off_at_the_rate() -> None:
+    bucket = TokenBucket(1000, now=50.0)
+    assert [bucket.take(count, now) for count, now in ((1000, 50.0), (0, 50.5), (0, 50.75), (250, 51.5))] == [1.0, 0.5, 0.25, 0.0]
+    assert (bucket.burst, TokenBucket(100_000, 0.0).burst) == (1024, 25_000)
+
+
 def test_a_host_gets_no_more_connections_than_its_slots_and_none_during_its_pause() -> None:
     slots = HostSlots(2)
     assert slots.free_at("h", 5.0) == 5.0

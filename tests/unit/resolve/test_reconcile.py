@@ -210,14 +210,6 @@ def test_a_file_that_is_right_but_not_the_one_that_was_fetched_is_not_asked_abou
     assert "nothing is known that a server could be asked about" in decision.reason
 
 
-@pytest.mark.parametrize("found", FOUND)
-@pytest.mark.parametrize("mode", MODES)
-def test_every_decision_says_why(found: str, mode: IfExists) -> None:
-    decision = reconcile(wanted(mode), FOUND[found])
-    assert decision.reason
-    assert decision.download.options.if_exists == mode
-
-
 CHECKSUMS = {
     "none": (),
     "right": (Checksum("sha256", A),),
