@@ -1,6 +1,6 @@
 """What a child process runs: one worker, told what to do over standard input.
 
-frames of Call --stdin--> Worker --stdout--> frames of Batch and Paused
+frames of Call --stdin--> Worker --stdout--> frames of Batch, Paused and Alive
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import sys
 import threading
 from typing import IO
 
-from marscore.adapters.crew import Call, read_frame, write_frame
+from marscore.adapters.frames import Call, read_frame, write_frame
 from marscore.adapters.terminal import occupy_standard_descriptors
 from marscore.adapters.working import make_worker
-from marscore.execute.messages import Batch, Paused
+from marscore.execute.messages import Alive, Batch, Paused
 from marscore.execute.setup import WorkerSettings
 from marscore.execute.worker import Worker
 from marscore.values import Failure
@@ -43,7 +43,7 @@ def _serve(commands: IO[bytes], out: IO[bytes]) -> None:
         return
     lock = threading.Lock()
 
-    def send(message: Batch | Paused) -> None:
+    def send(message: Batch | Paused | Alive) -> None:
         try:
             with lock:
                 write_frame(out, message)

@@ -2,6 +2,9 @@
 
     works --batches--> whichever worker has room --Batch(events, told)--> sink
                        Paused(host) --> every other worker;  Gone --> its downloads go to another, once
+                       nothing, for too long --> it is ended (`members`)
+
+Nothing here waits for a worker: one that stands still holds up neither the others nor a signal.
 
 The per-host and rate limits of the run are shared out evenly; when a worker leaves, the others get what it had. Shares only grow, but for
 that of the worker here, which has all until others join; they join once it holds no more than its new share. So the sum never exceeds the
@@ -13,16 +16,16 @@ from __future__ import annotations
 import queue
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import field, replace
+from dataclasses import replace
 
 from marscore.errors import StorageError
 from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, Outcome, Warned
 from marscore.execute.handles import Crew, LocalHandle, Sink, WorkerHandle
-from marscore.execute.messages import Batch, Gone, Inbox, Paused, StopRequested
+from marscore.execute.members import DEEPEST, LOOK_EVERY, PATIENCE, Member
+from marscore.execute.messages import Alive, Batch, Gone, Inbox, Paused, StopRequested
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share
-from marscore.execute.worker import FLUSH_EVERY
-from marscore.frozen import dataclass
+from marscore.execute.ticker import FLUSH_EVERY
 from marscore.planning.model import Plan
 from marscore.ports import Clock
 from marscore.values import Failure
@@ -33,18 +36,6 @@ SMALL_JOB = 0.4
 BUSY = 0.7
 #: Seconds that workers get to stop; a signal has to end the run within two.
 STOP_WITHIN = 1.6
-#: Most downloads that one worker holds at once, so that a crash hands over few and the last ones are spread.
-DEEPEST = 1024
-
-
-@dataclass(slots=True)
-class _Member:
-    number: int
-    handle: WorkerHandle
-    depth: int
-    works: dict[str, Work] = field(default_factory=dict)
-    retiring: bool = False
-    heard: float = 0.0
 
 
 class Supervisor:
@@ -58,7 +49,7 @@ class Supervisor:
         self._sink = sink
         self._waiting: deque[Work] = deque()
         self._again: set[str] = set()
-        self._members: dict[int, _Member] = {}
+        self._members: dict[int, Member] = {}
         self._hired = 0
         self._seats = 1
         self._here: LocalHandle | None = None
@@ -75,6 +66,7 @@ class Supervisor:
         now = self._clock.ticks()
         if self._plan.deadline is not None:
             self._timers.append((now + self._plan.deadline, self._expire))
+        self._timers.append((now + LOOK_EVERY, self._look))
         self._hire_first(now)
         self.wind_up()
 
@@ -136,7 +128,7 @@ class Supervisor:
         number = self._hired
         self._hired += 1
         try:
-            member = _Member(number, hire(number, self._share()), self._first_depth())
+            member = Member(number, hire(number, self._share()), self._first_depth(), watched=hire == self._crew.child)
         except StorageError as error:
             self._do_without(error)
             self._fill()
@@ -174,12 +166,31 @@ class Supervisor:
         rate = None if self._plan.max_rate is None else max(1, self._plan.max_rate // self._seats)
         return Share(max(1, self._plan.per_host // self._seats), rate)
 
+    def _look(self) -> None:
+        """End workers that have given no sign of life for too long; what they hold goes to others once they are gone."""
+        self._timers.append((self._clock.ticks() + LOOK_EVERY, self._look))
+        for member in self._members.values():
+            if member.look():
+                told = f"a worker process gives no sign of life for {PATIENCE * LOOK_EVERY:g} s and is ended"
+                self._sink([Warned(self._clock.now(), None, told)])
+                member.handle.kill()
+
     def _read(self, timeout: float | None) -> None:
         try:
             message = self._inbox.get(timeout=timeout)
         except queue.Empty:
             return
+        if isinstance(message, StopRequested):
+            self._stop(message)
+            return
+        if sender := self._members.get(message.worker):
+            sender.hear()
+        self._heed(message)
+
+    def _heed(self, message: Batch | Paused | Alive | Gone) -> None:
         match message:
+            case Alive():
+                pass
             case Batch():
                 self._take_in(message)
             case Paused():
@@ -188,8 +199,6 @@ class Supervisor:
                         member.handle.pause(message.host, message.seconds)
             case Gone():
                 self._lose(message)
-            case StopRequested():
-                self._stop(message)
 
     def _take_in(self, batch: Batch) -> None:
         member = self._members.get(batch.worker)
@@ -211,7 +220,7 @@ class Supervisor:
         self._fill()
         self._retire_if_done(member)
 
-    def _adapt(self, member: _Member, outcomes: int) -> None:
+    def _adapt(self, member: Member, outcomes: int) -> None:
         """Give a worker more to hold, so that it never waits, if it finishes many downloads between two batches or tells of them early."""
         now = self._clock.ticks()
         early, member.heard = now - member.heard < FLUSH_EVERY / 2, now
@@ -230,7 +239,7 @@ class Supervisor:
                 member.works.update((work.download.id, work) for work in works)
                 member.handle.submit(works)
 
-    def _retire_if_done(self, member: _Member) -> None:
+    def _retire_if_done(self, member: Member) -> None:
         if not member.works and (member.retiring or not self._waiting) and member.number in self._members and not self._stopping:
             member.retiring = True
             member.handle.close()
@@ -248,7 +257,7 @@ class Supervisor:
         elif member.works:
             self._fail(member.works.values(), self._stopping.failure)
 
-    def _hand_over(self, member: _Member, reason: str) -> None:
+    def _hand_over(self, member: Member, reason: str) -> None:
         orphans = list(member.works.values())
         self._sink([Warned(self._clock.now(), None, f"a worker process died ({reason}); {len(orphans)} downloads go to another")])
         twice = [work for work in orphans if work.download.id in self._again]

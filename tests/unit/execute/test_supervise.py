@@ -10,7 +10,7 @@ import pytest
 
 from marscore.errors import StorageError
 from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, Event, Warned
-from marscore.execute.messages import Batch, Gone, Inbox, Paused, StopRequested
+from marscore.execute.messages import Alive, Batch, Gone, Inbox, Paused, StopRequested
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share
 from marscore.execute.supervise import Supervisor
@@ -75,6 +75,7 @@ class FakeWorker:
 
     def kill(self) -> None:
         self.heard.append("kill")
+        self.inbox.put(Gone(self.number, "signal 9"))
 
 
 class FakeCrew:
@@ -224,6 +225,37 @@ def test_a_system_that_starts_no_more_processes_makes_a_run_with_fewer(children:
     assert len(ids(events, DownloadFinished)) == 20
     assert any(isinstance(e, Warned) and "the run goes on with fewer" in e.message for e in events)
     assert crew.workers[0].widened == Share(10), "who is there gets the share of who is not"
+
+
+class HeldUpClock(FakeClock):
+    """Each look at it takes two seconds."""
+
+    def ticks(self) -> float:
+        self.elapsed += 2.0
+        return self.elapsed
+
+
+def test_a_worker_that_tells_nothing_is_ended_and_its_downloads_wait_until_it_is_gone() -> None:
+    def script(worker: FakeWorker, each: Work) -> object:
+        return None if worker.number == 0 else finished(each)
+
+    crew, events = play(PLAN, 8, script, clock=HeldUpClock())
+    assert crew.workers[0].heard == ["kill"]
+    assert ids(events, DownloadFinished) == sorted(f"downloads[{n}]" for n in range(8))
+    [silent, died] = [e.message for e in events if isinstance(e, Warned)]
+    assert "gives no sign of life for 30 s and is ended" in silent
+    assert "signal 9" in died
+
+
+def test_a_worker_that_says_that_it_lives_may_take_its_time() -> None:
+    def script(worker: FakeWorker, each: Work) -> object:
+        for number in [0, 1] * 40:
+            worker.inbox.put(Alive(number))
+        return finished(each)
+
+    crew, events = play(replace(PLAN, threads=1), 2, script, clock=HeldUpClock())
+    assert [w.heard for w in crew.workers] == [[], []]
+    assert not any(isinstance(e, Warned) for e in events)
 
 
 def test_where_the_last_worker_dies_and_no_other_can_be_started_this_process_does_the_rest() -> None:
