@@ -12,8 +12,10 @@ Looks are counted, not seconds: after a stop of this process itself (Ctrl-Z), or
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import field
 
+from marscore.events import DownloadStarted, Event, Outcome
 from marscore.execute.handles import WorkerHandle
 from marscore.execute.protocol import Work
 from marscore.frozen import dataclass
@@ -35,6 +37,9 @@ class Member:
     depth: int
     watched: bool = False
     works: dict[str, Work] = field(default_factory=dict)
+    #: Those of its downloads of which it told that they were begun.
+    begun: set[str] = field(default_factory=set)
+    spoke: bool = False
     retiring: bool = False
     #: When it last told of outcomes.
     heard: float = 0.0
@@ -43,6 +48,19 @@ class Member:
     def hear(self) -> None:
         """It told something, whatever that is."""
         self.silent = 0
+        self.spoke = True
+
+    def take_note(self, events: Iterable[Event]) -> list[Outcome]:
+        """Take note of what it told of its downloads; returns their outcomes."""
+        outcomes: list[Outcome] = []
+        for event in events:
+            if isinstance(event, DownloadStarted):
+                self.begun.add(event.download)
+            elif isinstance(event, Outcome):
+                outcomes.append(event)
+                self.works.pop(event.download, None)
+                self.begun.discard(event.download)
+        return outcomes
 
     def look(self) -> bool:
         """Note that time has passed; returns whether patience with it has just ended."""

@@ -1,7 +1,7 @@
 """Hands the work to workers, wherever they run, and passes their events on: the only place that knows how many there are.
 
     works --batches--> whichever worker has room --Batch(events, told)--> sink
-                       Paused(host) --> every other worker;  Gone --> its downloads go to another, once
+                       Paused(host) --> every other worker;  Gone --> its downloads go to another (`deaths`)
                        nothing, for too long --> it is ended (`members`)
 
 Nothing here waits for a worker: one that stands still holds up neither the others nor a signal.
@@ -19,7 +19,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from marscore.errors import StorageError
-from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, Outcome, Warned
+from marscore.events import DownloadFailed, DownloadSkipped, Outcome, Warned
+from marscore.execute.deaths import MOST_IN_A_ROW, Deaths
 from marscore.execute.handles import Crew, LocalHandle, Sink, WorkerHandle
 from marscore.execute.members import DEEPEST, LOOK_EVERY, PATIENCE, Member
 from marscore.execute.messages import Alive, Batch, Gone, Inbox, Paused, StopRequested
@@ -48,7 +49,7 @@ class Supervisor:
         self._clock = clock
         self._sink = sink
         self._waiting: deque[Work] = deque()
-        self._again: set[str] = set()
+        self._deaths = Deaths()
         self._members: dict[int, Member] = {}
         self._hired = 0
         self._seats = 1
@@ -79,7 +80,7 @@ class Supervisor:
             for _, act in due:
                 act()
             next_timer = min((at for at, _ in self._timers), default=None)
-            self._read(None if next_timer is None else max(0.0, next_timer - now))
+            self._read(None if next_timer is None else max(0.0, next_timer - self._clock.ticks()))
         reason = self._stopping.unbegun if self._stopping else "no worker was left"
         self._sink([DownloadSkipped(self._clock.now(), work.download.id, reason) for work in self._waiting])
         self._waiting.clear()
@@ -183,7 +184,8 @@ class Supervisor:
         if isinstance(message, StopRequested):
             self._stop(message)
             return
-        if sender := self._members.get(message.worker):
+        sender = self._members.get(message.worker)
+        if sender and not isinstance(message, Gone):
             sender.hear()
         self._heed(message)
 
@@ -202,15 +204,14 @@ class Supervisor:
 
     def _take_in(self, batch: Batch) -> None:
         member = self._members.get(batch.worker)
-        outcomes = [e for e in batch.events if isinstance(e, DownloadFinished | DownloadFailed | DownloadSkipped)]
         # An outcome of a download that was handed to another worker meanwhile would be its second.
         known = [e for e in batch.events if member is None or not isinstance(e, Outcome) or e.download in member.works]
         self._sink(known, batch.told)
         if member is None:
             return
-        for outcome in outcomes:
-            member.works.pop(outcome.download, None)
+        outcomes = member.take_note(batch.events)
         if outcomes:
+            self._deaths.outcome()
             self._adapt(member, len(outcomes))
         if self._plan.fail_fast == "first_failure" and self._stopping is None:
             failed = next((e for e in outcomes if isinstance(e, DownloadFailed)), None)
@@ -231,7 +232,7 @@ class Supervisor:
         for member in self._members.values():
             # The rest is shared out in ever smaller batches, so that no worker sits on a pile while another has nothing.
             fair = max(self._plan.threads, len(self._waiting) // (2 * len(self._members)))
-            room = min(member.depth - len(member.works), fair)
+            room = min(min(member.depth, self._deaths.depth) - len(member.works), fair)
             if room <= 0 or member.retiring or self._stopping:
                 continue
             works = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
@@ -258,15 +259,21 @@ class Supervisor:
             self._fail(member.works.values(), self._stopping.failure)
 
     def _hand_over(self, member: Member, reason: str) -> None:
-        orphans = list(member.works.values())
-        self._sink([Warned(self._clock.now(), None, f"a worker process died ({reason}); {len(orphans)} downloads go to another")])
-        twice = [work for work in orphans if work.download.id in self._again]
-        self._fail(twice, Failure("internal", f"the worker process died twice over this download ({reason})"))
-        once = [replace(work, untouched=False) for work in orphans if work.download.id not in self._again]
-        self._again.update(work.download.id for work in once)
-        self._waiting.extendleft(reversed(once))
-        if self._waiting:
+        twice = self._deaths.died(member.works, member.begun, member.spoke)
+        self._sink([Warned(self._clock.now(), None, f"a worker process died ({reason}); {len(member.works)} downloads go to another")])
+        failing = [member.works.pop(each) for each in twice]
+        self._fail(failing, Failure("internal", f"the worker process died twice over this download ({reason})"))
+        if self._deaths.hopeless:
+            told = f"{MOST_IN_A_ROW} worker processes died one after the other without one download between them ({reason})"
+            self._fail(member.works.values(), Failure("internal", told))
+            self._stop(StopRequested(Failure("internal", told), told))
+            return
+        self._waiting.extendleft(replace(work, untouched=False) for work in reversed(member.works.values()))
+        if self._waiting and self._deaths.no_start:
+            self._do_without(StorageError(Failure("internal", f"worker processes do not start ({reason})")))
+        elif self._waiting:
             self._hire(self._crew.child)
+        self._fill()
 
     def _stop(self, request: StopRequested) -> None:
         if self._stopping is not None:

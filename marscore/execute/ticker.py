@@ -17,13 +17,15 @@ class Ticker:
     """Calls each of these in a thread of its own, as often as it is due, until `end`; `on_death` if one of them raises."""
 
     def __init__(self, flush: Callable[[], None], show: Callable[[], None], beat: Callable[[], None]) -> None:
+        self._beat = beat
         self._due = [(1, flush), (round(PROGRESS_EVERY / FLUSH_EVERY), show), (round(BEAT_EVERY / FLUSH_EVERY), beat)]
         self.on_death: Callable[[BaseException], None] = lambda error: None
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._tick, name="marscore-ticker", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin. The first sign of life comes before anything else is told: who dies without it never started."""
+        self._beat()
         self._thread.start()
 
     def end(self) -> None:
@@ -33,7 +35,7 @@ class Ticker:
             self._thread.join()
 
     def _tick(self) -> None:
-        count = 0
+        count = 1
         try:
             while not self._done.wait(FLUSH_EVERY):
                 for every, call in self._due:

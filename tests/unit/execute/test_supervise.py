@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from marscore.errors import StorageError
-from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, Event, Warned
+from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, DownloadStarted, Event, Warned
 from marscore.execute.messages import Alive, Batch, Gone, Inbox, Paused, StopRequested
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share
@@ -84,6 +84,8 @@ class FakeCrew:
         self.workers: list[FakeWorker] = []
         self._script = script
         self.children_left: int | None = None
+        #: Whether processes come to say that they live.
+        self.starts = True
 
     def here(self, number: int, share: Share) -> FakeWorker:
         return self._hire(number, share, "here")
@@ -93,7 +95,10 @@ class FakeCrew:
             self.children_left -= 1
             if self.children_left < 0:
                 raise StorageError(Failure("path", "cannot start a worker process: Too many open files"))
-        return self._hire(number, share, "child")
+        child = self._hire(number, share, "child")
+        if self.starts:
+            self.inbox.put(Alive(number))
+        return child
 
     def _hire(self, number: int, share: Share, kind: str) -> FakeWorker:
         self.workers.append(FakeWorker(number, share, self.inbox, self._script, kind))
@@ -181,6 +186,60 @@ def test_a_download_that_kills_two_workers_fails_by_name() -> None:
     [poison] = [e for e in events if isinstance(e, DownloadFailed) and e.download == "downloads[0]"]
     assert poison.kind == "internal"
     assert len({e.download for e in events if isinstance(e, DownloadFinished | DownloadFailed)}) == 4
+
+
+def test_only_what_a_dead_worker_had_begun_counts_against_it() -> None:
+    """Two workers die after each began one of many; all others are handed on, however often."""
+    begun: set[str] = set()
+
+    def script(worker: FakeWorker, each: Work) -> object:
+        if worker.number in (0, 1):
+            if len(worker.taken) and each.download.id == worker.taken[0]:
+                begun.add(each.download.id)
+                worker.inbox.put(Batch(worker.number, [DownloadStarted(0.0, each.download.id, "http://a/")]))
+                return Gone(worker.number, "signal 9")
+            return None
+        return finished(each)
+
+    _, events = play(PLAN, 900, script)
+    assert len(begun) == 2
+    assert len(ids(events, DownloadFinished)) == 900
+
+
+@pytest.mark.parametrize("tells", [True, False], ids=["of its begin", "nothing"])
+def test_among_many_downloads_only_the_one_that_kills_workers_fails(tells: bool) -> None:
+    def script(worker: FakeWorker, each: Work) -> object:
+        if each.download.id != "downloads[444]":
+            return finished(each)
+        if tells:
+            worker.inbox.put(Batch(worker.number, [DownloadStarted(0.0, each.download.id, "http://a/")]))
+        # What it finished since its last batch is lost with it.
+        worker.inbox.put(Gone(worker.number, "signal 11"))
+        worker.script = lambda *_: None
+        return None
+
+    crew, events = play(PLAN, 900, script)
+    assert ids(events, DownloadFailed) == ["downloads[444]"]
+    assert len(ids(events, DownloadFinished)) == 899
+    assert len(crew.workers) < 20
+
+
+def test_workers_that_die_whatever_they_do_end_the_run() -> None:
+    crew, events = play(PLAN, 900, lambda worker, _: Gone(worker.number, "signal 9"))
+    assert len(crew.workers) <= 23
+    outcomes = [e for e in events if isinstance(e, DownloadFailed | DownloadSkipped)]
+    assert sorted(e.download for e in outcomes) == sorted(work(n).download.id for n in range(900))
+    assert any("20 worker processes died one after the other" in e.message for e in outcomes if isinstance(e, DownloadFailed))
+
+
+def test_where_worker_processes_die_before_they_say_a_word_this_process_does_it_all() -> None:
+    crew = FakeCrew(lambda worker, each: Gone(worker.number, "exit code 1") if worker.kind == "child" else finished(each))
+    crew.starts = False
+    events = list[Event]()
+    Supervisor(PLAN, crew, crew.inbox, FakeClock(), lambda batch, told=None: events.extend(batch)).run([work(n) for n in range(50)])
+    assert len(ids(events, DownloadFinished)) == 50
+    assert [w.kind for w in crew.workers].count("here") == 1
+    assert any(isinstance(e, Warned) and "do not start" in e.message for e in events)
 
 
 def test_the_first_failure_ends_the_run_where_that_is_wanted() -> None:
