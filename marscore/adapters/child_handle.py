@@ -32,13 +32,30 @@ from marscore.execute.protocol import Work
 from marscore.execute.setup import Share, WorkerSettings
 from marscore.values import Failure, internal
 
-_BOOT = """
-import sys, json
-sys.path[:] = json.loads(sys.stdin.buffer.readline())
-from marscore.adapters.lean import lean
-with lean():
-    from marscore.adapters.child import main
-main()
+#: The exit code of a child that could not be started: os.EX_OSERR, where there is one.
+_NO_START = 71
+#: A parent that is killed before it wrote a whole line is nobody to be told anything. What else goes wrong before there is anybody to speak
+#: for the child is one line: its name, and no traceback.
+_BOOT = f"""
+import os, sys
+try:
+    import json, signal
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    line = sys.stdin.buffer.readline()
+    if not line.endswith(b"\\n"):
+        os._exit(0)
+    sys.path[:] = json.loads(line)
+    from marscore.adapters.lean import lean
+    with lean():
+        from marscore.adapters.child import main
+    main()
+except BaseException as error:
+    try:
+        os.write(2, f"marscore: a worker process cannot work: {{type(error).__name__}}: {{error}}\\n".encode(errors="replace"))
+    finally:
+        os._exit({_NO_START})
 """
 #: Seconds that a child which was told to leave gets before it is ended.
 LEAVE = 1.0
@@ -166,6 +183,8 @@ class ChildHandle:
             return self._trouble
         if self._told_to_leave and code == 0:
             return None
+        if code == _NO_START:
+            return "the system gives it too little to work with"
         return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 

@@ -6,13 +6,16 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from marscore.adapters.lock import hold
 from tests.disk import contradictions, wrong_in
 from tests.integration.command import command
 from tests.integration.test_interrupt_and_resume import wait_until
+from tests.integration.test_machine_workers import children_of
 from tests.integration.test_standing_workers import BODIES, end, placed, run_of, serve_many, workers
 from tests.origin import Origin
 
@@ -52,3 +55,14 @@ def test_workers_that_are_killed_as_soon_as_they_are_there_end_the_run_by_name(o
     assert run.code in (0, 1), run.err[-2000:]
     assert len(run.report["downloads"]) == len(BODIES)
     assert wrong_in(run.folder, BODIES, all_there=run.code == 0) == []
+
+
+@pytest.mark.parametrize("after_ms", [0, 5, 20, 60, 150])
+def test_a_run_that_is_killed_while_its_workers_start_leaves_no_traceback(origin: Origin, tmp_path: Path, after_ms: int) -> None:
+    process = run_of(tmp_path, *command("run", serve_many(origin, tmp_path)))
+    wait_until(lambda: bool(children_of(process)), "a child")
+    time.sleep(after_ms / 1000)
+    process.kill()
+    process.wait()
+    with hold(tmp_path / "data" / ".marscore", outlive=60):
+        assert "Traceback" not in (tmp_path / "log").read_text()
