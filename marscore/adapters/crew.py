@@ -11,11 +11,12 @@ from marscore.adapters.child_handle import LEAVE, ChildHandle
 from marscore.adapters.gauge import Gauge, new_gauge
 from marscore.adapters.lock import Held
 from marscore.adapters.storage import storage_error
+from marscore.errors import StorageError
 from marscore.events import ProgressMade
 from marscore.execute.messages import Gone, Inbox, Paused
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share, WorkerSettings
-from marscore.values import Failure
+from marscore.values import Failure, internal
 
 _ENDED = Failure("interrupted", "the run was ended by an error")
 
@@ -51,8 +52,15 @@ class ProcessCrew:
             self._gauges.pop().close()
 
     def here(self, number: int, share: Share) -> _Here:
-        """A worker in this process."""
-        worker = _Here(number, self._settings(share), self._inbox)
+        """A worker in this process.
+
+        Raises:
+            StorageError: the system gives it no thread, or no memory.
+        """
+        try:
+            worker = _Here(number, self._settings(share), self._inbox)
+        except (RuntimeError, MemoryError) as error:
+            raise StorageError(internal(error)) from error
         self._here.append(worker)
         return worker
 
@@ -69,6 +77,8 @@ class ProcessCrew:
             child = ChildHandle(number, settings, self._inbox, self._lock.descriptor, gauge)
         except OSError as error:
             raise storage_error(error, "cannot start a worker process") from error
+        except (RuntimeError, MemoryError) as error:
+            raise StorageError(replace(internal(error), message=f"cannot start a worker process: {internal(error).message}")) from error
         self._children.append(child)
         return child
 
@@ -130,4 +140,8 @@ class _Here:
             finally:
                 self._inbox.put(Gone(self._number, reason))
 
-        threading.Thread(target=leave, name="marscore-leave", daemon=True).start()
+        try:
+            threading.Thread(target=leave, name="marscore-leave", daemon=True).start()
+        except RuntimeError:
+            # It takes no longer than the worker's own grace.
+            leave()

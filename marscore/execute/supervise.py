@@ -131,6 +131,11 @@ class Supervisor:
         try:
             member = Member(number, hire(number, self._share()), self._first_depth(), watched=hire == self._crew.child)
         except StorageError as error:
+            if hire != self._crew.child:
+                # There is nobody left who could do it.
+                self._fail(self._waiting, error.failure)
+                self._waiting.clear()
+                return
             self._do_without(error)
             self._fill()
             return

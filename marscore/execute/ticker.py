@@ -24,9 +24,9 @@ class Ticker:
         self._thread = threading.Thread(target=self._tick, name="marscore-ticker", daemon=True)
 
     def start(self) -> None:
-        """Begin. The first sign of life comes before anything else is told: who dies without it never started."""
-        self._beat()
+        """Begin, with a first sign of life: who dies without it never started."""
         self._thread.start()
+        self._beat()
 
     def end(self) -> None:
         """Call nothing any more."""

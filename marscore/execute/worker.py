@@ -68,6 +68,8 @@ class Worker:
         self._unbegun = "the worker has ended"
         self._parked = threading.Condition(self._desk.lock)
         self._wanted = 0
+        #: The most threads that the system starts, as far as that is known.
+        self._most = settings.threads
         self._threads: list[threading.Thread] = []
         self._show = ports.show or (self._outbox.extend if settings.progress == "events" else None)
         self._ticker = Ticker(self._flush_and_look, self._tell_progress, ports.beat)
@@ -79,8 +81,18 @@ class Worker:
         self._desk.on_pause = tell
 
     def start(self) -> None:
-        """Start sending events. Threads start as there is work for them."""
-        self._ticker.start()
+        """Start a first thread, which is needed, and sending events. Others start as there is work for them.
+
+        Raises:
+            RuntimeError: the system starts no thread.
+        """
+        with self._desk.lock:
+            self._add_thread()
+        try:
+            self._ticker.start()
+        except BaseException:
+            self.close()
+            raise
 
     def submit(self, works: Iterable[Work]) -> None:
         """Add downloads."""
@@ -160,10 +172,17 @@ class Worker:
 
     def _add_threads(self) -> None:
         """Start threads as far as they are allowed and would find something to do."""
-        while len(self._threads) < min(self._hands.allowed, self._wanted):
-            thread = threading.Thread(target=self._work, name=f"marscore-{len(self._threads)}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        while len(self._threads) < min(self._hands.allowed, self._wanted, self._most):
+            try:
+                self._add_thread()
+            except (RuntimeError, MemoryError):
+                # The system starts no more: those that are there do it all.
+                self._most = len(self._threads)
+
+    def _add_thread(self) -> None:
+        thread = threading.Thread(target=self._work, name=f"marscore-{len(self._threads)}", daemon=True)
+        thread.start()
+        self._threads.append(thread)
 
     def _join(self) -> None:
         """Wait for the threads to leave, but not for longer than their grace, which begins with the first wait."""
