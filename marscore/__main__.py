@@ -16,6 +16,10 @@ def main() -> None:
     except SystemExit as ended:
         _leave(ended.code)
         raise
+    except MemoryError:
+        # Nothing that takes memory, such as Python's own way out with its traceback.
+        os.write(2, b"marscore: the system gives too little memory\n")
+        os._exit(3)
 
 
 def _leave(code: object) -> None:

@@ -34,6 +34,7 @@ FailureKind = Literal[
     "disk_full",
     "permission",
     "path",
+    "resources",
     "interrupted",
     "internal",
 ]
@@ -61,7 +62,11 @@ class Failure:
 
 
 def internal(error: BaseException) -> Failure:
-    """The failure that a defect of ours is told as."""
+    """The failure that an error is told as which nobody expected: a system that gives too little, or else a defect of ours."""
+    if isinstance(error, MemoryError):
+        return Failure("resources", "the system gives too little memory")
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return Failure("resources", "the system starts no more threads")
     return Failure("internal", f"{type(error).__name__}: {error}")
 
 

@@ -1,20 +1,20 @@
 """What a child process runs: one worker, told what to do over standard input.
 
-frames of Call --stdin--> Worker --stdout--> frames of Batch and Paused
+frames of Call --stdin--> Worker --stdout--> frames of Batch, Paused and Alive
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-import signal
 import sys
 import threading
 from typing import IO
 
-from marscore.adapters.crew import Call, read_frame, write_frame
+from marscore.adapters.frames import Call, read_frame, write_frame
 from marscore.adapters.terminal import occupy_standard_descriptors
 from marscore.adapters.working import make_worker
-from marscore.execute.messages import Batch, Paused
+from marscore.execute.messages import Alive, Batch, Paused
 from marscore.execute.setup import WorkerSettings
 from marscore.execute.worker import Worker
 from marscore.values import Failure
@@ -23,17 +23,18 @@ _ORPHANED = Failure("interrupted", "the run was ended from outside")
 
 
 def main() -> None:
-    """Serve the parent until its input ends; then leave without waiting for threads that hang in a dial."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        # The parent is told too, and tells its workers to stop in order; where it died, our input ends.
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    """Serve the parent until its input ends; then leave without waiting for threads that hang in a dial.
+
+    Signals that ask a program to end are ignored by now: the parent is told too, and tells its workers to stop in order; where it died, our
+    input ends.
+    """
     occupy_standard_descriptors()
     # Frames get a descriptor of their own: whatever is printed goes to standard error and not between them.
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     _serve(sys.stdin.buffer, out)
-    sys.stderr.flush()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.flush()
     os._exit(0)
 
 
@@ -43,7 +44,7 @@ def _serve(commands: IO[bytes], out: IO[bytes]) -> None:
         return
     lock = threading.Lock()
 
-    def send(message: Batch | Paused) -> None:
+    def send(message: Batch | Paused | Alive) -> None:
         try:
             with lock:
                 write_frame(out, message)

@@ -105,8 +105,19 @@ class Follower:
 
     def _start(self) -> None:
         if self._thread is None and not self._over:
-            self._thread = threading.Thread(target=self._follow, name="marscore-hash", daemon=True)
-            self._thread.start()
+            self._thread = threading.Thread(target=self._guarded, name="marscore-hash", daemon=True)
+            try:
+                self._thread.start()
+            except (RuntimeError, MemoryError):
+                # The system starts no more threads: the file is hashed when it is whole.
+                self._over = True
+                self._kept.clear()
+
+    def _guarded(self) -> None:
+        try:
+            self._follow()
+        except BaseException:  # noqa: BLE001 - who waits for a digest hears that there is none, and hashes the file itself
+            self.stop()
 
     def _follow(self) -> None:
         buffer = memoryview(bytearray(STEP))

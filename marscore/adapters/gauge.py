@@ -8,6 +8,7 @@ travel among the events.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import struct
@@ -49,7 +50,9 @@ class Gauge:
     def close(self) -> None:
         """Let go of the memory."""
         self._memory.close()
-        os.close(self.handle)
+        # It is memory: nothing of it could be lost.
+        with contextlib.suppress(OSError):
+            os.close(self.handle)
 
 
 def new_gauge() -> Gauge | None:

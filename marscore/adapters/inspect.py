@@ -66,6 +66,10 @@ class _StoppedError(Exception):
     """The hashing was told to end."""
 
 
+class _NoThreadsError(Exception):
+    """The system starts no threads, or not enough memory is there for them."""
+
+
 class _Hashing:
     """Hashes several files at once."""
 
@@ -77,10 +81,27 @@ class _Hashing:
         self._bytes = 0
 
     def answers(self, questions: Sequence[Prove], watch: Callable[[int, int], None]) -> list[Decision]:
+        try:
+            return self._side_by_side(questions, watch)
+        except _NoThreadsError:
+            self._stopped.clear()
+            self._bytes = 0
+        answers = []
+        for question in questions:
+            answers.append(self._answer(question))
+            watch(len(answers), self._bytes)
+        return answers
+
+    def _side_by_side(self, questions: Sequence[Prove], watch: Callable[[int, int], None]) -> list[Decision]:
         from concurrent.futures import ThreadPoolExecutor, wait  # noqa: PLC0415 - most runs have nothing to prove
 
         with ThreadPoolExecutor(min(len(questions), cores())) as pool:
-            asked = [pool.submit(self._answer, question) for question in questions]
+            try:
+                asked = [pool.submit(self._answer, question) for question in questions]
+            except (RuntimeError, MemoryError):
+                self._stopped.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise _NoThreadsError from None
             try:
                 left = set(asked)
                 while left:

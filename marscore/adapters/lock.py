@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import filelock
@@ -61,7 +61,7 @@ def hold(own_folder: Path, outlive: float = OUTLIVE) -> Iterator[Held]:
         # Only who holds the lock may touch the pid: it is the holder's.
         with contextlib.suppress(OSError):
             holder.unlink()
-        lock.release()
+        _let_go(lock.release)
 
 
 def _acquire(lock: filelock.BaseFileLock, holder: Path, outlive: float) -> None:
@@ -78,6 +78,9 @@ def _acquire(lock: filelock.BaseFileLock, holder: Path, outlive: float) -> None:
             time.sleep(0.02)
         except OSError as error:
             raise storage_error(error, "cannot lock the output folder") from error
+        except NotImplementedError as error:
+            # filelock's word for a flock(2) that answers ENOSYS.
+            raise StorageError(Failure("path", "cannot lock the output folder: its file system knows no locks")) from error
         else:
             return
 
@@ -120,8 +123,14 @@ def _inheritable(path: Path, outlive: float) -> Iterator[Held]:
     finally:
         if held.descriptor is not None and not held.has_workers:
             # Not left to the last close: a program that forked meanwhile has a copy that is none of a worker.
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
-        os.close(descriptor)
+            _let_go(lambda: fcntl.flock(descriptor, fcntl.LOCK_UN))
+        _let_go(lambda: os.close(descriptor))
+
+
+def _let_go(act: Callable[[], None]) -> None:
+    """Give something back to a system that may refuse it, as network file systems do: what is held ends with this process anyway."""
+    with contextlib.suppress(OSError):
+        act()
 
 
 def _free(descriptor: int, outlive: float) -> bool:

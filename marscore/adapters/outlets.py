@@ -59,7 +59,12 @@ class Outlets:
                     self._progress.emit(readings())
 
         watcher = threading.Thread(target=watch, name="marscore-progress", daemon=True)
-        watcher.start()
+        try:
+            watcher.start()
+        except RuntimeError:
+            # The system starts no more threads: events alone are drawn.
+            yield
+            return
         try:
             yield
         finally:

@@ -13,13 +13,13 @@ from marscore.adapters.gauge import Gauge
 from marscore.adapters.http import RequestsClient
 from marscore.adapters.teller import Teller
 from marscore.events import Event
-from marscore.execute.messages import Batch
+from marscore.execute.messages import Alive, Batch
 from marscore.execute.setup import WorkerSettings
 from marscore.execute.worker import Ports, Worker
 from marscore.policy.redact import Redactor
 
 
-def make_worker(settings: WorkerSettings, number: int, send: Callable[[Batch], None]) -> Worker:
+def make_worker(settings: WorkerSettings, number: int, send: Callable[[Batch | Alive], None]) -> Worker:
     """A worker with real adapters, whose events are told as the run's log wants them."""
     redactor = Redactor(dict(settings.secrets), settings.words)
     general = RequestsClient(max(1, settings.threads))
@@ -33,6 +33,6 @@ def make_worker(settings: WorkerSettings, number: int, send: Callable[[Batch], N
     show = Gauge(settings.gauge).show if settings.gauge is not None else None
     return Worker(
         settings,
-        Ports(client, files, SystemClock(), show, teller.expect),
+        Ports(client, files, SystemClock(), show, teller.expect, lambda: send(Alive(number))),
         tell,
     )

@@ -45,6 +45,13 @@ class Paused:
 
 
 @dataclass(frozen=True, slots=True)
+class Alive:
+    """A worker in a process of its own has something to do or not, and can be reckoned with."""
+
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
 class Gone:
     """A worker has ended. `reason` is for a person; None where it was asked to."""
 
@@ -60,5 +67,5 @@ class StopRequested:
     unbegun: str
 
 
-Message: TypeAlias = Batch | Paused | Gone | StopRequested
+Message: TypeAlias = Batch | Paused | Alive | Gone | StopRequested
 Inbox: TypeAlias = "queue.SimpleQueue[Message]"

@@ -30,5 +30,10 @@ class Outbox:
         with self._sending:
             # Taken one by one, since other threads append meanwhile.
             batch = [self._events.popleft() for _ in range(len(self._events))]
-            if batch:
-                self._send(batch)
+            try:
+                if batch:
+                    self._send(batch)
+            except BaseException:
+                # What was not sent is still to be sent.
+                self._events.extendleft(reversed(batch))
+                raise

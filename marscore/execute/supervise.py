@@ -1,7 +1,10 @@
 """Hands the work to workers, wherever they run, and passes their events on: the only place that knows how many there are.
 
     works --batches--> whichever worker has room --Batch(events, told)--> sink
-                       Paused(host) --> every other worker;  Gone --> its downloads go to another, once
+                       Paused(host) --> every other worker;  Gone --> its downloads go to another (`deaths`)
+                       nothing, for too long --> it is ended (`members`)
+
+Nothing here waits for a worker: one that stands still holds up neither the others nor a signal.
 
 The per-host and rate limits of the run are shared out evenly; when a worker leaves, the others get what it had. Shares only grow, but for
 that of the worker here, which has all until others join; they join once it holds no more than its new share. So the sum never exceeds the
@@ -13,16 +16,17 @@ from __future__ import annotations
 import queue
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import field, replace
+from dataclasses import replace
 
 from marscore.errors import StorageError
-from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, Outcome, Warned
+from marscore.events import DownloadFailed, DownloadSkipped, Outcome, Warned
+from marscore.execute.deaths import MOST_IN_A_ROW, Deaths
 from marscore.execute.handles import Crew, LocalHandle, Sink, WorkerHandle
-from marscore.execute.messages import Batch, Gone, Inbox, Paused, StopRequested
+from marscore.execute.members import DEEPEST, LOOK_EVERY, PATIENCE, Member
+from marscore.execute.messages import Alive, Batch, Gone, Inbox, Paused, StopRequested
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share
-from marscore.execute.worker import FLUSH_EVERY
-from marscore.frozen import dataclass
+from marscore.execute.ticker import FLUSH_EVERY
 from marscore.planning.model import Plan
 from marscore.ports import Clock
 from marscore.values import Failure
@@ -33,18 +37,6 @@ SMALL_JOB = 0.4
 BUSY = 0.7
 #: Seconds that workers get to stop; a signal has to end the run within two.
 STOP_WITHIN = 1.6
-#: Most downloads that one worker holds at once, so that a crash hands over few and the last ones are spread.
-DEEPEST = 1024
-
-
-@dataclass(slots=True)
-class _Member:
-    number: int
-    handle: WorkerHandle
-    depth: int
-    works: dict[str, Work] = field(default_factory=dict)
-    retiring: bool = False
-    heard: float = 0.0
 
 
 class Supervisor:
@@ -57,8 +49,8 @@ class Supervisor:
         self._clock = clock
         self._sink = sink
         self._waiting: deque[Work] = deque()
-        self._again: set[str] = set()
-        self._members: dict[int, _Member] = {}
+        self._deaths = Deaths()
+        self._members: dict[int, Member] = {}
         self._hired = 0
         self._seats = 1
         self._here: LocalHandle | None = None
@@ -75,6 +67,7 @@ class Supervisor:
         now = self._clock.ticks()
         if self._plan.deadline is not None:
             self._timers.append((now + self._plan.deadline, self._expire))
+        self._timers.append((now + LOOK_EVERY, self._look))
         self._hire_first(now)
         self.wind_up()
 
@@ -89,7 +82,7 @@ class Supervisor:
             next_timer = min((at for at, _ in self._timers), default=None)
             # Whoever was abandoned just now need not have anything more to say.
             if self._members:
-                self._read(None if next_timer is None else max(0.0, next_timer - now))
+                self._read(None if next_timer is None else max(0.0, next_timer - self._clock.ticks()))
         reason = self._stopping.unbegun if self._stopping else "no worker was left"
         self._sink([DownloadSkipped(self._clock.now(), work.download.id, reason) for work in self._waiting])
         self._waiting.clear()
@@ -138,8 +131,13 @@ class Supervisor:
         number = self._hired
         self._hired += 1
         try:
-            member = _Member(number, hire(number, self._share()), self._first_depth())
+            member = Member(number, hire(number, self._share()), self._first_depth(), watched=hire == self._crew.child)
         except StorageError as error:
+            if hire != self._crew.child:
+                # There is nobody left who could do it.
+                self._fail(self._waiting, error.failure)
+                self._waiting.clear()
+                return
             self._do_without(error)
             self._fill()
             return
@@ -176,12 +174,32 @@ class Supervisor:
         rate = None if self._plan.max_rate is None else max(1, self._plan.max_rate // self._seats)
         return Share(max(1, self._plan.per_host // self._seats), rate)
 
+    def _look(self) -> None:
+        """End workers that have given no sign of life for too long; what they hold goes to others once they are gone."""
+        self._timers.append((self._clock.ticks() + LOOK_EVERY, self._look))
+        for member in self._members.values():
+            if member.look():
+                told = f"a worker process gives no sign of life for {PATIENCE * LOOK_EVERY:g} s and is ended"
+                self._sink([Warned(self._clock.now(), None, told)])
+                member.handle.kill()
+
     def _read(self, timeout: float | None) -> None:
         try:
             message = self._inbox.get(timeout=timeout)
         except queue.Empty:
             return
+        if isinstance(message, StopRequested):
+            self._stop(message)
+            return
+        sender = self._members.get(message.worker)
+        if sender and not isinstance(message, Gone):
+            sender.hear()
+        self._heed(message)
+
+    def _heed(self, message: Batch | Paused | Alive | Gone) -> None:
         match message:
+            case Alive():
+                pass
             case Batch():
                 self._take_in(message)
             case Paused():
@@ -190,20 +208,17 @@ class Supervisor:
                         member.handle.pause(message.host, message.seconds)
             case Gone():
                 self._lose(message)
-            case StopRequested():
-                self._stop(message)
 
     def _take_in(self, batch: Batch) -> None:
         member = self._members.get(batch.worker)
-        outcomes = [e for e in batch.events if isinstance(e, DownloadFinished | DownloadFailed | DownloadSkipped)]
         # An outcome of a download that was handed to another worker meanwhile would be its second.
         known = [e for e in batch.events if member is None or not isinstance(e, Outcome) or e.download in member.works]
         self._sink(known, batch.told)
         if member is None:
             return
-        for outcome in outcomes:
-            member.works.pop(outcome.download, None)
+        outcomes = member.take_note(batch.events)
         if outcomes:
+            self._deaths.outcome()
             self._adapt(member, len(outcomes))
         if self._plan.fail_fast == "first_failure" and self._stopping is None:
             failed = next((e for e in outcomes if isinstance(e, DownloadFailed)), None)
@@ -213,7 +228,7 @@ class Supervisor:
         self._fill()
         self._retire_if_done(member)
 
-    def _adapt(self, member: _Member, outcomes: int) -> None:
+    def _adapt(self, member: Member, outcomes: int) -> None:
         """Give a worker more to hold, so that it never waits, if it finishes many downloads between two batches or tells of them early."""
         now = self._clock.ticks()
         early, member.heard = now - member.heard < FLUSH_EVERY / 2, now
@@ -224,7 +239,7 @@ class Supervisor:
         for member in self._members.values():
             # The rest is shared out in ever smaller batches, so that no worker sits on a pile while another has nothing.
             fair = max(self._plan.threads, len(self._waiting) // (2 * len(self._members)))
-            room = min(member.depth - len(member.works), fair)
+            room = min(min(member.depth, self._deaths.depth) - len(member.works), fair)
             if room <= 0 or member.retiring or self._stopping:
                 continue
             works = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
@@ -232,7 +247,7 @@ class Supervisor:
                 member.works.update((work.download.id, work) for work in works)
                 member.handle.submit(works)
 
-    def _retire_if_done(self, member: _Member) -> None:
+    def _retire_if_done(self, member: Member) -> None:
         if not member.works and (member.retiring or not self._waiting) and member.number in self._members and not self._stopping:
             member.retiring = True
             member.handle.close()
@@ -250,16 +265,22 @@ class Supervisor:
         elif member.works:
             self._fail(member.works.values(), self._stopping.failure)
 
-    def _hand_over(self, member: _Member, reason: str) -> None:
-        orphans = list(member.works.values())
-        self._sink([Warned(self._clock.now(), None, f"a worker process died ({reason}); {len(orphans)} downloads go to another")])
-        twice = [work for work in orphans if work.download.id in self._again]
-        self._fail(twice, Failure("internal", f"the worker process died twice over this download ({reason})"))
-        once = [replace(work, untouched=False) for work in orphans if work.download.id not in self._again]
-        self._again.update(work.download.id for work in once)
-        self._waiting.extendleft(reversed(once))
-        if self._waiting:
+    def _hand_over(self, member: Member, reason: str) -> None:
+        twice = self._deaths.died(member.works, member.begun, member.spoke)
+        self._sink([Warned(self._clock.now(), None, f"a worker process died ({reason}); {len(member.works)} downloads go to another")])
+        failing = [member.works.pop(each) for each in twice]
+        self._fail(failing, Failure("internal", f"the worker process died twice over this download ({reason})"))
+        if self._deaths.hopeless:
+            told = f"{MOST_IN_A_ROW} worker processes died one after the other without one download between them ({reason})"
+            self._fail(member.works.values(), Failure("internal", told))
+            self._stop(StopRequested(Failure("internal", told), told))
+            return
+        self._waiting.extendleft(replace(work, untouched=False) for work in reversed(member.works.values()))
+        if self._waiting and self._deaths.no_start:
+            self._do_without(StorageError(Failure("internal", f"worker processes do not start ({reason})")))
+        elif self._waiting:
             self._hire(self._crew.child)
+        self._fill()
 
     def _stop(self, request: StopRequested) -> None:
         if self._stopping is not None:

@@ -18,6 +18,7 @@ from marscore.execute.outbox import Outbox
 from marscore.execute.protocol import Emit, Stopped, Work
 from marscore.execute.schedule import Assignment, Board, Idle
 from marscore.execute.setup import Share, WorkerSettings
+from marscore.execute.ticker import Ticker
 from marscore.execute.transfer import Transfer
 from marscore.execute.writing import OpenFile
 from marscore.frozen import dataclass
@@ -26,10 +27,6 @@ from marscore.policy.pacing import TokenBucket
 from marscore.ports import Clock, FileStore, HttpClient
 from marscore.values import Failure, internal
 
-#: Seconds between two batches of events; a batch goes at once when there is nothing left to do.
-FLUSH_EVERY = 0.05
-#: Seconds between two readings of the progress counters.
-PROGRESS_EVERY = 0.2
 #: Seconds that threads get to record what they hold when the run stops. One that still dials a connection then is left behind.
 STOP_GRACE = 1.0
 
@@ -38,7 +35,8 @@ STOP_GRACE = 1.0
 class Ports:
     """The adapters that a worker acts through.
 
-    `show` takes readings of progress, where they do not go among the events; `expect` is told of works before they begin.
+    `show` takes readings of progress, where they do not go among the events; `expect` is told of works before they begin; `beat` is
+    called every second for as long as the worker works.
     """
 
     client: HttpClient
@@ -46,6 +44,7 @@ class Ports:
     clock: Clock
     show: Callable[[Sequence[ProgressMade]], None] | None = None
     expect: Callable[[Iterable[Work]], None] = lambda works: None
+    beat: Callable[[], None] = lambda: None
 
 
 class Worker:
@@ -69,10 +68,12 @@ class Worker:
         self._unbegun = "the worker has ended"
         self._parked = threading.Condition(self._desk.lock)
         self._wanted = 0
+        #: The most threads that the system starts, as far as that is known.
+        self._most = settings.threads
         self._threads: list[threading.Thread] = []
         self._show = ports.show or (self._outbox.extend if settings.progress == "events" else None)
-        self._ticker = threading.Thread(target=self._tick, name="marscore-ticker", daemon=True)
-        self._done = threading.Event()
+        self._ticker = Ticker(self._flush_and_look, self._tell_progress, ports.beat)
+        self._ticker.on_death = self._die
         self.widen(settings.share)
 
     def on_pause(self, tell: Callable[[str, float], None]) -> None:
@@ -80,8 +81,18 @@ class Worker:
         self._desk.on_pause = tell
 
     def start(self) -> None:
-        """Start sending events. Threads start as there is work for them."""
-        self._ticker.start()
+        """Start a first thread, which is needed, and sending events. Others start as there is work for them.
+
+        Raises:
+            RuntimeError: the system starts no thread.
+        """
+        with self._desk.lock:
+            self._add_thread()
+        try:
+            self._ticker.start()
+        except BaseException:
+            self.close()
+            raise
 
     def submit(self, works: Iterable[Work]) -> None:
         """Add downloads."""
@@ -150,9 +161,7 @@ class Worker:
             self._desk.changed.notify_all()
             self._parked.notify_all()
         self._join()
-        self._done.set()
-        if self._ticker.is_alive() and self._ticker is not threading.current_thread():
-            self._ticker.join()
+        self._ticker.end()
         self._outbox.flush()
         self._desk.client.close()
 
@@ -163,10 +172,17 @@ class Worker:
 
     def _add_threads(self) -> None:
         """Start threads as far as they are allowed and would find something to do."""
-        while len(self._threads) < min(self._hands.allowed, self._wanted):
-            thread = threading.Thread(target=self._work, name=f"marscore-{len(self._threads)}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        while len(self._threads) < min(self._hands.allowed, self._wanted, self._most):
+            try:
+                self._add_thread()
+            except (RuntimeError, MemoryError):
+                # The system starts no more: those that are there do it all.
+                self._most = len(self._threads)
+
+    def _add_thread(self) -> None:
+        thread = threading.Thread(target=self._work, name=f"marscore-{len(self._threads)}", daemon=True)
+        thread.start()
+        self._threads.append(thread)
 
     def _join(self) -> None:
         """Wait for the threads to leave, but not for longer than their grace, which begins with the first wait."""
@@ -267,21 +283,13 @@ class Worker:
             if isinstance(command, Emit):
                 self._outbox.put(command.event)
 
-    def _tick(self) -> None:
-        try:
-            self._tell_and_look()
-        except BaseException as error:  # noqa: BLE001 - nobody would hear of anything any more
-            self._die(error)
+    def _tell_progress(self) -> None:
+        if self._show is not None:
+            self._show(self._desk.progress_made())
 
-    def _tell_and_look(self) -> None:
-        since_progress = 0.0
-        while not self._done.wait(FLUSH_EVERY):
-            since_progress += FLUSH_EVERY
-            if since_progress >= PROGRESS_EVERY and self._show is not None:
-                since_progress = 0.0
-                self._show(self._desk.progress_made())
-            self._outbox.flush()
-            self._look()
+    def _flush_and_look(self) -> None:
+        self._outbox.flush()
+        self._look()
 
     def _look(self) -> None:
         board = self._desk.board

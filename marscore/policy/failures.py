@@ -29,7 +29,7 @@ _PASSING: frozenset[FailureKind] = frozenset(
     }
 )
 #: Another source may serve what this one does not. What stands in the way on this machine stays there for every source.
-_OF_THE_MACHINE: frozenset[FailureKind] = frozenset({"disk_full", "permission", "path", "interrupted", "internal"})
+_OF_THE_MACHINE: frozenset[FailureKind] = frozenset({"disk_full", "permission", "path", "resources", "interrupted", "internal"})
 
 
 def is_retryable(failure: Failure, statuses: Set[int]) -> bool:

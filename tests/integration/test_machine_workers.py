@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ LARGE = [Body(14 * MIB, seed=n) for n in (21, 22)]
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="children are found in /proc, which Linux has")
 
 
-def children_of(process: subprocess.Popen[str]) -> list[int]:
+def children_of(process: subprocess.Popen[Any]) -> list[int]:
     """The process ids of a process's children."""
     tasks = Path(f"/proc/{process.pid}/task")
     return [int(pid) for children in tasks.glob("*/children") for pid in children.read_text().split()]

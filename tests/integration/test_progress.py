@@ -96,8 +96,8 @@ def test_readings_of_a_child_reach_the_parent(shared: bool, origin: Origin, tmp_
         while not any(isinstance(event, DownloadFinished) for event in told):
             with contextlib.suppress(queue.Empty):
                 message = inbox.get(timeout=0.05)
-                assert isinstance(message, Batch)
-                told += message.events
+                if isinstance(message, Batch):
+                    told += message.events
             read += crew.readings()
         child.close()
         while not isinstance(inbox.get(timeout=30), Gone):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -16,6 +17,7 @@ from tests.origin import Body, Origin
 from tests.servers import nginx
 from tests.torture import mixing
 from tests.torture.killing import KIB, MIB, Figures, Killing
+from tests.torture.limits import Limits, can_limit_processes
 
 #: Kills that one round takes at most; then it may finish, so that there are several rounds.
 _A_ROUND = 25
@@ -43,6 +45,17 @@ def mix(folder: Path, runs: int, seed: int) -> mixing.Figures:
         return mixed.figures
 
 
+def limit() -> Limits:
+    """Run with every number of threads and every amount of memory from too little to enough."""
+    with Origin() as origin:
+        limits = Limits(origin)
+        for most in range(1, 41) if can_limit_processes() else ():
+            limits.processes(most)
+        for most in range(20, 400, 5) if shutil.which("prlimit") else ():
+            limits.memory(most * MIB)
+        return limits
+
+
 def _small(chance: random.Random) -> tuple[dict[str, Body], int]:
     return {f"small-{n}.bin": Body(chance.randint(0, 400 * KIB), seed=n % 20) for n in range(400)}, MIB
 
@@ -65,10 +78,12 @@ def main() -> int:
         figures = torture(Path(folder), arguments.kills, seed)
         print(figures, flush=True)
         mixed = mix(Path(folder), arguments.mixed, seed)
+    limited = limit()
+    print(f"runs under limits                    {limited.runs}, of which {limited.whole} brought everything", *limited.wrong, sep="\n")
     print(f"{mixed}\nseconds                              {time.monotonic() - began:.0f}")
     if figures.over > 0:
         print(f"a kill cost {figures.over / MIB:.2f} MiB more than a piece for each connection and what was in socket buffers")
-    return 0 if figures.good and not mixed.wrong else 1
+    return 0 if figures.good and not mixed.wrong and not limited.wrong else 1
 
 
 if __name__ == "__main__":

@@ -166,3 +166,12 @@ with hold(Path(sys.argv[1])):
     with hold(tmp_path, outlive=30):
         assert (tmp_path / "lock.pid").read_text() == f"{os.getpid()}\n"
     process.stdout.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="descriptors as POSIX has them")
+def test_a_lock_that_the_system_does_not_take_back_is_no_error(tmp_path: Path) -> None:
+    lost = HOLDER.replace("sys.stdin.read()", "import os; os.closerange(3, 256)")
+    done = subprocess.run([sys.executable, "-c", lost, tmp_path], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    with hold(tmp_path):
+        pass

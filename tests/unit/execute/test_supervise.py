@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from marscore.errors import StorageError
-from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, Event, Warned
-from marscore.execute.messages import Batch, Gone, Inbox, Paused, StopRequested
+from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, DownloadStarted, Event, Warned
+from marscore.execute.messages import Alive, Batch, Gone, Inbox, Paused, StopRequested
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share
 from marscore.execute.supervise import Supervisor
@@ -78,6 +78,7 @@ class FakeWorker:
 
     def kill(self) -> None:
         self.heard.append("kill")
+        self.inbox.put(Gone(self.number, "signal 9"))
 
 
 class FakeCrew:
@@ -86,6 +87,8 @@ class FakeCrew:
         self.workers: list[FakeWorker] = []
         self._script = script
         self.children_left: int | None = None
+        #: Whether processes come to say that they live.
+        self.starts = True
 
     def here(self, number: int, share: Share) -> FakeWorker:
         return self._hire(number, share, "here")
@@ -95,7 +98,10 @@ class FakeCrew:
             self.children_left -= 1
             if self.children_left < 0:
                 raise StorageError(Failure("path", "cannot start a worker process: Too many open files"))
-        return self._hire(number, share, "child")
+        child = self._hire(number, share, "child")
+        if self.starts:
+            self.inbox.put(Alive(number))
+        return child
 
     def _hire(self, number: int, share: Share, kind: str) -> FakeWorker:
         self.workers.append(FakeWorker(number, share, self.inbox, self._script, kind))
@@ -199,6 +205,60 @@ def test_a_download_that_kills_two_workers_fails_by_name() -> None:
     assert len({e.download for e in events if isinstance(e, DownloadFinished | DownloadFailed)}) == 4
 
 
+def test_only_what_a_dead_worker_had_begun_counts_against_it() -> None:
+    """Two workers die after each began one of many; all others are handed on, however often."""
+    begun: set[str] = set()
+
+    def script(worker: FakeWorker, each: Work) -> object:
+        if worker.number in (0, 1):
+            if len(worker.taken) and each.download.id == worker.taken[0]:
+                begun.add(each.download.id)
+                worker.inbox.put(Batch(worker.number, [DownloadStarted(0.0, each.download.id, "http://a/")]))
+                return Gone(worker.number, "signal 9")
+            return None
+        return finished(each)
+
+    _, events = play(PLAN, 900, script)
+    assert len(begun) == 2
+    assert len(ids(events, DownloadFinished)) == 900
+
+
+@pytest.mark.parametrize("tells", [True, False], ids=["of its begin", "nothing"])
+def test_among_many_downloads_only_the_one_that_kills_workers_fails(tells: bool) -> None:
+    def script(worker: FakeWorker, each: Work) -> object:
+        if each.download.id != "downloads[444]":
+            return finished(each)
+        if tells:
+            worker.inbox.put(Batch(worker.number, [DownloadStarted(0.0, each.download.id, "http://a/")]))
+        # What it finished since its last batch is lost with it.
+        worker.inbox.put(Gone(worker.number, "signal 11"))
+        worker.script = lambda *_: None
+        return None
+
+    crew, events = play(PLAN, 900, script)
+    assert ids(events, DownloadFailed) == ["downloads[444]"]
+    assert len(ids(events, DownloadFinished)) == 899
+    assert len(crew.workers) < 20
+
+
+def test_workers_that_die_whatever_they_do_end_the_run() -> None:
+    crew, events = play(PLAN, 900, lambda worker, _: Gone(worker.number, "signal 9"))
+    assert len(crew.workers) <= 23
+    outcomes = [e for e in events if isinstance(e, DownloadFailed | DownloadSkipped)]
+    assert sorted(e.download for e in outcomes) == sorted(work(n).download.id for n in range(900))
+    assert any("20 worker processes died one after the other" in e.message for e in outcomes if isinstance(e, DownloadFailed))
+
+
+def test_where_worker_processes_die_before_they_say_a_word_this_process_does_it_all() -> None:
+    crew = FakeCrew(lambda worker, each: Gone(worker.number, "exit code 1") if worker.kind == "child" else finished(each))
+    crew.starts = False
+    events = list[Event]()
+    Supervisor(PLAN, crew, crew.inbox, FakeClock(), lambda batch, told=None: events.extend(batch)).run([work(n) for n in range(50)])
+    assert len(ids(events, DownloadFinished)) == 50
+    assert [w.kind for w in crew.workers].count("here") == 1
+    assert any(isinstance(e, Warned) and "do not start" in e.message for e in events)
+
+
 def test_the_first_failure_ends_the_run_where_that_is_wanted() -> None:
     crew, events = play(
         replace(PLAN, processes=1, threads=1, fail_fast="first_failure"), 9, lambda _, w: failed(w) if w == work(0) else finished(w)
@@ -282,6 +342,37 @@ def test_of_several_that_cannot_be_started_each_leaves_its_share_to_the_others()
     crew, _ = play(replace(PLAN, processes=4, per_host=13, max_rate=122), 40, lambda _, w: finished(w), children=3)
     assert [w.share for w in crew.workers] == [Share(3, 30)] * 3
     assert Share(4, 40) in [w.widened for w in crew.workers]
+
+
+class HeldUpClock(FakeClock):
+    """Each look at it takes two seconds."""
+
+    def ticks(self) -> float:
+        self.elapsed += 2.0
+        return self.elapsed
+
+
+def test_a_worker_that_tells_nothing_is_ended_and_its_downloads_wait_until_it_is_gone() -> None:
+    def script(worker: FakeWorker, each: Work) -> object:
+        return None if worker.number == 0 else finished(each)
+
+    crew, events = play(PLAN, 8, script, clock=HeldUpClock())
+    assert crew.workers[0].heard == ["kill"]
+    assert ids(events, DownloadFinished) == sorted(f"downloads[{n}]" for n in range(8))
+    [silent, died] = [e.message for e in events if isinstance(e, Warned)]
+    assert "gives no sign of life for 30 s and is ended" in silent
+    assert "signal 9" in died
+
+
+def test_a_worker_that_says_that_it_lives_may_take_its_time() -> None:
+    def script(worker: FakeWorker, each: Work) -> object:
+        for number in [0, 1] * 40:
+            worker.inbox.put(Alive(number))
+        return finished(each)
+
+    crew, events = play(replace(PLAN, threads=1), 2, script, clock=HeldUpClock())
+    assert [w.heard for w in crew.workers] == [[], []]
+    assert not any(isinstance(e, Warned) for e in events)
 
 
 def test_where_the_last_worker_dies_and_no_other_can_be_started_this_process_does_the_rest() -> None:

@@ -1,0 +1,68 @@
+"""The workers of a run as their supervisor knows them: what each holds, how much it may hold, and whether it still gives signs of life.
+
+A worker process tells that it is alive every `BEAT_EVERY` seconds, whatever it does; one that is stopped (SIGSTOP, a debugger, a frozen
+container), that swaps without end or hangs in the kernel tells nothing. The supervisor looks each second who told something since. After
+`PATIENCE` looks in silence a worker is ended, and once it is gone its downloads go to another. Thirty seconds are what a server gets that
+says nothing (the default of `timeout.read`): a worker that was only held up for a moment comes back before that, and ending one that would
+have come back costs a new process and a piece (4 MiB) for each of its connections. Meanwhile the others go on with all that is not its
+own. Nobody takes over what it holds before it is gone: two processes must never write to one partial file.
+
+Looks are counted, not seconds: after a stop of this process itself (Ctrl-Z), or of the whole machine, one look was missed and not an hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import field
+
+from marscore.events import DownloadStarted, Event, Outcome
+from marscore.execute.handles import WorkerHandle
+from marscore.execute.protocol import Work
+from marscore.frozen import dataclass
+
+#: Seconds between two looks at who gives signs of life.
+LOOK_EVERY = 1.0
+#: Looks in silence after which a worker is ended; the module says why so many.
+PATIENCE = 30
+#: Most downloads that one worker holds at once, so that a crash hands over few and the last ones are spread.
+DEEPEST = 1024
+
+
+@dataclass(slots=True)
+class Member:
+    """One worker. `watched` says whether it gives signs of life: a worker in this process needs none."""
+
+    number: int
+    handle: WorkerHandle
+    depth: int
+    watched: bool = False
+    works: dict[str, Work] = field(default_factory=dict)
+    #: Those of its downloads of which it told that they were begun.
+    begun: set[str] = field(default_factory=set)
+    spoke: bool = False
+    retiring: bool = False
+    #: When it last told of outcomes.
+    heard: float = 0.0
+    silent: int = 0
+
+    def hear(self) -> None:
+        """It told something, whatever that is."""
+        self.silent = 0
+        self.spoke = True
+
+    def take_note(self, events: Iterable[Event]) -> list[Outcome]:
+        """Take note of what it told of its downloads; returns their outcomes."""
+        outcomes: list[Outcome] = []
+        for event in events:
+            if isinstance(event, DownloadStarted):
+                self.begun.add(event.download)
+            elif isinstance(event, Outcome):
+                outcomes.append(event)
+                self.works.pop(event.download, None)
+                self.begun.discard(event.download)
+        return outcomes
+
+    def look(self) -> bool:
+        """Note that time has passed; returns whether patience with it has just ended."""
+        self.silent += self.watched
+        return self.silent == PATIENCE
