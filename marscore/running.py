@@ -171,8 +171,9 @@ class Run:
             self._emit(Warned(self._clock.now(), None, message))
         duration = self._clock.ticks() - self._began
         head = self._fold.head(finished_at=self._clock.now(), duration_s=duration, signal=self._stop.signal)
-        if head.status == "succeeded" and not self._outputs.settings.only:
-            self._folder.sweep()
+        forgotten = self._books.clear(all_in_place=head.status == "succeeded")
+        if forgotten:
+            self._emit(Warned(self._clock.now(), None, forgotten))
         ended = self._reported(head)
         self._emit(run_finished(ended.head, self._clock.now()))
         return ended

@@ -17,12 +17,13 @@ from pathlib import Path
 from marscore.adapters import durable
 from marscore.adapters.claims import claim_of
 from marscore.adapters.files import Folder
+from marscore.adapters.leftovers import forgotten, told
 from marscore.errors import StorageError
 from marscore.events import DownloadFinished, Event
 from marscore.journal import PIECE_SIZE
 from marscore.ports import Clock, StateStore
 from marscore.resolve.model import Download
-from marscore.state import Claim, Claims, Row, row_of
+from marscore.state import Claim, Claims, Row, key_of, row_of
 from marscore.state import claim_of as claim_in
 
 _COMMIT_EVERY = 0.25
@@ -41,6 +42,7 @@ class Books:
         self._left = folder.partial_keys()
         self._open: list[Row] = []
         self._done_with: list[str] = []
+        self._finished: set[str] = set()
         self._written: dict[str, str] = {}
         self._at_stake = 0
         self._committed_at = clock.ticks()
@@ -58,6 +60,7 @@ class Books:
         if row is None or event.status == "up_to_date":
             row = self._row(event)
         key, durable = row[0], row[-1]
+        self._finished.add(key)
         # Only these can have a journal: a small file that came at once has none, and there may be a million of them.
         if event.size >= PIECE_SIZE or event.segments > 1 or key in self._left:
             self._done_with.append(path)
@@ -101,6 +104,19 @@ class Books:
             self._tried(lambda: self._state.flushed(self._written))
             self.trouble = before or self.trouble
         self._written = {}
+
+    def clear(self, all_in_place: bool) -> str | None:
+        """Remove what is left of the run's own downloads that are in place and claimed, and, where all are, what everybody has forgotten.
+
+        Whatever else is there belongs to others, who may go on with it. Returns what there is to say of what was forgotten.
+        """
+        left = self._folder.leftovers()
+        own = {key_of(download.path) for download in self._downloads.values()} if left else set()
+        claimed = (own if all_in_place else self._finished) - {row[0] for row in self._open}
+        old = forgotten(left, own, self._clock.now()) if all_in_place else {}
+        self._folder.remove_left(left.keys() & (claimed | old.keys()))
+        self._folder.leave_empty()
+        return told(old.values()) if old else None
 
     def _tried(self, write: Callable[[], None]) -> bool:
         try:
