@@ -4,7 +4,8 @@ A claim is committed as soon as a piece's worth of bytes, or a quarter of a seco
 may. It is marked durable only after the file was flushed to the disk, once for all at the end; until then it has to be proven again
 before it is believed.
 
-That a claim cannot be written, on a full disk, ends no run: the file is in place, and a later run only has to look at it again.
+That a claim cannot be written, on a full disk or while another program has the database locked, ends no run: the file is in place, and
+is tried again after a pause that grows. What is not written in the end is noted in a journal, by which the next run proves the file.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ from marscore.adapters.files import Folder
 from marscore.adapters.leftovers import forgotten, told
 from marscore.errors import StorageError
 from marscore.events import DownloadFinished, Event
-from marscore.journal import PIECE_SIZE
+from marscore.journal import PIECE_SIZE, Header
 from marscore.ports import Clock, StateStore
 from marscore.resolve.model import Download
 from marscore.state import Claim, Claims, Row, key_of, row_of
 from marscore.state import claim_of as claim_in
 
 _COMMIT_EVERY = 0.25
+#: The longest pause after claims could not be written, in seconds; the first is `_COMMIT_EVERY`, and each is twice the one before.
+_LONGEST_PAUSE = 8.0
 
 
 class Books:
@@ -46,6 +49,7 @@ class Books:
         self._written: dict[str, str] = {}
         self._at_stake = 0
         self._committed_at = clock.ticks()
+        self._pause = 0.0
 
     @cached_property
     def before(self) -> Claims:
@@ -69,7 +73,8 @@ class Books:
             self._at_stake += event.size
         if not durable:
             self._written[key] = path
-        if self._at_stake >= PIECE_SIZE or self._clock.ticks() - self._committed_at >= _COMMIT_EVERY:
+        waited = self._clock.ticks() - self._committed_at
+        if waited >= self._pause and (self._at_stake >= PIECE_SIZE or waited >= _COMMIT_EVERY):
             self.commit()
 
     def _row(self, event: DownloadFinished) -> Row:
@@ -87,8 +92,11 @@ class Books:
     def commit(self) -> None:
         """Write the open claims down, and drop the journals of their files. Where that fails, the next commit tries again."""
         self._at_stake = 0
+        written = not self._open or self._tried(lambda: self._state.record(self._open))
+        # From here on: what failed has taken its time as well.
         self._committed_at = self._clock.ticks()
-        if self._open and not self._tried(lambda: self._state.record(self._open)):
+        self._pause = 0.0 if written else min(max(_COMMIT_EVERY, 2 * self._pause), _LONGEST_PAUSE)
+        if not written:
             return
         for path in self._done_with:
             self._folder.forget_partial(path)
@@ -98,6 +106,9 @@ class Books:
     def close(self) -> None:
         """Flush all finished files to the disk and mark their claims durable."""
         self.commit()
+        for row in self._open:
+            if path := self._written.get(row[0]):
+                self._folder.note_finished(path, *_noted(row))
         if self._written and durable.flush(self._root, list(self._written.values())):
             # That this can be written does not mend what could not be before.
             before = self.trouble
@@ -126,6 +137,14 @@ class Books:
             return False
         self.trouble = None
         return True
+
+
+def _noted(row: Row) -> tuple[Header, str]:
+    """What a journal is to say of a file whose claim is not written."""
+    claim = claim_in(row)
+    assert claim is not None
+    sha256 = next(digest.split(":", 1)[1] for digest in claim.digests if digest.startswith("sha256:"))
+    return Header(claim.url_key, claim.identity.size, claim.validator), sha256
 
 
 def _have_one_content(one: Claim, other: Claim) -> bool:

@@ -22,7 +22,7 @@ from marscore.adapters.partial import PartialFile, digests_of_file, journal_of, 
 from marscore.adapters.rename import NEW, OLD, identity_of, rename
 from marscore.adapters.storage import naming
 from marscore.errors import StorageError
-from marscore.journal import Journal, decode
+from marscore.journal import Header, Journal, decode, encode_finished, encode_header
 from marscore.state import Content, FileIdentity, Measured, key_of
 from marscore.values import Failure
 
@@ -136,6 +136,16 @@ class Folder:
         except OSError:
             return None
         return journal if journal and journal.finished else None
+
+    def note_finished(self, path: str, header: Header, sha256: str) -> None:
+        """Leave a journal for `finished`, of a file that came without one; where that cannot be written, there is none."""
+        if not self.is_there:
+            return
+        journal = journal_of(self._partial_prefix + key_of(path))
+        with contextlib.suppress(OSError):
+            self._partials.mkdir(parents=True, exist_ok=True)
+            with open(journal, "xb") as file:
+                file.write(encode_header(header) + encode_finished(sha256))
 
     def _open_old(self, base: str) -> PartialFile:
         log = os.open(journal_of(base), OLD | os.O_APPEND)
