@@ -56,14 +56,14 @@ def storage_error_of(error: sqlite3.DatabaseError, doing: str, so: str = "") -> 
     return StorageError(Failure(kind, f"{doing}: {error}{by}{so}"))
 
 
-def patiently(act: Callable[[], _T], patience: float = PATIENCE) -> _T:
-    """Do it, and again while another program has the database locked, for so many seconds; a signal is heard between two tries."""
-    until = time.monotonic() + patience
+def patiently(act: Callable[[], _T], give_up: Callable[[], bool] = lambda: False) -> _T:
+    """Do it, and again while another program has the database locked, for PATIENCE; a signal is heard between two tries."""
+    until = time.monotonic() + PATIENCE
     while True:
         try:
             return act()
         except sqlite3.OperationalError as error:
-            if _LOCKED not in str(error) or time.monotonic() >= until:
+            if _LOCKED not in str(error) or give_up() or time.monotonic() >= until:
                 raise
         # Some locks are told of without waiting for them.
         time.sleep(_PAUSE)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,8 @@ class SqliteState:
     Raises StorageError from every method where the system is in the way. `damaged` tells that a database was put aside.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, give_up: Callable[[], bool] = lambda: False) -> None:
+        """Open the database, and make it if there is none; `give_up` says whether another program's lock is waited for no longer."""
         self.damaged = False
         self._path = path
         with naming("cannot make the state database"):
@@ -55,7 +56,7 @@ class SqliteState:
         try:
             if damage is not None:
                 raise damage
-            self._database = patiently(lambda: _open(path))
+            self._database = patiently(lambda: _open(path), give_up)
         except sqlite3.DatabaseError as error:
             self._begin_anew(error)
 
