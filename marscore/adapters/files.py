@@ -124,7 +124,9 @@ class Folder:
             if journal.torn:
                 # What is appended behind half a line would be lost with it.
                 os.truncate(journal_of(base), journal.sound)
-            return self._open_old(base), journal
+            partial = self._open_old(base)
+            partial.header = journal.header
+            return partial, journal
         except (OSError, StorageError):
             return None
 

@@ -36,9 +36,14 @@ def leftovers_in(partials: Path) -> dict[str, Leftover]:
                 key = entry.name.partition(".")[0]
                 before = found.get(key, Leftover(0, 0.0))
                 # Not the length: a part is as long as the place of its last byte, and mostly holes.
-                taken = getattr(status, "st_blocks", status.st_size // 512) * 512
-                found[key] = Leftover(before.size + taken, max(before.touched, status.st_mtime))
+                found[key] = Leftover(before.size + allocated(status), max(before.touched, status.st_mtime))
     return found
+
+
+def allocated(status: os.stat_result) -> int:
+    """The bytes that a file takes on the disk."""
+    blocks: int = getattr(status, "st_blocks", status.st_size // 512)
+    return blocks * 512
 
 
 def forgotten(left: Mapping[str, Leftover], own: Collection[str], now: float) -> dict[str, Leftover]:
