@@ -9,6 +9,7 @@ Run        decisions --compile--> Plan --supervise workers--> events, told as th
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marscore.adapters.clock import cores
@@ -16,9 +17,10 @@ from marscore.adapters.files import OWN_FOLDER, Folder
 from marscore.adapters.inspect import look
 from marscore.adapters.lock import hold
 from marscore.adapters.outputs import Outputs
-from marscore.adapters.signals import listening
+from marscore.adapters.signals import Stop, leave, listening, note
 from marscore.adapters.state import SqliteState, claims_at
 from marscore.adapters.storage import naming
+from marscore.errors import StorageError
 from marscore.job import prepare
 from marscore.planning.model import compile_plan
 from marscore.report.ended import Ended
@@ -63,7 +65,8 @@ def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = F
     Args:
         manifest: what to fetch.
         settings: what the caller wants otherwise than the manifest says.
-        handle_signals: take SIGINT, SIGTERM and SIGHUP as the wish to stop in order. For command lines; a host program keeps its own.
+        handle_signals: take SIGINT, SIGTERM and SIGHUP as the wish to stop in order, which ends the process where no run has begun. For
+            command lines; a host program keeps its own.
 
     Raises:
         ManifestError: the manifest is wrong; nothing was started.
@@ -77,8 +80,20 @@ def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = F
         with Outputs(settings) as outputs:
             with naming("cannot make the output folder"):
                 own.mkdir(parents=True, exist_ok=True)
-            with hold(own) as lock, contextlib.closing(SqliteState(own / "state.db")) as state:
-                return Run(job, outputs, stop, state, lock).carry_out(raise_interrupt=not handle_signals)
+            with hold(own) as lock:
+                # From here on a report tells how it ended.
+                stop.on_signal = note
+                with contextlib.closing(_state(own / "state.db", stop)) as state:
+                    return Run(job, outputs, stop, state, lock).carry_out(raise_interrupt=not handle_signals)
+
+
+def _state(path: Path, stop: Stop) -> SqliteState:
+    try:
+        return SqliteState(path, give_up=lambda: stop.signal is not None)
+    except StorageError:
+        if stop.signal is not None:
+            leave(stop.signal)
+        raise
 
 
 def schema(name: str) -> dict[str, Any]:

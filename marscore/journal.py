@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Literal, TypeAlias, get_args
 
 import xxhash
@@ -38,7 +39,8 @@ Proof: TypeAlias = Literal["validator", "checksum"]
 class Header:
     """What a partial file is a part of. `url_key` is `state.key_of` the source; `size` is None where the server told none.
 
-    Pieces that wait for the proof of a checksum may be of several versions or sources, and are of no use without one.
+    Pieces that wait for the proof of a checksum may be of several versions or sources: they are of no use without it, or for another one.
+    `checksums` names those that all of them wait for, each by `state.key_of`. Which source each piece came from decides nothing then.
     """
 
     url_key: str
@@ -46,6 +48,7 @@ class Header:
     validator: Validator
     encoding: str | None = None
     proof: Proof = "validator"
+    checksums: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ class PieceHasher:
 
 
 def encode_header(header: Header) -> bytes:
-    """The first line of a journal."""
+    """The first line of a journal; a later one tells that from there on another proof is needed for all of it."""
     record = {
         "marscore_journal": FORMAT,
         "url": header.url_key,
@@ -112,6 +115,7 @@ def encode_header(header: Header) -> bytes:
         "date": header.validator.date,
         "encoding": header.encoding,
         "proof": header.proof,
+        "checksums": header.checksums,
     }
     return _line(record)
 
@@ -145,6 +149,8 @@ def decode(data: bytes) -> Journal | None:
             pieces.append(piece)
         elif isinstance(record, dict) and isinstance(record.get("finished"), str):
             finished = record["finished"]
+        elif later := _header(record):
+            header = replace(header, proof=later.proof, checksums=later.checksums)
         else:
             break
         sound += len(line)
@@ -182,10 +188,13 @@ def _header(record: Any) -> Header | None:
     values: tuple[Any, ...] = tuple(map(record.get, ("url", "size", "encoding", "proof")))
     url, size, encoding, proof = values
     told = [record.get(name) for name in ("etag", "last_modified", "date")]
+    checksums = record.get("checksums", [])
     sound = (size is None or _is_count(size)) and isinstance(url, str) and proof in get_args(Proof)
     if not sound or not all(text is None or isinstance(text, str) for text in (*told, encoding)):
         return None
-    return Header(url, size, Validator(*told), encoding, proof)
+    if not isinstance(checksums, list) or not all(isinstance(text, str) for text in checksums):
+        return None
+    return Header(url, size, Validator(*told), encoding, proof, tuple(checksums))
 
 
 def _is_count(value: object) -> bool:

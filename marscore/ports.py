@@ -133,7 +133,10 @@ class Partial(Protocol):
         ...
 
     def describe(self, header: Header) -> None:
-        """Set what the journal says of this file; it is written with the first piece."""
+        """Set what the journal says of this file; it is written with the first piece.
+
+        Of a journal that is begun already, it only changes for which checksums its pieces wait.
+        """
         ...
 
     def record(self, piece: Piece) -> None:

@@ -7,7 +7,7 @@ import functools
 import os
 import queue
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from typing_extensions import assert_never
@@ -20,8 +20,8 @@ from marscore.adapters.in_place import InPlace
 from marscore.adapters.inspect import look, prove
 from marscore.adapters.lock import Held
 from marscore.adapters.outlets import Outlets
-from marscore.adapters.outputs import Outputs, shown
-from marscore.adapters.signals import Stop
+from marscore.adapters.outputs import Output, Outputs, shown
+from marscore.adapters.signals import Stop, note
 from marscore.adapters.state import SqliteState
 from marscore.adapters.teller import Teller
 from marscore.errors import StorageError
@@ -88,12 +88,14 @@ class Run:
         return ended
 
     def _plan(self) -> Plan:
-        decisions = self._proven(look(self._folder, self._books.before, self._job.downloads))
+        with self._stop.interrupting():
+            decisions = self._proven(look(self._folder, self._books.before, self._job.downloads))
         compiled = compile_plan(self._job.execution, decisions, cores())
         current = sum(isinstance(decision, UpToDate) for decision in decisions)
         self._emit(PlanCompiled(self._clock.now(), compiled.processes, compiled.threads, compiled.downloads, current))
         # Many at a time, and not all at once, since there may be a million.
         for start in range(0, len(decisions), _BATCH):
+            self._stop.check()
             self._close(decisions[start : start + _BATCH])
         return compiled
 
@@ -154,6 +156,7 @@ class Run:
         crew = ProcessCrew(settings, inbox, self._lock)
         supervisor = Supervisor(compiled, crew, inbox, self._clock, self._take)
         self._stop.on_signal = lambda number: inbox.put(_stop_of(number))
+        self._stop.check()
         with contextlib.closing(crew), self._outlets.watching(crew.readings):
             try:
                 supervisor.run(works)
@@ -162,7 +165,7 @@ class Run:
                 supervisor.wind_up()
                 raise
             finally:
-                self._stop.on_signal = None
+                self._stop.on_signal = note
 
     def _finish(self) -> Ended:
         self._books.close()
@@ -171,8 +174,9 @@ class Run:
             self._emit(Warned(self._clock.now(), None, message))
         duration = self._clock.ticks() - self._began
         head = self._fold.head(finished_at=self._clock.now(), duration_s=duration, signal=self._stop.signal)
-        if head.status == "succeeded" and not self._outputs.settings.only:
-            self._folder.sweep()
+        forgotten = self._books.clear(all_in_place=head.status == "succeeded")
+        if forgotten:
+            self._emit(Warned(self._clock.now(), None, forgotten))
         ended = self._reported(head)
         self._emit(run_finished(ended.head, self._clock.now()))
         return ended
@@ -189,14 +193,29 @@ class Run:
                     raise StorageError(MOVED)
                 write_text(own, iter_json(head, entries()), "cannot write the report")
             else:
-                if report.is_stream:
-                    self._outlets.still()
-                # Who was told to stop, waits for no reader of a pipe.
-                report.write_whole(lambda: iter_json(head, entries()), "awaited" if self._stop.signal is None else "there")
+                self._write_through(report, lambda: iter_json(head, entries()))
         except StorageError as error:
             self._emit(Warned(self._clock.now(), None, error.failure.message))
-            return replace(ended, head=undelivered(head), trouble=error.failure)
+            return replace(ended, head=undelivered(head, error.failure, self._stop.signal), trouble=error.failure)
         return ended
+
+    def _write_through(self, report: Output, text: Callable[[], Iterable[str]]) -> None:
+        if not report.is_stream:
+            report.write_whole(text)
+            return
+        self._outlets.still()
+        if self._stop.signal is not None:
+            # Who was told to stop, waits for no reader of a pipe.
+            report.write_whole(text, "there")
+            return
+        try:
+            with self._stop.interrupting():
+                report.write_whole(text)
+        except KeyboardInterrupt:
+            if self._stop.signal is None:
+                # The host's own.
+                raise
+            raise StorageError(Failure("interrupted", f"the report was given up: {report.shown} was not read to the end")) from None
 
     def _warn(self) -> None:
         if self._state.damaged:

@@ -4,7 +4,8 @@ A claim is committed as soon as a piece's worth of bytes, or a quarter of a seco
 may. It is marked durable only after the file was flushed to the disk, once for all at the end; until then it has to be proven again
 before it is believed.
 
-That a claim cannot be written, on a full disk, ends no run: the file is in place, and a later run only has to look at it again.
+That a claim cannot be written, on a full disk or while another program has the database locked, ends no run: the file is in place, and
+is tried again after a pause that grows. What is not written in the end is noted in a journal, by which the next run proves the file.
 """
 
 from __future__ import annotations
@@ -17,15 +18,18 @@ from pathlib import Path
 from marscore.adapters import durable
 from marscore.adapters.claims import claim_of
 from marscore.adapters.files import Folder
+from marscore.adapters.leftovers import forgotten, told
 from marscore.errors import StorageError
 from marscore.events import DownloadFinished, Event
-from marscore.journal import PIECE_SIZE
+from marscore.journal import PIECE_SIZE, Header
 from marscore.ports import Clock, StateStore
 from marscore.resolve.model import Download
-from marscore.state import Claim, Claims, Row, row_of
+from marscore.state import Claim, Claims, Row, key_of, row_of
 from marscore.state import claim_of as claim_in
 
 _COMMIT_EVERY = 0.25
+#: The longest pause after claims could not be written, in seconds; the first is `_COMMIT_EVERY`, and each is twice the one before.
+_LONGEST_PAUSE = 8.0
 
 
 class Books:
@@ -41,9 +45,11 @@ class Books:
         self._left = folder.partial_keys()
         self._open: list[Row] = []
         self._done_with: list[str] = []
+        self._finished: set[str] = set()
         self._written: dict[str, str] = {}
         self._at_stake = 0
         self._committed_at = clock.ticks()
+        self._pause = 0.0
 
     @cached_property
     def before(self) -> Claims:
@@ -58,6 +64,7 @@ class Books:
         if row is None or event.status == "up_to_date":
             row = self._row(event)
         key, durable = row[0], row[-1]
+        self._finished.add(key)
         # Only these can have a journal: a small file that came at once has none, and there may be a million of them.
         if event.size >= PIECE_SIZE or event.segments > 1 or key in self._left:
             self._done_with.append(path)
@@ -66,7 +73,8 @@ class Books:
             self._at_stake += event.size
         if not durable:
             self._written[key] = path
-        if self._at_stake >= PIECE_SIZE or self._clock.ticks() - self._committed_at >= _COMMIT_EVERY:
+        waited = self._clock.ticks() - self._committed_at
+        if waited >= self._pause and (self._at_stake >= PIECE_SIZE or waited >= _COMMIT_EVERY):
             self.commit()
 
     def _row(self, event: DownloadFinished) -> Row:
@@ -84,8 +92,11 @@ class Books:
     def commit(self) -> None:
         """Write the open claims down, and drop the journals of their files. Where that fails, the next commit tries again."""
         self._at_stake = 0
+        written = not self._open or self._tried(lambda: self._state.record(self._open))
+        # From here on: what failed has taken its time as well.
         self._committed_at = self._clock.ticks()
-        if self._open and not self._tried(lambda: self._state.record(self._open)):
+        self._pause = 0.0 if written else min(max(_COMMIT_EVERY, 2 * self._pause), _LONGEST_PAUSE)
+        if not written:
             return
         for path in self._done_with:
             self._folder.forget_partial(path)
@@ -95,12 +106,28 @@ class Books:
     def close(self) -> None:
         """Flush all finished files to the disk and mark their claims durable."""
         self.commit()
+        for row in self._open:
+            if path := self._written.get(row[0]):
+                self._folder.note_finished(path, *_noted(row))
         if self._written and durable.flush(self._root, list(self._written.values())):
             # That this can be written does not mend what could not be before.
             before = self.trouble
             self._tried(lambda: self._state.flushed(self._written))
             self.trouble = before or self.trouble
         self._written = {}
+
+    def clear(self, all_in_place: bool) -> str | None:
+        """Remove what is left of the run's own downloads that are in place and claimed, and, where all are, what everybody has forgotten.
+
+        Whatever else is there belongs to others, who may go on with it. Returns what there is to say of what was forgotten.
+        """
+        left = self._folder.leftovers()
+        own = {key_of(download.path) for download in self._downloads.values()} if left else set()
+        claimed = (own if all_in_place else self._finished) - {row[0] for row in self._open}
+        old = forgotten(left, own, self._clock.now()) if all_in_place else {}
+        self._folder.remove_left(left.keys() & (claimed | old.keys()))
+        self._folder.leave_empty()
+        return told(old.values()) if old else None
 
     def _tried(self, write: Callable[[], None]) -> bool:
         try:
@@ -110,6 +137,14 @@ class Books:
             return False
         self.trouble = None
         return True
+
+
+def _noted(row: Row) -> tuple[Header, str]:
+    """What a journal is to say of a file whose claim is not written."""
+    claim = claim_in(row)
+    assert claim is not None
+    sha256 = next(digest.split(":", 1)[1] for digest in claim.digests if digest.startswith("sha256:"))
+    return Header(claim.url_key, claim.identity.size, claim.validator), sha256
 
 
 def _have_one_content(one: Claim, other: Claim) -> bool:

@@ -1,6 +1,7 @@
 """The SQLite file of the state: how it is opened, what counts as damage to it, and how a damaged one is put aside.
 
 connect     for a run, which writes
+patiently   does it again while another program has the database locked
 read        for who only looks: nothing on the disk changes
 is_damage   tells a damaged database from a system that is in the way
 put_aside   begins anew without losing anything of the old one
@@ -25,6 +26,7 @@ _T = TypeVar("_T")
 #: What SQLite says of a file that is no database or no whole one, and of one that is another program's; Python 3.10 gives no error codes.
 #: Whatever else it says is about the system: a lock, a disk, memory, permissions.
 _DAMAGE = ("malformed", "not a database", "unsupported file format", "no such table", "no such column", "Could not decode to UTF-8")
+_LOCKED = "is locked"
 _KINDS: dict[str, FailureKind] = {"disk is full": "disk_full", "readonly": "permission"}
 #: Files that belong to a database; one that is put aside needs them under its own new name.
 _COMPANIONS = ("-wal", "-shm")
@@ -32,6 +34,10 @@ _LATEST_FORMAT = 2
 #: How often reading begins anew because a run has begun to write meanwhile.
 _TRIES = 10
 _PAUSE = 0.01
+#: Seconds that SQLite itself waits for a lock of another program. Nothing else happens in its thread meanwhile, no signal is heard either.
+_WAIT = 0.1
+#: Seconds that a run waits for it before it begins, in as many waits as that takes.
+PATIENCE = 5.0
 
 
 class OtherMakeError(sqlite3.DatabaseError):
@@ -43,10 +49,24 @@ def is_damage(error: sqlite3.DatabaseError) -> bool:
     return isinstance(error, OtherMakeError) or any(words in str(error) for words in _DAMAGE)
 
 
-def storage_error_of(error: sqlite3.DatabaseError, doing: str) -> StorageError:
-    """What SQLite said, in the vocabulary of failures."""
+def storage_error_of(error: sqlite3.DatabaseError, doing: str, so: str = "") -> StorageError:
+    """What SQLite said, in the vocabulary of failures; `so` is what follows from it."""
     kind: FailureKind = next((kind for words, kind in _KINDS.items() if words in str(error)), "path")
-    return StorageError(Failure(kind, f"{doing}: {error}"))
+    by = " by another program" if _LOCKED in str(error) else ""
+    return StorageError(Failure(kind, f"{doing}: {error}{by}{so}"))
+
+
+def patiently(act: Callable[[], _T], give_up: Callable[[], bool] = lambda: False) -> _T:
+    """Do it, and again while another program has the database locked, for PATIENCE; a signal is heard between two tries."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return act()
+        except sqlite3.OperationalError as error:
+            if _LOCKED not in str(error) or give_up() or time.monotonic() >= until:
+                raise
+        # Some locks are told of without waiting for them.
+        time.sleep(_PAUSE)
 
 
 def make(path: Path) -> None:
@@ -65,7 +85,7 @@ def connect(path: Path) -> sqlite3.Connection:
         head = file.read(20)
         if head.startswith(b"SQLite format 3\0") and any(version > _LATEST_FORMAT for version in head[18:20]):
             raise OtherMakeError("a later format of SQLite")
-    return sqlite3.connect(_uri(path, "mode=rw"), uri=True, isolation_level="IMMEDIATE")
+    return sqlite3.connect(_uri(path, "mode=rw"), uri=True, timeout=_WAIT, isolation_level="IMMEDIATE")
 
 
 def put_aside(path: Path, begin: Callable[[Path], None]) -> None:
@@ -139,7 +159,7 @@ def _ask_copy(path: Path, ask: Callable[[sqlite3.Connection], _T]) -> _T:
 
 
 def _ask(uri: str, ask: Callable[[sqlite3.Connection], _T]) -> _T:
-    with contextlib.closing(sqlite3.connect(uri, uri=True)) as database:
+    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_WAIT)) as database:
         return ask(database)
 
 

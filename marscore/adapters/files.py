@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from marscore.adapters import positioned
+from marscore.adapters.leftovers import Leftover, leftovers_in
 from marscore.adapters.partial import PartialFile, digests_of_file, journal_of, part_of
 from marscore.adapters.rename import NEW, OLD, identity_of, rename
 from marscore.adapters.storage import naming
 from marscore.errors import StorageError
-from marscore.journal import Journal, decode
+from marscore.journal import Header, Journal, decode, encode_finished, encode_header
 from marscore.state import Content, FileIdentity, Measured, key_of
 from marscore.values import Failure
 
@@ -124,7 +124,9 @@ class Folder:
             if journal.torn:
                 # What is appended behind half a line would be lost with it.
                 os.truncate(journal_of(base), journal.sound)
-            return self._open_old(base), journal
+            partial = self._open_old(base)
+            partial.header = journal.header
+            return partial, journal
         except (OSError, StorageError):
             return None
 
@@ -136,6 +138,16 @@ class Folder:
         except OSError:
             return None
         return journal if journal and journal.finished else None
+
+    def note_finished(self, path: str, header: Header, sha256: str) -> None:
+        """Leave a journal for `finished`, of a file that came without one; where that cannot be written, there is none."""
+        if not self.is_there:
+            return
+        journal = journal_of(self._partial_prefix + key_of(path))
+        with contextlib.suppress(OSError):
+            self._partials.mkdir(parents=True, exist_ok=True)
+            with open(journal, "xb") as file:
+                file.write(encode_header(header) + encode_finished(sha256))
 
     def _open_old(self, base: str) -> PartialFile:
         log = os.open(journal_of(base), OLD | os.O_APPEND)
@@ -177,20 +189,29 @@ class Folder:
         """Whether the folder still has its name."""
         return self.identity is None or _identity(self._root) == self.identity
 
+    def leftovers(self) -> dict[str, Leftover]:
+        """What runs left here of files on their way, by key."""
+        return leftovers_in(self._partials) if self.is_there else {}
+
     def forget_partial(self, path: str) -> None:
         """Remove what is left of a partial file whose finished file is claimed."""
-        if not self.is_there:
-            return
-        base = self._partial_prefix + key_of(path)
-        for old in (journal_of(base), part_of(base)):
-            with contextlib.suppress(OSError):
-                os.unlink(old)
+        self.remove_left([key_of(path)])
 
-    def sweep(self) -> None:
-        """Remove every partial file; for a run that has all its downloads in place."""
+    def remove_left(self, keys: Iterable[str]) -> None:
+        """Remove what is left under these keys."""
         if not self.is_there:
             return
-        shutil.rmtree(self._partials, ignore_errors=True)
+        for key in keys:
+            base = self._partial_prefix + key
+            for old in (journal_of(base), part_of(base)):
+                with contextlib.suppress(OSError):
+                    os.unlink(old)
+
+    def leave_empty(self) -> None:
+        """Remove the folder of the partial files where none is left in it."""
+        if self.is_there:
+            with contextlib.suppress(OSError):
+                os.rmdir(self._partials)
 
     def place(self, path: str) -> str:
         """The final path of a download, with its folder made.

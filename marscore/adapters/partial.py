@@ -13,10 +13,12 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 
 from marscore.adapters import positioned
 from marscore.adapters.follower import Follower
+from marscore.adapters.leftovers import allocated
 from marscore.adapters.rename import NEW, rename
 from marscore.adapters.storage import naming
 from marscore.errors import StorageError
@@ -64,7 +66,7 @@ class PartialFile:
         self._base = base
         self._fd = fd
         self._io = io(fd)
-        self._header: Header | None = None
+        self.header: Header | None = None
         self._journal = journal
         self._follower: Follower | None = None
         # What was lent and came back. Appending and popping need no lock.
@@ -138,7 +140,7 @@ class PartialFile:
             if not usable:
                 return
             # First of all, so that a file which cannot fit does not take what is left of the disk before it fails.
-            missing = size - _allocated(os.fstat(self._fd))
+            missing = size - allocated(os.fstat(self._fd))
             if missing > shutil.disk_usage(os.path.dirname(self._base)).free:
                 raise OSError(errno.ENOSPC, "")
             if self._io.allocate(size):
@@ -162,10 +164,14 @@ class PartialFile:
                 return 0
 
     def describe(self, header: Header) -> None:
-        """Set what the journal will say."""
-        with self._lock:
+        """Set what the journal will say; of one that is begun, only that its pieces wait for a checksum from now on."""
+        with self._lock, naming("cannot write the journal"):
             if self._journal is None:
-                self._header = header
+                self.header = header
+            elif self.header is not None and header.proof == "checksum" and header.checksums != self.header.checksums:
+                self.header = replace(self.header, proof=header.proof, checksums=header.checksums)
+                if not self._closing:
+                    _write_line(self._journal, encode_header(self.header))
 
     def record(self, piece: Piece) -> None:
         """Append a piece to the journal, which begins with the first."""
@@ -233,10 +239,10 @@ class PartialFile:
             if not usable:
                 return
             with self._lock:
-                if self._journal is None and begin and self._header is not None:
+                if self._journal is None and begin and self.header is not None:
                     self._journal = os.open(journal_of(self._base), NEW | os.O_APPEND, 0o666)
                     # Under the lock, so that no other thread's piece comes before it.
-                    _write_line(self._journal, encode_header(self._header))
+                    _write_line(self._journal, encode_header(self.header))
                 journal = self._journal
             if journal is not None:
                 _write_line(journal, line)
@@ -277,11 +283,6 @@ def _write_line(journal: int, line: bytes) -> None:
     if os.write(journal, line) < len(line):
         # Regular files take less than all only where the disk is full.
         raise OSError(errno.ENOSPC, "")
-
-
-def _allocated(status: os.stat_result) -> int:
-    blocks: int = getattr(status, "st_blocks", status.st_size // 512)
-    return blocks * 512
 
 
 def digests_of_file(

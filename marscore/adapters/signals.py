@@ -1,4 +1,11 @@
-"""Signals as a wish to stop in order: the first is passed on, the second ends the process at once."""
+"""Signals as a wish to stop in order: the first does what the moment asks for, the second ends the process at once.
+
+leave       before a run has begun: a line on standard error, and the end
+interrupt   while a run looks at what is there: KeyboardInterrupt, which it catches
+note        while it puts everything in order and writes its report: nothing, but it is known
+
+A command takes them from its first line to its last, so this module is imported before all that takes time, and imports little.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +16,36 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 _WATCHED = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
+def leave(number: int) -> None:
+    """Say so, and end the process."""
+    with contextlib.suppress(OSError):
+        # Not through a stream: what is interrupted may be writing to it.
+        os.write(2, f"marscore: interrupted by {signal.Signals(number).name}\n".encode())
+    os._exit(128 + number)
+
+
+def interrupt(number: int) -> None:
+    """Raise KeyboardInterrupt in whatever is going on."""
+    raise KeyboardInterrupt
+
+
+def note(number: int) -> None:
+    """Do nothing: that it came is known, and who looks at it does what is to be done."""
+
+
 class Stop:
-    """Whether the run was told to stop, and by which signal. `on_signal` says what to do; unset, KeyboardInterrupt is raised."""
+    """Whether a run was told to stop, and by which signal; `on_signal` is what the first one does."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        self.on_signal: Callable[[int], None] | None = None
+        self.on_signal: Callable[[int], None] = leave
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Take a signal."""
@@ -25,23 +53,58 @@ class Stop:
             # Children notice that their input ends, and record what they have.
             os._exit(128 + number)
         self.signal = number
-        if self.on_signal is None:
-            raise KeyboardInterrupt
         self.on_signal(number)
+
+    @contextlib.contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Inside, a signal raises KeyboardInterrupt, and so does at once one that came before. Afterwards one is only noted.
+
+        It is raised once at most, since the second signal ends the process: who catches it is not interrupted again.
+        """
+        self.on_signal = interrupt
+        try:
+            self.check()
+            yield
+        finally:
+            self.on_signal = note
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if a signal came."""
+        if self.signal is not None:
+            raise KeyboardInterrupt
+
+    def take(self) -> dict[int, Any]:
+        """Take the signals that ask a program to end; returns what was there. One that the caller ignores (nohup) stays ignored."""
+        numbers = [getattr(signal, name) for name in _WATCHED if hasattr(signal, name)]
+        before = {number: signal.getsignal(number) for number in numbers if signal.getsignal(number) is not signal.SIG_IGN}
+        for number in before:
+            signal.signal(number, self.handle)
+        return before
+
+
+class _Command:
+    """The process, where it is marscore's own."""
+
+    stop: Stop | None = None
+
+
+def take_for_good() -> None:
+    """Take the signals until the process ends. For a command, in its main thread."""
+    _Command.stop = Stop()
+    _Command.stop.take()
 
 
 @contextlib.contextmanager
 def listening(wanted: bool) -> Iterator[Stop]:
-    """Watch the signals that ask a program to end, if `wanted` and if this is the main thread; put back what was there afterwards."""
+    """Watch the signals, if `wanted` and if this is the main thread; put back what was there afterwards, unless they are taken for good."""
+    if wanted and _Command.stop is not None:
+        yield _Command.stop
+        return
     stop = Stop()
     if not wanted or threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    numbers = [getattr(signal, name) for name in _WATCHED if hasattr(signal, name)]
-    # A signal that the caller ignores (nohup) stays ignored.
-    before = {number: signal.getsignal(number) for number in numbers if signal.getsignal(number) is not signal.SIG_IGN}
-    for number in before:
-        signal.signal(number, stop.handle)
+    before = stop.take()
     try:
         yield stop
     finally:

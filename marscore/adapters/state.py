@@ -2,19 +2,20 @@
 
 A commit survives the death of the process at once; a power cut may take the last ones, never the database. Rows hold no path and no URL,
 only keys. A damaged database is put aside and begun anew with what could be read of it: the files themselves can be proven again. That
-the system keeps us from one (no permission, no space, a lock, an error of the disk) is no damage, and is told. Who only looks changes
-nothing.
+the system keeps us from one (no permission, no space, a lock, an error of the disk) is no damage, and is told. Another program's lock is
+waited for before a run begins, when it is not known yet what is in place, and for a moment only where a claim is to be written. Who only
+looks changes nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from marscore.adapters.database import OtherMakeError, connect, is_damage, make, put_aside, read, storage_error_of
+from marscore.adapters.database import OtherMakeError, connect, is_damage, make, patiently, put_aside, read, storage_error_of
 from marscore.adapters.storage import naming
 from marscore.state import Claims, Row, row_of
 
@@ -44,7 +45,8 @@ class SqliteState:
     Raises StorageError from every method where the system is in the way. `damaged` tells that a database was put aside.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, give_up: Callable[[], bool] = lambda: False) -> None:
+        """Open the database, and make it if there is none; `give_up` says whether another program's lock is waited for no longer."""
         self.damaged = False
         self._path = path
         with naming("cannot make the state database"):
@@ -54,14 +56,14 @@ class SqliteState:
         try:
             if damage is not None:
                 raise damage
-            self._database = _open(path)
+            self._database = patiently(lambda: _open(path), give_up)
         except sqlite3.DatabaseError as error:
             self._begin_anew(error)
 
     def claims(self) -> Claims:
         """Every claim, by path key."""
         try:
-            return Claims({row[0]: row for row in self._database.execute(_READ)})
+            return patiently(lambda: Claims({row[0]: row for row in self._database.execute(_READ)}))
         except sqlite3.DatabaseError as error:
             return self._save_what_can_be_read(error)
 
@@ -98,7 +100,7 @@ class SqliteState:
 
     def _begin_anew(self, error: sqlite3.DatabaseError) -> None:
         if not is_damage(error):
-            raise storage_error_of(error, "cannot open the state database") from error
+            raise storage_error_of(error, "cannot open the state database", "; without it a run cannot tell what is in place") from error
         with naming("cannot put the damaged state database aside"), _naming():
             put_aside(self._path, _begin)
             self._database = _open(self._path)
@@ -115,7 +117,7 @@ def claims_at(path: Path) -> Claims | None:
         if not path.exists():
             return Claims({})
         try:
-            return read(path, _claims_in)
+            return patiently(lambda: read(path, _claims_in))
         except sqlite3.DatabaseError as error:
             if is_damage(error):
                 return None

@@ -14,6 +14,7 @@ from marscore.execute.answer import Version
 from marscore.execute.protocol import Opened
 from marscore.journal import Proof
 from marscore.resolve.model import Download
+from marscore.state import key_of
 from marscore.validator import Validator
 from marscore.values import Failure
 
@@ -25,6 +26,8 @@ class Knowledge:
         self._download = download
         #: What holds the bytes together that are joined.
         self.proof: Proof = _proof_of(download)
+        #: The checksums, by key, that all bytes which wait for one wait for.
+        self.checksums = _keys_of(download)
         #: How many of the validator's forms the server did not take in an If-Range.
         self._refused = 0
         self.version: Version | None = None
@@ -63,8 +66,11 @@ class Knowledge:
     def adopt_found(self, found: Opened) -> None:
         """Take the version that an earlier run left a part of."""
         self.adopt(Version(found.size, found.validator, found.encoding))
-        # Its journal tells a later run that this validator proves each piece. So it has to, though there is a checksum now.
-        if found.proof == "validator" and found.validator.strong:
+        if found.proof == "checksum":
+            self.checksums = tuple(key for key in found.checksums if key in self.checksums)
+        # Its journal tells a later run that this validator proves each piece. So it has to, though there is a checksum now; but it says
+        # nothing of what another URL will bring.
+        elif found.validator.strong and found.url_key in {key_of(url) for url in self._download.sources}:
             self.proof = "validator"
 
     def adopt_answer(self, version: Version, accepts_ranges: bool | None) -> None:
@@ -104,6 +110,7 @@ class Knowledge:
         """Know nothing of the version any more; no bytes of it are left."""
         self.version = None
         self.proof = _proof_of(self._download)
+        self.checksums = _keys_of(self._download)
         self._refused = 0
 
     def change_to(self, version: Version) -> str | None:
@@ -143,17 +150,22 @@ class Knowledge:
         wanted = self._download.size
         if wanted is not None and found.size not in (None, wanted):
             return f"it is of a file of {found.size} bytes"
+        if found.proof == "checksum" and not set(found.checksums) & set(_keys_of(self._download)):
+            now = "has another one now" if self._download.checksums else "no longer has one"
+            return f"a checksum was to prove that it is of one version, and the manifest {now}"
         if self._download.checksums:
             return None
         if found.url_key not in source_keys:
             return "it came from another URL, and no checksum would tell whether the content is the same"
-        if found.proof == "checksum":
-            return "a checksum was to prove that it is of one version, and the manifest no longer has one"
         return None if found.validator.strong else _weakness(found.validator)
 
 
 def _proof_of(download: Download) -> Proof:
     return "checksum" if download.checksums else "validator"
+
+
+def _keys_of(download: Download) -> tuple[str, ...]:
+    return tuple(key_of(str(checksum)) for checksum in download.checksums)
 
 
 def _weakness(validator: Validator) -> str:

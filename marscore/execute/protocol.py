@@ -106,6 +106,7 @@ class Opened:
     encoding: str | None = None
     url_key: str | None = None
     proof: Proof = "validator"
+    checksums: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,8 @@ class Transfer:
     def header(self) -> Header:
         """What the journal is to say of the bytes of this epoch."""
         encoding = self.known.version.encoding if self.known.version else None
-        return Header(key_of(self.url), self.known.size, self.known.validator, encoding, proof=self.known.proof)
+        awaited = self.known.checksums if self.known.proof == "checksum" else ()
+        return Header(key_of(self.url), self.known.size, self.known.validator, encoding, proof=self.known.proof, checksums=awaited)
 
     @property
     def algorithms(self) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ from marscore.report.entry import completed, entry_of, status_of, unfinished_ent
 from marscore.report.model import Head, ManifestReport, PlanReport, RunStatus, Totals
 from marscore.report.record import rfc3339, seconds, well_formed
 from marscore.resolve.model import Download
-from marscore.values import FailureKind
+from marscore.values import Failure, FailureKind
 
 #: Failures that only the owner of this machine can mend; they decide the exit code, since the others may follow from them.
 _OF_THE_MACHINE: frozenset[FailureKind] = frozenset({"disk_full", "permission"})
@@ -175,10 +175,12 @@ def run_finished(head: Head, at: float) -> RunFinished:
     return RunFinished(at=at, status=head.status, exit_code=head.exit_code, duration_s=head.duration_s, **sums)
 
 
-def undelivered(head: Head) -> Head:
+def undelivered(head: Head, why: Failure, signal: int | None) -> Head:
     """How a run ended whose report cannot be written: the machine stood in the way. A run that was told to stop, ended by that."""
     if head.status == "interrupted":
         return head
+    if why.kind == "interrupted" and signal is not None:
+        return head.model_copy(update={"status": "interrupted", "exit_code": 128 + signal})
     return head.model_copy(update={"status": "failed", "exit_code": 3})
 
 

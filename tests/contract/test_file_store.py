@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,24 @@ def test_digests_are_of_the_first_bytes_only_and_of_every_algorithm(begun: Parti
         "md5": hashlib.md5(CONTENT[:5]).hexdigest(),
         "blake2b": hashlib.blake2b(CONTENT[:5]).hexdigest(),
     }
+
+
+def test_a_journal_that_is_begun_can_still_say_that_its_pieces_wait_for_a_checksum(place: Place, handles: Handles) -> None:
+    partial = handles.keep(place.store.create(PATH))
+    partial.describe(HEADER)
+    partial.record(piece(0, b"x"))
+    partial.close()
+    found = place.restart().reopen(PATH)
+    assert found is not None
+    later = handles.keep(found[0])
+    later.describe(Header("another url", None, Validator(), proof="checksum", checksums=("key",)))
+    later.record(piece(1, b"y"))
+    later.close()
+    again = place.restart().reopen(PATH)
+    assert again is not None
+    handles.keep(again[0])
+    assert again[1].header == replace(HEADER, proof="checksum", checksums=("key",))
+    assert again[1].pieces == (piece(0, b"x"), piece(1, b"y"))
 
 
 def test_the_journal_begins_with_the_first_piece_and_says_what_was_described_last(place: Place, handles: Handles) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from marscore.errors import StorageError
@@ -49,7 +49,9 @@ class MemoryFolder:
         del lines[journal.sound :]
         if path not in self.parts:
             return None
-        return self._handle(MemoryPartial(self, path, self.parts[path], lines)), journal
+        partial = MemoryPartial(self, path, self.parts[path], lines)
+        partial.header = journal.header
+        return self._handle(partial), journal
 
     def identify(self, path: str) -> FileIdentity | None:
         """What identifies the finished file."""
@@ -119,7 +121,7 @@ class MemoryPartial:
         self._path = path
         self._content = content
         self._lines = lines
-        self._header: Header | None = None
+        self.header: Header | None = None
         self._open = True
         self._placed = False
 
@@ -156,12 +158,15 @@ class MemoryPartial:
     def describe(self, header: Header) -> None:
         """Set what the journal will say."""
         if self._lines is None:
-            self._header = header
+            self.header = header
+        elif self.header is not None and header.proof == "checksum" and header.checksums != self.header.checksums:
+            self.header = replace(self.header, proof=header.proof, checksums=header.checksums)
+            self._append(encode_header(self.header))
 
     def record(self, piece: Piece) -> None:
         """Append a piece to the journal, which begins with the first."""
-        if self._open and self._lines is None and self._header is not None:
-            self._lines = self._folder.journals[self._path] = bytearray(encode_header(self._header))
+        if self._open and self._lines is None and self.header is not None:
+            self._lines = self._folder.journals[self._path] = bytearray(encode_header(self.header))
         self._append(encode_piece(piece))
 
     def follow(self, algorithms: Sequence[str], proven: Sequence[ByteRange], spare: int = 0) -> None:

@@ -212,6 +212,50 @@ def test_what_waited_for_a_checksum_is_of_no_use_without_one(origin: Origin, tmp
     assert "checksum" in again.events("resume_discarded")[0]["reason"]
 
 
+@pytest.mark.parametrize("then", ["no checksum", "another checksum", "the same and another"])
+def test_pieces_that_a_checksum_joined_count_only_for_that_checksum(origin: Origin, tmp_path: Path, then: str) -> None:
+    first, mirror = Body(12 * MIB, seed=73), Body(12 * MIB, seed=74)
+    a = origin.serve("/file.bin", first, [Good(cut_after=4 * MIB), Good(cut_after=0)])
+    b = origin.serve("/mirror/file.bin", mirror, [Good(stall_after=4 * MIB, stall_s=120)])
+    settings = {"execution": {"processes": 1}, "defaults": {"threads": 1, "retry": {"max_retries": 0}}}
+    entry: dict[str, object] = {"url": a, "mirrors": [b], "checksum": f"sha256:{first.sha256}"}
+    stop_midway(tmp_path, write(tmp_path, [entry], **settings), signal.SIGTERM, 8 * MIB)
+    origin.serve("/file.bin", first)
+    wanted = {"no checksum": first, "another checksum": mirror, "the same and another": first}[then]
+    if then == "another checksum":
+        entry |= {"url": b, "mirrors": [], "checksum": f"sha256:{mirror.sha256}"}
+        origin.serve("/mirror/file.bin", mirror)
+    elif then == "no checksum":
+        del entry["checksum"]
+    else:
+        entry["checksum"] = [f"sha256:{first.sha256}", f"md5:{hashlib.md5(first.read(0, first.length)).hexdigest()}"]
+    again = marscore("run", write(tmp_path, [entry], **settings), cwd=tmp_path)
+    assert on_disk(tmp_path / "data" / "file.bin") == wanted.sha256
+    if then != "the same and another":
+        assert again.code == 0
+        assert again.entry()["bytes_resumed"] == 0
+        assert "a checksum was to prove" in again.events("resume_discarded")[0]["reason"]
+        assert again.entry()["retries"] == [], "nothing was joined that a checksum had to find out"
+        assert marscore("run", "downloads.yaml", cwd=tmp_path).entry()["status"] == "up_to_date"
+
+
+def test_what_another_url_brought_under_a_checksum_does_not_count_as_the_first_ones(origin: Origin, tmp_path: Path) -> None:
+    """Both show one ETag. The first run has no checksum, the second another URL and one, the third is the first again."""
+    first, second = Body(12 * MIB, seed=71), Body(12 * MIB, seed=72)
+    a = origin.serve("/a/file.bin", first, [Good(cut_after=5 * MIB), Good(cut_after=0)])
+    b = origin.serve("/b/file.bin", second, [Good(stall_after=5 * MIB, stall_s=120)])
+    settings = {"execution": {"processes": 1}, "defaults": {"threads": 1, "retry": {"max_retries": 0}}}
+    assert marscore("run", write(tmp_path, [{"url": a, "path": "file.bin"}], **settings), cwd=tmp_path).code == 1
+    entry = {"url": b, "path": "file.bin", "checksum": f"sha256:{second.sha256}"}
+    run, _ = stop_midway(tmp_path, write(tmp_path, [entry], **settings), signal.SIGTERM, 9 * MIB)
+    assert run.entry()["bytes_resumed"] >= 4 * MIB, "a checksum would tell"
+    origin.serve("/a/file.bin", first)
+    again = marscore("run", write(tmp_path, [{"url": a, "path": "file.bin"}], **settings), cwd=tmp_path)
+    assert again.code == 0
+    assert on_disk(tmp_path / "data" / "file.bin") == first.sha256
+    assert again.entry()["bytes_resumed"] == 0
+
+
 # Over several connections
 
 

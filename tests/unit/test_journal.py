@@ -34,6 +34,7 @@ headers = st.builds(
     validator=st.builds(Validator, words, words, words),
     encoding=words,
     proof=st.sampled_from(["validator", "checksum"]),
+    checksums=st.lists(st.text(alphabet="0123456789abcdef", min_size=1), max_size=3).map(tuple),
 )
 ranges = st.tuples(counts, counts).filter(lambda p: p[0] != p[1]).map(lambda p: ByteRange(*sorted(p)))
 pieces = st.lists(st.builds(Piece, ranges, st.text(alphabet="0123456789abcdef", min_size=32, max_size=32)), max_size=6)

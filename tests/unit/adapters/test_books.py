@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -258,3 +259,47 @@ def test_a_claim_that_finds_no_room_is_written_with_the_next_and_its_journal_sta
     assert set(state.kept) == {key_of("folder/a"), key_of("folder/b")}
     assert all(claim.durable for claim in state.kept.values())
     assert desk.folder.partial_keys() == set()
+
+
+class LockedState(FullState):
+    """A state that another program has locked; it counts how often it is asked."""
+
+    asked = 0
+
+    def record(self, rows: Iterable[Row]) -> None:
+        self.asked += 1
+        super().record(rows)
+
+
+def test_claims_that_cannot_be_written_are_tried_again_after_a_pause_that_grows(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.state = state = LockedState()
+    desk.open()
+    asked_at = []
+    for _ in range(1000):
+        before = state.asked
+        desk.finish("a", size=PIECE_SIZE)
+        asked_at += [desk.clock.elapsed] * (state.asked - before)
+        desk.clock.elapsed += 0.125
+    pauses = [later - sooner for sooner, later in itertools.pairwise(asked_at)]
+    assert pauses[:6] == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0]
+    assert set(pauses[6:]) == {8.0}
+    state.full = False
+    desk.clock.elapsed += 8
+    desk.finish("b", size=PIECE_SIZE)
+    desk.finish("c", size=PIECE_SIZE)
+    assert set(state.kept) == {key_of(f"folder/{name}") for name in "abc"}
+
+
+def test_what_is_not_written_in_the_end_is_noted_in_a_journal(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.state = FullState()
+    desk.open()
+    event = desk.finish("a")
+    desk.books.close()
+    journal = desk.folder.finished("folder/a")
+    assert journal is not None
+    assert (f"sha256:{journal.finished}",) == event.digests
+    assert journal.header == Header(key_of("http://origin.example/a"), event.size, Validator('"v1"'))
+    assert desk.books.clear(all_in_place=True) is None
+    assert desk.folder.partial_keys() == {key_of("folder/a")}

@@ -420,11 +420,12 @@ def test_a_new_epoch_has_a_file_of_its_own(tmp_path: Path) -> None:
 # What is left behind
 
 
-def test_partial_files_are_listed_forgotten_and_swept(tmp_path: Path) -> None:
+def test_partial_files_are_listed_and_removed_by_name(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     assert folder.partial_keys() == set()
+    assert folder.leftovers() == {}
     folder.forget_partial("a")
-    folder.sweep()
+    folder.leave_empty()
     for path in ("a", "b", "c"):
         partial = folder.create(path)
         write(partial, 0, b"x")
@@ -433,8 +434,15 @@ def test_partial_files_are_listed_forgotten_and_swept(tmp_path: Path) -> None:
     folder.forget_partial("a")
     assert folder.partial_keys() == {key_of("b"), key_of("c")}
     assert not own(tmp_path, "a", "part").exists()
-    folder.sweep()
-    assert folder.partial_keys() == set()
+    own(tmp_path, "b", "journal").unlink()
+    assert folder.partial_keys() == {key_of("c")}
+    assert set(folder.leftovers()) == {key_of("b"), key_of("c")}, "a part without a journal is left too"
+    folder.leave_empty()
+    folder.remove_left([key_of("b"), key_of("d")])
+    assert set(folder.leftovers()) == {key_of("c")}
+    folder.remove_left([key_of("c")])
+    folder.leave_empty()
+    assert not own(tmp_path, "c", "part").parent.exists()
     folder.create("d").discard()
 
 

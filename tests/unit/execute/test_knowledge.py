@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from marscore.execute.answer import Version
 from marscore.execute.knowledge import Knowledge
 from marscore.execute.protocol import Opened
 from marscore.resolve.model import Download, Options
+from marscore.state import key_of
 from marscore.validator import Validator
 from marscore.values import parse_checksum
 from tests.unit.execute.story import SHA, URL, Story
@@ -112,10 +115,25 @@ def test_nothing_is_joined_to_what_is_not_known() -> None:
 @pytest.mark.parametrize(("proof", "after"), [("validator", "validator"), ("checksum", "checksum")])
 def test_what_holds_a_part_of_an_earlier_run_together_goes_on_to(proof: str, after: str) -> None:
     known = knowing(NOTHING, SHA)
-    known.adopt_found(Opened(Story().now, validator=TAG, url_key="x", proof=proof))  # type: ignore[arg-type]  # one of its literals
+    known.adopt_found(Opened(Story().now, validator=TAG, url_key=key_of(URL), proof=proof))  # type: ignore[arg-type]  # one of its literals
     assert known.proof == after
     known.forget()
     assert known.proof == "checksum"
+
+
+def test_a_validator_of_another_url_holds_nothing_that_this_one_brings() -> None:
+    known = knowing(NOTHING, SHA)
+    known.adopt_found(Opened(Story().now, validator=TAG, url_key="x"))
+    assert known.proof == "checksum"
+
+
+def test_what_waited_for_several_checksums_waits_for_those_that_are_left() -> None:
+    known = knowing(NOTHING, SHA)
+    found = Opened(Story().now, validator=TAG, url_key="x", proof="checksum", checksums=(key_of("md5:00"), key_of(SHA)))
+    assert known.unusable(found, ()) is None
+    known.adopt_found(found)
+    assert known.checksums == (key_of(SHA),)
+    assert known.unusable(replace(found, checksums=(key_of("md5:00"),)), ()) is not None
 
 
 def test_a_part_that_nothing_held_together_is_held_by_a_checksum() -> None:
