@@ -9,6 +9,7 @@ Run        decisions --compile--> Plan --supervise workers--> events, told as th
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,12 @@ from marscore.adapters.clock import cores
 from marscore.adapters.files import OWN_FOLDER, Folder
 from marscore.adapters.inspect import look
 from marscore.adapters.lock import hold
-from marscore.adapters.outputs import Outputs
+from marscore.adapters.outputs import Outputs, refuse_overlap
 from marscore.adapters.signals import Stop, leave, listening, note
 from marscore.adapters.state import SqliteState, claims_at
 from marscore.adapters.storage import naming
 from marscore.errors import StorageError
-from marscore.job import prepare
+from marscore.job import Job, prepare
 from marscore.planning.model import compile_plan
 from marscore.report.ended import Ended
 from marscore.report.record import well_formed
@@ -77,6 +78,8 @@ def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = F
     with listening(handle_signals) as stop:
         job = prepare(manifest, settings)
         own = job.root / OWN_FOLDER
+        if settings.report is not None or settings.log_file is not None:
+            refuse_overlap(settings, _files_of(manifest, job))
         with Outputs(settings) as outputs:
             with naming("cannot make the output folder"):
                 own.mkdir(parents=True, exist_ok=True)
@@ -85,6 +88,15 @@ def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = F
                 stop.on_signal = note
                 with contextlib.closing(_state(own / "state.db", stop)) as state:
                     return Run(job, outputs, stop, state, lock).carry_out(raise_interrupt=not handle_signals)
+
+
+def _files_of(manifest: ManifestInput, job: Job) -> dict[str, str]:
+    """The files that a run reads or makes, by their real paths."""
+    root = os.path.realpath(job.root)
+    files = {os.path.join(root, download.path): f"the file of {download.id}" for download in job.downloads}  # noqa: PTH118 - may be a million
+    if manifest.text is not None:
+        files[os.path.realpath(manifest.source)] = "the manifest"
+    return files
 
 
 def _state(path: Path, stop: Stop) -> SqliteState:

@@ -49,6 +49,7 @@ class Header:
     encoding: str | None = None
     proof: Proof = "validator"
     checksums: tuple[str, ...] = ()
+    resource: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,7 @@ def encode_header(header: Header) -> bytes:
         "encoding": header.encoding,
         "proof": header.proof,
         "checksums": header.checksums,
+        "resource": header.resource,
     }
     return _line(record)
 
@@ -189,12 +191,13 @@ def _header(record: Any) -> Header | None:
     url, size, encoding, proof = values
     told = [record.get(name) for name in ("etag", "last_modified", "date")]
     checksums = record.get("checksums", [])
+    resource = record.get("resource")
     sound = (size is None or _is_count(size)) and isinstance(url, str) and proof in get_args(Proof)
-    if not sound or not all(text is None or isinstance(text, str) for text in (*told, encoding)):
+    if not sound or not all(text is None or isinstance(text, str) for text in (*told, encoding, resource)):
         return None
     if not isinstance(checksums, list) or not all(isinstance(text, str) for text in checksums):
         return None
-    return Header(url, size, Validator(*told), encoding, proof, tuple(checksums))
+    return Header(url, size, Validator(*told), encoding, proof, tuple(checksums), resource)
 
 
 def _is_count(value: object) -> bool:

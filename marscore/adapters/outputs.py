@@ -16,13 +16,14 @@ import os
 import select
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
 from marscore.adapters.atomic import encoded, replace
 from marscore.adapters.storage import naming
+from marscore.errors import ManifestError, Problem
 from marscore.settings import STANDARD_OUTPUT, RunSettings
 
 _WRITE = os.O_WRONLY | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
@@ -252,3 +253,24 @@ def _write_all(descriptor: int, data: bytes) -> None:
         except BlockingIOError:
             # Standard output may be shared with a program that made it non-blocking.
             select.select([], [descriptor], [])
+
+
+def refuse_overlap(settings: RunSettings, taken: Mapping[str, str]) -> None:
+    """Refuse a report or a log file that would be written over something else of the run.
+
+    Args:
+        settings: what the user named.
+        taken: the real path of each file that has another purpose, and what that is.
+
+    Raises:
+        ManifestError: it would; nothing was started.
+    """
+    named = [("--report", settings.report), ("--log-file", settings.log_file)]
+    known = dict(taken)
+    for option, path in named:
+        if path is None or str(path) == str(STANDARD_OUTPUT):
+            continue
+        place = os.path.realpath(path)
+        if place in known and _is_file_or_nothing(place):
+            raise ManifestError(option, (Problem("", f"names {known[place]}, which would be written over"),))
+        known[place] = f"the same file as {option}"

@@ -14,18 +14,21 @@ from typing import TypeAlias
 
 from marscore.frozen import dataclass
 from marscore.policy.failures import failure_of_status, parse_retry_after
+from marscore.policy.redirect import resource_of
 from marscore.ports import Answer
+from marscore.state import key_of
 from marscore.validator import Validator
 from marscore.values import ByteRange, Failure
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a resource as an answer showed it. `size` is None where no length was told."""
+    """One version of a resource as an answer showed it. `size` is None where no length was told, `resource` the key of what answered."""
 
     size: int | None
     validator: Validator
     encoding: str | None = None
+    resource: str | None = None
 
     def differs_from(self, other: Version) -> str | None:
         """Say in what the two cannot be the same version; None where nothing speaks against it."""
@@ -58,9 +61,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class NotModified:
-    """The file that a condition spoke of is still current (304), and has this validator as far as the answer shows one."""
+    """The file that a condition spoke of is still current (304), and has this validator as far as the answer shows one.
+
+    `elsewhere` tells that it is another URL's than the one that was asked.
+    """
 
     validator: Validator = Validator()
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,7 @@ class Unsatisfiable:
 
     size: int | None
     validator: Validator = Validator()
+    resource: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +102,10 @@ def read_answer(answer: Answer, asked: Asked, statuses: Set[int], now: float) ->
     if answer.status == 206:
         return _partial(answer, asked)
     if answer.status == 304:
-        return NotModified(_validator(answer))
+        return NotModified(_validator(answer), bool(answer.hops))
     if answer.status == 416 and asked is not None:
         match = _UNSATISFIED_RANGE.fullmatch(answer.fields.get("content-range", "").strip())
-        return Unsatisfiable(int(match[1]) if match else None, _validator(answer))
+        return Unsatisfiable(int(match[1]) if match else None, _validator(answer), key_of(resource_of(answer.url)))
     if answer.status >= 400:
         retry_after = parse_retry_after(answer.fields.get("retry-after"), now)
         return Refused(failure_of_status(answer.status, statuses, retry_after))
@@ -143,7 +151,7 @@ def _mismatch(message: str) -> Refused:
 
 def _version(answer: Answer, size: int | None) -> Version:
     encoding = answer.fields.get("content-encoding", "").strip().lower()
-    return Version(size, _validator(answer), encoding if encoding not in ("", "identity") else None)
+    return Version(size, _validator(answer), encoding if encoding not in ("", "identity") else None, key_of(resource_of(answer.url)))
 
 
 def _validator(answer: Answer) -> Validator:

@@ -9,6 +9,7 @@ a checksum of the whole.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from marscore.execute.answer import Version
 from marscore.execute.protocol import Opened
@@ -65,7 +66,7 @@ class Knowledge:
 
     def adopt_found(self, found: Opened) -> None:
         """Take the version that an earlier run left a part of."""
-        self.adopt(Version(found.size, found.validator, found.encoding))
+        self.adopt(Version(found.size, found.validator, found.encoding, found.resource))
         if found.proof == "checksum":
             self.checksums = tuple(key for key in found.checksums if key in self.checksums)
         # Its journal tells a later run that this validator proves each piece. So it has to, though there is a checksum now; but it says
@@ -86,13 +87,13 @@ class Knowledge:
 
     def complete_size(self, size: int) -> None:
         """Learn the size of a version that was told without one."""
-        self.version = Version(size, self.validator, self.version.encoding if self.version else None)
+        self.version = replace(self.version, size=size) if self.version else Version(size, Validator())
 
     def merge(self, version: Version) -> None:
         """Complete what is known by what a part of the same version tells."""
         self.ranges = True
         if not self.validator:
-            self.adopt(Version(version.size if version.size is not None else self.size, version.validator, version.encoding))
+            self.adopt(replace(version, size=version.size if version.size is not None else self.size))
         elif self.size is None and version.size is not None:
             self.complete_size(version.size)
 
@@ -120,7 +121,10 @@ class Knowledge:
 
     def leaves_unproven(self, version: Version, condition: str | None) -> bool:
         """Whether nothing proves that a part, asked for with `condition` in If-Range, is of the version that is known."""
-        return self.proof == "validator" and not self.validator.joins(version.validator, condition)
+        if self.proof == "checksum":
+            return False
+        known = self.version.resource if self.version else None
+        return known not in (None, version.resource) or not self.validator.joins(version.validator, condition)
 
     @property
     def weakness(self) -> str:

@@ -107,6 +107,7 @@ class Opened:
     url_key: str | None = None
     proof: Proof = "validator"
     checksums: tuple[str, ...] = ()
+    resource: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

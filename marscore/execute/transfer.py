@@ -130,7 +130,8 @@ class Transfer:
         """What the journal is to say of the bytes of this epoch."""
         encoding = self.known.version.encoding if self.known.version else None
         awaited = self.known.checksums if self.known.proof == "checksum" else ()
-        return Header(key_of(self.url), self.known.size, self.known.validator, encoding, proof=self.known.proof, checksums=awaited)
+        resource = self.known.version.resource if self.known.version else None
+        return Header(key_of(self.url), self.known.size, self.known.validator, encoding, self.known.proof, awaited, resource)
 
     @property
     def algorithms(self) -> tuple[str, ...]:
@@ -404,6 +405,9 @@ class Transfer:
         if claim is None or segment.asked is not None:
             return self._broke(Broke(at, segment, Failure("http_status", "the server answered 304 to no condition", 304)))
         self.ledger.pending.append(self.ledger.leave(segment))
+        if answer.elsewhere:
+            # A validator is one resource's own: of another's, the condition says nothing.
+            return [Drop(), self._not_believed(at, "is not the one that was asked about, but the target of a redirect")]
         if claim.validator.excludes(answer.validator):
             # Such a date says "not newer", and an older file may have taken its place; some caches compare nothing at all.
             return [Drop(), self._not_believed(at, "shows the validator of another version")]
@@ -434,7 +438,7 @@ class Transfer:
         return self._claim if asks else None
 
     def _unsatisfiable(self, segment: Segment, answer: Unsatisfiable, at: Moment) -> list[Command]:
-        unproven = self.known.leaves_unproven(Version(answer.size, answer.validator), None)
+        unproven = self.known.leaves_unproven(Version(answer.size, answer.validator, resource=answer.resource), None)
         if self.known.version and self.known.size is None and answer.size == segment.begin and not unproven:
             # The length was never told, and all of the file is here already.
             self.known.complete_size(segment.begin)
@@ -514,8 +518,10 @@ class Transfer:
                 fact.at, Failure("internal", f"the file in place has {identity.size} bytes, and {self.known.size} were verified")
             )
         digests = tuple(f"{name}:{value}" for name, value in fact.digests.items())
-        # A mirror's validator would be taken for the first source's when that is asked whether the file is current.
-        validator = self.known.validator if self.url == self.download.url else Validator()
+        # A mirror's validator, or that of the target of a redirect, would be taken for the first source's when that is asked whether the
+        # file is current.
+        is_own = self.url == self.download.url and not self._hops
+        validator = self.known.validator if is_own else Validator()
         return self._finished(fact.at, "downloaded", identity, digests, Validator(validator.etag, validator.strong_date))
 
     # Failures

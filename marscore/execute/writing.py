@@ -57,7 +57,7 @@ class OpenFile:
             else:
                 damaged += len(piece.range)
         header = journal.header
-        told = (header.size, header.validator, header.encoding, header.url_key, header.proof, header.checksums)
+        told = (header.size, header.validator, header.encoding, header.url_key, header.proof, header.checksums, header.resource)
         return Opened(at(), tuple(proven), len(proven), damaged, *told)
 
     def of(self, epoch: int) -> Partial | None:

@@ -15,6 +15,11 @@ from marscore.values import Access, Failure
 
 #: As in curl's --max-redirs of browsers: Chrome, Firefox and requests stop at 20 to 30.
 MAX_REDIRECTS = 20
+#: What in a query signs or dates the way to a file, and is another each time: AWS, Google, Azure (SAS), CloudFront.
+_SIGNING = re.compile(
+    "x-amz-.+|x-goog-.+|sv|sr|st|se|sp|spr|sig|sip|skoid|sktid|skt|ske|sks|skv|expires|signature|key-pair-id|policy|awsaccesskeyid|googleaccessid",
+    re.IGNORECASE,
+)
 _OTHER_SCHEME = re.compile("(?!https?:)[A-Za-z][A-Za-z0-9+.-]*:", re.IGNORECASE)
 
 
@@ -68,3 +73,14 @@ def _nat64(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
 
 
 PRIVATE = Failure("redirect", "the server redirects to an address that is not public, which private_addresses refuses")
+
+
+def resource_of(url: Url) -> str:
+    """What a validator belongs to: the URL that answered, without what signs or dates it.
+
+    The same strong validator may be in use for several resources, and says nothing of whether they are equal (RFC 9110 section 8.8.1).
+    """
+    path, mark, query = url.target.partition("?")
+    if not mark:
+        return url.origin + path
+    return f"{url.origin}{path}?{'&'.join(part for part in query.split('&') if not _SIGNING.fullmatch(part.partition('=')[0]))}"

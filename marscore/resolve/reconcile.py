@@ -12,8 +12,10 @@ from typing import Any, TypeAlias
 
 from marscore.frozen import dataclass
 from marscore.journal import Journal
+from marscore.policy.redirect import resource_of
 from marscore.resolve.model import Download
 from marscore.state import Claim, FileIdentity, Measured, digests_in, key_of
+from marscore.url import parse_url
 from marscore.validator import Validator
 from marscore.values import Failure
 
@@ -131,8 +133,10 @@ def unclaimed(download: Download, file: FileIdentity, journal: Journal) -> Claim
     """The claim that a run would have made of a file in place, from the journal in which it had noted that the file was verified."""
     source = journal.header.url_key
     url_key = key_of(download.url) if source in map(key_of, download.sources) else source
-    # A mirror's validator says nothing about the first source, nor does any of pieces that only a checksum held together.
-    is_own = source == key_of(download.url) and journal.header.proof == "validator"
+    # The validator of a mirror, or of a redirect's target, says nothing about the first source, nor does any of pieces that only a checksum
+    # held together.
+    asked = key_of(resource_of(parse_url(download.url)))
+    is_own = source == key_of(download.url) and journal.header.resource == asked and journal.header.proof == "validator"
     known = journal.header.validator if is_own else Validator()
     validator = Validator(known.etag, known.strong_date)
     return Claim(key_of(download.path), url_key, file, (f"sha256:{journal.finished}",), validator, durable=False)

@@ -23,7 +23,7 @@ from marscore.values import Basic
 Place: TypeAlias = tuple[str | int, ...]
 
 #: Header fields whose values open doors.
-_CREDENTIALS = re.compile(r"(?i)authorization|cookie|token|secret|api-?key|auth")
+_CREDENTIALS = re.compile(r"(?i)authorization|cookie|token|secret|key|passw|credential|signature|session|auth")
 #: The user information of a URL, whatever else is wrong with it; a proxy may be written without a scheme.
 _USERINFO = re.compile(r"(?:[^/?#]*//)?([^/?#]*)@")
 #: Where a name stands in the path of a file.

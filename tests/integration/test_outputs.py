@@ -386,3 +386,17 @@ def test_a_pipe_that_nobody_reads_can_be_given_up(tmp_path: Path, manifest: str)
 def lines_of(stream: Any) -> Iterator[str]:
     while line := stream.readline():
         yield line
+
+
+@pytest.mark.parametrize("option", ["--report", "--log-file"])
+def test_what_would_be_written_over_another_file_of_the_run_is_refused(origin: Origin, tmp_path: Path, option: str) -> None:
+    manifest = write(tmp_path, [origin.serve("/a.bin", Body(10))])
+    (tmp_path / "link").symlink_to(manifest)
+    before = (tmp_path / manifest).read_bytes()
+    for place in ("data/a.bin", manifest, "link"):
+        run = run_command("run", manifest, option, place, cwd=tmp_path)
+        assert (run.code, option in run.err) == (2, True), place
+    assert run_command("run", manifest, "--report", "x", "--log-file", "x", cwd=tmp_path).code == 2
+    assert (tmp_path / manifest).read_bytes() == before
+    assert not (tmp_path / "data").exists()
+    assert not origin.requests

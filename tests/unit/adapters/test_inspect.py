@@ -16,6 +16,8 @@ from marscore.values import Checksum
 
 CONTENT = b"content"
 SHA = hashlib.sha256(CONTENT).hexdigest()
+#: What `http://origin.example/a` names.
+OWN = "http://origin.example:80/a"
 
 
 def wanted(path: str, checksum: str | None = None) -> Download:
@@ -78,7 +80,8 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
 def finished_and_not_claimed(folder: Folder, path: str) -> None:
     """A run got as far as the rename of a file that came in pieces, and was killed."""
     partial = folder.create(path)
-    partial.describe(Header(key_of(f"http://origin.example/{path}"), len(CONTENT), Validator('"v1"')))
+    own = key_of(f"http://origin.example:80/{path}")
+    partial.describe(Header(key_of(f"http://origin.example/{path}"), len(CONTENT), Validator('"v1"'), resource=own))
     partial.write(0, CONTENT)
     hasher = PieceHasher(0)
     hasher.update(CONTENT)
@@ -130,8 +133,9 @@ def test_a_journal_whose_pieces_a_checksum_held_together_says_nothing_of_a_valid
     url = "http://origin.example/a"
     download = Download("a", (url, "http://mirror.example/a"), "a", Options())
     for header, etag in (
-        (Header(key_of(url), 7, Validator('"v1"')), '"v1"'),
-        (Header(key_of(url), 7, Validator('"v1"'), proof="checksum"), None),
+        (Header(key_of(url), 7, Validator('"v1"'), resource=key_of(OWN)), '"v1"'),
+        (Header(key_of(url), 7, Validator('"v1"'), resource=key_of(OWN + "/target")), None),
+        (Header(key_of(url), 7, Validator('"v1"'), proof="checksum", resource=key_of(OWN)), None),
         (Header(key_of("http://mirror.example/a"), 7, Validator('"v1"')), None),
     ):
         claim = unclaimed(download, FileIdentity(7, 1, 1), Journal(header, (), SHA))

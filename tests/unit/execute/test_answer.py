@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from marscore.execute.answer import Asked, NotModified, Part, Refused, Unsatisfiable, Version, Whole, read_answer
+from marscore.execute.answer import Asked, NotModified, Part, Refused, Unsatisfiable, Verdict, Version, Whole, read_answer
 from marscore.policy.retry import DEFAULT_STATUSES
 from marscore.ports import Answer
+from marscore.state import key_of
 from marscore.url import parse_url
 from marscore.validator import Validator
 from marscore.values import ByteRange
 
+URL = "http://h/f"
 ETAG = {"etag": '"v1"'}
 
 
 def judge(status: int, asked: Asked = None, **fields: str) -> object:
     named = {name.replace("_", "-"): value for name, value in fields.items()}
-    return read_answer(Answer(status, named, parse_url("http://h/f")), asked, DEFAULT_STATUSES, now=0.0)
+    return without_resource(read_answer(Answer(status, named, parse_url(URL)), asked, DEFAULT_STATUSES, now=0.0))
+
+
+def without_resource(verdict: Verdict) -> object:
+    """The verdict, once it has named what answered; that is the same in all tests."""
+    if isinstance(verdict, Unsatisfiable):
+        assert verdict.resource == key_of("http://h:80/f")
+        return replace(verdict, resource=None)
+    if isinstance(verdict, Whole | Part):
+        assert verdict.version.resource == key_of("http://h:80/f")
+        return replace(verdict, version=replace(verdict.version, resource=None))
+    return verdict
 
 
 @dataclass(frozen=True)

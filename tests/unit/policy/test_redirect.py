@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from marscore.policy.redirect import MAX_REDIRECTS, headers_for, is_public, next_url
+from marscore.policy.redirect import MAX_REDIRECTS, headers_for, is_public, next_url, resource_of
 from marscore.url import parse_url
 from marscore.values import Access, Failure
 
@@ -91,3 +91,18 @@ def test_public_addresses(address: str) -> None:
 )
 def test_addresses_that_are_not_public(address: str) -> None:
     assert not is_public(address)
+
+
+def test_a_resource_is_the_url_without_what_signs_it() -> None:
+    plain = resource_of(parse_url("https://h/a?file=b"))
+    for query in ("file=b&X-Amz-Date=1&X-Amz-Signature=c", "sv=1&file=b&sig=x", "file=b&Expires=7&Key-Pair-Id=k"):
+        assert resource_of(parse_url(f"https://h/a?{query}")) == plain
+    for url in (
+        "https://h/a?file=c",
+        "https://h/b?file=b",
+        "http://h/a?file=b",
+        "https://h:1/a?file=b",
+        "https://g/a?file=b",
+        "https://h/a",
+    ):
+        assert resource_of(parse_url(url)) != plain
