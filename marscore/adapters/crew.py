@@ -41,15 +41,20 @@ class ProcessCrew:
 
         After a run that went well none is left. After an exception here, none may go on by itself in a folder that others may lock.
         """
-        for worker in self._here:
-            worker.end()
+        try:
+            for worker in self._here:
+                worker.end()
+        finally:
+            self._end_children()
+        while self._gauges:
+            self._gauges.pop().close()
+
+    def _end_children(self) -> None:
         for child in self._children:
             child.close_input()
         until = time.monotonic() + LEAVE
         self._children = [child for child in self._children if not child.reap(until)]
         self._lock.has_workers = bool(self._children)
-        while self._gauges:
-            self._gauges.pop().close()
 
     def here(self, number: int, share: Share) -> _Here:
         """A worker in this process.
@@ -99,6 +104,7 @@ class _Here:
         self._number = number
         self._inbox = inbox
         self._told_to_leave = False
+        self._leaving: threading.Thread | None = None
         self._worker = make_worker(settings, number, inbox.put)
         self._worker.on_pause(lambda host, seconds: inbox.put(Paused(number, host, seconds)))
         self._worker.start()
@@ -122,12 +128,14 @@ class _Here:
         self._leave(self._worker.close)
 
     def kill(self) -> None:
-        """Nothing can end a thread; its transfers are closed, so it has no effect any more."""
+        """Nothing can end a thread. Its transfers are closed, and what it may still write has no name to get."""
 
     def end(self) -> None:
-        """Stop it now, if it was not told to leave."""
+        """Stop it now; where it was told to leave, wait until it has, for no longer than that takes."""
         if not self._told_to_leave:
             self._worker.stop(_ENDED, _ENDED.message)
+        elif self._leaving is not None:
+            self._leaving.join(2 * LEAVE)
 
     def _leave(self, act: Callable[[], None]) -> None:
         self._told_to_leave = True
@@ -141,7 +149,9 @@ class _Here:
                 self._inbox.put(Gone(self._number, reason))
 
         try:
-            threading.Thread(target=leave, name="marscore-leave", daemon=True).start()
+            self._leaving = threading.Thread(target=leave, name="marscore-leave", daemon=True)
+            self._leaving.start()
         except RuntimeError:
             # It takes no longer than the worker's own grace.
+            self._leaving = None
             leave()
