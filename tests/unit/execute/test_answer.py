@@ -56,6 +56,7 @@ REFUSALS = [
     Refusal("a length that is not the range's", {"content_range": "bytes 10-19/100", "content_length": "11"}, "Content-Length is 11"),
     Refusal("a part where the whole was asked for", {"content_range": "bytes 0-9/100"}, "request for the whole", asked=None),
     Refusal("not found", {}, "404 Not Found", status=404, kind="http_status"),
+    Refusal("a bad request", {}, "the server answered 400 Bad Request", status=400, kind="http_status"),
     Refusal("too many requests", {}, "429", status=429, kind="rate_limited"),
     Refusal("a server error", {}, "503", status=503, kind="server_error"),
     Refusal("a server error that nobody retries", {}, "501", status=501, kind="http_status"),
@@ -151,3 +152,16 @@ def test_reads_304_and_416() -> None:
 )
 def test_tells_versions_apart(one: Version, other: Version, differs: bool) -> None:
     assert bool(one.differs_from(other)) is differs
+
+
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        (Version(2, Validator('"a"', "Mon")), "size was 1 and is 2"),
+        (Version(1, Validator('"b"', "Tue")), 'ETag was "a" and is "b"'),
+        (Version(1, Validator('"a"', "Tue")), "Last-Modified was Mon and is Tue"),
+        (Version(1, Validator('"a"', "Mon"), "gzip"), "Content-Encoding changed"),
+    ],
+)
+def test_says_in_what_versions_differ(one: Version, words: str) -> None:
+    assert one.differs_from(Version(1, Validator('"a"', "Mon"))) == words

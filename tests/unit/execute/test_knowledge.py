@@ -12,7 +12,7 @@ from marscore.execute.protocol import Opened
 from marscore.resolve.model import Download, Options
 from marscore.state import key_of
 from marscore.validator import Validator
-from marscore.values import parse_checksum
+from marscore.values import Failure, parse_checksum
 from tests.unit.execute.story import SHA, URL, Story
 
 DATE, LATER, SOON = (f"Mon, 01 Jan 2024 {time} GMT" for time in ("00:00:00", "00:01:00", "00:00:59"))
@@ -149,3 +149,20 @@ def test_why_nothing_is_joined_is_said_in_words(validator: Validator, says: str)
     assert says in known.weakness
     known.ranges = False
     assert known.weakness == "the server cannot resume"
+
+
+@pytest.mark.parametrize(
+    ("size", "most", "has", "failure"),
+    [
+        (50, None, 50, None),
+        (50, None, 51, Failure("size", "the file has more than the 50 bytes that it should have")),
+        (None, 50, 50, None),
+        (None, 50, 51, Failure("too_large", "the file has more than max_size, 50 bytes")),
+        (None, None, 2**60, None),
+    ],
+)
+def test_a_file_may_be_as_long_as_it_should_and_no_longer(size: int | None, most: int | None, has: int, failure: Failure | None) -> None:
+    known = Knowledge(Download("downloads[0]", (URL,), "file.bin", Options(max_size=most), (), size))
+    assert known.too_long(has) == failure
+    assert known.unacceptable(has) == (Failure("size", "the file has 51 bytes and should have 50") if failure and size else failure)
+    assert known.unacceptable(None) is None

@@ -68,6 +68,19 @@ def test_idle_threads_share_the_last_large_file() -> None:
     assert board.take(at(), 0) == Idle(None)
 
 
+def test_a_large_file_is_not_shared_beyond_what_its_host_may_have() -> None:
+    board = Board(per_host=2)
+    board.add([work(0)])
+    begin(board)
+    assigned(board)
+    assert board.take(at(), 5) == Idle(None)
+    board.widen(3)
+    assigned(board)
+    board.widen(4)
+    board.slots.pause("a:80", 9.0)
+    assert isinstance(board.take(at(), 5), Idle)
+
+
 def test_a_host_gets_no_more_connections_than_its_limit() -> None:
     board = Board(per_host=2)
     board.add([work(n) for n in range(3)] + [work(3, host="b")])

@@ -257,3 +257,12 @@ def test_what_is_shared_is_cut_for_as_many_connections_as_the_file_may_have() ->
         story = started(16 * MIN_SPLIT, threads=4)
         story.transfer.share(hands)
         assert story.transfer.ledger.active[0].end == end * MIN_SPLIT, hands
+
+
+def test_what_stands_in_the_way_on_this_machine_ends_the_download_and_asks_no_mirror() -> None:
+    story = started(100, URL, MIRROR)
+    story.receive(story.transfer.ledger.active[0], 30)
+    story.breaks(story.transfer.ledger.active[0], "disk_full", "cannot write: No space left on device")
+    assert [(f.kind, f.message) for f in story.told(DownloadFailed)] == [("disk_full", "cannot write: No space left on device")]
+    assert not story.told(MirrorSwitched)
+    assert story.said(Release) == [Release(keep=True)]

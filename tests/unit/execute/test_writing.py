@@ -21,8 +21,8 @@ from tests.unit.execute.test_waking import Still, carry_out
 from tests.unit.execute.working import HUNG, MIB, outcomes, wanted
 
 URL, SMALL = "http://origin.example/large.bin", "http://origin.example/small.bin"
-#: Its halves end in the middle of a read.
-LARGE = bytes(range(251)) * (20 * MIB // 251)
+#: Its halves end in the middle of a read, and are smaller than a piece.
+LARGE = bytes(range(251)) * (6 * MIB // 251)
 
 
 class Noting(MemoryFolder):
