@@ -3,14 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-WORKERS ?= auto
+# Tests wait more than they compute: for servers, for processes, for what is to be over.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 MUTANTS ?= 300
 SEED ?= 1
 
-.PHONY: help demo test torture fuzz mutants bench check format schemas clean
+.PHONY: help demo test test-long torture fuzz mutants bench check format schemas clean
 
 help:  ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -22,6 +23,9 @@ demo: $(STAMP)  ## install, start a small origin that misbehaves, fetch the quic
 
 test: $(STAMP)  ## all tests, in parallel; says which it left out for want of a server
 	@$(BIN)/python -m pytest -n $(WORKERS)
+
+test-long: $(STAMP)  ## the same with every row of the long matrices, of which `make test` tries some; about a quarter of an hour
+	@MARSCORE_LONG=1 $(BIN)/python -m pytest -n $(WORKERS)
 
 bench: $(STAMP)  ## run marscore beside its peers on one nginx (BENCH=--quick: a minute), write bench/results
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'

@@ -270,7 +270,11 @@ def refuse_overlap(settings: RunSettings, taken: Mapping[str, str]) -> None:
     for option, path in named:
         if path is None or str(path) == str(STANDARD_OUTPUT):
             continue
-        place = os.path.realpath(path)
+        try:
+            place = os.path.realpath(path)
+        except OSError:
+            # The current folder is gone: whoever writes there says so.
+            continue
         if place in known and _is_file_or_nothing(place):
             raise ManifestError(option, (Problem("", f"names {known[place]}, which would be written over"),))
         known[place] = f"the same file as {option}"

@@ -11,6 +11,7 @@ import pytest
 
 from tests.integration.command import Run, marscore, write
 from tests.integration.test_machine_storage import limited, small_disk
+from tests.long import ALL
 from tests.origin import Body, Origin
 
 __all__ = ["small_disk"]
@@ -48,7 +49,7 @@ def assert_kept(run: Run) -> None:
     assert not [event for event in run.events("warned") if "damaged" in event["message"]]
 
 
-@pytest.mark.parametrize("leaving", [0, 1, 3, 8, 12, 18, 32])
+@pytest.mark.parametrize("leaving", [0, 1, 3, 8, 12, 18, 32] if ALL else [0, 8, 18])
 @pytest.mark.parametrize("before", ["a first run", "a run before"])
 def test_a_disk_that_is_full_throws_no_claim_away(origin: Origin, small_disk: Path, before: str, leaving: int) -> None:
     names = list(BODIES)
@@ -71,7 +72,7 @@ def test_a_disk_that_is_full_throws_no_claim_away(origin: Origin, small_disk: Pa
     assert len(origin.requests) == asked
 
 
-@pytest.mark.parametrize("limit", [0, 4096, 20_000, 40_000])
+@pytest.mark.parametrize("limit", [0, 4096, 20_000, 40_000] if ALL else [0, 20_000])
 @pytest.mark.parametrize("before", ["a first run", "a run before"])
 def test_a_limit_on_the_size_of_files_throws_no_claim_away(origin: Origin, tmp_path: Path, before: str, limit: int) -> None:
     names = list(BODIES)
