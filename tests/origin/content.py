@@ -27,6 +27,7 @@ def content(seed: int, start: int, end: int) -> bytes:
     return b"".join(parts)
 
 
+@lru_cache(maxsize=4096)
 def sha256_of(seed: int, size: int) -> str:
     """The sha256 of the first `size` bytes."""
     running = hashlib.sha256()
