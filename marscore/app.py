@@ -84,6 +84,7 @@ def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = F
             with naming("cannot make the output folder"):
                 own.mkdir(parents=True, exist_ok=True)
             with hold(own) as lock:
+                outputs.open_log()
                 # From here on a report tells how it ended.
                 stop.on_signal = note
                 with contextlib.closing(_state(own / "state.db", stop)) as state:

@@ -67,7 +67,7 @@ class Run:
         )
         self._fold = ReportFold(self._facts, job.redactor)
         self._books = Books(job.root, state, self._folder, self._clock, {d.id: d for d in job.downloads})
-        self._outlets = Outlets(outputs, self._facts)
+        self._outlets = Outlets(outputs, self._facts, lambda: stop.signal is not None)
         self._teller = Teller(job.redactor, self._outlets.log)
         self._in_place = InPlace(job.redactor, self._outlets.log)
 

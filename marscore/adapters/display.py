@@ -17,7 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from marscore.adapters.progress import NoProgress, Ticks, clock, counts, number, percent, proving, transfer
-from marscore.adapters.terminal import QuietStream, printable
+from marscore.adapters.terminal import printable
+from marscore.adapters.writer import ConsoleStream, Writer
 from marscore.events import Event
 from marscore.report.progress import FileProgress, Overall, ProgressFold
 from marscore.values import format_size
@@ -84,10 +85,10 @@ class RichProgress(NoProgress):
         return Group(*_run_lines(overall), _table(files, self.console.width), *_hidden_line(hidden))
 
 
-def stderr_console(stream: TextIO | None) -> Console:
-    """A rich console on a terminal's stream, to be shared by progress and log so that neither writes into the other's lines."""
+def stderr_console(stream: TextIO | None, writer: Writer) -> Console:
+    """A rich console on a terminal, to be shared by progress and log so that neither writes into the other's lines."""
     # rich asks for a whole IO[str]; it uses write, flush, isatty, fileno and encoding.
-    file = cast(IO[str], QuietStream(stream))
+    file = cast(IO[str], ConsoleStream(stream, writer))
     return Console(file=file, force_terminal=True, highlight=False, markup=False, emoji=False)
 
 

@@ -1,6 +1,6 @@
 """Where the log's lines go: a terminal, standard error, a file.
 
-    lines (adapters.lines) --LogOutput.write--> terminal, stream or file
+    lines (adapters.lines) --LogOutput.write--> writers (adapters.writer) --> terminal, stream or file
 
 Nothing global is configured: a program that uses marscore keeps its own structlog setup.
 """
@@ -8,13 +8,14 @@ Nothing global is configured: a program that uses marscore keeps its own structl
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from marscore.adapters.lines import LineMaker
-from marscore.adapters.outputs import Output
-from marscore.adapters.terminal import QuietStream, is_terminal, wants_color
-from marscore.events import Event, LogLevel
+from marscore.adapters.terminal import is_terminal, wants_color
+from marscore.adapters.writer import Writer
+from marscore.events import Event, LogLevel, Warned
 from marscore.frozen import dataclass
 from marscore.settings import LineSettings, LineStyle, LogFormat, RunSettings
 
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LogOutput:
-    """Where lines go and how they look. `write` takes lines without the last one's end; what it raises silences this output for good."""
+    """Where lines go and how they look. `write` takes whole lines, and says whether they will be written."""
 
-    write: Callable[[str], object]
+    write: Callable[[str], bool]
     format: LogFormat
     colors: bool = False
 
@@ -39,75 +40,84 @@ class Log:
         styles = [LineStyle(output.format, output.colors) for output in outputs]
         #: What a worker needs to know to make lines for this log.
         self.settings = LineSettings(run_id, level, tuple(dict.fromkeys(styles)))
-        self._outputs = [(_Lines(o.write), self.settings.styles.index(s)) for o, s in zip(outputs, styles, strict=True)]
         self._maker = LineMaker(self.settings)
+        self._outputs = [_Lines(o.write, self.settings.styles.index(s), self._lost) for o, s in zip(outputs, styles, strict=True)]
 
     def write(self, texts: Sequence[str]) -> None:
         """Pass on lines: one text for each of the settings' styles."""
-        for lines, style in self._outputs:
-            if texts[style]:
-                lines.write(texts[style])
+        for lines in self._outputs:
+            lines.write(texts)
 
     def emit(self, events: Iterable[Event]) -> None:
         """Log events; progress readings are not logged."""
         self.write(self._maker.texts(events))
 
+    def tell_losses(self) -> None:
+        """Say at the end of each output how many of its last lines are missing, if any."""
+        for lines in self._outputs:
+            lines.tell_losses()
+
+    def _lost(self, lines: int) -> Sequence[str]:
+        """What is said, in each style, where lines are missing."""
+        what = "1 line is missing here, since nobody read it" if lines == 1 else f"{lines} lines are missing here, since nobody read them"
+        return self._maker.texts([Warned(time.time(), None, what)])
+
 
 def open_log(
-    run_id: str, settings: RunSettings, stream: TextIO | None, console: Console | None = None, log_file: Output | None = None
+    run_id: str, settings: RunSettings, stream: TextIO | None, writer: Writer, console: Console | None, file: Writer | None
 ) -> Log:
-    """Make the log of a run: on `stream` (standard error), and in the log file if there is one.
+    """Make the log of a run: on standard error, and in the log file if there is one.
 
     Args:
         run_id: stands in every line.
         settings: format and level.
-        stream: where lines for people or for a collector go.
-        console: the console that draws progress on that stream, if one does; lines then go above what it draws.
-        log_file: what the user named for it; whoever made it closes it.
-
-    Raises:
-        StorageError: the log file cannot be opened.
+        stream: standard error, where lines for people or for a collector go.
+        writer: writes there.
+        console: the console that draws progress there, if one does; lines then go above what it draws.
+        file: writes to the log file.
     """
     style: LogFormat = settings.log_format or ("console" if is_terminal(stream) else "json")
-    write = _stream_writer(stream) if console is None else _console_writer(console)
+    write = writer.write if console is None else _console_writer(console)
     outputs = [LogOutput(write, style, colors=wants_color(stream) and style == "console")]
-    if log_file is not None:
-        # Appended to, as a log is: the lines of several runs are told apart by their run_id.
-        log_file.open()
-        outputs.append(LogOutput(log_file.append, "json"))
+    if file is not None:
+        outputs.append(LogOutput(file.write, "json"))
     return Log(run_id, outputs, settings.log_level)
 
 
-def _stream_writer(stream: TextIO | None) -> Callable[[str], None]:
-    quiet = QuietStream(stream)
-
-    def write(lines: str) -> None:
-        quiet.write(lines + "\n")
-        quiet.flush()
-
-    return write
-
-
-def _console_writer(console: Console) -> Callable[[str], None]:
+def _console_writer(console: Console) -> Callable[[str], bool]:
     from rich.text import Text  # noqa: PLC0415 - only where a terminal is drawn on
 
-    def write(lines: str) -> None:
-        console.print(Text.from_ansi(lines), soft_wrap=True)
+    def write(lines: str) -> bool:
+        console.print(Text.from_ansi(lines[:-1]), soft_wrap=True)
+        return True
 
     return write
 
 
 class _Lines:
-    """Hands lines to an output, and goes quiet when that fails."""
+    """Hands an output its lines; where some could not be written, the next ones begin with how many."""
 
-    def __init__(self, write: Callable[[str], object]) -> None:
-        self._write: Callable[[str], object] | None = write
+    def __init__(self, write: Callable[[str], bool], style: int, lost: Callable[[int], Sequence[str]]) -> None:
+        self._write = write
+        self._style = style
+        self._said_of = lost
+        self._lost = 0
         self._lock = threading.Lock()
 
-    def write(self, lines: str) -> None:
+    def write(self, texts: Sequence[str]) -> None:
+        lines = texts[self._style]
+        if lines:
+            with self._lock:
+                self._add(lines)
+
+    def tell_losses(self) -> None:
         with self._lock:
-            if self._write is not None:
-                try:
-                    self._write(lines[:-1])
-                except (OSError, ValueError):
-                    self._write = None
+            if self._lost:
+                self._add("")
+
+    def _add(self, lines: str) -> None:
+        said = self._said_of(self._lost)[self._style] if self._lost else ""
+        if self._write(said + lines):
+            self._lost = 0
+        else:
+            self._lost += lines.count("\n")

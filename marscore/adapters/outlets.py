@@ -11,6 +11,7 @@ from types import TracebackType
 from marscore.adapters.log import open_log
 from marscore.adapters.outputs import Outputs
 from marscore.adapters.progress import NoProgress, make_progress
+from marscore.adapters.writer import Writer, target_of
 from marscore.events import Event
 from marscore.report.fold import RunFacts
 from marscore.settings import LineSettings
@@ -22,11 +23,15 @@ _LOOK_EVERY = 0.2
 class Outlets:
     """Log and progress of one run, as a context."""
 
-    def __init__(self, outputs: Outputs, facts: RunFacts) -> None:
-        settings = outputs.settings
+    def __init__(self, outputs: Outputs, facts: RunFacts, hurried: Callable[[], bool]) -> None:
+        """Open them; `hurried` says whether the run is told to stop, so that nobody waits for who does not read."""
+        settings, stream = outputs.settings, sys.stderr
         self._lock = threading.Lock()
-        self._progress = make_progress(settings.progress, sys.stderr, facts.downloads)
-        self._log = open_log(facts.run_id, settings, sys.stderr, self._progress.console, outputs.log_file)
+        writer = Writer(target_of(stream), hurried)
+        file = None if outputs.log_target is None else Writer(outputs.log_target, hurried)
+        self._writers = [writer] if file is None else [writer, file]
+        self._progress = make_progress(settings.progress, stream, writer, facts.downloads)
+        self._log = open_log(facts.run_id, settings, stream, writer, self._progress.console, file)
 
     @property
     def log(self) -> LineSettings:
@@ -72,13 +77,18 @@ class Outlets:
             watcher.join()
 
     def still(self) -> None:
-        """Draw no more: what comes now may be meant for the same terminal."""
+        """Draw no more, and have all written: what comes now may be meant for the same place."""
         with self._lock:
             self._progress.stop()
+        for writer in self._writers:
+            writer.drain()
 
     def __enter__(self) -> Outlets:
         self._progress.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._progress.stop()
+        self.still()
+        self._log.tell_losses()
+        for writer in self._writers:
+            writer.close()

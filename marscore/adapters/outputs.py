@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import select
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,12 +22,15 @@ from typing import Literal
 
 from marscore.adapters.atomic import encoded, replace
 from marscore.adapters.storage import naming
+from marscore.adapters.writer import Descriptor, Stream, Target, write_all
 from marscore.errors import ManifestError, Problem
 from marscore.settings import STANDARD_OUTPUT, RunSettings
 
 _WRITE = os.O_WRONLY | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 #: Where a folder lets no file be made or renamed (its permissions, a sticky bit, a file that is mounted), the file itself may be writable.
 _NO_NEW_NAME = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV})
+#: Seconds that the reader of a report may take nothing when the run is told to stop.
+_PATIENCE = 1.0
 #: As many links as Linux follows.
 _MOST_LINKS = 40
 
@@ -65,41 +67,39 @@ class Output:
 
         Args:
             text: yields the document, each time anew.
-            reader: of a pipe: whether to wait until there is one.
+            reader: of a pipe: whether to wait until there is one that reads.
 
         Raises:
             StorageError: it cannot be written, or has no reader.
         """
+        patience = None if reader == "awaited" else _PATIENCE
         with naming(self._doing):
             if self._standard or self._descriptor is not None:
                 for data in encoded(text()):
-                    self._write(data)
+                    self._write(data, patience)
                 return
             descriptor = _opened(self._path, 0 if reader == "awaited" else getattr(os, "O_NONBLOCK", 0))
             if descriptor is None:
                 replace(_made_ready(self._path), text(), None)
                 return
             try:
-                self._write_over(descriptor, text)
+                self._write_over(descriptor, text, patience)
             finally:
                 os.close(descriptor)
 
-    def open(self) -> None:
-        """Begin to append lines.
+    def open(self) -> Target:
+        """Open it to append lines to it. What is returned is its caller's to close.
 
         Raises:
             StorageError: it cannot be opened.
         """
-        if self._standard or self._descriptor is not None:
-            return
         with naming(self._doing):
-            self._descriptor = _opened(self._path, os.O_APPEND)
-            if self._descriptor is None:
-                self._descriptor = os.open(_made_ready(self._path), _WRITE | os.O_APPEND | os.O_CREAT, 0o666)
-
-    def append(self, lines: str) -> None:
-        """Write lines, which come without the last one's end. OSError is the caller's to bear."""
-        self._write(f"{lines}\n".encode(errors="backslashreplace"))
+            if self._standard or self._descriptor is not None:
+                return Stream(sys.stdout) if self._descriptor is None else Descriptor(os.dup(self._descriptor))
+            descriptor = _opened(self._path, os.O_APPEND)
+            if descriptor is None:
+                descriptor = os.open(_made_ready(self._path), _WRITE | os.O_APPEND | os.O_CREAT, 0o666)
+            return Descriptor(descriptor)
 
     def close(self) -> None:
         """Let go of it. Standard output stays open: it is the process's own."""
@@ -108,19 +108,19 @@ class Output:
                 os.close(self._descriptor)
             self._descriptor = None
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes, patience: float | None) -> None:
         if self._descriptor is not None:
-            _write_all(self._descriptor, data)
+            write_all(self._descriptor, data, patience)
         elif sys.stdout is not None:
             # A program has put something of its own there.
             sys.stdout.write(data.decode())
             sys.stdout.flush()
 
-    def _write_over(self, descriptor: int, text: Callable[[], Iterable[str]]) -> None:
+    def _write_over(self, descriptor: int, text: Callable[[], Iterable[str]], patience: float | None) -> None:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             for data in encoded(text()):
-                _write_all(descriptor, data)
+                write_all(descriptor, data, patience)
             return
         place = Path(os.path.realpath(self._path))
         if _is_at(place, status) and not _by_proc(self._path):
@@ -133,20 +133,30 @@ class Output:
                 return
         os.ftruncate(descriptor, 0)
         for data in encoded(text()):
-            _write_all(descriptor, data)
+            write_all(descriptor, data)
         os.fsync(descriptor)
 
 
 class Outputs:
-    """A run's settings, and what they name to be written, as a context; `report` and `log_file` are None where nothing is named."""
+    """A run's settings, and what they name to be written, as a context; `report` and `log_target` are None where nothing is named."""
 
     def __init__(self, settings: RunSettings) -> None:
         self.settings = settings
+        self.log_target: Target | None = None
         self._open = contextlib.ExitStack()
         with contextlib.ExitStack() as until_all_are_there:
             self.report = self._take(settings.report, "the report", until_all_are_there)
-            self.log_file = self._take(settings.log_file, "the log file", until_all_are_there)
+            self._log_file = self._take(settings.log_file, "the log file", until_all_are_there)
             self._open = until_all_are_there.pop_all()
+
+    def open_log(self) -> None:
+        """Open the log file, which waits for the reader of a pipe. It is its writer's to close.
+
+        Raises:
+            StorageError: it cannot be opened.
+        """
+        if self._log_file is not None:
+            self.log_target = self._log_file.open()
 
     def __enter__(self) -> Outputs:
         return self
@@ -243,16 +253,6 @@ def _number_of(path: str) -> int | None:
 def _by_proc(path: str) -> bool:
     """Whether it is another process's open file, which must stay the one that is open there."""
     return any(folder.startswith("/proc/") for folder, _ in _links(path))
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    left = memoryview(data)
-    while left:
-        try:
-            left = left[os.write(descriptor, left) :]
-        except BlockingIOError:
-            # Standard output may be shared with a program that made it non-blocking.
-            select.select([], [descriptor], [])
 
 
 def refuse_overlap(settings: RunSettings, taken: Mapping[str, str]) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
-from marscore.adapters.terminal import QuietStream, is_terminal
+from marscore.adapters.terminal import is_terminal
+from marscore.adapters.writer import Writer
 from marscore.events import Event
 from marscore.report.progress import Overall, ProgressFold, Proof
 from marscore.resolve.model import Download
@@ -52,8 +53,8 @@ class NoProgress:
 class PlainProgress(NoProgress):
     """Writes a line of sums about every ten seconds while events come, and one at the end."""
 
-    def __init__(self, stream: TextIO | None, sizes: Mapping[str, int] | None = None, ticks: Ticks = time.monotonic) -> None:
-        self._stream = QuietStream(stream)
+    def __init__(self, writer: Writer, sizes: Mapping[str, int] | None = None, ticks: Ticks = time.monotonic) -> None:
+        self._writer = writer
         self._ticks = ticks
         self._fold = ProgressFold(ticks(), sizes)
         self._written = ticks()
@@ -76,18 +77,17 @@ class PlainProgress(NoProgress):
     def _write(self, now: float) -> None:
         overall = self._fold.overall(now)
         parts = proving(overall.proof) if overall.proof else [*transfer(overall), *counts(overall)]
-        self._stream.write(f"progress: {', '.join(parts)}\n")
-        self._stream.flush()
+        self._writer.write(f"progress: {', '.join(parts)}\n", wait=False)
 
 
-def make_progress(mode: ProgressMode, stream: TextIO | None, downloads: Sequence[Download] = ()) -> NoProgress:
-    """Choose how progress is shown on `stream`, standard error. A live display needs a terminal; without one there is none."""
+def make_progress(mode: ProgressMode, stream: TextIO | None, writer: Writer, downloads: Sequence[Download] = ()) -> NoProgress:
+    """Choose how progress is shown on `stream`, standard error, through its writer. A live display is for a terminal only."""
     if mode == "plain":
-        return PlainProgress(stream, _sizes(downloads))
+        return PlainProgress(writer, _sizes(downloads))
     if mode != "none" and is_terminal(stream):
         from marscore.adapters.display import RichProgress, stderr_console  # noqa: PLC0415 - rich, only where a terminal is drawn on
 
-        return RichProgress(stderr_console(stream), _sizes(downloads), {download.id: download.path for download in downloads})
+        return RichProgress(stderr_console(stream, writer), _sizes(downloads), {download.id: download.path for download in downloads})
     return NoProgress()
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -26,8 +27,9 @@ _WATCHED = ("SIGINT", "SIGTERM", "SIGHUP")
 def leave(number: int) -> None:
     """Say so, and end the process."""
     with contextlib.suppress(OSError):
-        # Not through a stream: what is interrupted may be writing to it.
-        os.write(2, f"marscore: interrupted by {signal.Signals(number).name}\n".encode())
+        # Not through a stream: what is interrupted may be writing to it. Nobody is waited for who does not read.
+        if os.name != "posix" or select.select([], [2], [], 0)[1]:
+            os.write(2, f"marscore: interrupted by {signal.Signals(number).name}\n".encode())
     os._exit(128 + number)
 
 
@@ -92,6 +94,11 @@ def take_for_good() -> None:
     """Take the signals until the process ends. For a command, in its main thread."""
     _Command.stop = Stop()
     _Command.stop.take()
+
+
+def told_to_stop() -> bool:
+    """Whether the process, where it is marscore's own, was told to stop."""
+    return _Command.stop is not None and _Command.stop.signal is not None
 
 
 @contextlib.contextmanager

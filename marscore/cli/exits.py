@@ -14,7 +14,9 @@ from collections.abc import Iterator
 
 import click
 
-from marscore.adapters.terminal import QuietStream, printable
+from marscore.adapters.signals import told_to_stop
+from marscore.adapters.terminal import printable
+from marscore.adapters.writer import Writer, target_of
 from marscore.errors import Interrupted, ManifestError, MarscoreError, StorageError
 
 _INTERRUPTED = 130
@@ -45,10 +47,10 @@ def leave(code: int, message: str) -> None:
 
 
 def complain(text: str) -> None:
-    """Write lines to standard error; if that is broken, there is nobody to tell."""
-    stream = QuietStream(sys.stderr)
-    stream.write("".join(printable(line) + "\n" for line in text.split("\n")))
-    stream.flush()
+    """Write lines to standard error; if that is broken, or nobody reads it, there is nobody to tell."""
+    writer = Writer(target_of(sys.stderr), told_to_stop)
+    writer.write("".join(printable(line) + "\n" for line in text.split("\n")))
+    writer.close()
 
 
 def say(text: str) -> None:

@@ -15,6 +15,7 @@ from rich.console import Console
 from marscore.adapters.lines import LineMaker
 from marscore.adapters.log import Log, LogOutput, open_log
 from marscore.adapters.outputs import Outputs
+from marscore.adapters.writer import Writer, target_of
 from marscore.errors import StorageError
 from marscore.events import DownloadFailed, DownloadFinished, DownloadStarted, PlanCompiled, ProgressMade, RunStarted, Warned, name_of
 from marscore.report.record import record_of
@@ -55,14 +56,25 @@ def _a_plain_terminal(monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
 
 
+def logged(stream, *batches, settings=None, run_id="r1", console=None, file=None):
+    """Log these events there, as a run does."""
+    writers = [Writer(target_of(stream)), *([Writer(file)] if file else [])]
+    log = open_log(run_id, settings or RunSettings(), stream, writers[0], console, writers[1] if file else None)
+    for events in batches:
+        log.emit(events)
+        for writer in writers:
+            assert writer.drain()
+    for writer in writers:
+        writer.close()
+
+
 def json_lines(text):
     return [json.loads(line) for line in text.splitlines()]
 
 
 def test_elsewhere_than_on_a_terminal_each_event_is_a_line_of_json():
     stream = io.StringIO()
-    sink = open_log("r1", RunSettings(), stream)
-    sink.emit([RUN, PLAN, PROGRESS, FAILED])
+    logged(stream, [RUN, PLAN, PROGRESS, FAILED])
     lines = json_lines(stream.getvalue())
     assert [line["event"] for line in lines] == ["run_started", "plan_compiled", "download_failed"]
     assert list(lines[2])[:5] == ["timestamp", "level", "event", "run_id", "download"]
@@ -88,13 +100,13 @@ def test_elsewhere_than_on_a_terminal_each_event_is_a_line_of_json():
 @pytest.mark.parametrize(("level", "shown"), [("debug", 4), ("info", 4), ("warning", 2), ("error", 1)])
 def test_what_is_below_the_level_is_not_logged(level, shown):
     stream = io.StringIO()
-    open_log("r1", RunSettings(log_level=level), stream).emit([RUN, PLAN, PROGRESS, Warned(1.0, None, "careful"), FAILED])
+    logged(stream, [RUN, PLAN, PROGRESS, Warned(1.0, None, "careful"), FAILED], settings=RunSettings(log_level=level))
     assert len(stream.getvalue().splitlines()) == shown
 
 
 def test_on_a_terminal_it_is_for_people():
     stream = Terminal()
-    open_log("r1", RunSettings(), stream).emit([FAILED, FINISHED])
+    logged(stream, [FAILED, FINISHED])
     text = stream.getvalue()
     assert "\x1b[" in text
     assert "download_failed" in text
@@ -108,13 +120,13 @@ def test_on_a_terminal_it_is_for_people():
 def test_colours_can_be_declined(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     stream = Terminal()
-    open_log("r1", RunSettings(log_format="console"), stream).emit([FAILED])
+    logged(stream, [FAILED], settings=RunSettings(log_format="console"))
     assert "\x1b" not in stream.getvalue()
 
 
 def test_json_can_be_had_on_a_terminal_too():
     stream = Terminal()
-    open_log("r1", RunSettings(log_format="json"), stream).emit([RUN])
+    logged(stream, [RUN], settings=RunSettings(log_format="json"))
     assert json_lines(stream.getvalue())[0]["manifest"] == "downloads.yaml"
 
 
@@ -122,7 +134,7 @@ def test_json_can_be_had_on_a_terminal_too():
 def test_text_from_strangers_cannot_steer_a_terminal(style):
     stream = io.StringIO()
     evil = "a\x1b]0;owned\x07b\x9b2Jc\rd\ne\x7ff\u202eg\udc80"
-    open_log("r1", RunSettings(log_format=style), stream).emit([DownloadFailed(1.0, "downloads[0]", "dns", evil, url=evil)])
+    logged(stream, [DownloadFailed(1.0, "downloads[0]", "dns", evil, url=evil)], settings=RunSettings(log_format=style))
     text = stream.getvalue()
     assert len(text.splitlines()) == 1
     assert not [c for c in text[:-1] if ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or c in "\u202e\udc80"]
@@ -132,7 +144,7 @@ def test_text_from_strangers_cannot_steer_a_terminal(style):
 
 def test_a_field_may_carry_any_name_that_a_library_uses_too():
     stream = io.StringIO()
-    open_log("r1", RunSettings(), stream).emit([RunStarted(1.0, "level", "event", "exc_info")])
+    logged(stream, [RunStarted(1.0, "level", "event", "exc_info")])
     assert json_lines(stream.getvalue())[0]["name"] == "level"
 
 
@@ -141,7 +153,8 @@ def test_the_log_file_gets_json_lines_after_those_of_earlier_runs(tmp_path):
     for run_id in ("r1", "r2"):
         stream = Terminal()
         with Outputs(RunSettings(log_file=file)) as outputs:
-            open_log(run_id, outputs.settings, stream, log_file=outputs.log_file).emit([RUN, FAILED])
+            outputs.open_log()
+            logged(stream, [RUN, FAILED], settings=outputs.settings, run_id=run_id, file=outputs.log_target)
         assert "run_started" in stream.getvalue()
     assert [line["run_id"] for line in json_lines(file.read_text("utf-8"))] == ["r1", "r1", "r2", "r2"]
 
@@ -149,7 +162,8 @@ def test_the_log_file_gets_json_lines_after_those_of_earlier_runs(tmp_path):
 def test_a_log_file_is_whole_lines_while_the_run_goes_on(tmp_path):
     file = tmp_path / "run.jsonl"
     with Outputs(RunSettings(log_file=file)) as outputs:
-        open_log("r1", outputs.settings, io.StringIO(), log_file=outputs.log_file).emit([RUN])
+        outputs.open_log()
+        logged(io.StringIO(), [RUN], settings=outputs.settings, file=outputs.log_target)
         assert len(json_lines(file.read_text("utf-8"))) == 1
 
 
@@ -161,9 +175,7 @@ def test_a_log_file_that_cannot_be_is_an_error_of_the_machine(tmp_path):
 @pytest.mark.parametrize("error", [BrokenPipeError(), OSError("no space"), ValueError("I/O operation on closed file")], ids=repr)
 def test_a_broken_stream_ends_the_lines_and_not_the_run(error):
     stream = Broken(error)
-    log = open_log("r1", RunSettings(), stream)
-    for event in (RUN, PLAN, FAILED):
-        log.emit([event])
+    logged(stream, [RUN], [PLAN], [FAILED])
     assert (len(stream.getvalue().splitlines()), stream.tries) == (1, 2)
 
 
@@ -171,34 +183,56 @@ def test_a_closed_or_missing_stream_is_borne():
     closed = io.StringIO()
     closed.close()
     for stream in (closed, None):
-        open_log("r1", RunSettings(), stream).emit([RUN])
+        logged(stream, [RUN])
 
 
-def test_one_broken_output_does_not_silence_the_others():
-    lines = []
+def test_lines_that_nobody_took_are_counted_for_who_reads_again():
+    lines, reads = [], False
 
-    def fail(line):
-        raise OSError("gone")
+    def write(text):
+        if reads:
+            lines.extend(json_lines(text))
+        return reads
 
-    log = Log("r1", [LogOutput(fail, "json"), LogOutput(lines.append, "json")])
+    log = Log("r1", [LogOutput(write, "json")])
+    log.emit([RUN, PLAN])
+    log.emit([FAILED])
+    reads = True
+    log.emit([FINISHED])
+    log.emit([FINISHED])
+    log.tell_losses()
+    assert [line["event"] for line in lines] == ["warned", "download_finished", "download_finished"]
+    assert lines[0]["message"] == "3 lines are missing here, since nobody read them"
+    jsonschema.validate(lines[0], event_schema())
+
+
+def test_lines_missing_at_the_end_are_told_of_too():
+    lines, reads = [], False
+
+    def write(text):
+        if reads:
+            lines.extend(json_lines(text))
+        return reads
+
+    log = Log("r1", [LogOutput(write, "json")])
     log.emit([RUN])
-    log.emit([PLAN])
-    assert len(lines) == 2
+    reads = True
+    log.tell_losses()
+    log.tell_losses()
+    assert [line["message"] for line in lines] == ["1 line is missing here, since nobody read it"]
 
 
 def test_a_stream_of_few_characters_holds_every_line():
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
-    open_log("r1", RunSettings(log_format="console"), stream).emit([Warned(1.0, None, "naïve 文")])
+    logged(stream, [Warned(1.0, None, "naïve 文")], settings=RunSettings(log_format="console"))
     assert b"na\\xefve" in raw.getvalue()
 
 
 def test_with_a_display_lines_go_through_its_console():
     stream, drawn = Terminal(), io.StringIO()
     console = Console(file=drawn, force_terminal=True, width=20, markup=False, highlight=False)
-    open_log("r1", RunSettings(), stream, console).emit(
-        [Warned(1.0, None, "[red]a line longer than the console is wide, and not folded[/red]")]
-    )
+    logged(stream, [Warned(1.0, None, "[red]a line longer than the console is wide, and not folded[/red]")], console=console)
     assert stream.getvalue() == ""
     assert len(drawn.getvalue().splitlines()) == 1
     assert "[red]" in drawn.getvalue()
@@ -206,7 +240,7 @@ def test_with_a_display_lines_go_through_its_console():
 
 def test_the_hosts_own_structlog_setup_is_left_alone():
     before = structlog.get_config()
-    open_log("r1", RunSettings(), io.StringIO()).emit([RUN, DownloadStarted(1.0, "downloads[0]", "https://e.com/")])
+    logged(io.StringIO(), [RUN, DownloadStarted(1.0, "downloads[0]", "https://e.com/")])
     assert structlog.get_config() == before
     assert not structlog.is_configured()
 

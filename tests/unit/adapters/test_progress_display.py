@@ -11,6 +11,7 @@ from rich.console import Console
 from marscore.adapters.display import RichProgress, stderr_console
 from marscore.adapters.log import open_log
 from marscore.adapters.progress import NoProgress, PlainProgress, make_progress
+from marscore.adapters.writer import Writer, target_of
 from marscore.events import DownloadFailed, DownloadFinished, DownloadStarted, PlanCompiled, ProgressMade, RetryScheduled, Warned
 from marscore.settings import RunSettings
 
@@ -126,20 +127,24 @@ def test_a_name_is_only_text():
 def test_the_display_is_gone_when_the_run_is_over():
     watch = Watch()
     stream = Terminal()
-    display = RichProgress(stderr_console(stream), ticks=watch)
+    writer = Writer(target_of(stream))
+    display = RichProgress(stderr_console(stream, writer), ticks=watch)
     with display:
         begin(display, 1, 1)
+    writer.close()
     assert stream.getvalue().endswith("\x1b[2K")
     display.stop()
 
 
 def test_log_lines_go_above_the_display():
     stream = Terminal()
-    display = make_progress("auto", stream)
-    sink = open_log("r1", RunSettings(), stream, display.console)
+    writer = Writer(target_of(stream))
+    display = make_progress("auto", stream, writer)
+    sink = open_log("r1", RunSettings(), stream, writer, display.console, None)
     with display:
         begin(display, 1, 1)
         sink.emit([Warned(1.0, None, "look here")])
+    writer.close()
     text = stream.getvalue()
     assert text.index("look here") > text.index("0/0 files")
     assert "look here" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
@@ -161,17 +166,19 @@ def test_log_lines_go_above_the_display():
 )
 def test_which_progress_is_shown_where(monkeypatch, mode, stream, term, kind):
     monkeypatch.setenv("TERM", term)
-    assert type(make_progress(mode, stream)) is kind
+    assert type(make_progress(mode, stream, Writer(target_of(stream)))) is kind
 
 
 def test_plain_progress_is_a_line_every_ten_seconds_and_one_at_the_end():
     watch, stream = Watch(), io.StringIO()
-    with PlainProgress(stream, {"downloads[0]": 100 * MIB, "downloads[1]": 100 * MIB}, watch) as display:
+    writer = Writer(target_of(stream))
+    with PlainProgress(writer, {"downloads[0]": 100 * MIB, "downloads[1]": 100 * MIB}, watch) as display:
         begin(display, 2, 1)
         for second in range(1, 26):
             watch.now = 100.0 + second
             display(progress(0, second * MIB, 100 * MIB))
         display(DownloadFinished(0.0, "downloads[0]", "downloaded", "", 100 * MIB, (), 0, 0, bytes_downloaded=100 * MIB, segments=5))
+    writer.close()
     lines = stream.getvalue().splitlines()
     assert lines[0] == "progress: 5%, 10.0 MiB of 200.0 MiB, 1.0 MiB/s, ETA 3:10, 0/2 files, threads 4 active 1 done, 0 retries"
     assert lines[1].startswith("progress: 10%, 20.0 MiB of 200.0 MiB")
@@ -181,9 +188,11 @@ def test_plain_progress_is_a_line_every_ten_seconds_and_one_at_the_end():
 
 def test_plain_progress_ends_once():
     stream = io.StringIO()
-    display = PlainProgress(stream)
+    writer = Writer(target_of(stream))
+    display = PlainProgress(writer)
     display.stop()
     display.stop()
+    writer.close()
     assert len(stream.getvalue().splitlines()) == 1
 
 
@@ -193,8 +202,10 @@ def test_a_lost_terminal_does_not_end_the_run():
             raise OSError("gone")
 
     for mode in ("rich", "plain"):
-        with make_progress(mode, Lost()) as display:
+        writer = Writer(target_of(Lost()))
+        with make_progress(mode, Lost(), writer) as display:
             begin(display, 1, 1)
+        writer.close()
 
 
 def test_no_progress_forgets_what_it_is_told():
