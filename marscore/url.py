@@ -215,7 +215,7 @@ def _credentials(userinfo: str | None) -> tuple[str | None, str | None]:
 def _host(text: str) -> str:
     if text.startswith("["):
         return _ipv6(text[1:-1])
-    host = (text if text.isascii() else _idna(text)).lower()
+    host = (text if text.isascii() else idna_of(text)).lower()
     if not _NAME.fullmatch(host):
         raise ValueError("must name a host of letters, digits, - and _ between dots, and, if any, a port from 1 to 65535")
     if _NUMERIC.search(host) and not _IPV4.fullmatch(host):
@@ -223,7 +223,12 @@ def _host(text: str) -> str:
     return host
 
 
-def _idna(text: str) -> str:
+def idna_of(text: str) -> str:
+    """A host's name, or a part of one, in ASCII (UTS 46, RFC 5891).
+
+    Raises:
+        ValueError: there is no such form.
+    """
     import idna  # noqa: PLC0415 - its tables take a tenth of a start, and few hosts need them
 
     try:

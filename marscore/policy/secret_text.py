@@ -8,9 +8,12 @@ not be. So in a text that may be encoded each character of a secret is sought in
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from urllib.parse import unquote, unquote_plus
+
+from marscore.url import idna_of
 
 #: A shorter secret is replaced only where it stands alone: the digit 8 in every number would tell more than it hides.
 SHORT = 8
@@ -86,8 +89,8 @@ _NOT_IN_WORD = r"(?:(?<!\w)|(?<=%[0-9A-Fa-f]{2})|(?<=%25[0-9A-Fa-f]{2}))(?<!%(?=
 def spellings(secret: str) -> Iterator[str]:
     """The texts that a secret may have become before it was encoded, the secret first.
 
-    It may be percent-encoded itself and be decoded by a server; host names are written in lower case; and header fields are bytes of
-    UTF-8 that are read as ISO-8859-1.
+    It may be percent-encoded itself and be decoded by a server; host names are written in lower case and in ASCII; and header fields are
+    bytes of UTF-8 that are read as ISO-8859-1.
     """
     if not secret:
         return
@@ -100,6 +103,8 @@ def spellings(secret: str) -> Iterator[str]:
         yield secret.lower()
     if not secret.isascii():
         yield secret.encode("utf-8", "surrogatepass").decode("latin-1")
+        with contextlib.suppress(ValueError):
+            yield idna_of(secret)
 
 
 def any_in(secrets: Iterable[str], text: str) -> bool:

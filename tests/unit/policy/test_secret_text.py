@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marscore.policy.secret_text import SHORT, SecretText, any_in, spellings
+from marscore.url import host_of
 
 LONG = "S3cr3t/pâss w+rd%41&"
 
@@ -110,3 +111,10 @@ def test_the_longer_of_two_secrets_goes_first_and_an_empty_one_is_none():
     assert known.replaced("abcdefghij abcdefgh %61bcdefghij") == "<long> <short> <long>"
     assert SecretText({"": "x"}).replaced("a%b") == "a%b"
     assert not SecretText({}).is_in("a%b")
+
+
+def test_a_label_of_a_host_is_found_as_it_is_asked_for():
+    known = SecretText({"geheimnis-für-uns": "<it>"})
+    host = host_of("http://geheimnis-für-uns.example/")
+    assert host.startswith("xn--geheimnis-fr-uns-")
+    assert known.replaced(f"cannot resolve {host}") == "cannot resolve <it>.example:80"
