@@ -21,6 +21,7 @@ from marscore.adapters.inspect import look, prove
 from marscore.adapters.lock import Held
 from marscore.adapters.outlets import Outlets
 from marscore.adapters.outputs import Output, Outputs, shown
+from marscore.adapters.reserve import Reserve
 from marscore.adapters.signals import Stop, note
 from marscore.adapters.state import NoState, SqliteState
 from marscore.adapters.teller import Teller
@@ -53,6 +54,7 @@ class Run:
         self._stop = stop
         self._state = state
         self._lock = lock
+        self._reserve: Reserve | None = None
         self._clock = SystemClock()
         self._began = self._clock.ticks()
         self._folder = Folder(job.root)
@@ -134,6 +136,7 @@ class Run:
         works = [work for decision in compiled.decisions if (work := _work_of(decision))]
         if not works:
             return
+        self._reserve = Reserve(self._job.root / OWN_FOLDER, len(self._job.downloads))
         # requests and all else that sends and receives takes a tenth of a second to import.
         from marscore.adapters.crew import ProcessCrew  # noqa: PLC0415
         from marscore.execute.setup import Share, WorkerSettings  # noqa: PLC0415
@@ -173,6 +176,8 @@ class Run:
 
     def _finish(self, trouble: Failure | None) -> Ended:
         """Put everything in order; `trouble` is what stood in the way of the run itself."""
+        if self._reserve is not None:
+            self._reserve.release()
         self._books.close()
         self._warn_of_the_state()
         if trouble:
