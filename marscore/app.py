@@ -18,8 +18,9 @@ from marscore.adapters.files import OWN_FOLDER, Folder
 from marscore.adapters.inspect import look
 from marscore.adapters.lock import hold
 from marscore.adapters.outputs import Outputs, refuse_overlap
-from marscore.adapters.signals import Stop, leave, listening, note
-from marscore.adapters.state import SqliteState, claims_at
+from marscore.adapters.regular import demand_folder
+from marscore.adapters.signals import Stop, listening, note
+from marscore.adapters.state import NoState, SqliteState, claims_at
 from marscore.adapters.storage import naming
 from marscore.errors import StorageError
 from marscore.job import Job, prepare
@@ -28,7 +29,6 @@ from marscore.report.ended import Ended
 from marscore.report.record import well_formed
 from marscore.running import Run
 from marscore.settings import ManifestInput, RunSettings
-from marscore.state import Claims
 
 if TYPE_CHECKING:
     from marscore.planning.document import PlanDocument
@@ -53,11 +53,11 @@ def plan(manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
     from marscore.planning.document import document  # noqa: PLC0415 - a model of its own, which a run has no use for
 
     job = prepare(manifest, settings)
-    claims = claims_at(job.root / OWN_FOLDER / "state.db")
-    warnings = () if claims is not None else ("the state database is damaged: files count as unknown here, and a run puts it aside",)
-    decisions = look(Folder(job.root), claims if claims is not None else Claims({}), job.downloads)
+    demand_folder("cannot look at the output folder", job.root / OWN_FOLDER)
+    seen = claims_at(job.root / OWN_FOLDER / "state.db")
+    decisions = look(Folder(job.root), seen.claims, job.downloads)
     compiled = compile_plan(job.execution, decisions, cores())
-    return document(compiled, job.name, well_formed(str(job.root)), job.redactor, warnings)
+    return document(compiled, job.name, well_formed(str(job.root)), job.redactor, seen.warnings)
 
 
 def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = False) -> Ended:
@@ -71,8 +71,8 @@ def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = F
 
     Raises:
         ManifestError: the manifest is wrong; nothing was started.
-        StorageError: the output folder cannot be used, or another run holds it, or what `settings` name cannot be written. That the
-            report cannot be written in the end is no error, but the `trouble` of what is returned.
+        StorageError: the output folder cannot be used, or another run holds it, or what `settings` name cannot be written. What stands in
+            the way once the folder is held, of the run or of its report, is no error, but the `trouble` of what is returned.
         KeyboardInterrupt: without `handle_signals`, after everything was put in order.
     """
     with listening(handle_signals) as stop:
@@ -81,11 +81,12 @@ def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = F
         if settings.report is not None or settings.log_file is not None:
             refuse_overlap(settings, _files_of(manifest, job))
         with Outputs(settings) as outputs:
+            demand_folder("cannot make the output folder", own)
             with naming("cannot make the output folder"):
                 own.mkdir(parents=True, exist_ok=True)
             with hold(own) as lock:
                 outputs.open_log()
-                # From here on a report tells how it ended.
+                # From here on a report tells how it ended, also where nothing could begin: an earlier run's would be taken for this one's.
                 stop.on_signal = note
                 with contextlib.closing(_state(own / "state.db", stop)) as state:
                     return Run(job, outputs, stop, state, lock).carry_out(raise_interrupt=not handle_signals)
@@ -100,13 +101,11 @@ def _files_of(manifest: ManifestInput, job: Job) -> dict[str, str]:
     return files
 
 
-def _state(path: Path, stop: Stop) -> SqliteState:
+def _state(path: Path, stop: Stop) -> SqliteState | NoState:
     try:
         return SqliteState(path, give_up=lambda: stop.signal is not None)
-    except StorageError:
-        if stop.signal is not None:
-            leave(stop.signal)
-        raise
+    except StorageError as error:
+        return NoState(error.failure)
 
 
 def schema(name: str) -> dict[str, Any]:

@@ -143,6 +143,11 @@ class Partial(Protocol):
         """Append a piece to the journal, after its bytes were written."""
         ...
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the journal has a piece, by which a later run goes on."""
+        ...
+
     def digests(self, size: int, algorithms: Sequence[str]) -> dict[str, str]:
         """Hash the first `size` bytes: algorithm -> lowercase hex.
 

@@ -21,8 +21,9 @@ from marscore.adapters.inspect import look, prove
 from marscore.adapters.lock import Held
 from marscore.adapters.outlets import Outlets
 from marscore.adapters.outputs import Output, Outputs, shown
+from marscore.adapters.reserve import Reserve
 from marscore.adapters.signals import Stop, note
-from marscore.adapters.state import SqliteState
+from marscore.adapters.state import NoState, SqliteState
 from marscore.adapters.teller import Teller
 from marscore.errors import StorageError
 from marscore.events import Event, PlanCompiled, ProofMade, ProvingStarted, RunStarted, Warned
@@ -47,12 +48,13 @@ _BATCH = 1000
 class Run:
     """One run, under the folder's lock."""
 
-    def __init__(self, job: Job, outputs: Outputs, stop: Stop, state: SqliteState, lock: Held) -> None:
+    def __init__(self, job: Job, outputs: Outputs, stop: Stop, state: SqliteState | NoState, lock: Held) -> None:
         self._job = job
         self._outputs = outputs
         self._stop = stop
         self._state = state
         self._lock = lock
+        self._reserve: Reserve | None = None
         self._clock = SystemClock()
         self._began = self._clock.ticks()
         self._folder = Folder(job.root)
@@ -73,7 +75,7 @@ class Run:
 
     def carry_out(self, raise_interrupt: bool) -> Ended:
         """Do it all, to the written report."""
-        interrupted = False
+        interrupted, trouble = False, None
         with self._outlets:
             self._emit(RunStarted(self._clock.now(), self._job.name, well_formed(self._job.source), well_formed(str(self._job.root))))
             self._warn()
@@ -82,14 +84,18 @@ class Run:
             except KeyboardInterrupt:
                 interrupted = True
                 self._stop.signal = self._stop.signal or signal.SIGINT
-            ended = self._finish()
+            except StorageError as error:
+                trouble = error.failure
+            ended = self._finish(trouble)
         if interrupted and raise_interrupt:
             raise KeyboardInterrupt
         return ended
 
     def _plan(self) -> Plan:
         with self._stop.interrupting():
-            decisions = self._proven(look(self._folder, self._books.before, self._job.downloads))
+            known = self._books.before
+            self._warn_of_the_state()
+            decisions = self._proven(look(self._folder, known, self._job.downloads))
         compiled = compile_plan(self._job.execution, decisions, cores())
         current = sum(isinstance(decision, UpToDate) for decision in decisions)
         self._emit(PlanCompiled(self._clock.now(), compiled.processes, compiled.threads, compiled.downloads, current))
@@ -130,6 +136,7 @@ class Run:
         works = [work for decision in compiled.decisions if (work := _work_of(decision))]
         if not works:
             return
+        self._reserve = Reserve(self._job.root / OWN_FOLDER, len(self._job.downloads))
         # requests and all else that sends and receives takes a tenth of a second to import.
         from marscore.adapters.crew import ProcessCrew  # noqa: PLC0415
         from marscore.execute.setup import Share, WorkerSettings  # noqa: PLC0415
@@ -167,25 +174,31 @@ class Run:
             finally:
                 self._stop.on_signal = note
 
-    def _finish(self) -> Ended:
+    def _finish(self, trouble: Failure | None) -> Ended:
+        """Put everything in order; `trouble` is what stood in the way of the run itself."""
+        if self._reserve is not None:
+            self._reserve.release()
         self._books.close()
+        self._warn_of_the_state()
+        if trouble:
+            self._fold.break_off(trouble)
+            self._emit(Warned(self._clock.now(), None, trouble.message))
         if self._books.trouble:
             message = f"not all that is in place could be noted ({self._books.trouble}); the next run looks at these files again"
             self._emit(Warned(self._clock.now(), None, message))
-        duration = self._clock.ticks() - self._began
-        head = self._fold.head(finished_at=self._clock.now(), duration_s=duration, signal=self._stop.signal)
-        forgotten = self._books.clear(all_in_place=head.status == "succeeded")
+        forgotten = self._books.clear(all_in_place=self._fold.exit_code(self._stop.signal) == 0)
         if forgotten:
             self._emit(Warned(self._clock.now(), None, forgotten))
-        ended = self._reported(head)
+        duration = self._clock.ticks() - self._began
+        ended = self._reported(self._fold.head(finished_at=self._clock.now(), duration_s=duration, signal=self._stop.signal), trouble)
         self._emit(run_finished(ended.head, self._clock.now()))
         return ended
 
-    def _reported(self, head: Head) -> Ended:
+    def _reported(self, head: Head, trouble: Failure | None) -> Ended:
         """Write the report. That it cannot be written is told, and the rest of the outcome with it."""
         report, own = self._outputs.report, self._job.root / OWN_FOLDER / "report.json"
         entries = functools.partial(self._fold.entries, self._stop.signal)
-        ended = Ended(head, report.shown if report else shown(own), entries)
+        ended = Ended(head, report.shown if report else shown(own), entries, trouble)
         try:
             if report is None:
                 if not self._folder.is_there:
@@ -217,9 +230,12 @@ class Run:
                 raise
             raise StorageError(Failure("interrupted", f"the report was given up: {report.shown} was not read to the end")) from None
 
+    def _warn_of_the_state(self) -> None:
+        while self._state.warnings:
+            self._emit(Warned(self._clock.now(), None, self._state.warnings.pop(0)))
+
     def _warn(self) -> None:
-        if self._state.damaged:
-            self._emit(Warned(self._clock.now(), None, "the state database was damaged; it is put aside, and files are proven again"))
+        self._warn_of_the_state()
         for download in self._job.downloads:
             if download.options.verify is False:
                 self._emit(Warned(self._clock.now(), download.id, "verify is false: nothing proves whose server this is"))

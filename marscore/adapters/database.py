@@ -1,9 +1,10 @@
 """The SQLite file of the state: how it is opened, what counts as damage to it, and how a damaged one is put aside.
 
+demand      a file, or none, where the database is to be and what belongs to it
 connect     for a run, which writes
 patiently   does it again while another program has the database locked
 read        for who only looks: nothing on the disk changes
-is_damage   tells a damaged database from a system that is in the way
+is_damage   tells a damaged database from a system that is in the way; damage_in names it
 put_aside   begins anew without losing anything of the old one
 """
 
@@ -13,12 +14,14 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import struct
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from marscore.adapters.regular import demand_files
 from marscore.errors import StorageError
 from marscore.values import Failure, FailureKind
 
@@ -30,6 +33,10 @@ _LOCKED = "is locked"
 _KINDS: dict[str, FailureKind] = {"disk is full": "disk_full", "readonly": "permission"}
 #: Files that belong to a database; one that is put aside needs them under its own new name.
 _COMPANIONS = ("-wal", "-shm")
+_JOURNAL = "-journal"
+#: What a -wal begins with (https://sqlite.org/fileformat2.html#the_write_ahead_log): its last bit is the order of bytes in the checksum.
+_WAL_MAGIC = 0x377F0682
+_WAL_HEAD = 32
 _LATEST_FORMAT = 2
 #: How often reading begins anew because a run has begun to write meanwhile.
 _TRIES = 10
@@ -41,12 +48,26 @@ PATIENCE = 5.0
 
 
 class OtherMakeError(sqlite3.DatabaseError):
-    """A database of another format than ours. To the user, as good as damaged."""
+    """A database of another format than ours, by the maker that it names. To us, as good as damaged."""
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:
     """Whether it is the database itself that is wrong."""
     return isinstance(error, OtherMakeError) or any(words in str(error) for words in _DAMAGE)
+
+
+def damage_in(error: sqlite3.DatabaseError, otherwise: str) -> str:
+    """What is wrong with a database, as the beginning of a sentence: who wrote it, if not we, else what `otherwise` says."""
+    return f"the state database was written by {error}" if isinstance(error, OtherMakeError) else f"the state database {otherwise}"
+
+
+def demand(path: Path, doing: str) -> None:
+    """Let a database and what belongs to it be regular files, or missing: SQLite would wait for whoever is to write to a pipe.
+
+    Raises:
+        StorageError: one is something else; `doing` begins the message.
+    """
+    demand_files(doing, *(_with(path, suffix) for suffix in ("", *_COMPANIONS, _JOURNAL)))
 
 
 def storage_error_of(error: sqlite3.DatabaseError, doing: str, so: str = "") -> StorageError:
@@ -84,7 +105,7 @@ def connect(path: Path) -> sqlite3.Connection:
     with contextlib.suppress(OSError), path.open("rb") as file:
         head = file.read(20)
         if head.startswith(b"SQLite format 3\0") and any(version > _LATEST_FORMAT for version in head[18:20]):
-            raise OtherMakeError("a later format of SQLite")
+            raise OtherMakeError("a later version of SQLite than this one")
     return sqlite3.connect(_uri(path, "mode=rw"), uri=True, timeout=_WAIT, isolation_level="IMMEDIATE")
 
 
@@ -118,8 +139,9 @@ def read(path: Path, ask: Callable[[sqlite3.Connection], _T]) -> _T:
     """Ask a database that others may be writing to, and change nothing, not even beside it.
 
     Where no -wal holds anything, the file is complete in itself and is read as one that nobody changes (`immutable`), which is then looked
-    after. Else a run is writing, or was killed: what it uses to agree with readers (-shm) is there, and is read without being written.
-    Where that is missing, in a copied folder, nobody can be writing, and a copy of all is asked.
+    after. A -wal without a sound head holds nothing: SQLite takes nothing from it either, but, beside a -shm, says "locking protocol" after
+    ten seconds of trying. Else a run is writing, or was killed: what it uses to agree with readers (-shm) is there, and is read without
+    being written. Where that is missing, in a copied folder, nobody can be writing, and a copy of all is asked.
 
     Raises:
         sqlite3.DatabaseError: what SQLite says.
@@ -144,7 +166,7 @@ def read(path: Path, ask: Callable[[sqlite3.Connection], _T]) -> _T:
 def _ask_once(path: Path, seen: Mapping[str, object], is_joined: bool, ask: Callable[[sqlite3.Connection], _T]) -> _T:
     if is_joined:
         return _ask(_uri(path, "mode=ro&readonly_shm=1"), ask)
-    if seen["-wal"] or seen["-journal"]:
+    if seen["-wal"] or seen[_JOURNAL]:
         return _ask_copy(path, ask)
     return _ask(_uri(path, "mode=ro&immutable=1"), ask)
 
@@ -152,7 +174,7 @@ def _ask_once(path: Path, seen: Mapping[str, object], is_joined: bool, ask: Call
 def _ask_copy(path: Path, ask: Callable[[sqlite3.Connection], _T]) -> _T:
     with tempfile.TemporaryDirectory(prefix="marscore-") as folder:
         copy = Path(folder, "state.db")
-        for suffix in ("", "-wal", "-journal"):
+        for suffix in ("", "-wal", _JOURNAL):
             if _with(path, suffix).exists():
                 shutil.copyfile(_with(path, suffix), _with(copy, suffix))
         return _ask(_uri(copy, "mode=rw"), ask)
@@ -166,14 +188,30 @@ def _ask(uri: str, ask: Callable[[sqlite3.Connection], _T]) -> _T:
 def _look(path: Path) -> dict[str, tuple[int, int, int] | None]:
     """What tells whether somebody writes; None for a companion that is missing or empty."""
     found: dict[str, tuple[int, int, int] | None] = {}
-    for suffix in ("", "-wal", "-journal"):
+    for suffix in ("", "-wal", _JOURNAL):
         try:
             status = _with(path, suffix).stat()
         except FileNotFoundError:
             found[suffix] = None
         else:
-            found[suffix] = (status.st_ino, status.st_size, status.st_mtime_ns) if status.st_size else None
+            holds = _is_wal(_with(path, suffix)) if suffix == "-wal" else status.st_size
+            found[suffix] = (status.st_ino, status.st_size, status.st_mtime_ns) if holds else None
     return found
+
+
+def _is_wal(path: Path) -> bool:
+    """Whether a -wal begins as one that holds something."""
+    with path.open("rb") as file:
+        head = file.read(_WAL_HEAD)
+    magic = int.from_bytes(head[:4], "big")
+    if len(head) < _WAL_HEAD or magic & ~1 != _WAL_MAGIC:
+        return False
+    words = struct.unpack(f"{'>' if magic & 1 else '<'}6I", head[:24])
+    first = second = 0
+    for one, other in zip(words[::2], words[1::2], strict=True):
+        first = (first + one + second) % 2**32
+        second = (second + other + first) % 2**32
+    return (first, second) == struct.unpack(">2I", head[24:])
 
 
 def _with(path: Path, suffix: str) -> Path:

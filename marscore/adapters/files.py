@@ -19,6 +19,7 @@ from pathlib import Path
 from marscore.adapters import positioned
 from marscore.adapters.leftovers import Leftover, leftovers_in
 from marscore.adapters.partial import PartialFile, digests_of_file, journal_of, part_of
+from marscore.adapters.regular import demand_regular, read_file
 from marscore.adapters.rename import NEW, OLD, identity_of, rename
 from marscore.adapters.storage import naming
 from marscore.errors import StorageError
@@ -116,7 +117,7 @@ class Folder:
         """Open what an earlier run left, or None."""
         base = self._partial_prefix + key_of(path)
         try:
-            data = Path(journal_of(base)).read_bytes()
+            data = read_file(journal_of(base))
             self._journals.add(base)
             journal = decode(data)
             if journal is None:
@@ -134,7 +135,7 @@ class Folder:
         """The journal of a file that got its name in a run which could not claim it any more; None where there is none."""
         base = self._partial_prefix + key_of(path)
         try:
-            journal = None if os.path.lexists(part_of(base)) else decode(Path(journal_of(base)).read_bytes())
+            journal = None if os.path.lexists(part_of(base)) else decode(read_file(journal_of(base)))
         except OSError:
             return None
         return journal if journal and journal.finished else None
@@ -152,7 +153,7 @@ class Folder:
     def _open_old(self, base: str) -> PartialFile:
         log = os.open(journal_of(base), OLD | os.O_APPEND)
         try:
-            return PartialFile(base, self.place, self._io, os.open(part_of(base), OLD), log)
+            return PartialFile(base, self.place, self._io, _opened(part_of(base)), log)
         except OSError:
             os.close(log)
             raise
@@ -239,6 +240,16 @@ class Folder:
             if stat.S_ISDIR(os.lstat(self._prefix + path).st_mode):
                 raise StorageError(_FOLDER_IN_THE_WAY)
         self.place(path)
+
+
+def _opened(part: str) -> int:
+    descriptor = os.open(part, OLD | getattr(os, "O_NONBLOCK", 0))
+    try:
+        demand_regular(descriptor)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

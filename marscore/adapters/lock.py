@@ -15,6 +15,7 @@ from pathlib import Path
 
 import filelock
 
+from marscore.adapters.regular import demand_files
 from marscore.adapters.storage import storage_error
 from marscore.errors import StorageError
 from marscore.frozen import dataclass
@@ -47,13 +48,14 @@ def hold(own_folder: Path, outlive: float = OUTLIVE) -> Iterator[Held]:
         outlive: seconds to wait for what is left of a run that was killed: its workers, or one that it was just about to start.
 
     Raises:
-        StorageError: another run holds it; the message names its pid. Or the lock cannot be made.
+        StorageError: another run holds it; the message names its pid. Or the lock cannot be made, or something else stands in its place.
     """
+    holder, workers = own_folder / "lock.pid", own_folder / "lock.workers"
+    demand_files("cannot lock the output folder", own_folder / "lock", holder, workers)
     lock = filelock.FileLock(own_folder / "lock", timeout=0)
-    holder = own_folder / "lock.pid"
     _acquire(lock, holder, outlive)
     try:
-        with _inheritable(own_folder / "lock.workers", outlive) as held:
+        with _inheritable(workers, outlive) as held:
             with contextlib.suppress(OSError):
                 holder.write_text(f"{os.getpid()}\n")
             yield held

@@ -68,6 +68,8 @@ class PartialFile:
         self._io = io(fd)
         self.header: Header | None = None
         self._journal = journal
+        #: Whether the journal has a piece. One that was there before may.
+        self.is_recorded = journal is not None
         self._follower: Follower | None = None
         # What was lent and came back. Appending and popping need no lock.
         self._lendable: list[bytearray] = []
@@ -176,6 +178,7 @@ class PartialFile:
     def record(self, piece: Piece) -> None:
         """Append a piece to the journal, which begins with the first."""
         self._append(encode_piece(piece), begin=True)
+        self.is_recorded = True
 
     def digests(self, size: int, algorithms: Sequence[str]) -> dict[str, str]:
         """Hash the first `size` bytes."""

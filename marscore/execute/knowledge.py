@@ -55,6 +55,11 @@ class Knowledge:
         return self.combinable and self.ranges is not False
 
     @property
+    def worth_keeping(self) -> bool:
+        """Whether a later run can go on with these bytes: what no proof would join, or no server continues, only takes room from others."""
+        return self.combinable and (self.ranges is not False or len(self._download.sources) > 1)
+
+    @property
     def if_range(self) -> str | None:
         """What a request for a part has to name, so that no part of another version is sent."""
         return (*self.validator.strong, None)[self._refused]

@@ -644,7 +644,8 @@ class Transfer:
             duration_s=at.ticks - self.began.ticks,
         )
         # The outcome goes last: who reads it may open the partial file at once.
-        return [Release(keep=failure.kind not in _WORTHLESS and bool(self.ledger.done)), Emit(failed)]
+        keep = failure.kind not in _WORTHLESS and bool(self.ledger.done) and self.known.worth_keeping
+        return [Release(keep), Emit(failed)]
 
     def _finished(
         self,

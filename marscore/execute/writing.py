@@ -80,7 +80,8 @@ class OpenFile:
         if partial is None:
             return None
         try:
-            (partial.close if keep else partial.discard)()
+            # Where the disk had no room for its journal, nobody will find anything in it.
+            (partial.close if keep and partial.is_recorded else partial.discard)()
         except StorageError as error:
             return error.failure
         except Exception as error:  # noqa: BLE001 - an outcome is told whatever happens to the cleaning

@@ -22,8 +22,8 @@ from marscore.values import Failure
 class Ended:
     """A run that is over.
 
-    `file` is where its report was written, and `trouble` why it was not; `entries` yields the entries' JSON, each time
-    anew.
+    `file` is where its report was written; `trouble` is what of the machine stood in the way of the run itself, or of its report;
+    `entries` yields the entries' JSON, each time anew.
     """
 
     head: Head

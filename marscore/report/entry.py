@@ -16,7 +16,7 @@ from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, O
 from marscore.policy.redact import Redactor
 from marscore.report.record import rfc3339, seconds, well_formed
 from marscore.resolve.model import Download
-from marscore.values import Checksum, FailureKind
+from marscore.values import Checksum, Failure, FailureKind
 
 if TYPE_CHECKING:
     from marscore.report.model import DownloadStatus
@@ -78,10 +78,10 @@ def entry_of(download: Download, event: Outcome, redactor: Redactor) -> str:
     )
 
 
-def unfinished_entry(download: Download, redactor: Redactor, signal: int | None) -> str:
-    """The entry of a download without an outcome; `signal` is the one that ended the run, if any did."""
+def unfinished_entry(download: Download, redactor: Redactor, signal: int | None, why: Failure | None = None) -> str:
+    """The entry of a download without an outcome; `signal` is the one that ended the run, or `why` what did, if any."""
     if signal is None:
-        return _blank(download, redactor, "skipped", reason="the run ended before this download did")
+        return _blank(download, redactor, "skipped", reason=why.message if why else "the run ended before this download did")
     error = _error("interrupted", None, f"interrupted by signal {signal}; run again to resume")
     return _blank(download, redactor, "interrupted", error=error)
 

@@ -22,6 +22,7 @@ from marscore.events import (
     PlanCompiled,
     RetryScheduled,
     RunFinished,
+    Warned,
 )
 from marscore.frozen import dataclass
 from marscore.policy.redact import Redactor
@@ -71,6 +72,8 @@ class ReportFold:
         self._bytes_resumed = 0
         self._retries = 0
         self._of_the_machine = False
+        self._warnings: list[str] = []
+        self._broken_off: Failure | None = None
 
     def add(self, event: Event, entry: str | None = None) -> None:
         """Take the next event, an outcome with its entry if that is written; those that the report does not tell of are ignored."""
@@ -84,8 +87,14 @@ class ReportFold:
                 self._retries += 1
             case PlanCompiled():
                 self._plan = PlanReport(processes=event.processes, threads=event.threads, downloads=event.downloads)
+            case Warned(download=None):
+                self._warnings.append(well_formed(event.message))
             case _:
                 pass
+
+    def break_off(self, why: Failure) -> None:
+        """Take note that the machine stood in the way of the run itself: what has no outcome gets none."""
+        self._broken_off = why
 
     def add_in_place(self, entries: Mapping[str, str]) -> None:
         """Take the entries, by download, of files that need nothing: what `add` does with their outcomes, all at once."""
@@ -102,12 +111,12 @@ class ReportFold:
 
     def exit_code(self, signal: int | None = None) -> int:
         """How the run ends if it ends now; `signal` is the one that told it to, if any did."""
-        if self._ended["downloaded"] + self._ended["up_to_date"] == len(self._entries):
+        if self._broken_off is None and self._ended["downloaded"] + self._ended["up_to_date"] == len(self._entries):
             # A signal that came when all was in place changed nothing.
             return 0
         if signal is not None:
             return 128 + signal
-        return 3 if self._of_the_machine else 1
+        return 3 if self._of_the_machine or self._broken_off else 1
 
     def head(self, *, finished_at: float, duration_s: float, signal: int | None = None) -> Head:
         """Sum up the run. Downloads without an outcome count as interrupted if a signal ended the run, else as skipped."""
@@ -126,6 +135,7 @@ class ReportFold:
             exit_code=exit_code,
             plan=self._plan,
             totals=self._totals(self._ended + Counter({"skipped" if signal is None else "interrupted": without})),
+            warnings=tuple(self._warnings),
         )
 
     def entries(self, signal: int | None = None) -> Iterator[str]:
@@ -151,7 +161,7 @@ class ReportFold:
             self._of_the_machine = True
 
     def _unfinished(self, download: Download, signal: int | None) -> str:
-        entry = unfinished_entry(download, self._redactor, signal)
+        entry = unfinished_entry(download, self._redactor, signal, self._broken_off)
         begun = self._open.get(download.id)
         return completed(entry, begun.started_at, begun.retries) if begun else entry
 

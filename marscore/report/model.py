@@ -100,7 +100,7 @@ class Totals(_Document):
 
 
 class Head(_Document):
-    """All of a report but its entries."""
+    """All of a report but its entries. `warnings` are those of the run; one about a download is in the log."""
 
     schema_: Literal["marscore/report/v1"] = Field(default="marscore/report/v1", alias="schema")
     marscore_version: str
@@ -114,6 +114,7 @@ class Head(_Document):
     exit_code: int
     plan: PlanReport
     totals: Totals
+    warnings: tuple[str, ...] = ()
 
 
 class Report(Head):

@@ -130,6 +130,11 @@ class MemoryPartial:
         """Whether it may be written."""
         return self._open
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the journal has a piece."""
+        return self._lines is not None and self._lines.count(b"\n") > 1
+
     def write(self, offset: int, data: bytes | memoryview) -> None:
         """Write all of `data`; nothing once the file is closed."""
         if self._open:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import resource
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from marscore.state import key_of
 from tests.integration.command import Run, marscore, write
 from tests.integration.test_machine_storage import limited, small_disk
 from tests.long import ALL
-from tests.origin import Body, Origin
+from tests.origin import Body, Good, Origin
 
 __all__ = ["small_disk"]
 
@@ -88,3 +90,36 @@ def test_a_limit_on_the_size_of_files_throws_no_claim_away(origin: Origin, tmp_p
     assert_kept(again)
     assert not {seen.path for seen in origin.requests[asked:]} & {f"/{name}" for name in there}
     assert claimed(tmp_path) == len(names)
+
+
+MIB = 1024 * 1024
+NO_VALIDATOR = (("ETag", None), ("Last-Modified", None))
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("validator", [True, False])
+def test_a_file_of_unknown_length_that_fills_the_disk_costs_neither_the_report_nor_a_claim(
+    origin: Origin, small_disk: Path, validator: bool, processes: int
+) -> None:
+    endless = Good(length="chunked", fields=() if validator else NO_VALIDATOR)
+    urls = [origin.serve("/large.bin", Body(12 * MIB, seed=71), [endless])]
+    # Some are on their way when the disk is full, others come later.
+    urls += [origin.serve(f"/{name}", body, [Good(delay_s=0.05 * n)]) for n, (name, body) in enumerate(BODIES.items())]
+    more = {"execution": {"processes": processes, "threads": 2}, "defaults": {"retry": {"max_retries": 0}}}
+    run = marscore("run", write(small_disk, urls, **more), cwd=small_disk)
+    assert run.code == 3, run.err
+    failed = {entry["path"]: entry["error"]["kind"] for entry in run.report["downloads"] if entry["error"]}
+    assert failed["large.bin"] == "disk_full"
+    assert set(failed.values()) == {"disk_full"}
+    in_place = [name for name in BODIES if (run.folder / name).exists()]
+    assert len(in_place) == run.report["totals"]["downloaded"] == claimed(small_disk)
+    assert not run.events("warned")
+    parts = [path for path in run.partials() if path.endswith(".part")]
+    assert parts == ([f"{key_of('large.bin')}.part"] if validator else []), "only what a later run can go on with is kept"
+    if not validator:
+        assert len(failed) <= 5, "its room is given to the others"
+    subprocess.run(["mount", "-o", "remount,size=64m", run.folder], check=True)
+    again = marscore("run", "downloads.yaml", cwd=small_disk)
+    assert_kept(again)
+    assert (again.entry()["bytes_resumed"] > 0) is validator
+    assert {entry["path"] for entry in again.report["downloads"] if entry["status"] == "up_to_date"} == set(in_place)

@@ -80,7 +80,7 @@ class Story:
             return
         with contextlib.closing(SqliteState(database)) as state:
             claims = state.claims()
-            assert not state.damaged
+            assert not state.warnings
         job = prepare(ManifestInput(self.manifest, output, text=(self.recording.folder / self.manifest).read_text()), RunSettings())
         for decision in look(Folder(output), claims, job.downloads):
             if isinstance(decision, UpToDate):

@@ -55,7 +55,7 @@ def test_a_commit_survives_the_death_of_the_process_and_half_a_transaction_does_
     assert subprocess.run([sys.executable, "-c", KILLED, path], check=False).returncode == 9
     with opened(path) as state:
         assert set(state.claims()) == {key_of("a")}
-        assert not state.damaged
+        assert not state.warnings
 
 
 @pytest.mark.parametrize(
@@ -69,11 +69,11 @@ def test_garbage_is_put_aside_and_begun_anew(tmp_path: Path, content: bytes) -> 
     with opened(path) as state:
         assert state.claims() == {}
         state.record(map(row_of, [claim("a")]))
-        assert state.damaged is bool(content)
+        assert bool(state.warnings) is bool(content)
     assert (tmp_path / "state.db.damaged").exists() is bool(content)
     with opened(path) as state:
         assert state.claims() == {key_of("a"): claim("a")}
-        assert not state.damaged
+        assert not state.warnings
 
 
 def cut(share: float) -> Callable[[bytes], bytes]:
@@ -115,7 +115,7 @@ def test_no_damage_keeps_a_run_from_working(tmp_path: Path, damage: str) -> None
         state.record(row_of(claim(str(i))) for i in range(300))
     with opened(path) as state:
         assert state.claims() == whole
-        assert not state.damaged
+        assert not state.warnings
 
 
 NONSENSE = {
@@ -151,7 +151,7 @@ def test_text_that_is_not_utf8_costs_its_own_row_at_most(tmp_path: Path) -> None
         assert set(state.claims()) == {max(map(key_of, "012"))}
     with opened(path) as state:
         assert len(state.claims()) == 1
-        assert not state.damaged
+        assert not state.warnings
 
 
 @pytest.mark.parametrize("statement", ["DROP TABLE files", "ALTER TABLE files DROP COLUMN etag", "PRAGMA user_version=99"])
@@ -159,7 +159,7 @@ def test_a_database_of_another_make_is_put_aside(tmp_path: Path, statement: str)
     path = filled(tmp_path / "state.db")
     _execute(path, statement)
     with opened(path) as state:
-        assert state.damaged
+        assert state.warnings
         assert state.claims() == {}
         state.record(map(row_of, [claim("a")]))
 
@@ -171,7 +171,7 @@ def test_reading_what_another_run_writes_is_no_damage(tmp_path: Path) -> None:
         writer.execute("DELETE FROM files")
         with opened(path) as state:
             assert len(state.claims()) == 3
-            assert not state.damaged
+            assert not state.warnings
         writer.execute("ROLLBACK")
     assert not (tmp_path / "state.db.damaged").exists()
 
@@ -198,7 +198,7 @@ def test_no_permission_is_named_and_is_no_damage() -> None:
         root.joinpath("own").chmod(0o700)
         with opened(path) as state:
             assert len(state.claims()) == 3
-            assert not state.damaged
+            assert not state.warnings
 
 
 def test_a_full_disk_is_named(tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_what_a_database_of_format_1_claims_has_to_be_proven_again(tmp_path: Pat
     for _ in range(2):
         with opened(path) as state:
             assert state.claims() == {key_of("a"): claim("a", durable=False)}
-            assert not state.damaged
+            assert not state.warnings
     assert not path.with_name("state.db.damaged").exists()
 
 
@@ -273,4 +273,4 @@ def test_a_migration_that_is_cut_short_changes_nothing_and_the_next_goes_through
         assert subprocess.run([sys.executable, "-c", script, path], check=False).returncode == 9
         with opened(path) as state:
             assert state.claims() == {key_of("a"): claim("a", durable=False)}, number
-            assert not state.damaged
+            assert not state.warnings

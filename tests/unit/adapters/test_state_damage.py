@@ -66,7 +66,7 @@ def test_who_only_looks_sees_everything_and_changes_nothing(tmp_path: Path, how:
     if how == "killed and copied":
         path.with_name("state.db-shm").unlink()
     before = content(folder)
-    assert claims_at(path) == CLAIMS
+    assert claims_at(path).claims == CLAIMS
     assert content(folder) == before
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
 
@@ -78,7 +78,7 @@ def test_who_looks_while_a_run_writes_sees_what_is_committed(tmp_path: Path) -> 
         writer.execute("BEGIN IMMEDIATE")
         writer.execute("DELETE FROM files")
         before = content(tmp_path)
-        assert claims_at(path) == {key_of("1"): CLAIMS[key_of("1")]}
+        assert claims_at(path).claims == {key_of("1"): CLAIMS[key_of("1")]}
         assert content(tmp_path) == before
 
 
@@ -90,18 +90,18 @@ def test_who_looks_again_and_again_while_runs_come_and_go_is_never_told_of_damag
     looks = 0
     with subprocess.Popen([sys.executable, "-c", code, path]) as writer:
         while writer.poll() is None:
-            assert claims_at(path) == CLAIMS
+            assert claims_at(path).claims == CLAIMS
             looks += 1
     assert writer.returncode == 0
     assert looks > 5
 
 
 def test_nothing_is_made_where_there_is_no_database(tmp_path: Path) -> None:
-    assert claims_at(tmp_path / "state.db") == {}
-    assert claims_at(tmp_path / "no folder" / "state.db") == {}
+    assert claims_at(tmp_path / "state.db").claims == {}
+    assert claims_at(tmp_path / "no folder" / "state.db").claims == {}
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "state.db").touch()
-    assert claims_at(tmp_path / "state.db") == {}
+    assert claims_at(tmp_path / "state.db").claims == {}
     assert [path.name for path in tmp_path.iterdir()] == ["state.db"]
 
 
@@ -121,7 +121,7 @@ def test_a_folder_that_may_only_be_read_is_read(how: str) -> None:
             path.chmod(0o400)
         folder.chmod(0o500)
         before = content(folder)
-        assert claims_at(folder / "state.db") == CLAIMS
+        assert claims_at(folder / "state.db").claims == CLAIMS
         assert content(folder) == before
         folder.chmod(0o700)
 
@@ -152,7 +152,7 @@ def test_damage_is_told_to_who_looks_and_is_left_where_it_is(tmp_path: Path, how
     path = filled(tmp_path)
     damaged(path, how)
     before = content(tmp_path)
-    assert claims_at(path) is None
+    assert claims_at(path).warnings
     assert content(tmp_path) == before
 
 
@@ -163,10 +163,10 @@ def test_a_run_puts_damage_aside(tmp_path: Path, how: str) -> None:
     before = path.read_bytes()
     with contextlib.closing(SqliteState(path)) as state:
         state.claims()
-        assert state.damaged
+        assert state.warnings
         state.record(map(row_of, CLAIMS.values()))
     assert (tmp_path / "state.db.damaged").read_bytes() == before
-    assert claims_at(path) == CLAIMS
+    assert claims_at(path).claims == CLAIMS
     assert sorted(p.name for p in tmp_path.iterdir()) == ["state.db", "state.db.damaged"]
 
 
@@ -207,13 +207,13 @@ def test_an_error_of_the_disk_is_told_and_nothing_is_put_aside(tmp_path: Path) -
     assert not list(tmp_path.glob("*.damaged*"))
     with contextlib.closing(SqliteState(path)) as state:
         assert state.claims() == CLAIMS
-        assert not state.damaged
+        assert not state.warnings
 
 
 def test_who_only_looks_needs_no_room(tmp_path: Path) -> None:
     path = filled(tmp_path, "killed")
     with no_file_may_grow():
-        assert claims_at(path) == CLAIMS
+        assert claims_at(path).claims == CLAIMS
 
 
 def test_nothing_is_moved_where_no_new_database_can_be_written(tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_nothing_is_moved_where_no_new_database_can_be_written(tmp_path: Path) -
     assert path.read_bytes() == b"garbage"
     assert not list(tmp_path.glob("*.damaged*"))
     with contextlib.closing(SqliteState(path)) as state:
-        assert state.damaged, "and the next run, with room, begins anew"
+        assert state.warnings, "and the next run, with room, begins anew"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["state.db", "state.db.damaged"]
 
 
@@ -237,7 +237,7 @@ def test_what_belongs_to_a_damaged_database_goes_with_it(tmp_path: Path) -> None
     path.write_bytes(b"garbage" * 1000)
     (tmp_path / "state.db.damaged").write_bytes(b"of an earlier time")
     with contextlib.closing(SqliteState(path)) as state:
-        assert state.damaged
+        assert state.warnings
         assert state.claims() == {}
     assert (tmp_path / "state.db.damaged").read_bytes() == b"garbage" * 1000
     assert (tmp_path / "state.db.damaged-wal").read_bytes() == wal
@@ -254,5 +254,5 @@ def test_a_dangling_link_in_the_databases_place_makes_nothing_elsewhere(tmp_path
     (tmp_path / "own" / "state.db").symlink_to("../elsewhere")
     with pytest.raises(StorageError):
         SqliteState(tmp_path / "own" / "state.db")
-    assert claims_at(tmp_path / "own" / "state.db") == {}
+    assert claims_at(tmp_path / "own" / "state.db").claims == {}
     assert [path.name for path in tmp_path.iterdir()] == ["own"]

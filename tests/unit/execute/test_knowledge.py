@@ -105,6 +105,27 @@ def test_a_part_completes_what_is_known_of_its_version(first: Version, then: Ver
     assert (known.version, known.ranges) == (merged, True)
 
 
+@pytest.mark.parametrize(
+    ("validator", "checksum", "ranges", "mirrors", "worth"),
+    [
+        (TAG, None, None, 0, True),
+        (TAG, None, True, 0, True),
+        (TAG, None, False, 0, False),
+        (TAG, None, False, 1, True),
+        (NOTHING, None, True, 1, False),
+        (NOTHING, SHA, None, 0, True),
+    ],
+)
+def test_a_part_is_worth_keeping_where_a_later_run_can_go_on_with_it(
+    validator: Validator, checksum: str | None, ranges: bool | None, mirrors: int, worth: bool
+) -> None:
+    checksums = (parse_checksum(checksum),) if checksum else ()
+    sources = (URL, *(f"http://mirror{n}.example/file.bin" for n in range(mirrors)))
+    known = Knowledge(Download("downloads[0]", sources, "file.bin", Options(), checksums))
+    known.adopt_answer(Version(100, validator), ranges)
+    assert known.worth_keeping is worth
+
+
 def test_nothing_is_joined_to_what_is_not_known() -> None:
     known = knowing(TAG)
     known.forget()

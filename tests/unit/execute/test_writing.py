@@ -11,9 +11,10 @@ from marscore.errors import StorageError
 from marscore.events import DownloadFinished
 from marscore.execute.setup import Share
 from marscore.execute.writing import OpenFile
-from marscore.journal import decode
+from marscore.journal import Header, PieceHasher, decode
 from marscore.ports import Answer, Request
 from marscore.state import Content, FileIdentity
+from marscore.validator import Validator
 from marscore.values import Failure, Timeouts
 from tests.fakes.files import MemoryFolder, MemoryPartial
 from tests.fakes.http import FakeClient, FakeResponse
@@ -126,15 +127,18 @@ def test_a_small_file_is_taken_at_once_where_nothing_has_to_be_minded(body: byte
     assert folder.stored == (["small.bin"] if at_once else [])
 
 
-@pytest.mark.parametrize("keep", [True, False])
-def test_a_file_that_is_let_go_of_is_closed_and_not_opened_again(keep: bool) -> None:
+@pytest.mark.parametrize(("keep", "recorded"), [(True, True), (True, False), (False, True)])
+def test_a_file_that_is_let_go_of_is_closed_and_not_opened_again(keep: bool, recorded: bool) -> None:
     folder = MemoryFolder()
     file = OpenFile(folder, "file")
     partial = file.of(0)
     assert partial is file.of(0)
-    assert file.release(keep) is None
-    assert ("file" in folder.parts) is keep
     assert partial is not None
+    if recorded:
+        partial.describe(Header("source", None, Validator('"v1"')))
+        partial.record(PieceHasher(0).piece())
+    assert file.release(keep) is None
+    assert ("file" in folder.parts) is (keep and recorded), "without a record nobody goes on with it"
     partial.write(0, b"too late")
     assert folder.parts.get("file", b"") == b""
     assert file.of(0) is None

@@ -141,6 +141,7 @@ def test_a_download_that_went_well_is_told_in_full():
             "bytes_resumed": 10,
             "retries": 1,
         },
+        "warnings": [],
     }
 
 
