@@ -13,11 +13,14 @@ from marscore.adapters.lock import Held
 from marscore.adapters.storage import storage_error
 from marscore.errors import StorageError
 from marscore.events import ProgressMade
-from marscore.execute.messages import Gone, Inbox, Paused
+from marscore.execute.messages import Gone, Inbox, Paused, StopRequested
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share, WorkerSettings
 from marscore.values import Failure, internal
 
+_TOO_LITTLE = Failure("resources", "the system gives too little memory")
+#: Made before it is needed, which is where there is no memory.
+_GIVEN_UP = StopRequested(_TOO_LITTLE, _TOO_LITTLE.message)
 _ENDED = Failure("interrupted", "the run was ended by an error")
 
 
@@ -105,7 +108,7 @@ class _Here:
         self._inbox = inbox
         self._told_to_leave = False
         self._leaving: threading.Thread | None = None
-        self._worker = make_worker(settings, number, inbox.put)
+        self._worker = make_worker(settings, number, inbox.put, lambda: inbox.put(_GIVEN_UP))
         self._worker.on_pause(lambda host, seconds: inbox.put(Paused(number, host, seconds)))
         self._worker.start()
 

@@ -79,6 +79,18 @@ def refuses(works: Iterable[Work]) -> None:
     raise MemoryError("no room for them")
 
 
+def test_a_worker_without_memory_for_its_end_gives_up() -> None:
+    class Unstoppable(FakeClient):
+        def abort(self) -> None:
+            raise MemoryError
+
+    given_up: list[str] = []
+    settings = WorkerSettings("", 1, Reads(MIB, MIB), Share(1))
+    ports = Ports(Unstoppable({}), MemoryFolder(), FakeClock(), expect=refuses, give_up=lambda: given_up.append("given up"))
+    Worker(settings, ports, lambda events: None).submit([wanted(0, URL, "a")])
+    assert given_up == ["given up"]
+
+
 def test_works_that_cannot_be_begun_have_their_outcome() -> None:
     told: list[object] = []
     settings = WorkerSettings("", 1, Reads(MIB, MIB), Share(1))
