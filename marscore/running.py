@@ -23,6 +23,7 @@ from marscore.adapters.outlets import Outlets
 from marscore.adapters.outputs import Output, Outputs, shown
 from marscore.adapters.signals import Stop, note
 from marscore.adapters.state import SqliteState
+from marscore.adapters.storage import naming
 from marscore.adapters.teller import Teller
 from marscore.errors import StorageError
 from marscore.events import Event, PlanCompiled, ProofMade, ProvingStarted, RunStarted, Warned
@@ -130,11 +131,12 @@ class Run:
         works = [work for decision in compiled.decisions if (work := _work_of(decision))]
         if not works:
             return
-        # requests and all else that sends and receives takes a tenth of a second to import.
-        from marscore.adapters.crew import ProcessCrew  # noqa: PLC0415
-        from marscore.execute.setup import Share, WorkerSettings  # noqa: PLC0415
-        from marscore.execute.supervise import Supervisor  # noqa: PLC0415
-        from marscore.execute.writing import Reads  # noqa: PLC0415
+        # requests and all else that sends and receives takes a tenth of a second to import, and more open files than there may be.
+        with naming("cannot load what fetches"):
+            from marscore.adapters.crew import ProcessCrew  # noqa: PLC0415
+            from marscore.execute.setup import Share, WorkerSettings  # noqa: PLC0415
+            from marscore.execute.supervise import Supervisor  # noqa: PLC0415
+            from marscore.execute.writing import Reads  # noqa: PLC0415
 
         inbox: Inbox = queue.SimpleQueue()
         reads = Reads(compiled.chunk_size, compiled.buffer_size)

@@ -63,10 +63,12 @@ class ProcessCrew:
         """A worker in this process.
 
         Raises:
-            StorageError: the system gives it no thread, or no memory.
+            StorageError: the system gives it no thread, no memory, or not the open file to load it with.
         """
         try:
             worker = _Here(number, self._settings(share), self._inbox)
+        except OSError as error:
+            raise storage_error(error, "cannot load what fetches") from error
         except (RuntimeError, MemoryError) as error:
             raise StorageError(internal(error)) from error
         self._here.append(worker)
