@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -148,8 +149,10 @@ class _Here:
         def leave() -> None:
             reason: str | None = "it could not end in order"
             try:
-                act()
-                reason = None
+                # Without memory to end it there is none for a traceback, and what it held is told as failed.
+                with contextlib.suppress(MemoryError):
+                    act()
+                    reason = None
             finally:
                 self._inbox.put(Gone(self._number, reason))
 
