@@ -46,8 +46,7 @@ def threads(here: Here, most: int) -> Iterator[str]:
     # The manifest's folder, whatever the umask made of it, becomes that user's.
     here.folder.chmod(0o755)
     os.chown(here.folder, int(user), -1)
-    become = ["setpriv", "--reuid", user, "--clear-groups"]
-    return _limited(here, ["prlimit", f"--nproc={most}:{most}", *become], {"resources"}, usual=become)
+    return _limited(here, ["prlimit", f"--nproc={most}:{most}", "setpriv", "--reuid", user, "--clear-groups"], {"resources"})
 
 
 def tasks(here: Here, most: int) -> Iterator[str]:
@@ -71,7 +70,7 @@ def file_size(here: Here, most: int) -> Iterator[str]:
     return _limited(here, ["prlimit", f"--fsize={most}:{most}"], {"disk_full"})
 
 
-def _limited(here: Here, limit: Sequence[str], kinds: set[str], usual: Sequence[str] = ()) -> Iterator[str]:
+def _limited(here: Here, limit: Sequence[str], kinds: set[str]) -> Iterator[str]:
     if subprocess.run([*limit, sys.executable, "-c", "pass"], capture_output=True, check=False).returncode:
         here.figures.counts["too little for Python itself"] += 1
         return
@@ -85,9 +84,6 @@ def _limited(here: Here, limit: Sequence[str], kinds: set[str], usual: Sequence[
         return
     here.figures.counts[f"ended with {code}"] += 1
     yield from trial.faults(code, {0, 1, 3}, kinds)
-    if usual:
-        # What another user made is that user's to go on with.
-        yield from (f"the next run: {line}" for line in trial.faults(trial.end(trial.start(usual)), {0}))
     yield from trial.follow()
 
 
