@@ -36,7 +36,7 @@ class Ports:
     """The adapters that a worker acts through.
 
     `show` takes readings of progress, where they do not go among the events; `expect` is told of works before they begin; `beat` is
-    called every second for as long as the worker works, and `give_up` once, where not even the end of its downloads can be told.
+    called every second for as long as the worker works, and `give_up` where not even the end of its downloads can be told.
     """
 
     client: HttpClient
@@ -297,6 +297,9 @@ class Worker:
 
     def _flush_and_look(self) -> None:
         self._outbox.flush()
+        # Without memory a thread can end before the first line of what it was to do. Those that were asked to leave see `_closing` first.
+        if not any(thread.is_alive() for thread in self._threads) and not self._closing:
+            self._die(MemoryError())
         self._look()
 
     def _look(self) -> None:
