@@ -24,6 +24,7 @@ from marscore.adapters.outputs import Output, Outputs, shown
 from marscore.adapters.reserve import Reserve
 from marscore.adapters.signals import Stop, note
 from marscore.adapters.state import NoState, SqliteState
+from marscore.adapters.storage import naming
 from marscore.adapters.teller import Teller
 from marscore.errors import StorageError
 from marscore.events import Event, PlanCompiled, ProofMade, ProvingStarted, RunStarted, Warned
@@ -137,11 +138,12 @@ class Run:
         if not works:
             return
         self._reserve = Reserve(self._job.root / OWN_FOLDER, len(self._job.downloads))
-        # requests and all else that sends and receives takes a tenth of a second to import.
-        from marscore.adapters.crew import ProcessCrew  # noqa: PLC0415
-        from marscore.execute.setup import Share, WorkerSettings  # noqa: PLC0415
-        from marscore.execute.supervise import Supervisor  # noqa: PLC0415
-        from marscore.execute.writing import Reads  # noqa: PLC0415
+        # requests and all else that sends and receives takes a tenth of a second to import, and more open files than there may be.
+        with naming("cannot load what fetches"):
+            from marscore.adapters.crew import ProcessCrew  # noqa: PLC0415
+            from marscore.execute.setup import Share, WorkerSettings  # noqa: PLC0415
+            from marscore.execute.supervise import Supervisor  # noqa: PLC0415
+            from marscore.execute.writing import Reads  # noqa: PLC0415
 
         inbox: Inbox = queue.SimpleQueue()
         reads = Reads(compiled.chunk_size, compiled.buffer_size)

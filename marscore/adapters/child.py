@@ -11,7 +11,7 @@ import sys
 import threading
 from typing import IO
 
-from marscore.adapters.frames import Call, read_frame, write_frame
+from marscore.adapters.frames import TOO_LITTLE, Call, read_frame, write_frame
 from marscore.adapters.terminal import occupy_standard_descriptors
 from marscore.adapters.working import make_worker
 from marscore.execute.messages import Alive, Batch, Paused
@@ -52,7 +52,8 @@ def _serve(commands: IO[bytes], out: IO[bytes]) -> None:
             # The parent is gone; the end of our input says the same.
             return
 
-    worker = make_worker(settings, 0, send)
+    # Who holds this process hears of its end, and gives its downloads to another.
+    worker = make_worker(settings, 0, send, lambda: os._exit(TOO_LITTLE))
     worker.on_pause(lambda host, seconds: send(Paused(0, host, seconds)))
     worker.start()
     _obey(worker, commands)

@@ -25,15 +25,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import IO, Any
 
-from marscore.adapters.frames import Call, read_frame, write_frame
+from marscore.adapters.frames import TOO_LITTLE, Call, read_frame, write_frame
 from marscore.adapters.gauge import Gauge
 from marscore.execute.messages import Gone, Inbox
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share, WorkerSettings
 from marscore.values import Failure, internal
 
-#: The exit code of a child that could not be started: os.EX_OSERR, where there is one.
-_NO_START = 71
 #: A parent that is killed before it wrote a whole line is nobody to be told anything. What else goes wrong before there is anybody to speak
 #: for the child is one line: its name, and no traceback.
 _BOOT = f"""
@@ -55,7 +53,7 @@ except BaseException as error:
     try:
         os.write(2, f"marscore: a worker process cannot work: {{type(error).__name__}}: {{error}}\\n".encode(errors="replace"))
     finally:
-        os._exit({_NO_START})
+        os._exit({TOO_LITTLE})
 """
 #: Seconds that a child which was told to leave gets before it is ended.
 LEAVE = 1.0
@@ -183,7 +181,7 @@ class ChildHandle:
             return self._trouble
         if self._told_to_leave and code == 0:
             return None
-        if code == _NO_START:
+        if code == TOO_LITTLE:
             return "the system gives it too little to work with"
         return f"signal {-code}" if code < 0 else f"exit code {code}"
 

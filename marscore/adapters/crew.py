@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -13,11 +14,14 @@ from marscore.adapters.lock import Held
 from marscore.adapters.storage import storage_error
 from marscore.errors import StorageError
 from marscore.events import ProgressMade
-from marscore.execute.messages import Gone, Inbox, Paused
+from marscore.execute.messages import Gone, Inbox, Paused, StopRequested
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share, WorkerSettings
 from marscore.values import Failure, internal
 
+_TOO_LITTLE = Failure("resources", "the system gives too little memory")
+#: Made before it is needed, which is where there is no memory.
+_GIVEN_UP = StopRequested(_TOO_LITTLE, _TOO_LITTLE.message)
 _ENDED = Failure("interrupted", "the run was ended by an error")
 
 
@@ -60,10 +64,12 @@ class ProcessCrew:
         """A worker in this process.
 
         Raises:
-            StorageError: the system gives it no thread, or no memory.
+            StorageError: the system gives it no thread, no memory, or not the open file to load it with.
         """
         try:
             worker = _Here(number, self._settings(share), self._inbox)
+        except OSError as error:
+            raise storage_error(error, "cannot load what fetches") from error
         except (RuntimeError, MemoryError) as error:
             raise StorageError(internal(error)) from error
         self._here.append(worker)
@@ -105,7 +111,7 @@ class _Here:
         self._inbox = inbox
         self._told_to_leave = False
         self._leaving: threading.Thread | None = None
-        self._worker = make_worker(settings, number, inbox.put)
+        self._worker = make_worker(settings, number, inbox.put, lambda: inbox.put(_GIVEN_UP))
         self._worker.on_pause(lambda host, seconds: inbox.put(Paused(number, host, seconds)))
         self._worker.start()
 
@@ -143,8 +149,10 @@ class _Here:
         def leave() -> None:
             reason: str | None = "it could not end in order"
             try:
-                act()
-                reason = None
+                # Without memory to end it there is none for a traceback, and what it held is told as failed.
+                with contextlib.suppress(MemoryError):
+                    act()
+                    reason = None
             finally:
                 self._inbox.put(Gone(self._number, reason))
 

@@ -8,6 +8,8 @@ from typing import IO, Any
 
 from marscore.frozen import dataclass
 
+#: The exit code of a child that the system gives too little to work with: os.EX_OSERR, where there is one.
+TOO_LITTLE = 71
 _LENGTH = struct.Struct("!I")
 
 

@@ -19,8 +19,8 @@ from marscore.execute.worker import Ports, Worker
 from marscore.policy.redact import Redactor
 
 
-def make_worker(settings: WorkerSettings, number: int, send: Callable[[Batch | Alive], None]) -> Worker:
-    """A worker with real adapters, whose events are told as the run's log wants them."""
+def make_worker(settings: WorkerSettings, number: int, send: Callable[[Batch | Alive], None], give_up: Callable[[], None]) -> Worker:
+    """A worker with real adapters, whose events are told as the run's log wants them; `give_up` as in `Ports`."""
     redactor = Redactor(dict(settings.secrets), settings.words)
     general = RequestsClient(max(1, settings.threads))
     client = DiscreetClient(DirectClient(general) if settings.lane == "auto" else general, redactor)
@@ -33,6 +33,6 @@ def make_worker(settings: WorkerSettings, number: int, send: Callable[[Batch | A
     show = Gauge(settings.gauge).show if settings.gauge is not None else None
     return Worker(
         settings,
-        Ports(client, files, SystemClock(), show, teller.expect, lambda: send(Alive(number))),
+        Ports(client, files, SystemClock(), show, teller.expect, lambda: send(Alive(number)), give_up),
         tell,
     )

@@ -36,7 +36,7 @@ class Ports:
     """The adapters that a worker acts through.
 
     `show` takes readings of progress, where they do not go among the events; `expect` is told of works before they begin; `beat` is
-    called every second for as long as the worker works.
+    called every second for as long as the worker works, and `give_up` where not even the end of its downloads can be told.
     """
 
     client: HttpClient
@@ -45,6 +45,7 @@ class Ports:
     show: Callable[[Sequence[ProgressMade]], None] | None = None
     expect: Callable[[Iterable[Work]], None] = lambda works: None
     beat: Callable[[], None] = lambda: None
+    give_up: Callable[[], None] = lambda: None
 
 
 class Worker:
@@ -53,6 +54,7 @@ class Worker:
     def __init__(self, settings: WorkerSettings, ports: Ports, send: Callable[[list[Event]], None]) -> None:
         self._settings = settings
         self._expect = ports.expect
+        self._give_up = ports.give_up
         self._outbox = Outbox(send)
         self._files: dict[str, OpenFile] = {}
         self._desk = Desk(
@@ -210,14 +212,20 @@ class Worker:
             self._fail((assignment.transfer, *assignment.along), error)
 
     def _fail(self, transfers: Iterable[Transfer], error: BaseException) -> None:
-        for transfer in transfers:
-            self._end(transfer, internal(error))
-        self._outbox.flush()
+        try:
+            for transfer in transfers:
+                self._end(transfer, internal(error))
+            self._outbox.flush()
+        except BaseException as worse:  # noqa: BLE001 - a thread of its own that verifies has nobody above it
+            self._die(worse)
 
     def _die(self, error: BaseException) -> None:
         """End all downloads by name: this worker is of no use any more."""
-        failure = internal(error)
-        self.stop(failure, failure.message)
+        try:
+            failure = internal(error)
+            self.stop(failure, failure.message)
+        except BaseException:  # noqa: BLE001 - without memory for that either, nobody would ever hear of its downloads
+            self._give_up()
 
     def _next(self, done: Assignment | None) -> Assignment | None:
         """Give back what is done and take what is next, waiting for it if need be; None where the worker closes."""
@@ -289,6 +297,9 @@ class Worker:
 
     def _flush_and_look(self) -> None:
         self._outbox.flush()
+        # Without memory a thread can end before the first line of what it was to do. Those that were asked to leave see `_closing` first.
+        if not any(thread.is_alive() for thread in self._threads) and not self._closing:
+            self._die(MemoryError())
         self._look()
 
     def _look(self) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from marscore.adapters.lock import hold
-from tests.disk import contradictions, wrong_in
-from tests.integration.command import command
+from tests.disk import contradictions, files_in, wrong_in
+from tests.integration.command import command, write
 from tests.integration.test_interrupt_and_resume import wait_until
 from tests.integration.test_machine_workers import children_of
 from tests.integration.test_standing_workers import BODIES, end, placed, run_of, serve_many, workers
@@ -66,3 +66,28 @@ def test_a_run_that_is_killed_while_its_workers_start_leaves_no_traceback(origin
     process.wait()
     with hold(tmp_path / "data" / ".marscore", outlive=60):
         assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+#: A run whose worker finds no memory for anything any more, not even for the end of its downloads.
+WITHOUT_MEMORY = """
+import sys
+from marscore.adapters.http import RequestsClient
+from marscore.execute.worker import Worker
+def fails(*arguments):
+    raise MemoryError
+Worker._take = RequestsClient.abort = fails
+from marscore.__main__ import main
+sys.exit(main())
+"""
+
+
+def test_a_worker_without_memory_for_the_end_of_its_downloads_ends_the_run_by_name(origin: Origin, tmp_path: Path) -> None:
+    urls = [origin.serve(f"/{name}", BODIES[name]) for name in list(BODIES)[:3]]
+    manifest = write(tmp_path, urls, execution={"processes": 1})
+    run = end(tmp_path, run_of(tmp_path, sys.executable, "-c", WITHOUT_MEMORY, "run", manifest))
+    assert run.code == 1
+    # It may have died before it was given any: these are skipped.
+    assert {entry["status"] for entry in run.report["downloads"]} <= {"failed", "skipped"}
+    assert "the system gives too little memory" in run.err
+    assert "Traceback" not in run.err
+    assert files_in(run.folder) == {}

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 
-from tests.origin import Origin
-from tests.torture.limits import MIB, Limits, can_limit_processes
+from tests.torture.limits import SWEEPS, missing_prlimit, missing_user
+from tests.torture.trial import MIB, Figures, Sweep
 
 
-@pytest.mark.skipif(not can_limit_processes(), reason="needs the superuser, prlimit and setpriv")
-def test_a_run_that_gets_few_threads_ends_with_a_report(origin: Origin) -> None:
-    limits = Limits(origin)
-    for most in (1, 2, 3, 6, 40):
-        limits.processes(most)
-    assert limits.wrong == []
-    assert limits.whole >= 2
+def sweep(name: str, *rows: int) -> Figures:
+    figures = Figures()
+    few = Sweep(rows, SWEEPS[name].trial)
+    # Not in pytest's own folder, which no other user is let into.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)
+        for number in few.drawn(None):
+            few.carry_out(Path(folder) / str(number), number, 0, figures)
+    return figures
 
 
-@pytest.mark.skipif(not shutil.which("prlimit"), reason="needs prlimit")
-def test_a_run_that_gets_little_memory_ends_with_a_report_or_by_name(origin: Origin) -> None:
-    limits = Limits(origin)
-    for most in (60, 90, 200, 1200):
-        limits.memory(most * MIB)
-    assert limits.wrong == []
-    assert limits.whole >= 1
+@pytest.mark.skipif(bool(missing_user()), reason=str(missing_user()))
+def test_a_run_that_gets_few_threads_ends_with_a_report() -> None:
+    figures = sweep("threads", 1, 6)
+    assert figures.wrong == []
+    assert figures.counts["ended with 0"] >= 1
+
+
+@pytest.mark.skipif(bool(missing_prlimit()), reason=str(missing_prlimit()))
+def test_a_run_that_gets_little_memory_ends_with_a_report_or_by_name() -> None:
+    figures = sweep("memory", 60 * MIB, 90 * MIB)
+    assert figures.wrong == []
+    assert figures.counts["ended with 3"] >= 1
+
+
+@pytest.mark.skipif(bool(missing_prlimit()), reason=str(missing_prlimit()))
+def test_a_run_that_gets_no_file_to_load_its_client_from_ends_by_name() -> None:
+    assert sweep("open files", 8).wrong == []

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Iterable
 
 import pytest
 
-from marscore.events import DownloadFailed
+from marscore.adapters.clock import SystemClock
+from marscore.events import DownloadFailed, Event
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share, WorkerSettings
 from marscore.execute.worker import Ports, Worker
@@ -77,6 +79,31 @@ def test_a_defect_before_the_first_request_ends_all_that_were_to_come_along_by_n
 
 def refuses(works: Iterable[Work]) -> None:
     raise MemoryError("no room for them")
+
+
+def test_a_worker_without_memory_for_its_end_gives_up() -> None:
+    class Unstoppable(FakeClient):
+        def abort(self) -> None:
+            raise MemoryError
+
+    given_up: list[str] = []
+    settings = WorkerSettings("", 1, Reads(MIB, MIB), Share(1))
+    ports = Ports(Unstoppable({}), MemoryFolder(), FakeClock(), expect=refuses, give_up=lambda: given_up.append("given up"))
+    Worker(settings, ports, lambda events: None).submit([wanted(0, URL, "a")])
+    assert given_up == ["given up"]
+
+
+def test_downloads_of_a_worker_whose_threads_ended_unheard_have_their_outcome() -> None:
+    class Lost(Worker):
+        def _work(self) -> None:
+            pass
+
+    told: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()
+    worker = Lost(WorkerSettings("", 1, Reads(MIB, MIB), Share(1)), Ports(FakeClient({}), MemoryFolder(), SystemClock()), told.put)
+    worker.start()
+    worker.submit([wanted(0, URL, "a")])
+    [event] = told.get(timeout=30)
+    assert (event.download, event.reason) == ("downloads[0]", "the system gives too little memory")  # type: ignore[attr-defined]
 
 
 def test_works_that_cannot_be_begun_have_their_outcome() -> None:
