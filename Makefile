@@ -36,7 +36,7 @@ fuzz: $(STAMP)  ## try the parsers with many random inputs; about five minutes
 	@FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz
 
 torture: $(STAMP)  ## kill -9 two hundred times, then two thousand runs over files of all sizes; about half an hour
-	@$(BIN)/python -m tests.torture
+	@MARSCORE_LONG=1 $(BIN)/python -m tests.torture
 
 mutants: $(STAMP)  ## change the code in MUTANTS=300 small ways, or MUTANTS=all, drawn by SEED=1: which does no unit test notice? A quarter of an hour
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[mutants]'
