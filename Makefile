@@ -36,7 +36,7 @@ fuzz: $(STAMP)  ## try the parsers with many random inputs; about five minutes
 	@FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz
 
 torture: $(STAMP)  ## kill -9, mixed files, then the machine's faults: stops, locks, full disks, limits, signals, journals; about an hour
-	@$(BIN)/python -m tests.torture $(TORTURE)
+	@MARSCORE_LONG=1 $(BIN)/python -m tests.torture $(TORTURE)
 
 mutants: $(STAMP)  ## change the code in MUTANTS=300 small ways, or MUTANTS=all, drawn by SEED=1: which does no unit test notice? A quarter of an hour
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[mutants]'

@@ -19,6 +19,7 @@ import marscore
 from marscore.settings import RunSettings
 from tests.disk import wrong_in
 from tests.integration.command import fetch
+from tests.long import some
 from tests.origin import Body, Good, HangUp, Origin, Raw, Status, Step, busy, redirect
 from tests.origin.faults import busy_until, endless_body, endless_head, error_page, gzipped, header_flood
 
@@ -249,7 +250,11 @@ def test_a_proxy_that_refuses_is_named(tmp_path: Path, lane: str, answer: str) -
         assert not (tmp_path / "data" / "file.bin").exists()
 
 
-@pytest.mark.parametrize("lane", ["requests", "auto"])
+#: To see that a connection lags takes seconds, and the transfer that decides it knows nothing of lanes.
+REDIALLING = {"requests": "requests", "auto": "auto"}
+
+
+@pytest.mark.parametrize("lane", some(REDIALLING, "auto"))
 def test_a_connection_that_drips_beside_fast_ones_is_dialled_anew(origin: Origin, tmp_path: Path, lane: str) -> None:
     # So slow that even on a busy machine the connections do little but wait, and others are opened beside them.
     large, fast = Body(10 * MIB, seed=8), Good(rate=MIB // 2)
@@ -266,7 +271,7 @@ def test_a_connection_that_drips_beside_fast_ones_is_dialled_anew(origin: Origin
     assert told[0]["url"] == slow
 
 
-@pytest.mark.parametrize("lane", ["requests", "auto"])
+@pytest.mark.parametrize("lane", some(REDIALLING, "requests"))
 def test_a_connection_that_falls_silent_beside_others_is_dialled_anew(origin: Origin, tmp_path: Path, lane: str) -> None:
     # So slow that even on a busy machine the connections do little but wait, and others are opened beside them.
     large, fast = Body(10 * MIB, seed=9), Good(rate=MIB // 2)

@@ -35,7 +35,7 @@ def wait_until(holds: Callable[[], bool], what: str) -> None:
     until = time.monotonic() + LIMIT_S
     while not holds():
         assert time.monotonic() < until, f"waited for: {what}"
-        time.sleep(0.01)
+        time.sleep(0.02)
 
 
 def start(folder: Path, manifest: str) -> subprocess.Popen[str]:

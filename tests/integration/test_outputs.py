@@ -21,7 +21,7 @@ import pytest
 import marscore
 import marscore.app  # what it brings, the plain user below may not be let to
 from marscore.values import Failure
-from tests.integration.command import LIMIT_S, command, environment, write
+from tests.integration.command import LIMIT_S, command, ended, environment, write
 from tests.integration.command import marscore as run_command
 from tests.origin import Body, Origin, Status
 from tests.unit.adapters.unprivileged import NOBODY, own_folder
@@ -36,12 +36,14 @@ def manifest(origin: Origin, tmp_path: Path) -> str:
     return write(tmp_path, [origin.serve("/a.bin", Body(1000))])
 
 
-def run(folder: Path, *arguments: str, **more: Any) -> subprocess.CompletedProcess[bytes]:
-    more.setdefault("stdout", subprocess.PIPE)
+def run(folder: Path, *arguments: str, stdout: int = subprocess.PIPE, **more: Any) -> subprocess.CompletedProcess[bytes]:
+    if not more:
+        return ended("run", "downloads.yaml", *arguments, cwd=folder, stdout=stdout)
     return subprocess.run(
         command("run", "downloads.yaml", *arguments),
         cwd=folder,
         env=environment(),
+        stdout=stdout,
         stderr=subprocess.PIPE,
         timeout=LIMIT_S,
         check=False,

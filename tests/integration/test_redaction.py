@@ -45,8 +45,8 @@ def run_watched(folder: Path, env: Mapping[str, str]) -> tuple[Run, dict[str, st
     out, err = process.communicate(timeout=60)
     plans = [marscore("plan", "downloads.yaml", "--format", style, cwd=folder, env=env) for style in ("json", "table")]
     files = [path for path in (folder / "data" / ".marscore").rglob("*") if path.is_file()]
-    # What is larger are the bytes of a file that came in part.
-    kept = b"".join(path.read_bytes() for path in files if path.stat().st_size < MIB)
+    # The bytes of a file that came in part are random.
+    kept = b"".join(path.read_bytes() for path in files if path.suffix != ".part")
     written = {"out": out, "err": err, "command lines": lines, "log": (folder / "log.jsonl").read_text()}
     written |= {f"plan {n}": plan.out + plan.err for n, plan in enumerate(plans)}
     # Text is read as what it says, whatever JSON escapes; what is no text, byte by byte.

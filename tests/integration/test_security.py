@@ -170,5 +170,5 @@ def watch_command_lines(process: subprocess.Popen[str]) -> str:
                 continue
             if "marscore" in text:
                 seen.add(text)
-        time.sleep(0.02)
+        time.sleep(0.05)
     return json.dumps(sorted(seen))

@@ -11,6 +11,7 @@ import pytest
 
 from tests.disk import wrong_in
 from tests.integration.command import LIMIT_S, Run, environment, marscore, read_report, write
+from tests.long import some
 from tests.origin import Body, Good, Origin
 
 SCRIPT = Path(__file__).with_name("signalled.py")
@@ -36,6 +37,13 @@ AT_THE_END = ["fsync", "open .marscore/.marscore-*", "os.rename .marscore/report
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them")
 both_signals = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+
+
+def at_moments(moments: list[str]) -> pytest.MarkDecorator:
+    """Each moment with one of the two signals, in turn; in a long test with both. One handler takes them all."""
+    rows = {f"{moment}-{number.name}": (moment, number) for moment in moments for number in (signal.SIGINT, signal.SIGTERM)}
+    chosen = some(rows, *(f"{moment}-{('SIGINT', 'SIGTERM')[n % 2]}" for n, moment in enumerate(moments)))
+    return pytest.mark.parametrize(("moment", "number"), chosen.values(), ids=chosen)
 
 
 def signalled(folder: Path, moment: str, number: signal.Signals, *arguments: str, times: int = 1) -> Run:
@@ -67,8 +75,7 @@ def assert_next_run_ends_well(origin: Origin, folder: Path) -> None:
     assert not again.events("warned")
 
 
-@both_signals
-@pytest.mark.parametrize("moment", BEFORE)
+@at_moments(BEFORE)
 def test_before_a_run_has_begun_a_signal_is_one_line(origin: Origin, tmp_path: Path, moment: str, number: signal.Signals) -> None:
     manifest = write(tmp_path, served(origin), execution={"processes": 1})
     run = signalled(tmp_path, moment, number, "run", manifest)
@@ -86,8 +93,7 @@ def test_a_command_that_waits_for_its_manifest_ends_in_one_line(tmp_path: Path, 
     assert (run.code, run.out, run.err) == (128 + number, "", f"marscore: interrupted by {number.name}\n")
 
 
-@both_signals
-@pytest.mark.parametrize("moment", DURING)
+@at_moments(DURING)
 def test_a_run_that_is_cut_short_says_so_in_its_report(origin: Origin, tmp_path: Path, moment: str, number: signal.Signals) -> None:
     manifest = write(tmp_path, served(origin, HELD), execution={"processes": 1})
     run = signalled(tmp_path, moment, number, "run", manifest)
@@ -110,8 +116,7 @@ def test_a_signal_while_files_in_place_are_proven_is_in_the_report(origin: Origi
     assert_next_run_ends_well(origin, tmp_path)
 
 
-@both_signals
-@pytest.mark.parametrize("moment", AT_THE_END)
+@at_moments(AT_THE_END)
 def test_a_signal_that_comes_when_all_is_in_place_changes_nothing(
     origin: Origin, tmp_path: Path, moment: str, number: signal.Signals
 ) -> None:
@@ -126,8 +131,7 @@ def test_a_signal_that_comes_when_all_is_in_place_changes_nothing(
     assert len(origin.requests) == asked, "what is in place is claimed, and claimed to be on the disk"
 
 
-@both_signals
-@pytest.mark.parametrize("moment", AT_THE_END)
+@at_moments(AT_THE_END)
 def test_at_the_end_of_a_run_that_failed_report_and_code_say_the_same(
     origin: Origin, tmp_path: Path, moment: str, number: signal.Signals
 ) -> None:

@@ -16,12 +16,15 @@ from pathlib import Path
 import pytest
 
 from tests.integration.command import LIMIT_S, command, environment, read_report, write
+from tests.long import some
 from tests.origin import Body, Good, Origin
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="masks, deleted folders and locales as POSIX has them")
 
 MIB = 1024 * 1024
-ASCII = [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"PYTHONIOENCODING": "latin-1"}]
+C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+ENCODINGS = {"streams in ascii": {"PYTHONIOENCODING": "ascii"}, "C": C_LOCALE, "streams in latin-1": {"PYTHONIOENCODING": "latin-1"}}
+SOME_ENCODINGS = some(ENCODINGS, "streams in ascii", "C")
 
 
 def modes(folder: Path) -> dict[str, int]:
@@ -135,7 +138,7 @@ def test_a_program_whose_current_folder_is_gone_can_fetch(origin: Origin, tmp_pa
     assert done.stdout == "[True] succeeded\n", done.stderr
 
 
-@pytest.mark.parametrize("encoding", ASCII, ids=repr)
+@pytest.mark.parametrize("encoding", SOME_ENCODINGS.values(), ids=SOME_ENCODINGS)
 def test_streams_and_names_in_ascii_break_nothing(origin: Origin, tmp_path: Path, encoding: dict[str, str]) -> None:
     gone = {"url": origin.url("/missing"), "path": "fehlt-文.bin"}
     write(tmp_path, [{"url": origin.serve("/a.bin", Body(10)), "path": "ö/文.bin"}, gone], name="grün", output_dir="dätä")
@@ -191,7 +194,7 @@ def test_a_program_whose_system_cannot_write_a_name_is_told(origin: Origin, tmp_
         # A name that is none in ASCII, made in the program itself: arguments come as bytes.
         script = ELSEWHERE.replace("sys.argv[1]", ascii(folder))
         done = subprocess.run(
-            [sys.executable, "-c", script, "", url], capture_output=True, text=True, env=environment(ASCII[1]), timeout=LIMIT_S, check=False
+            [sys.executable, "-c", script, "", url], capture_output=True, text=True, env=environment(C_LOCALE), timeout=LIMIT_S, check=False
         )
         assert words in done.stdout, done.stderr
         assert "cannot be written in this system's ascii" in done.stdout

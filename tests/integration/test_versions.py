@@ -341,8 +341,11 @@ class DripsThenChanges:
         return self._after if self.changed else self._before
 
 
-@LANES
-@pytest.mark.parametrize("shows", [True, False])
+#: To see that a connection lags takes seconds.
+REDIALLING = {f"{lane}-{shows}": (lane, shows) for lane in ("requests", "auto") for shows in (True, False)}
+
+
+@pytest.mark.parametrize(("lane", "shows"), some(REDIALLING, "requests-True", "auto-False").values())
 def test_a_connection_dialled_anew_brings_no_other_version(origin: Origin, tmp_path: Path, lane: str, shows: bool) -> None:
     before, after = versions(12 * MIB, STRONG["an etag"])
     fields = () if shows else (("ETag", None), ("Last-Modified", None))

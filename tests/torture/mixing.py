@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.disk import contradictions, report_in, wrong_in
-from tests.integration.command import command, environment, write
+from tests.integration.command import ended, write
 from tests.origin import Body
 from tests.servers import Nginx
 
@@ -84,7 +84,7 @@ class Mixing:
 
     def _ended(self, folder: Path, manifest: str) -> list[str]:
         try:
-            done = subprocess.run(command("run", manifest), cwd=folder, env=environment(), capture_output=True, timeout=HUNG, check=False)
+            done = ended("run", manifest, cwd=folder, limit_s=HUNG)
         except subprocess.TimeoutExpired:
             return ["it did not end"]
         return [f"it ended with {done.returncode}"] if done.returncode else []

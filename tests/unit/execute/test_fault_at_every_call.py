@@ -21,6 +21,7 @@ from marscore.values import Checksum, Failure, internal
 from tests.fakes.files import MemoryFolder
 from tests.fakes.http import FakeClient, FakeResponse
 from tests.fakes.tripping import Tripping, Tripwire
+from tests.long import some
 from tests.unit.execute.working import KIB, MIB, outcomes, wanted
 
 BASE = "http://origin.example/"
@@ -120,8 +121,12 @@ def test_without_a_fault_all_come() -> None:
     assert {call.split(".")[0] for call in wire.calls} == {"client", "response", "files", "partial", "clock"}
 
 
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-@pytest.mark.parametrize("share", range(4))
+#: A quarter of the calls each. What a port may raise is tried at every call; what none may takes the same way from any of them.
+SHARES = {f"{name}-{share}": (fault, share) for name, fault in FAULTS.items() for share in range(4)}
+SOME_SHARES = some(SHARES, *(f"of the port-{n}" for n in range(4)), "of nobody-0", "of nobody-1", "no memory-2", "no memory-3")
+
+
+@pytest.mark.parametrize(("fault", "share"), SOME_SHARES.values(), ids=SOME_SHARES)
 def test_a_fault_at_any_call_ends_in_outcomes_and_in_whole_files(fault: Callable[[str], BaseException], share: int) -> None:
     counted = Tripwire()
     run(counted)
