@@ -99,7 +99,8 @@ def test_a_run_that_is_cut_short_says_so_in_its_report(origin: Origin, tmp_path:
     run = signalled(tmp_path, moment, number, "run", manifest)
     assert run.code == 128 + number, run.err
     assert (run.report["status"], run.report["exit_code"]) == ("interrupted", 128 + number)
-    assert {entry["status"] for entry in run.report["downloads"]} == {"interrupted"}
+    # Of two files that are taken up one after the other, the second may not have begun.
+    assert {entry["status"] for entry in run.report["downloads"]} <= {"interrupted", "skipped"}
     assert run.events()[-1]["event"] == "run_finished"
     assert_next_run_ends_well(origin, tmp_path)
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -45,9 +45,25 @@ class Operation:
 
 
 def read_record(path: Path, root: Path) -> list[Operation]:
-    """Read what recorder.c wrote."""
+    """Read what recorder.c wrote. What is done to a file without a name leaves nothing, and its inode may become another's."""
     reader = _Reader(path.read_bytes(), f"{root}/")
-    return list(reader.operations())
+    return [replace(operation, number=number) for number, operation in enumerate(_of_named(reader.operations()))]
+
+
+def _of_named(operations: Iterable[Operation]) -> Iterator[Operation]:
+    inodes: dict[str, int] = {}
+    for operation in operations:
+        if operation.kind == "name":
+            inodes[operation.paths[0]] = operation.inode
+        elif operation.kind == "rename":
+            source, target = operation.paths
+            if source in inodes:
+                inodes[target] = inodes.pop(source)
+        elif operation.kind == "remove":
+            inodes.pop(operation.paths[0], None)
+        elif operation.is_of_data and operation.inode not in inodes.values():
+            continue
+        yield operation
 
 
 class _Reader:
@@ -114,7 +130,8 @@ class Disk:
         self._settled = settled
         self._root = root
         self._effects = self._follow()
-        self._folders = {"": root} | {op.paths[0]: op.inode for op in operations if op.folder}
+        #: Paths with their inodes: one that was removed and made again may have another.
+        self._folders = {("", root)} | {(op.paths[0], op.inode) for op in operations if op.folder}
 
     def _follow(self) -> list[list[tuple[str, int | None]]]:
         """What each operation does to the entries: path -> inode, None for an entry that goes."""
@@ -148,7 +165,7 @@ class Disk:
     def _is_flushed_by(self, op: Operation, inode: int) -> bool:
         if op.is_of_data:
             return op.inode == inode
-        return op.is_of_names and any(self._folders[str(Path(path).parent).removeprefix(".")] == inode for path in op.paths)
+        return op.is_of_names and any((str(Path(path).parent).removeprefix("."), inode) in self._folders for path in op.paths)
 
     def after(self, cut: int, kept: Kept, lengths_stay: bool) -> Survivors:
         """What is there after a power cut before the operation `cut`."""
@@ -160,7 +177,7 @@ class Disk:
                 survivors.enter(effect)
             elif op.is_of_data:
                 survivors.change(op, there, lengths_stay)
-        survivors.prune({path for path, inode in survivors.entries.items() if self._folders.get(path) == inode})
+        survivors.prune({path for path, inode in survivors.entries.items() if (path, inode) in self._folders})
         return survivors
 
 
