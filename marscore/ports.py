@@ -1,5 +1,6 @@
 """What the core asks of the world: the Protocols that adapters implement for real and `tests/fakes` implement in memory.
 
+    Transport    many GETs at once, by turns
     HttpClient   one GET -> its answer and its body          FileStore, Partial   partial files, their journals, finished files
     StateStore   what the output folder is known to hold     Clock                 time and chance
     EventSink    where events go
@@ -18,7 +19,7 @@ from marscore.frozen import dataclass
 from marscore.journal import Header, Journal, Piece
 from marscore.state import Claims, Content, FileIdentity, Measured, Row
 from marscore.url import Url
-from marscore.values import Access, ByteRange
+from marscore.values import Access, ByteRange, Failure
 
 EventSink: TypeAlias = Callable[[Event], None]
 
@@ -96,6 +97,58 @@ class HttpClient(Protocol):
 
     def close(self) -> None:
         """Drop every idle connection. Who asks again gets a new one."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Exchange:
+    """One GET on its way: a transport puts here what comes, in `turn`, and whoever started it takes it from here.
+
+    `answer` is the head of the final response, after its redirects, and there before the first of `chunks`, the body as it came; who has
+    used chunks takes them out. `over` tells that no more comes: the body ended as the protocol says it should, or `failure` says why not.
+    `fresh` asks for a connection that carried nothing before.
+    """
+
+    request: Request
+    fresh: bool = False
+    answer: Answer | None = None
+    chunks: list[bytes] = field(default_factory=list)
+    over: bool = False
+    failure: Failure | None = None
+
+
+class Transport(Protocol):
+    """Carries exchanges, many at once, in the thread that calls `turn`. Only `wake` may be called from others, and from signal handlers."""
+
+    def start(self, exchange: Exchange) -> None:
+        """Begin to send its request; what comes of it comes in later turns, that it cannot be sent included."""
+        ...
+
+    def turn(self, until: float) -> list[Exchange]:
+        """Send and receive; return the exchanges of which there is something new: an answer, chunks or an end.
+
+        Returns as soon as there is any, at `until` ticks, or when woken.
+        """
+        ...
+
+    def pause(self, exchange: Exchange) -> None:
+        """Receive no more of its body for now. What has come already may still be put into `chunks`."""
+        ...
+
+    def resume(self, exchange: Exchange) -> None:
+        """Go on with it."""
+        ...
+
+    def cancel(self, exchange: Exchange) -> None:
+        """Want no more of it: nothing is put there from now on. Its connection is used again where little is left of the body."""
+        ...
+
+    def wake(self) -> None:
+        """End the current turn, or the next one if none is going on."""
+        ...
+
+    def close(self) -> None:
+        """Drop everything. Nothing else is called afterwards but `wake`."""
         ...
 
 

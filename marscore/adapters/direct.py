@@ -19,10 +19,10 @@ from typing import TypeAlias
 from urllib3.exceptions import HTTPError
 
 from marscore.adapters.connections import Way, shut_down
-from marscore.adapters.http import RequestsClient
 from marscore.adapters.http_failures import body_failure_of, failure_of
 from marscore.adapters.http_response import RequestsResponse
 from marscore.adapters.kept import StaleError, Wire
+from marscore.adapters.requests_client import RequestsClient
 from marscore.adapters.wire import Head, head_of, request_bytes
 from marscore.errors import OriginError
 from marscore.ports import Answer, Request, Response

@@ -10,7 +10,7 @@ from marscore.adapters.direct import DirectClient
 from marscore.adapters.discreet import DiscreetClient
 from marscore.adapters.files import Folder
 from marscore.adapters.gauge import Gauge
-from marscore.adapters.http import RequestsClient
+from marscore.adapters.requests_client import RequestsClient
 from marscore.adapters.teller import Teller
 from marscore.events import Event
 from marscore.execute.messages import Alive, Batch

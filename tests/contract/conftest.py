@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from marscore.values import Access
-from tests.contract.http_kinds import KINDS, PATIENCE, Kind
+from tests.contract.http_kinds import KINDS, PATIENCE, TURNED, Kind
 from tests.long import ALL
 from tests.origin import Origin
 from tests.servers import Tls
@@ -19,7 +19,7 @@ def place(request: pytest.FixtureRequest, tls: Tls) -> Iterator[Origin]:
         yield origin
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=[*KINDS, *TURNED])
 def kind(request: pytest.FixtureRequest) -> Iterator[Kind]:
     made = Kind(request.param)
     yield made

@@ -8,16 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from marscore.adapters.direct import DirectClient
-from marscore.adapters.http import RequestsClient
+from marscore.adapters.http.curl import CurlTransport
+from marscore.adapters.requests_client import RequestsClient
 from marscore.errors import OriginError
 from marscore.ports import HttpClient, Request, Response
 from marscore.url import parse_url
 from marscore.values import Access, FailureKind, Timeouts
+from tests.contract.by_turns import TurnedClient
 from tests.origin import Body, Origin, Seen
 
 #: Whether there is a lane, and how often an origin was asked for something plain before: the general client answers the first, opens the
 #: lane and leaves it its connection; from then on the lane has one of its own.
 KINDS: dict[str, tuple[bool, int]] = {"general": (False, 0), "used": (False, 1), "cold": (True, 0), "warmed": (True, 1), "warm": (True, 2)}
+#: Transports, which know no lanes: cold, and with a connection that carried something before.
+TURNED: dict[str, int] = {"curl": 0, "curl again": 1}
 IDENTITY = (("Accept-Encoding", "identity"),)
 #: Long enough for a busy machine; what waits for the end of a connection that stays open fails by it.
 PATIENCE = Timeouts(connect=20, read=20)
@@ -50,8 +54,14 @@ class Kind:
     def __init__(self, name: str, connections: int = 4) -> None:
         self.name = name
         self.general = Counting(connections)
+        #: Whether it is a transport.
+        self.turned = name in TURNED
+        if self.turned:
+            self._direct, self._warmth = None, TURNED[name]
+            self.client: HttpClient = TurnedClient(lambda: CurlTransport(connections))
+            return
         self._direct, self._warmth = KINDS[name]
-        self.client: HttpClient = DirectClient(self.general) if self._direct else self.general
+        self.client = DirectClient(self.general) if self._direct else self.general
 
     def warm_up(self, origin: Origin, access: Access) -> Seen | None:
         """Returns the last request of the warming."""
@@ -72,7 +82,7 @@ class Kind:
             # It went over the connection that the warming left, and directly where there is a lane.
             seen = origin.requests_for(path.partition("?")[0])[0]
             assert (seen.connection, seen.nth) == (last.connection, last.nth + 1)
-            assert self.general.asked == asked + (not self._direct)
+            assert self._direct is None or self.general.asked == asked + (not self._direct)
         return outcome
 
     def close(self) -> None:

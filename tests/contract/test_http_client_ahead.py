@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from marscore.adapters.direct import DirectClient
-from marscore.adapters.http import RequestsClient
+from marscore.adapters.requests_client import RequestsClient
 from marscore.ports import Request
 from marscore.url import parse_url
 from marscore.values import Access

@@ -12,7 +12,7 @@ import pytest
 
 from marscore.adapters.clock import SystemClock
 from marscore.adapters.files import Folder
-from marscore.adapters.http import RequestsClient
+from marscore.adapters.requests_client import RequestsClient
 from marscore.events import DownloadFinished, Event, RetryScheduled
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share, WorkerSettings

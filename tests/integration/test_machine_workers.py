@@ -19,7 +19,7 @@ import pytest
 from marscore.adapters.clock import SystemClock
 from marscore.adapters.direct import DirectClient
 from marscore.adapters.files import Folder
-from marscore.adapters.http import RequestsClient
+from marscore.adapters.requests_client import RequestsClient
 from marscore.events import DownloadFinished, Event
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share, WorkerSettings

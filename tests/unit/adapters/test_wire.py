@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from marscore.adapters.heads import final_head
-from marscore.adapters.http import RequestsClient
+from marscore.adapters.requests_client import RequestsClient
 from marscore.adapters.wire import END, MAX_FIELDS, block_of, head_of, parse_head, request_bytes
 from marscore.ports import Request
 from marscore.url import parse_url

@@ -1,0 +1,112 @@
+"""What a request needs besides its URL: the header fields it carries, credentials, the proxy, the certificates that are trusted.
+
+Both transports ask here, so that what is sent to whom does not depend on which of them sends it.
+"""
+
+from __future__ import annotations
+
+import netrc
+import os
+import sys
+from pathlib import Path
+
+from marscore.errors import OriginError
+from marscore.frozen import dataclass
+from marscore.policy.redirect import headers_for, sent_to
+from marscore.ports import Request
+from marscore.url import Url, parse_proxy
+from marscore.values import Access, Basic, Failure
+from marscore.version import __version__
+
+USER_AGENT = f"marscore/{__version__}"
+#: As requests has them, then OpenSSL's own.
+_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy, and the hosts that are asked without it, as `no_proxy` writes them."""
+
+    url: Url
+    besides: str = ""
+
+
+def fields_of(request: Request, url: Url) -> tuple[tuple[str, str], ...]:
+    """The header fields of a request for `url`, which a redirect may have led to; those of the request itself outrank the manifest's."""
+    own = {name.lower() for name, _ in request.fields}
+    written = [(name, value) for name, value in headers_for(request.access, request.url, url).items() if name.lower() not in own]
+    if not any(name.lower() == "user-agent" for name, _ in written):
+        written.append(("User-Agent", USER_AGENT))
+    return (*written, *request.fields)
+
+
+def credentials_of(request: Request, url: Url) -> Basic | None:
+    """Who asks, as far as `url` may hear of it."""
+    if not sent_to(request.url, url):
+        return None
+    auth = request.access.auth
+    if isinstance(auth, Basic):
+        return auth
+    if auth == "netrc":
+        return netrc_of(url.host)
+    return None if request.url.username is None else Basic(request.url.username, request.url.password or "")
+
+
+def netrc_of(host: str) -> Basic | None:
+    """What netrc holds for a host: the file that NETRC names, or the user's own. What cannot be read holds nothing."""
+    named = os.environ.get("NETRC")
+    for path in [Path(named)] if named else [Path.home() / ".netrc", Path.home() / "_netrc"]:
+        try:
+            found = netrc.netrc(path).authenticators(host)
+        except (OSError, netrc.NetrcParseError, UnicodeError):
+            continue
+        return Basic(found[0] or found[1] or "", found[2] or "") if found else None
+    return None
+
+
+def proxy_of(access: Access, url: Url) -> Proxy | None:
+    """The proxy for a URL: the manifest's, else the environment's.
+
+    Raises:
+        OriginError: its URL is none.
+    """
+    if access.proxies is not None:
+        found, besides = (access.proxies.http if url.scheme == "http" else access.proxies.https), ""
+    else:
+        found, besides = _from_environment(url.scheme)
+    try:
+        return Proxy(parse_proxy(found), besides) if found else None
+    except ValueError as error:
+        raise OriginError(Failure("proxy", f"the proxy's URL {error}")) from None
+
+
+def _from_environment(scheme: str) -> tuple[str | None, str]:
+    if sys.platform in ("win32", "darwin"):
+        from urllib.request import getproxies  # noqa: PLC0415 - it knows the system's settings too, and takes its time
+
+        proxies = getproxies()
+        return proxies.get(scheme) or proxies.get("all"), proxies.get("no", "")
+    found = _variable(f"{scheme}_proxy") or _variable("all_proxy")
+    return found, _variable("no_proxy") or ""
+
+
+def _variable(name: str) -> str | None:
+    value = os.environ.get(name)
+    if value is None and not (name == "http_proxy" and "REQUEST_METHOD" in os.environ):
+        # In CGI, HTTP_PROXY is a field of the request (httpoxy, CVE-2016-5385).
+        value = os.environ.get(name.upper())
+    return value or None
+
+
+def trusted(access: Access) -> str | None:
+    """The file or folder of certificates that servers are verified by; None where they are not."""
+    if isinstance(access.verify, str):
+        return access.verify
+    if not access.verify:
+        return None
+    named = next((os.environ[name] for name in _BUNDLES if os.environ.get(name)), None)
+    if named is not None:
+        return named
+    import certifi  # noqa: PLC0415 - not needed for http
+
+    return certifi.where()

@@ -1,0 +1,286 @@
+"""`ports.Transport` by libcurl: one multi handle, driven by the sockets that it names and the time that it asks for.
+
+    start --> easy handle --> multi
+    turn: sockets, timer --socket_action--> lines of heads, chunks of bodies (list.append: no Python runs for a chunk)
+          --> Handle: a redirect? the next hop, on the same handle : the answer, chunks and end of its exchange
+
+What comes on a connection of HTTP/1 that carries no request answers nothing that was asked (RFC 9112 section 6.3); libcurl would take it
+for the answer to the next one, unless the connection was idle for a second. So such connections are watched, and shut down when something
+comes. What came in the last record of TLS shows on no socket: where nothing was received since a request was sent, it is sent again.
+
+libcurl follows no redirect, retries nothing but a kept connection that was closed meanwhile, undoes no content coding and writes no URL
+anew. What it does: connections, TLS, HTTP/1.1 and 2, proxies, authentication, framing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import selectors
+import socket
+import time
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any
+
+import pycurl
+
+from marscore.adapters.http.curl_handle import Handle, way_to
+from marscore.adapters.http.sockets import bytes_received, shut_down
+from marscore.errors import OriginError
+from marscore.ports import Exchange
+from marscore.url import Url
+from marscore.values import Failure
+
+#: Seconds between two looks at who has been silent for too long.
+_LOOK_EVERY = 0.25
+#: Seconds that a body nobody wants may be silent.
+_DRAINED_FOR = 1.0
+_KEPT_HANDLES = 64
+_READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+
+
+class CurlTransport:
+    """Implements `ports.Transport`. `connections` is how many may be open, over all hosts, those that wait for a request among them."""
+
+    def __init__(self, connections: int, ticks: Callable[[], float] = time.monotonic) -> None:
+        self.ticks = ticks
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
+        self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, connections)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, connections)
+        self._selector = selectors.DefaultSelector()
+        self._woken, self._waker = socket.socketpair()
+        for end in (self._woken, self._waker):
+            end.setblocking(False)
+        self._selector.register(self._woken, _READ)
+        #: What libcurl waits for, by descriptor.
+        self._watched: set[int] = set()
+        #: Connections of HTTP/1 that carry nothing, by descriptor.
+        self._idle: set[int] = set()
+        #: What connections of TLS had received when they began to carry nothing.
+        self._received: dict[int, int | None] = {}
+        #: How often libcurl was called, and at which of these calls something had come on a connection last.
+        self.calls = 0
+        self._came: dict[int, int] = {}
+        #: When libcurl wants to be called, in ticks; and when silence is looked for.
+        self._due = self._look = math.inf
+        self._active: dict[Any, Handle] = {}
+        self._of: dict[int, Handle] = {}
+        self._free: dict[Hashable, list[Handle]] = defaultdict(list)
+        #: Exchanges that ended without libcurl.
+        self._ended: list[Exchange] = []
+
+    def start(self, exchange: Exchange) -> None:
+        """Begin to send a request."""
+        self._ask(exchange, exchange.request.url, ())
+
+    def turn(self, until: float) -> list[Exchange]:
+        """Send and receive."""
+        now = self.ticks()
+        ready = self._ready(0 if self._ended else max(0.0, min(until, self._due, self._look) - now))
+        self._turn_libcurl(ready)
+        self._note_done()
+        news, self._ended = dict.fromkeys(self._ended), []
+        for handle in list(self._active.values()):
+            if handle.take_in() and handle.exchange is not None:
+                news[handle.exchange] = None
+            if (handle.ended or handle.is_of_no_use) and (exchange := self._end(handle)):
+                news[exchange] = None
+        self._give_up_silent(news)
+        return list(news)
+
+    def _turn_libcurl(self, ready: Iterable[tuple[selectors.SelectorKey, int]]) -> None:
+        for fd in [key.fd for key, _ in ready if key.fd in self._idle]:
+            # Before anything is sent on it.
+            self._spoil(fd)
+        for key, events in ready:
+            if key.fileobj is self._woken:
+                self._drain_waker()
+            elif key.fd in self._watched:
+                if events & _READ:
+                    self._came[key.fd] = self.calls + 1
+                self._act(key.fd, (pycurl.CSELECT_IN if events & _READ else 0) | (pycurl.CSELECT_OUT if events & _WRITE else 0))
+        if self._due <= self.ticks():
+            self._due = math.inf
+            self._act(pycurl.SOCKET_TIMEOUT, 0)
+
+    def _ready(self, seconds: float) -> list[tuple[selectors.SelectorKey, int]]:
+        try:
+            return self._selector.select(seconds)
+        except OSError:
+            # Where the system does not forget a descriptor that is closed (Windows), libcurl may have closed an idle one.
+            for fd in list(self._idle):
+                self._unwatch(fd)
+            return []
+
+    def pause(self, exchange: Exchange) -> None:
+        """Receive no more of its body for now."""
+        if handle := self._of.get(id(exchange)):
+            handle.paused = True
+            handle.curl.pause(pycurl.PAUSE_RECV)
+
+    def resume(self, exchange: Exchange) -> None:
+        """Go on with it."""
+        if (handle := self._of.get(id(exchange))) and handle.paused:
+            handle.paused = False
+            handle.heard = self.ticks()
+            handle.curl.pause(pycurl.PAUSE_CONT)
+
+    def cancel(self, exchange: Exchange) -> None:
+        """Want no more of it."""
+        handle = self._of.pop(id(exchange), None)
+        if handle is None:
+            return
+        handle.exchange = None
+        if handle.paused or not handle.is_worth_draining():
+            self._let_go(handle)
+
+    def wake(self) -> None:
+        """End the current turn, or the next one."""
+        # Full, it wakes anyhow; closed, there is nobody to wake.
+        with contextlib.suppress(OSError):
+            self._waker.send(b"x")
+
+    def close(self) -> None:
+        """Drop everything."""
+        for handle in list(self._active.values()):
+            self._let_go(handle)
+        self._of.clear()
+        self._free.clear()
+        self._multi.close()
+        self._selector.close()
+        self._woken.close()
+        self._waker.close()
+
+    # What libcurl asks for
+
+    def _on_socket(self, what: int, fd: int, _multi: object, _data: object) -> None:
+        self._unwatch(fd)
+        if what != pycurl.POLL_REMOVE:
+            self._watched.add(fd)
+            self._selector.register(fd, (_READ if what & pycurl.POLL_IN else 0) | (_WRITE if what & pycurl.POLL_OUT else 0))
+
+    def _unwatch(self, fd: int) -> None:
+        self._watched.discard(fd)
+        self._idle.discard(fd)
+        with contextlib.suppress(KeyError, ValueError, OSError):
+            self._selector.unregister(fd)
+
+    def came_since(self, fd: int, call: int) -> bool:
+        """Whether something was received on a connection after this call, in which a request was sent on it."""
+        if self._came.get(fd, 0) > call:
+            return True
+        # It may have come between that call's sending and its receiving.
+        before, now = self._received.get(fd), bytes_received(fd)
+        return before is not None and now is not None and now > before
+
+    def _let_rest(self, fd: int) -> None:
+        """Watch the connection of a response that ended well, unless libcurl has given it to a request that waited for one."""
+        if fd not in self._watched:
+            self._unwatch(fd)
+            with contextlib.suppress(OSError):
+                # An answer may have told that it is the last one, and libcurl has closed it.
+                self._selector.register(fd, _READ)
+                self._idle.add(fd)
+
+    def _spoil(self, fd: int) -> None:
+        """Shut a connection down, so that libcurl can use it for nothing more."""
+        self._unwatch(fd)
+        if fd >= 0:
+            shut_down(fd)
+
+    def _on_timer(self, milliseconds: int) -> int:
+        self._due = math.inf if milliseconds < 0 else self.ticks() + milliseconds / 1000
+        return 0
+
+    def _act(self, fd: int, events: int) -> None:
+        self.calls += 1
+        with contextlib.suppress(pycurl.error):
+            self._multi.socket_action(fd, events)
+
+    def _drain_waker(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._woken.recv(4096):
+                pass
+
+    # Exchanges
+
+    def _ask(self, exchange: Exchange, url: Url, hops: tuple[tuple[Url, Url], ...], fresh: bool = False) -> None:
+        """Ask for a URL on behalf of an exchange."""
+        try:
+            way = way_to(exchange.request, url)
+            handle = self._free[way].pop() if self._free[way] else Handle(way, self)
+            handle.begin(exchange, url, hops, fresh)
+        except (OriginError, pycurl.error, ValueError) as error:
+            # pycurl refuses what libcurl cannot be told.
+            failure = error.failure if isinstance(error, OriginError) else Failure("connection", "not a request that can be sent")
+            exchange.over, exchange.failure = True, failure
+            self._ended.append(exchange)
+            return
+        self._of[id(exchange)] = handle
+        self._active[handle.curl] = handle
+        self._look = min(self._look, self.ticks() + _LOOK_EVERY)
+        self._multi.add_handle(handle.curl)
+
+    def _note_done(self) -> None:
+        """Note which responses libcurl has done with, and what it says of their ends."""
+        left = 1
+        while left:
+            left, succeeded, failed = self._multi.info_read()
+            for curl in succeeded:
+                self._active[curl].ended = True
+            for curl, code, message in failed:
+                handle = self._active[curl]
+                handle.ended, handle.error = True, (code, message)
+
+    def _end(self, handle: Handle) -> Exchange | None:
+        """Take a handle whose response ended out; returns its exchange, unless that goes on with another hop."""
+        exchange, url, hops, again = handle.exchange, handle.next_url, handle.hops, handle.again
+        failure = handle.failure()
+        if again:
+            self._spoil(handle.curl.getinfo(pycurl.ACTIVESOCKET))
+            url, failure = handle.url, None
+        connection = handle.connection
+        if connection is not None and handle.way.scheme == "https":
+            self._received[connection] = bytes_received(connection)
+        self._let_go(handle)
+        if connection is not None:
+            self._let_rest(connection)
+        if exchange is None:
+            return None
+        del self._of[id(exchange)]
+        if url is not None and failure is None:
+            self._ask(exchange, url, hops, fresh=again)
+            return None
+        exchange.over, exchange.failure = True, failure
+        return exchange
+
+    def _let_go(self, handle: Handle) -> None:
+        """Take a handle out of libcurl's hands, which closes a connection that was in the middle of a response."""
+        del self._active[handle.curl]
+        self._multi.remove_handle(handle.curl)
+        free = self._free[handle.way]
+        if len(free) < _KEPT_HANDLES:
+            handle.rest()
+            free.append(handle)
+        else:
+            handle.curl.close()
+
+    def _give_up_silent(self, news: dict[Exchange, None]) -> None:
+        """End the exchanges of which nothing came for too long."""
+        now = self.ticks()
+        if now < self._look:
+            return
+        for handle in list(self._active.values()):
+            exchange = handle.exchange
+            if exchange is None:
+                if now - handle.heard > _DRAINED_FOR:
+                    self._let_go(handle)
+            elif failure := handle.silent_for_too_long(now):
+                del self._of[id(exchange)]
+                self._let_go(handle)
+                exchange.over, exchange.failure = True, failure
+                news[exchange] = None
+        self._look = now + _LOOK_EVERY if self._active else math.inf

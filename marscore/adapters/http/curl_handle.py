@@ -1,0 +1,300 @@
+"""One easy handle of libcurl, and what came of the response that it is at: its head judged, its chunks kept, its end named.
+
+Way (TLS, proxy, credentials) --set up once--> handle --begin--> one hop of an exchange after the other
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any, Protocol
+
+import pycurl
+
+from marscore.adapters.http.access import Proxy, credentials_of, fields_of, proxy_of, trusted
+from marscore.adapters.http.curl_failures import Try, failure_of
+from marscore.adapters.http.heads import Head, final_head, is_whole
+from marscore.frozen import dataclass
+from marscore.policy.redirect import PRIVATE, is_public, next_url
+from marscore.ports import Answer, Exchange, Request
+from marscore.url import Url
+from marscore.values import Access, Basic, Failure
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+#: Statuses whose response libcurl may answer by itself, with credentials.
+_CHALLENGES = frozenset({401, 407})
+#: Bytes of a body that nobody wants which are received, so that its connection can be used again.
+DRAINED = 64 * 1024
+
+
+class Loop(Protocol):
+    """What a handle asks of the transport that turns it."""
+
+    calls: int
+
+    def ticks(self) -> float: ...
+
+    def came_since(self, fd: int, call: int) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What an easy handle is set up with, and may be used again with."""
+
+    scheme: str
+    access: Access
+    credentials: Basic | None
+    proxy: Proxy | None
+    trusted: str | None
+
+
+def way_to(request: Request, url: Url) -> Way:
+    """The way to ask for `url`.
+
+    Raises:
+        OriginError: the proxy's URL is none.
+    """
+    access = request.access
+    bundle = trusted(access) if url.scheme == "https" else None
+    return Way(url.scheme, access, credentials_of(request, url), proxy_of(access, url), bundle)
+
+
+class Handle:
+    """One easy handle, and what came of the response that it is at."""
+
+    def __init__(self, way: Way, loop: Loop) -> None:
+        self.way = way
+        self.curl = pycurl.Curl()
+        self._loop = loop
+        self._ticks = loop.ticks
+        self._lines: list[bytes] = []
+        self._chunks: list[bytes] = []
+        self._had_cookies = False
+        self.rest()
+        _set_up(self.curl, way)
+        self.curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
+        self.curl.setopt(pycurl.WRITEFUNCTION, self._chunks.append)
+        self.curl.setopt(pycurl.PREREQFUNCTION, self._before_it_is_sent)
+
+    def rest(self) -> None:
+        """Forget what it was at."""
+        self._lines.clear()
+        self._chunks.clear()
+        self.exchange: Exchange | None = None
+        self.hops: tuple[tuple[Url, Url], ...] = ()
+        self.next_url: Url | None = None
+        self.ended = self.paused = False
+        self.error: tuple[int, str] | None = None
+        #: When something came of it last, or it was sent.
+        self.heard = self._ticks()
+        #: The call of libcurl in which it was sent.
+        self._sent: int | None = None
+        self._fresh = self._refused = False
+        #: It has to be asked for once more: its connection, which was used before, was closed meanwhile, or brought something else.
+        self.again = False
+        self._head: Head | Failure | None = None
+        self._redirect_failure: Failure | None = None
+        self._received = 0
+
+    def begin(self, exchange: Exchange, url: Url, hops: tuple[tuple[Url, Url], ...], fresh: bool) -> None:
+        """Set the next request up."""
+        self.rest()
+        self.exchange, self.hops, self.url = exchange, hops, url
+        curl = self.curl
+        curl.setopt(pycurl.URL, url.text)
+        curl.setopt(pycurl.HTTPHEADER, [_line(name, value) for name, value in fields_of(exchange.request, url)])
+        self._fresh = exchange.fresh or fresh
+        curl.setopt(pycurl.FRESH_CONNECT, self._fresh)
+        if self._had_cookies and not hops:
+            # Cookies are for one chain of redirects.
+            curl.setopt(pycurl.COOKIELIST, "ALL")
+            self._had_cookies = False
+
+    def take_in(self) -> bool:
+        """Look at what came; says whether there is something new for its exchange."""
+        new = self._head is None and self._read_head()
+        if self.error is not None and self._head is None:
+            self.again = self._is_used_up()
+        if not self._chunks:
+            return new
+        self.heard = self._ticks()
+        self._received += sum(map(len, self._chunks))
+        if self.exchange is not None and self.exchange.answer is not None:
+            self.exchange.chunks += self._chunks
+            new = True
+        self._chunks.clear()
+        return new
+
+    @property
+    def connection(self) -> int | None:
+        """The descriptor of a connection of HTTP/1 that carried its response to the end."""
+        if not self.ended or self.error is not None or not isinstance(self._head, Head) or not self._head.protocol.startswith("HTTP/1"):
+            return None
+        fd: int = self.curl.getinfo(pycurl.ACTIVESOCKET)
+        return fd if fd >= 0 else None
+
+    @property
+    def is_of_no_use(self) -> bool:
+        """Whether what still comes is wanted by nobody, and too much to be received for the sake of the connection."""
+        if isinstance(self._head, Failure) or self.again:
+            return True
+        unwanted = self.exchange is None or self.next_url is not None or self._redirect_failure is not None
+        return unwanted and self._received > DRAINED
+
+    def is_worth_draining(self) -> bool:
+        """Whether so little of the response is left that its connection is had for it."""
+        if not isinstance(self._head, Head):
+            return False
+        length = self._head.length
+        return self._received < DRAINED if length is None else length - self._received <= DRAINED
+
+    def failure(self) -> Failure | None:
+        """Why its response is no whole one; None where it is."""
+        if self._redirect_failure is not None or isinstance(self._head, Failure):
+            return self._redirect_failure or self._head  # type: ignore[return-value]  # it is one of the two
+        if self.next_url is not None:
+            return None
+        if self._refused:
+            return PRIVATE
+        if self.error is None:
+            return None if self._head else Failure("connection", "the server closed the connection without an answer")
+        tried = Try(
+            self.way.access.timeouts,
+            answered=self._head is not None,
+            proxied=self.way.proxy is not None,
+            system=self.curl.getinfo(pycurl.OS_ERRNO),
+        )
+        return failure_of(*self.error, tried)
+
+    def silent_for_too_long(self, now: float) -> Failure | None:
+        """The failure, if its server has said nothing for the time that it has. What connects has another time, which libcurl keeps."""
+        limit = self.way.access.timeouts.read
+        if self.paused or self._sent is None or now - self.heard < limit:
+            return None
+        return Failure("timeout", f"nothing came for {limit:g} s")
+
+    def _read_head(self) -> bool:
+        """Read the head once it is whole; says whether it is the answer."""
+        if not (self._chunks or is_whole(self._lines)):
+            return False
+        self.heard = self._ticks()
+        if self._is_too_early():
+            self.again = True
+            return False
+        head = final_head(self._lines)
+        if isinstance(head, Head) and head.status in _CHALLENGES and not (self._chunks or self.ended) and self._may_answer(head.status):
+            return False
+        self._head = head
+        return isinstance(head, Head) and self._judge(head)
+
+    def _is_used_up(self) -> bool:
+        """Whether a connection that was used before brought nothing, or what came before the request was sent."""
+        if self._fresh or self._sent is None or self.curl.getinfo(pycurl.NUM_CONNECTS):
+            return False
+        return not self._lines or self._is_too_early()
+
+    def _is_too_early(self) -> bool:
+        """Whether a connection that was used before has brought what it did not receive since the request was sent."""
+        is_http2 = bool(self._lines) and self._lines[0].startswith(b"HTTP/2")
+        if self.way.scheme == "http" or is_http2 or self.curl.getinfo(pycurl.NUM_CONNECTS):
+            return False
+        # Where it is not known when it was sent, nothing was.
+        return self._sent is None or not self._loop.came_since(self.curl.getinfo(pycurl.ACTIVESOCKET), self._sent)
+
+    def _may_answer(self, status: int) -> bool:
+        """Whether libcurl may answer a challenge by itself."""
+        return status == 407 and self.way.proxy is not None and self.way.proxy.url.username is not None
+
+    def _judge(self, head: Head) -> bool:
+        assert self.exchange is not None or self.next_url is None
+        self._had_cookies = self._had_cookies or head.cookies
+        if self.exchange is None:
+            return False
+        location = _location(head)
+        if location is None:
+            self.exchange.answer = Answer(head.status, head.fields, self.url, self.hops, head.protocol)
+            return True
+        following = next_url(self.url, location, len(self.hops))
+        if isinstance(following, Failure):
+            self._redirect_failure = following
+        else:
+            self.next_url = following
+            self.hops = (*self.hops, (self.url, following))
+        return False
+
+    def _before_it_is_sent(self, address: str, _local: str, _port: int, _local_port: int) -> int:
+        """Called when there is a connection, and nothing has been sent on it yet."""
+        self._sent, self.heard = self._loop.calls, self._ticks()
+        refuses = bool(self.hops) and self.way.access.private_addresses == "refuse" and self.way.proxy is None
+        if refuses and not is_public(address):
+            self._refused = True
+            return int(pycurl.PREREQFUNC_ABORT)
+        return int(pycurl.PREREQFUNC_OK)
+
+
+def _set_up(curl: Any, way: Way) -> None:
+    for option, value in _ALWAYS:
+        curl.setopt(option, value)
+    curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(way.access.timeouts.connect * 1000)))
+    if way.scheme == "https":
+        _set_up_tls(curl, way)
+    if way.credentials is not None:
+        curl.setopt(pycurl.HTTPAUTH, pycurl.HTTPAUTH_BASIC)
+        curl.setopt(pycurl.USERNAME, way.credentials.username.encode())
+        curl.setopt(pycurl.PASSWORD, way.credentials.password.encode())
+    # Empty, libcurl looks for no proxy in the environment.
+    curl.setopt(pycurl.PROXY, "" if way.proxy is None else way.proxy.url.text.removesuffix("/"))
+    curl.setopt(pycurl.NOPROXY, "" if way.proxy is None else way.proxy.besides)
+    if way.proxy is not None and way.proxy.url.username is not None:
+        curl.setopt(pycurl.PROXYAUTH, pycurl.HTTPAUTH_BASIC | pycurl.HTTPAUTH_DIGEST)
+        curl.setopt(pycurl.PROXYUSERNAME, way.proxy.url.username.encode())
+        curl.setopt(pycurl.PROXYPASSWORD, (way.proxy.url.password or "").encode())
+
+
+def _set_up_tls(curl: Any, way: Way) -> None:
+    if way.trusted is None:
+        curl.setopt(pycurl.SSL_VERIFYPEER, 0)
+        curl.setopt(pycurl.SSL_VERIFYHOST, 0)
+    elif Path(way.trusted).is_dir():
+        curl.unsetopt(pycurl.CAINFO)
+        curl.setopt(pycurl.CAPATH, os.fsencode(way.trusted))
+    else:
+        curl.setopt(pycurl.CAINFO, os.fsencode(way.trusted))
+    if (cert := way.access.cert) is not None:
+        curl.setopt(pycurl.SSLCERT, os.fsencode(cert.cert))
+        curl.setopt(pycurl.SSLKEY, os.fsencode(cert.key or cert.cert))
+
+
+#: CURLOPT_SUPPRESS_CONNECT_HEADERS, for which pycurl has no name.
+_SUPPRESS_CONNECT_HEADERS = 265
+_ALWAYS = (
+    (pycurl.NOSIGNAL, 1),
+    (pycurl.PATH_AS_IS, 1),
+    (pycurl.FOLLOWLOCATION, 0),
+    (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
+    (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS),
+    (pycurl.HTTP_CONTENT_DECODING, 0),
+    (_SUPPRESS_CONNECT_HEADERS, 1),
+    (pycurl.COOKIEFILE, ""),
+    (pycurl.TCP_KEEPALIVE, 1),
+    (pycurl.BUFFERSIZE, 256 * 1024),
+)
+
+
+def _line(name: str, value: str) -> bytes:
+    # With nothing behind its colon, libcurl would leave the field out.
+    text = f"{name}: {value}" if value.strip() else f"{name};"
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode()
+
+
+def _location(head: Head) -> str | None:
+    location = head.fields.get("location") if head.status in _REDIRECTS else None
+    if location is not None:
+        with contextlib.suppress(UnicodeError):
+            # Fields are bytes; servers send UTF-8 here.
+            location = location.encode("latin-1").decode("utf-8")
+    return location

@@ -1,0 +1,111 @@
+"""Reads heads of responses as they came, line by line, and refuses those that leave in doubt what follows them.
+
+    lines --final_head--> Head | Failure | None (an interim answer, or none that is whole)
+
+A guess about where a body ends is a wrong file (RFC 9112 sections 6.3 and 8), so lengths that contradict each other or are no numbers and
+transfer codings that nobody asked for are failures, whatever the client below would make of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from marscore.frozen import dataclass
+from marscore.values import Failure
+
+#: What others accept too: curl takes 300 KiB of head, browsers 256 KiB.
+MAX_FIELDS, MAX_BYTES = 1000, 256 * 1024
+_STATUS_LINE = re.compile(rb"HTTP/(1\.[01]|2|3) ([1-9][0-9][0-9])(?: .*)?", re.DOTALL)
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:(.*)", re.DOTALL)
+_LENGTH = re.compile("[0-9]{1,19}")
+#: RFC 9110 section 5.5: to be refused or replaced by a space.
+_DANGEROUS = bytes.maketrans(b"\r\n\0", b"   ")
+_BLANK = frozenset({b"\r\n", b"\n", b""})
+_STRANGE = Failure("connection", "the server does not speak HTTP properly")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Status and protocol of a response, and its fields by name in lower case, repeated ones joined (RFC 9110 section 5.3).
+
+    `cookies` says whether any was set.
+    """
+
+    status: int
+    protocol: str
+    fields: Mapping[str, str]
+    cookies: bool = False
+
+    @property
+    def length(self) -> int | None:
+        """The bytes of the body, where that is said."""
+        length = self.fields.get("content-length")
+        return None if length is None else int(length)
+
+
+def is_whole(lines: Sequence[bytes]) -> bool:
+    """Whether these lines end with a whole head, or with trailers behind one."""
+    return bool(lines) and lines[-1] in _BLANK
+
+
+def final_head(lines: Sequence[bytes]) -> Head | Failure | None:
+    """The last head among these lines; lines behind its end are trailers, and left out. None where that is an interim one."""
+    begin = max((number for number, line in enumerate(lines) if line.startswith(b"HTTP/")), default=None)
+    if begin is None:
+        return None
+    match = _STATUS_LINE.fullmatch(lines[begin].rstrip(b"\r\n"))
+    if match is None:
+        return _STRANGE
+    status = int(match[2])
+    if status < 200:
+        return Failure("connection", "the server changed to another protocol") if status == 101 else None
+    return _head(status, f"HTTP/{match[1].decode()}", lines[begin + 1 :])
+
+
+def _head(status: int, protocol: str, lines: Iterable[bytes]) -> Head | Failure:
+    fields: dict[str, str] = {}
+    count = size = 0
+    for line in _unfolded(lines):
+        count, size = count + 1, size + len(line)
+        match = _FIELD.fullmatch(line)
+        if match is None:
+            return _STRANGE
+        if count > MAX_FIELDS or size > MAX_BYTES:
+            return Failure("connection", f"the server sends more than {MAX_FIELDS} header fields, or than {MAX_BYTES // 1024} KiB of them")
+        name, value = match[1].decode("ascii").lower(), match[2].translate(_DANGEROUS).strip(b" \t").decode("latin-1")
+        if name == "content-length" and fields.get(name, value) == value:
+            # The same once more is no contradiction (RFC 9110 section 8.6).
+            fields[name] = value
+        else:
+            fields[name] = f"{fields[name]}, {value}" if name in fields else value
+    return _framed(status, protocol, fields)
+
+
+def _unfolded(lines: Iterable[bytes]) -> Iterable[bytes]:
+    """The lines of fields up to the empty one, folded ones joined (RFC 9112 section 5.2)."""
+    before: bytes | None = None
+    for line in lines:
+        if line in _BLANK:
+            break
+        text = line.rstrip(b"\r\n")
+        if text[:1] in (b" ", b"\t") and before is not None:
+            before = before.rstrip(b" \t") + b" " + text.strip(b" \t")
+            continue
+        if before is not None:
+            yield before
+        before = text
+    if before is not None:
+        yield before
+
+
+def _framed(status: int, protocol: str, fields: dict[str, str]) -> Head | Failure:
+    if "content-length" in fields and not _LENGTH.fullmatch(fields["content-length"]):
+        return Failure("connection", "the server contradicts itself about the length of its answer")
+    coding = fields.get("transfer-encoding", "identity").lower()
+    if coding not in ("identity", "chunked", ""):
+        return Failure("connection", "the server uses a transfer coding that nobody asked for")
+    if coding == "chunked":
+        # It says nothing beside a transfer coding (RFC 9112 section 6.3).
+        fields.pop("content-length", None)
+    return Head(status, protocol, fields, "set-cookie" in fields)

@@ -1,0 +1,30 @@
+"""What the system knows of a connection by its descriptor, which belongs to libcurl."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import sys
+
+#: Where in Linux' struct tcp_info tcpi_bytes_received is (linux/tcp.h, since 4.1).
+_RECEIVED = struct.Struct("@Q")
+_OFFSET = 128
+
+
+def bytes_received(fd: int) -> int | None:
+    """How many bytes a TCP connection has received so far, whether they were read or not; None where the system does not say."""
+    if not sys.platform.startswith("linux"):
+        return None
+    try:
+        with socket.fromfd(fd, socket.AF_INET, socket.SOCK_STREAM) as shared:
+            info = shared.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _OFFSET + _RECEIVED.size)
+    except OSError:
+        return None
+    return _RECEIVED.unpack_from(info, _OFFSET)[0] if len(info) >= _OFFSET + _RECEIVED.size else None
+
+
+def shut_down(fd: int) -> None:
+    """Let a connection carry nothing more; the descriptor stays open."""
+    with contextlib.suppress(OSError), socket.fromfd(fd, socket.AF_INET, socket.SOCK_STREAM) as shared:
+        shared.shutdown(socket.SHUT_RDWR)
