@@ -196,6 +196,7 @@ class PartialFile:
                 if not usable:
                     raise OSError(errno.EBADF, "")
                 status = self._cut(size)
+                self._look_for_holes(status, digests)
                 if self._journal is not None:
                     self._append(encode_finished(digests["sha256"]), begin=False)
                 target = self._place(path)
@@ -236,6 +237,14 @@ class PartialFile:
         # This frees what was reserved beyond the end as well.
         os.ftruncate(self._fd, size)
         return os.fstat(self._fd)
+
+    def _look_for_holes(self, status: os.stat_result, digests: Mapping[str, str]) -> None:
+        """Hash a file from the disk that takes less room there than it has bytes: another program may have taken some out of it.
+
+        Every byte was written, and digests may be of memory that they were written from. A file system that compresses costs a second look.
+        """
+        if allocated(status) < status.st_size and digests_of_file(self._io, status.st_size, list(digests)) != dict(digests):
+            raise StorageError(Failure("path", "another program changed the partial file while it was written"))
 
     def _append(self, line: bytes, begin: bool) -> None:
         with _InUse(self) as usable, naming("cannot write the journal"):

@@ -44,6 +44,8 @@ _FLUSHED = "UPDATE files SET durable = 1 WHERE path_key = ?"
 _FORGET = "DELETE FROM files WHERE path_key = ?"
 _WRITE = f"INSERT OR REPLACE INTO files ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
 _FORMAT = 2
+#: The smallest file that SQLite makes (https://sqlite.org/fileformat2.html#pages).
+_LEAST = 512
 #: Format 1 did not say of how many bytes the digests were made, and versions that wrote it could give a file another file's digests. So
 #: what it claims is believed once it is proven again. Nor did it say whether a date was worth to be asked by.
 _MIGRATE = (
@@ -109,8 +111,9 @@ class SqliteState:
         demand(path, "cannot open the state database")
         with naming("cannot make the state database"):
             path.parent.mkdir(parents=True, exist_ok=True)
+            damage = _cut_short(path)
             make(path)
-            damage = _damage_at(path)
+            damage = damage or _damage_at(path)
         try:
             if damage is not None:
                 raise damage
@@ -204,6 +207,8 @@ def claims_at(path: Path) -> Seen:
         if not path.exists():
             return Seen(Claims({}))
         try:
+            if damage := _cut_short(path):
+                raise damage
             return Seen(patiently(lambda: read(path, _claims_in)))
         except sqlite3.DatabaseError as error:
             if is_damage(error):
@@ -211,6 +216,16 @@ def claims_at(path: Path) -> Seen:
                     Claims({}), (f"{damage_in(error, 'is damaged')}. Files count as unknown here, and a run puts it aside as {_ASIDE}",)
                 )
             raise storage_error_of(error, "cannot read the state database") from error
+
+
+def _cut_short(path: Path) -> sqlite3.DatabaseError | None:
+    """The damage of a file that SQLite takes for an empty database, though it cannot be a new one: a run has ended here before."""
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return None
+    is_new = not size and not path.with_name("report.json").exists()
+    return None if is_new or size >= _LEAST else sqlite3.DatabaseError("file is not a database")
 
 
 def _damage_at(path: Path) -> sqlite3.DatabaseError | None:
@@ -234,6 +249,8 @@ def _rows_in(database: sqlite3.Connection, limit: str = "") -> Iterable[tuple[An
 def _format_of(database: sqlite3.Connection) -> int:
     """The format that a database says it has; 0 for one that holds nothing yet."""
     version: int = database.execute("PRAGMA user_version").fetchone()[0]
+    if not version and database.execute("SELECT 1 FROM sqlite_master").fetchone():
+        raise OtherMakeError("another program")
     if version not in (0, *_READS):
         readable = " and ".join(map(str, _READS))
         raise OtherMakeError(f"another version of marscore (format {version}, this one reads {readable})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -228,3 +229,37 @@ def test_a_run_that_does_not_get_the_lock_leaves_the_report_of_the_other_alone(o
     assert state.with_name("report.json").read_bytes() == before
     process.send_signal(signal.SIGTERM)
     assert end(tmp_path, process).code == 143
+
+
+@pytest.mark.parametrize("size", [0, 1, 100])
+def test_a_database_that_was_emptied_is_damaged_though_sqlite_takes_it_for_a_new_one(origin: Origin, tmp_path: Path, size: int) -> None:
+    state = folder_with_a_state(origin, tmp_path, 0)
+    os.truncate(state, size)
+    assert "warning: the state database is damaged." in soon("plan", tmp_path).err
+    run = soon("run", tmp_path)
+    assert (run.code, told(run)) == (
+        0,
+        ["the state database was damaged. It is put aside as .marscore/state.db.damaged, and files are proven again"],
+    )
+
+
+def test_another_programs_database_is_put_aside_and_named(origin: Origin, tmp_path: Path) -> None:
+    state = folder_with_a_state(origin, tmp_path, 0)
+    state.unlink()
+    with contextlib.closing(sqlite3.connect(state)) as database, database:
+        database.execute("CREATE TABLE theirs (a TEXT)")
+    before = state.read_bytes()
+    run = soon("run", tmp_path)
+    who = "the state database was written by another program."
+    assert (run.code, told(run)) == (0, [f"{who} It is put aside as .marscore/state.db.damaged, and files are proven again"])
+    assert state.with_name("state.db.damaged").read_bytes() == before
+
+
+def test_an_empty_database_where_no_run_has_ended_is_a_new_one(origin: Origin, tmp_path: Path) -> None:
+    url = origin.serve("/a.bin", Body(10))
+    state = tmp_path / "data" / ".marscore" / "state.db"
+    state.parent.mkdir(parents=True)
+    state.touch()
+    write(tmp_path, [url])
+    run = soon("run", tmp_path)
+    assert (run.code, told(run)) == (0, [])

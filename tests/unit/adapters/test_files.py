@@ -17,7 +17,7 @@ from unprivileged import own_folder
 
 from marscore.adapters import positioned
 from marscore.adapters.files import OWN_FOLDER, Folder
-from marscore.adapters.partial import PartialFile
+from marscore.adapters.partial import PartialFile, digests_of_file
 from marscore.adapters.rename import rename
 from marscore.adapters.storage import storage_error
 from marscore.errors import StorageError
@@ -495,3 +495,30 @@ def test_a_partial_file_that_another_program_cut_gets_no_name(tmp_path: Path, th
         partial.finish("file", 5, partial.digests(5, ["sha256"]) if then == "digests" else SHA)
     partial.close()
     assert not (tmp_path / "file").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asks how much room a file takes, as POSIX says it")
+@pytest.mark.parametrize("hole", ["all", "front"])
+def test_a_partial_file_with_holes_that_another_program_made_gets_no_name(tmp_path: Path, hole: str) -> None:
+    content = b"x" * MIB
+    partial = Folder(tmp_path).create("file")
+    partial.follow(["sha256"], (), spare=8)
+    partial.write(0, content)
+    digests = partial.digests(MIB, ["sha256"])
+    part = own(tmp_path, "file", "part")
+    # As long as it was before, and as the digests say that it is.
+    os.truncate(part, 0 if hole == "all" else MIB // 2)
+    os.truncate(part, MIB)
+    with refused("path"):
+        partial.finish("file", MIB, digests)
+    partial.close()
+    assert not (tmp_path / "file").exists()
+
+
+def test_a_file_whose_room_tells_nothing_is_looked_at_and_gets_its_name(tmp_path: Path) -> None:
+    part = own(tmp_path, "file", "part")
+    partial = Folder(tmp_path).create("file")
+    partial.write(MIB - 1, b"\0")
+    digests = digests_of_file(partial._io, MIB, ["sha256"])
+    assert part.stat().st_size == MIB
+    assert partial.finish("file", MIB, digests).size == MIB
