@@ -106,6 +106,7 @@ class Handle:
         curl.setopt(pycurl.HTTPHEADER, [_line(name, value) for name, value in fields_of(exchange.request, url)])
         self._fresh = exchange.fresh or fresh
         curl.setopt(pycurl.FRESH_CONNECT, self._fresh)
+        curl.setopt(pycurl.MAX_RECV_SPEED_LARGE, exchange.max_rate or 0)
         if self._had_cookies and not hops:
             # Cookies are for one chain of redirects.
             curl.setopt(pycurl.COOKIELIST, "ALL")
