@@ -248,7 +248,7 @@ def _set_up(curl: Any, way: Way) -> None:
     curl.setopt(pycurl.PROXY, "" if way.proxy is None else way.proxy.url.text.removesuffix("/"))
     curl.setopt(pycurl.NOPROXY, "" if way.proxy is None else way.proxy.besides)
     if way.proxy is not None and way.proxy.url.username is not None:
-        curl.setopt(pycurl.PROXYAUTH, pycurl.HTTPAUTH_BASIC | pycurl.HTTPAUTH_DIGEST)
+        curl.setopt(pycurl.PROXYAUTH, pycurl.HTTPAUTH_BASIC)
         curl.setopt(pycurl.PROXYUSERNAME, way.proxy.url.username.encode())
         curl.setopt(pycurl.PROXYPASSWORD, (way.proxy.url.password or "").encode())
 
@@ -279,7 +279,7 @@ _ALWAYS = (
     (_SUPPRESS_CONNECT_HEADERS, 1),
     (pycurl.COOKIEFILE, ""),
     (pycurl.TCP_KEEPALIVE, 1),
-    (pycurl.BUFFERSIZE, 256 * 1024),
+    (pycurl.BUFFERSIZE, 32 * 1024),
 )
 
 
