@@ -9,15 +9,18 @@ import contextlib
 import os
 import sys
 import threading
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from marscore.adapters.frames import TOO_LITTLE, Call, read_frame, write_frame
 from marscore.adapters.terminal import occupy_standard_descriptors
 from marscore.adapters.working import make_worker
 from marscore.execute.messages import Alive, Batch, Paused
 from marscore.execute.setup import WorkerSettings
-from marscore.execute.worker import Worker
 from marscore.values import Failure
+
+if TYPE_CHECKING:
+    from marscore.execute.loop import LoopWorker
+    from marscore.execute.worker import Worker
 
 _ORPHANED = Failure("interrupted", "the run was ended from outside")
 
@@ -59,7 +62,7 @@ def _serve(commands: IO[bytes], out: IO[bytes]) -> None:
     _obey(worker, commands)
 
 
-def _obey(worker: Worker, commands: IO[bytes]) -> None:
+def _obey(worker: Worker | LoopWorker, commands: IO[bytes]) -> None:
     while isinstance(call := read_frame(commands), Call):
         getattr(worker, call.method)(*call.arguments)
         if call.method in ("stop", "close"):

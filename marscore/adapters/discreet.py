@@ -27,17 +27,24 @@ class DiscreetClient:
     def open(self, request: Request) -> Response:
         """Send a GET; validators that tell a secret are left out of its answer."""
         response = self._client.open(request)
-        kept = self._kept(request, response.answer.fields)
-        return response if kept is None else _Told(response, replace(response.answer, fields=kept))
+        told = clean(self._redactor, request, response.answer)
+        return response if told is response.answer else _Told(response, told)
 
-    def _kept(self, request: Request, fields: Mapping[str, str]) -> Mapping[str, str] | None:
-        validators = [(name, fields[name]) for name in ("etag", "last-modified", "date") if name in fields]
-        query = request.url.target.partition("?")[2]
-        if not self._redactor.secrets and not query:
-            return None
-        tokens = token_values(query)
-        telling = {name for name, value in validators if self._redactor.text(value) != value or any_in(tokens, value)}
-        return {name: value for name, value in fields.items() if name not in telling} if telling else None
+
+def clean(redactor: Redactor, request: Request, answer: Answer) -> Answer:
+    """The answer without the validators that tell a secret; itself where there are none."""
+    kept = _kept(redactor, request, answer.fields)
+    return answer if kept is None else replace(answer, fields=kept)
+
+
+def _kept(redactor: Redactor, request: Request, fields: Mapping[str, str]) -> Mapping[str, str] | None:
+    validators = [(name, fields[name]) for name in ("etag", "last-modified", "date") if name in fields]
+    query = request.url.target.partition("?")[2]
+    if not redactor.secrets and not query:
+        return None
+    tokens = token_values(query)
+    telling = {name for name, value in validators if redactor.text(value) != value or any_in(tokens, value)}
+    return {name: value for name, value in fields.items() if name not in telling} if telling else None
 
 
 class _Told:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from marscore.adapters.clock import SystemClock
 from marscore.adapters.direct import DirectClient
-from marscore.adapters.discreet import DiscreetClient
+from marscore.adapters.discreet import DiscreetClient, clean
 from marscore.adapters.files import Folder
 from marscore.adapters.gauge import Gauge
 from marscore.adapters.requests_client import RequestsClient
@@ -18,10 +20,17 @@ from marscore.execute.setup import WorkerSettings
 from marscore.execute.worker import Ports, Worker
 from marscore.policy.redact import Redactor
 
+if TYPE_CHECKING:
+    from marscore.execute.loop import LoopWorker
 
-def make_worker(settings: WorkerSettings, number: int, send: Callable[[Batch | Alive], None], give_up: Callable[[], None]) -> Worker:
+
+def make_worker(
+    settings: WorkerSettings, number: int, send: Callable[[Batch | Alive], None], give_up: Callable[[], None]
+) -> Worker | LoopWorker:
     """A worker with real adapters, whose events are told as the run's log wants them; `give_up` as in `Ports`."""
     redactor = Redactor(dict(settings.secrets), settings.words)
+    if os.environ.get("MARSCORE_ENGINE") == "loop":
+        return _loop(settings, number, send, give_up, redactor)
     general = RequestsClient(max(1, settings.threads))
     client = DiscreetClient(DirectClient(general) if settings.lane == "auto" else general, redactor)
     teller = Teller(redactor, settings.log)
@@ -36,3 +45,29 @@ def make_worker(settings: WorkerSettings, number: int, send: Callable[[Batch | A
         Ports(client, files, SystemClock(), show, teller.expect, lambda: send(Alive(number)), give_up),
         tell,
     )
+
+
+def _loop(
+    settings: WorkerSettings, number: int, send: Callable[[Batch | Alive], None], give_up: Callable[[], None], redactor: Redactor
+) -> LoopWorker:
+    """The worker that is to follow, for whoever tries it."""
+    from marscore.adapters.http.curl import CurlTransport  # noqa: PLC0415 - pycurl is not everywhere
+    from marscore.execute.engine import LoopPorts  # noqa: PLC0415 - as above
+    from marscore.execute.loop import LoopWorker  # noqa: PLC0415 - as above
+
+    teller = Teller(redactor, settings.log)
+
+    def tell(events: list[Event]) -> None:
+        send(Batch(number, *teller.tell(events)))
+
+    ports = LoopPorts(
+        CurlTransport(max(1, settings.threads)),
+        Folder(Path(settings.output_dir), identity=settings.output_identity),
+        SystemClock(),
+        lambda exchange, answer: clean(redactor, exchange.request, answer),
+        Gauge(settings.gauge).show if settings.gauge is not None else None,
+        teller.expect,
+        lambda: send(Alive(number)),
+        give_up,
+    )
+    return LoopWorker(settings, ports, tell)

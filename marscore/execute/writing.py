@@ -140,6 +140,11 @@ class Writer:
         """Receive the next bytes: at most as many as the piece still needs."""
         return response.read(self._most(most))
 
+    @property
+    def room(self) -> int:
+        """The most bytes that the next write may have: what the piece still needs."""
+        return self._hasher.room
+
     def write(self, data: bytes | memoryview) -> None:
         """Write the next bytes; a piece that is full is recorded."""
         self._take(data)

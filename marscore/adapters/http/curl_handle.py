@@ -106,6 +106,7 @@ class Handle:
         curl.setopt(pycurl.HTTPHEADER, [_line(name, value) for name, value in fields_of(exchange.request, url)])
         self._fresh = exchange.fresh or fresh
         curl.setopt(pycurl.FRESH_CONNECT, self._fresh)
+        curl.setopt(pycurl.MAX_RECV_SPEED_LARGE, exchange.max_rate or 0)
         if self._had_cookies and not hops:
             # Cookies are for one chain of redirects.
             curl.setopt(pycurl.COOKIELIST, "ALL")
@@ -247,7 +248,7 @@ def _set_up(curl: Any, way: Way) -> None:
     curl.setopt(pycurl.PROXY, "" if way.proxy is None else way.proxy.url.text.removesuffix("/"))
     curl.setopt(pycurl.NOPROXY, "" if way.proxy is None else way.proxy.besides)
     if way.proxy is not None and way.proxy.url.username is not None:
-        curl.setopt(pycurl.PROXYAUTH, pycurl.HTTPAUTH_BASIC | pycurl.HTTPAUTH_DIGEST)
+        curl.setopt(pycurl.PROXYAUTH, pycurl.HTTPAUTH_BASIC)
         curl.setopt(pycurl.PROXYUSERNAME, way.proxy.url.username.encode())
         curl.setopt(pycurl.PROXYPASSWORD, (way.proxy.url.password or "").encode())
 
@@ -278,7 +279,7 @@ _ALWAYS = (
     (_SUPPRESS_CONNECT_HEADERS, 1),
     (pycurl.COOKIEFILE, ""),
     (pycurl.TCP_KEEPALIVE, 1),
-    (pycurl.BUFFERSIZE, 256 * 1024),
+    (pycurl.BUFFERSIZE, 32 * 1024),
 )
 
 

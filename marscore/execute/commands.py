@@ -1,0 +1,145 @@
+"""Lets transfers decide, and performs their commands, in the one thread that owns them.
+
+fact --tell--> Transfer.step --commands--> events, files, pauses --> the next fact, if one follows at once
+                                       --> a helper, where it takes its time; its answer is the next fact
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from typing_extensions import assert_never
+
+from marscore.errors import IntegrityError, OriginError, StorageError
+from marscore.events import Event, Warned
+from marscore.execute.helpers import Helpers
+from marscore.execute.performer import LARGE
+from marscore.execute.protocol import (
+    Broke,
+    Command,
+    Drop,
+    Emit,
+    Fact,
+    Hashed,
+    Identified,
+    Identify,
+    Moment,
+    PauseHost,
+    Place,
+    Placed,
+    Receive,
+    Release,
+    Stopped,
+    Store,
+    Verify,
+)
+from marscore.execute.schedule import Board
+from marscore.execute.transfer import Transfer
+from marscore.execute.writing import OpenFile
+from marscore.ports import Clock, FileStore
+from marscore.values import Failure, internal
+
+
+class Commands:
+    """Performs commands. `put` takes events, `let_go` ends the fetches of a transfer that is over."""
+
+    def __init__(
+        self,
+        board: Board,
+        files: FileStore,
+        clock: Clock,
+        helpers: Helpers,
+        put: Callable[[Event], None],
+    ) -> None:
+        self._board = board
+        self._store = files
+        self._clock = clock
+        self._helpers = helpers
+        self._put = put
+        self._files: dict[str, OpenFile] = {}
+        self.tell_pause: Callable[[str, float], None] = lambda host, seconds: None
+        self.let_go: Callable[[Transfer], None] = lambda transfer: None
+
+    def moment(self) -> Moment:
+        """Now."""
+        return Moment(self._clock.now(), self._clock.ticks(), self._clock.draw())
+
+    def stop(self, transfer: Transfer, reason: Failure) -> None:
+        """End a transfer since the run ends; what was received is kept."""
+        for command in transfer.step(Stopped(self.moment(), reason)):
+            if isinstance(command, Emit):
+                self._put(command.event)
+        self._board.settle(transfer)
+        if file := self._files.pop(transfer.download.id, None):
+            # Whatever it is worth, the next run decides.
+            file.release(keep=True)
+
+    def file(self, transfer: Transfer) -> OpenFile:
+        name = transfer.download.id
+        return self._files.get(name) or self._files.setdefault(name, OpenFile(self._store, transfer.download.path))
+
+    def tell(self, transfer: Transfer, fact: Fact) -> bool:
+        """Let the transfer decide and do what it says; says whether it wants the body of the answer."""
+        receive, facts = False, [fact]
+        while facts:
+            for command in transfer.step(facts.pop(0)):
+                receive = receive or isinstance(command, Receive)
+                try:
+                    if (following := self._do(transfer, command)) is not None:
+                        facts.append(following)
+                except Exception as error:  # noqa: BLE001 - what goes wrong with a file is told to its transfer
+                    facts.append(Broke(self.moment(), None, failure_of(error)))
+        self._board.settle(transfer)
+        return receive
+
+    def _do(self, transfer: Transfer, command: Command) -> Fact | None:
+        match command:
+            case Emit():
+                self._put(command.event)
+            case PauseHost():
+                self._board.slots.pause(command.host, self._clock.ticks() + command.seconds)
+                self.tell_pause(command.host, command.seconds)
+            case Verify() | Place():
+                return self._with_partial(transfer, command)
+            case Store():
+                identity = self._store.store(transfer.download.path, command.content)
+                return Placed(self.moment(), identity, command.content.digests)
+            case Identify():
+                return Identified(self.moment(), self._store.identify(transfer.download.path))
+            case Release():
+                self._release(transfer, command.keep)
+            case Receive() | Drop():
+                pass
+            case _:
+                assert_never(command)
+        return None
+
+    def _with_partial(self, transfer: Transfer, command: Verify | Place) -> Fact | None:
+        partial = self.file(transfer).of(command.epoch)
+        if partial is None:
+            raise StorageError(Failure("interrupted", "the run ended before the file got its name"))
+        path, moment = transfer.download.path, self.moment
+
+        def act() -> Fact:
+            if isinstance(command, Verify):
+                return Hashed(moment(), partial.digests(command.size, command.algorithms))
+            return Placed(moment(), partial.finish(path, command.size, command.digests), command.digests)
+
+        if command.size < LARGE:
+            return act()
+        self._helpers.do(transfer.download.id, act)
+        return None
+
+    def _release(self, transfer: Transfer, keep: bool) -> None:
+        self.let_go(transfer)
+        file = self._files.pop(transfer.download.id, None)
+        failure = file.release(keep) if file else None
+        if failure:
+            self._put(Warned(self._clock.now(), transfer.download.id, f"what is left of it stays: {failure.message}"))
+
+
+def failure_of(error: BaseException | None) -> Failure:
+    """The failure that an error is told as."""
+    if isinstance(error, (StorageError, OriginError, IntegrityError)):
+        return error.failure
+    return internal(error or RuntimeError())
