@@ -30,6 +30,8 @@ _PASSING: frozenset[FailureKind] = frozenset(
 )
 #: Another source may serve what this one does not. What stands in the way on this machine stays there for every source.
 _OF_THE_MACHINE: frozenset[FailureKind] = frozenset({"disk_full", "permission", "path", "resources", "interrupted", "internal"})
+#: They speak of the server's state, like those of 500 and above: it got the request too late, or will not take it yet.
+_TOO_SOON = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
 
 
 def is_retryable(failure: Failure, statuses: Set[int]) -> bool:
@@ -49,7 +51,7 @@ def failure_of_status(status: int, statuses: Set[int], retry_after: float | None
     kind: FailureKind = "http_status"
     if status in statuses and status == HTTPStatus.TOO_MANY_REQUESTS:
         kind = "rate_limited"
-    elif status in statuses and status >= 500:
+    elif status in statuses and (status >= 500 or status in _TOO_SOON):
         kind = "server_error"
     elif status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         kind = "proxy"

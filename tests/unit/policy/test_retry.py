@@ -79,6 +79,12 @@ def test_listed_statuses_are_retried(status: int) -> None:
     assert is_retryable(failure_of_status(status, DEFAULT_STATUSES, None), DEFAULT_STATUSES)
 
 
+@pytest.mark.parametrize(("status", "kind"), [(408, "server_error"), (425, "server_error"), (429, "rate_limited"), (404, "http_status")])
+def test_a_listed_status_has_the_kind_of_what_it_says(status: int, kind: FailureKind) -> None:
+    assert failure_of_status(status, frozenset({status}), None).kind == kind
+    assert failure_of_status(status, frozenset(), None).kind == "http_status"
+
+
 def test_a_listed_404_is_retried() -> None:
     statuses = frozenset({404})
     assert is_retryable(failure_of_status(404, statuses, None), statuses)
