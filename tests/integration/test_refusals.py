@@ -12,7 +12,7 @@ import pytest
 from marscore.policy.retry import DEFAULT_STATUSES
 from tests.disk import wrong_in
 from tests.integration.command import fetch
-from tests.origin import Body, Good, HangUp, Origin, Seen, Step, busy
+from tests.origin import Body, Good, HangUp, Origin, Seen, Status, Step, busy
 from tests.origin.steps import Handler
 
 MIB = 1024 * 1024
@@ -124,3 +124,16 @@ def test_a_server_that_cuts_each_time_and_refuses_parts_ends_it(origin: Origin, 
     assert run.code == 1
     assert run.entry()["error"]["kind"] == "truncated"
     assert len(origin.requests_for("/file.bin")) <= 7
+
+
+@pytest.mark.parametrize("lane", ["auto", "requests"])
+@pytest.mark.parametrize(
+    ("more", "named"), [((), True), ((("WWW-Authenticate", 'Basic realm="origin"'),), False)], ids=["alone", "with-basic"]
+)
+def test_a_server_that_wants_digest_alone_is_named(
+    origin: Origin, tmp_path: Path, more: tuple[tuple[str, str], ...], named: bool, lane: str
+) -> None:
+    digest = ("WWW-Authenticate", 'Digest realm="origin", nonce="n", qop="auth", algorithm=MD5')
+    run = fetch(tmp_path, origin.serve("/file.bin", Body(10), [Status(401, (digest, *more))]), execution={"lane": lane})
+    assert (run.entry()["error"]["kind"], run.entry()["error"]["status"]) == ("http_status", 401)
+    assert ("wants Digest authentication" in run.entry()["error"]["message"]) is named
