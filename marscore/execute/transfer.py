@@ -98,6 +98,8 @@ class Transfer:
         self.began = at
         self.bytes_downloaded = 0
         self.bytes_resumed = 0
+        #: The pieces of an earlier run that nothing has been built on yet.
+        self._pieces = 0
         self.segments = 0
         self.segments_finished = 0
         self._redials = 0
@@ -115,6 +117,7 @@ class Transfer:
         self._instead: Failure | None = None
         #: Whether the source sent a part of the file that was asked for.
         self._parts_came = False
+        self._told_encoding = False
 
     # What the driver and the board ask
 
@@ -310,9 +313,14 @@ class Transfer:
         self.known.adopt_found(fact)
         self.ledger.resume(fact.proven, fact.size)
         self.bytes_resumed = self.ledger.bytes_done
-        if self.bytes_resumed:
-            commands.append(Emit(DownloadResumed(fact.at.unix, self.download.id, self.bytes_resumed, fact.pieces)))
-        return commands + self._verify_if_complete()
+        self._pieces = fact.pieces if self.bytes_resumed else 0
+        verify = self._verify_if_complete()
+        return commands + (self._resumed(fact.at) if verify else []) + verify
+
+    def _resumed(self, at: Moment) -> list[Command]:
+        """Tell once that the file is built on what an earlier run left: not before an answer has shown that it is."""
+        pieces, self._pieces = self._pieces, 0
+        return [Emit(DownloadResumed(at.unix, self.download.id, self.bytes_resumed, pieces))] if pieces and self.bytes_resumed else []
 
     def _answered(self, fact: Answered) -> list[Command]:
         segment, at = fact.segment, fact.at
@@ -345,6 +353,7 @@ class Transfer:
         if problem:
             return commands + self._broke(Broke(at, segment, problem))
         self.known.adopt_answer(verdict.version, verdict.accepts_ranges)
+        commands += self._encoded(verdict.version, at)
         self.segments += 1
         self.segments_finished += 1
         segment.position = segment.written = segment.end = size
@@ -399,7 +408,15 @@ class Transfer:
         self.known.adopt_answer(answer.version, answer.accepts_ranges)
         segment.whole = True
         segment.end = answer.version.size
-        return self._receive(segment)
+        return self._encoded(answer.version, at) + self._receive(segment)
+
+    def _encoded(self, version: Version, at: Moment) -> list[Command]:
+        """Warn once where the file will be kept as it was encoded on its way."""
+        if version.encoding is None or self._told_encoding:
+            return []
+        self._told_encoding = True
+        message = f"the server sends the file encoded ({version.encoding}) though identity was asked for: it is kept as it comes"
+        return [Emit(Warned(at.unix, self.download.id, message))]
 
     def _part(self, segment: Segment, answer: Part, at: Moment) -> list[Command]:
         changed = self.known.change_to(answer.version)
@@ -420,7 +437,7 @@ class Transfer:
             self.ledger.pending.append(Pending(segment.end, wanted_end))
         self._parts_came = True
         self.allowed.accepted(1 + sum(s.receiving for s in self.ledger.active))
-        return self._receive(segment)
+        return self._resumed(at) + self._encoded(answer.version, at) + self._receive(segment)
 
     def _unproven(self, segment: Segment, at: Moment) -> list[Command]:
         """Do without parts that may be of any version: a server that sends one will send more."""
@@ -471,7 +488,7 @@ class Transfer:
             # The length was never told, and all of the file is here already.
             self.known.complete_size(segment.begin)
             self.ledger.leave(segment)
-            return [Drop(), *self._verify_if_complete()]
+            return [*self._resumed(at), Drop(), *self._verify_if_complete()]
         if self._is_further(segment) and answer.size in (None, self.known.size):
             # Of a file that is as large as it was, there are such bytes.
             return self._broke(Broke(at, segment, Failure("http_status", "the server answered 416 Range Not Satisfiable", 416)))
