@@ -11,6 +11,7 @@ This file is longer than the house's 300 lines, since every transition of a tran
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Literal
@@ -79,6 +80,8 @@ from marscore.values import Failure, FailureKind
 _WORTHLESS: frozenset[FailureKind] = frozenset({"checksum", "size", "too_large", "changed"})
 #: A server that says nothing about ranges is tried with one only where there is this much to win.
 _WORTH_TRYING = 8 * 1024 * 1024
+#: The names of a few codings (RFC 9110 section 8.4.1).
+_CODINGS = re.compile("[a-z0-9-]{1,16}(?:, ?[a-z0-9-]{1,16}){0,3}")
 #: They say nothing of parts.
 _BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
@@ -415,7 +418,9 @@ class Transfer:
         if version.encoding is None or self._told_encoding:
             return []
         self._told_encoding = True
-        message = f"the server sends the file encoded ({version.encoding}) though identity was asked for: it is kept as it comes"
+        # What is no name of a coding is a stranger's text.
+        coding = version.encoding if _CODINGS.fullmatch(version.encoding) else "in a way that it does not name"
+        message = f"the server sends the file encoded ({coding}) though identity was asked for: it is kept as it comes"
         return [Emit(Warned(at.unix, self.download.id, message))]
 
     def _part(self, segment: Segment, answer: Part, at: Moment) -> list[Command]:
@@ -611,7 +616,7 @@ class Transfer:
         """Let the other connections go on, the first past its share; a further one is opened later, if the refusal may pass, or never."""
         told: list[Command] = []
         if not self.allowed.limited:
-            reason = f"{failure.message} to a request for a part over a further connection"
+            reason = f"a further connection for a part of it was refused: {failure.message}"
             told.append(Emit(RangesUnsupported(at.unix, self.download.id, segment.url, reason)))
         arrives = any(s.receiving for s in self.ledger.active)
         if arrives and not self._parts_came and not is_retryable(failure, self.options.retry.statuses):

@@ -39,7 +39,7 @@ def test_where_no_part_ever_came_one_refusal_is_enough() -> None:
     assert story.said(Verify) == [Verify(0, SIZE, ("sha256",))]
     assert not story.told(RetryScheduled)
     assert [told.reason for told in story.told(RangesUnsupported)] == [
-        "the server answered 403 Forbidden to a request for a part over a further connection"
+        "a further connection for a part of it was refused: the server answered 403 Forbidden"
     ]
 
 

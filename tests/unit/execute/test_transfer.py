@@ -566,6 +566,8 @@ def test_a_body_in_a_coding_is_warned_about_once() -> None:
         "the server sends the file encoded (gzip) though identity was asked for: it is kept as it comes"
     ]
     assert not started(100, fields={**V1, "content_encoding": "identity"}).told(Warned)
+    [told] = started(100, fields={**V1, "content_encoding": "gzip \x1b[2J"}).told(Warned)
+    assert "(in a way that it does not name)" in told.message
 
 
 def test_a_file_of_unknown_length_builds_on_its_front_alone() -> None:
