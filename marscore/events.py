@@ -65,7 +65,7 @@ class DownloadStarted:
 
 @dataclass(frozen=True, slots=True)
 class DownloadResumed:
-    """`pieces` were read back from disk and proven; they hold `bytes_resumed` bytes."""
+    """The file is built on `pieces` that were read back from disk and proven; they hold `bytes_resumed` bytes."""
 
     at: float
     download: str

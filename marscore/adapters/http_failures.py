@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import http.client
 import os
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -16,10 +17,13 @@ from collections.abc import Iterator
 import requests
 from urllib3 import exceptions as u3
 
+from marscore.policy.failures import failure_of_status
 from marscore.values import Failure, Timeouts
 
 #: How a connection shows that the other side has closed it.
 CLOSED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+#: What http.client says of a proxy's answer to CONNECT.
+_REFUSED_TUNNEL = re.compile("Tunnel connection failed: ([0-9]{3})")
 
 
 def is_closed(error: BaseException) -> bool:
@@ -30,7 +34,7 @@ def is_closed(error: BaseException) -> bool:
 def failure_of(error: BaseException, timeouts: Timeouts) -> Failure:
     """The Failure for an exception out of a request or a body."""
     layers = list(_layers(error))
-    for find in (_tls, _proxy, _dns, _timeout, _truncated, _connection):
+    for find in (_tls, _tunnel, _proxy, _dns, _timeout, _truncated, _connection):
         for layer in layers:
             failure = find(layer, timeouts)
             if failure:
@@ -70,10 +74,15 @@ def _tls(layer: BaseException, timeouts: Timeouts) -> Failure | None:
     return None
 
 
+def _tunnel(layer: BaseException, timeouts: Timeouts) -> Failure | None:
+    match = _REFUSED_TUNNEL.match(str(layer.args[0])) if isinstance(layer, OSError) and layer.args else None
+    if match is None:
+        return None
+    refused = failure_of_status(int(match[1]), frozenset(), None)
+    return Failure("proxy", refused.message.replace("the server", "the proxy", 1) + " to CONNECT", refused.status)
+
+
 def _proxy(layer: BaseException, timeouts: Timeouts) -> Failure | None:
-    if isinstance(layer, OSError) and layer.args and str(layer.args[0]).startswith("Tunnel connection failed"):
-        status = str(layer.args[0]).split(":")[-1].split()[:1]
-        return Failure("proxy", f"the proxy refused the tunnel: {' '.join(status)}")
     if isinstance(layer, requests.exceptions.ProxyError | u3.ProxyError):
         return Failure("proxy", "the proxy cannot be reached")
     return None

@@ -36,7 +36,7 @@ from marscore.adapters.http_response import RequestsResponse
 from marscore.adapters.replay import Replayed
 from marscore.adapters.wire import block_of
 from marscore.errors import OriginError
-from marscore.policy.redirect import PRIVATE, headers_for, is_public, next_url, sent_to
+from marscore.policy.redirect import PRIVATE, headers_for, is_public, next_url, sent_to, the_location
 from marscore.ports import Answer, Request
 from marscore.url import Url, parse_proxy, parse_url
 from marscore.values import Access, Basic, Failure
@@ -103,7 +103,7 @@ class RequestsClient:
         url, hops = request.url, list[tuple[Url, Url]]()
         while (location := _location(raw)) is not None:
             raw.close()
-            following = next_url(url, location, len(hops))
+            following = location if isinstance(location, Failure) else next_url(url, location, len(hops))
             if isinstance(following, Failure):
                 raise OriginError(following)
             hops.append((url, following))
@@ -252,13 +252,12 @@ def _cert_of(access: Access) -> str | tuple[str, str] | None:
     return access.cert.cert if access.cert.key is None else (access.cert.cert, access.cert.key)
 
 
-def _location(raw: Any) -> str | None:
-    location: str | None = raw.headers.get("location")
-    if raw.status not in _REDIRECTS or location is None:
-        return None
-    with contextlib.suppress(UnicodeError):
-        # http.client reads field values as Latin-1; servers send UTF-8 (as requests assumes in get_redirect_target).
-        location = location.encode("latin-1").decode("utf-8")
+def _location(raw: Any) -> str | Failure | None:
+    location = the_location(raw.headers.getlist("location")) if raw.status in _REDIRECTS else None
+    if isinstance(location, str):
+        with contextlib.suppress(UnicodeError):
+            # http.client reads field values as Latin-1; servers send UTF-8 (as requests assumes in get_redirect_target).
+            location = location.encode("latin-1").decode("utf-8")
     return location
 
 

@@ -108,7 +108,7 @@ def read_answer(answer: Answer, asked: Asked, statuses: Set[int], now: float) ->
         return Unsatisfiable(int(match[1]) if match else None, _validator(answer), key_of(resource_of(answer.url)))
     if answer.status >= 400:
         retry_after = parse_retry_after(answer.fields.get("retry-after"), now)
-        return Refused(failure_of_status(answer.status, statuses, retry_after))
+        return Refused(failure_of_status(answer.status, statuses, retry_after, answer.fields.get("www-authenticate", "")))
     return Refused(Failure("http_status", f"the server answered {answer.status}, which carries no file", answer.status))
 
 

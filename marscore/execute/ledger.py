@@ -110,6 +110,19 @@ class Ledger:
         self.pending = []
         segment.end = size
 
+    def put_back(self, segments: Iterable[Segment]) -> None:
+        """End these, of which nothing came: what they were to fetch is pending."""
+        for segment in segments:
+            self.pending.append(self.leave(segment))
+
+    def extend_whole(self) -> None:
+        """Let the segment whose response holds the whole file go on over the pending ranges right behind its own."""
+        # At its end it reads no more, whatever is said to it.
+        full = next((s for s in self.active if s.whole and s.remaining), None)
+        while full and (behind := next((p for p in self.pending if p.start == full.end and p.end is not None), None)):
+            self.pending.remove(behind)
+            full.end = behind.end
+
     def largest(self) -> Segment | None:
         """The active segment with the most bytes to come, of those whose body is arriving."""
         arriving = [s for s in self.active if s.receiving and s.end is not None]

@@ -133,7 +133,7 @@ class Board:
         return tuple(along)
 
     def _from_largest(self, ticks: float, idle: int) -> Assignment | None:
-        candidates = [t for t in self.open.values() if t.ledger.active and t.can_share()] if len(self.open) <= _MANY else []
+        candidates = [t for t in self._shareable() if (t.free_at or 0.0) <= ticks]
         largest = max(candidates, key=_largest_remaining, default=None)
         if largest is None or self.slots.free_at(largest.host, ticks) != ticks:
             return None
@@ -142,10 +142,15 @@ class Board:
         self.settle(largest)
         return Assignment(largest, segment, largest.host) if segment else None
 
+    def _shareable(self) -> list[Transfer]:
+        """Those of whose largest range another connection could take a part, now or later."""
+        return [t for t in self.open.values() if t.ledger.active and t.can_share()] if len(self.open) <= _MANY else []
+
     def _next_change(self, ticks: float) -> float | None:
         times = [max(entry.due, free) for entry in self._waiting.first() if (free := self.slots.free_at(entry.host, ticks)) is not None]
         pauses = (self.slots.free_at(host, ticks) for host in self._queue)
         times += [free for free in pauses if free is not None and free > ticks]
+        times += [free for t in self._shareable() if (free := t.free_at or 0.0) > ticks]
         return min(times, default=None)
 
 

@@ -11,7 +11,9 @@ This file is longer than the house's 300 lines, since every transition of a tran
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Literal
 
 from typing_extensions import assert_never
@@ -32,6 +34,7 @@ from marscore.events import (
     RetryScheduled,
     Warned,
 )
+from marscore.execute.allowance import Allowance, refuses_a_connection
 from marscore.execute.answer import Asked, NotModified, Part, Refused, Unsatisfiable, Version, Whole, read_answer
 from marscore.execute.knowledge import Knowledge
 from marscore.execute.ledger import Ledger
@@ -65,7 +68,7 @@ from marscore.execute.protocol import (
 )
 from marscore.journal import Header
 from marscore.planning.segments import MIN_SPLIT
-from marscore.policy.failures import another_source_may_help
+from marscore.policy.failures import another_source_may_help, is_retryable
 from marscore.policy.pacing import MAX_REDIALS, PACE_REMEMBERED, lag_of
 from marscore.policy.retry import NO_FAILURES, GiveUp, Wait
 from marscore.state import Claim, FileIdentity, key_of
@@ -77,6 +80,10 @@ from marscore.values import Failure, FailureKind
 _WORTHLESS: frozenset[FailureKind] = frozenset({"checksum", "size", "too_large", "changed"})
 #: A server that says nothing about ranges is tried with one only where there is this much to win.
 _WORTH_TRYING = 8 * 1024 * 1024
+#: The names of a few codings (RFC 9110 section 8.4.1).
+_CODINGS = re.compile("[a-z0-9-]{1,16}(?:, ?[a-z0-9-]{1,16}){0,3}")
+#: They say nothing of parts.
+_BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
 class Transfer:
@@ -88,11 +95,14 @@ class Transfer:
         self.options = work.download.options
         self.ledger = Ledger()
         self.known = Knowledge(work.download)
+        self.allowed = Allowance(self.options.threads, self.options.retry)
         self.closed = False
         self._is_open = False
         self.began = at
         self.bytes_downloaded = 0
         self.bytes_resumed = 0
+        #: The pieces of an earlier run that nothing has been built on yet.
+        self._pieces = 0
         self.segments = 0
         self.segments_finished = 0
         self._redials = 0
@@ -106,6 +116,11 @@ class Transfer:
         self._checking = False
         #: What a server is asked about; None once it was told of another version than that.
         self._claim = work.known
+        #: Whether the source refused a part, and is asked for the whole file instead.
+        self._instead: Failure | None = None
+        #: Whether the source sent a part of the file that was asked for.
+        self._parts_came = False
+        self._told_encoding = False
 
     # What the driver and the board ask
 
@@ -144,16 +159,25 @@ class Transfer:
 
         None: it has nothing to ask for, or all the connections that it may have, or its partial file is still being looked at.
         """
-        if self.closed or not self._is_open or self._checking or len(self.ledger.active) >= self.options.threads:
+        if self.closed or not self._is_open or self._checking:
             return None
-        return self.ledger.earliest()
+        free, earliest = self.free_at, self.ledger.earliest()
+        return None if free is None or earliest is None else max(free, earliest)
+
+    @property
+    def free_at(self) -> float | None:
+        """From when on it may have another connection, in ticks; None: not before one of those that it has has ended."""
+        active = len(self.ledger.active)
+        # The answer to a request for the whole file, in place of a part, decides of all the others.
+        return None if self._instead and active else self.allowed.free_at(active)
 
     def take(self, ticks: float) -> Segment | None:
         """Begin a segment on the first pending range that is due; None where none is, or no further connection may be had."""
-        pending = None if self.due is None else self.ledger.take(ticks)
+        due = self.due
+        pending = None if due is None or due > ticks else self.ledger.take(ticks)
         if pending is None:
             return None
-        asked = self._asked(pending)
+        asked = None if self._instead else self._asked(pending)
         segment = Segment(
             number=self.segments,
             epoch=self.ledger.epoch,
@@ -184,7 +208,7 @@ class Transfer:
     def can_share(self) -> bool:
         """Whether an idle connection could take a part of what an active one has before it."""
         size = self.known.size
-        if self.closed or size is None or size < 2 * MIN_SPLIT or len(self.ledger.active) >= self.options.threads:
+        if self.closed or size is None or size < 2 * MIN_SPLIT or self.free_at is None:
             return False
         if not self.known.resumable:
             return False
@@ -197,7 +221,7 @@ class Transfer:
         """Make ranges pending for `hands` idle connections out of the largest active one. Call it where `can_share` says so."""
         largest = self.ledger.largest()
         assert largest is not None
-        self.ledger.share(largest, 1 + min(hands, self.options.threads - len(self.ledger.active)))
+        self.ledger.share(largest, 1 + min(hands, self.allowed.free(len(self.ledger.active))))
 
     def admit(self, segment: Segment, count: int, ticks: float) -> int:
         """Count `count` body bytes that came at `ticks` and say how many of them belong at the segment's position; 0 for a cancelled one.
@@ -292,9 +316,14 @@ class Transfer:
         self.known.adopt_found(fact)
         self.ledger.resume(fact.proven, fact.size)
         self.bytes_resumed = self.ledger.bytes_done
-        if self.bytes_resumed:
-            commands.append(Emit(DownloadResumed(fact.at.unix, self.download.id, self.bytes_resumed, fact.pieces)))
-        return commands + self._verify_if_complete()
+        self._pieces = fact.pieces if self.bytes_resumed else 0
+        verify = self._verify_if_complete()
+        return commands + (self._resumed(fact.at) if verify else []) + verify
+
+    def _resumed(self, at: Moment) -> list[Command]:
+        """Tell once that the file is built on what an earlier run left: not before an answer has shown that it is."""
+        pieces, self._pieces = self._pieces, 0
+        return [Emit(DownloadResumed(at.unix, self.download.id, self.bytes_resumed, pieces))] if pieces and self.bytes_resumed else []
 
     def _answered(self, fact: Answered) -> list[Command]:
         segment, at = fact.segment, fact.at
@@ -327,6 +356,7 @@ class Transfer:
         if problem:
             return commands + self._broke(Broke(at, segment, problem))
         self.known.adopt_answer(verdict.version, verdict.accepts_ranges)
+        commands += self._encoded(verdict.version, at)
         self.segments += 1
         self.segments_finished += 1
         segment.position = segment.written = segment.end = size
@@ -334,6 +364,8 @@ class Transfer:
         return [*commands, Drop(), *self._verified(at, fact.content.digests, Store(fact.content))]
 
     def _whole(self, segment: Segment, answer: Whole, at: Moment) -> list[Command]:
+        if self._instead and segment.asked is None:
+            return self._whole_instead(segment, answer, at, self._instead)
         changed = self.known.change_to(answer.version)
         if changed:
             if isinstance(self._restart_allowed(Failure("changed", changed), at), GiveUp):
@@ -347,6 +379,12 @@ class Transfer:
             self.ledger.pending.append(self.ledger.leave(segment))
             return [Drop()]
         return self._no_ranges(segment, answer, at)
+
+    def _whole_instead(self, segment: Segment, answer: Whole, at: Moment, refused: Failure) -> list[Command]:
+        """Start over with the whole file, of a server that refused a part. It is asked for no more, so this happens once."""
+        self._instead = None
+        reason = f"{refused.message} to a request for a part, and the whole file to one for the whole"
+        return [*self._without_ranges(segment, at, reason), *self._start_over_with(segment, answer, at, reason)]
 
     def _no_ranges(self, segment: Segment, answer: Whole, at: Moment) -> list[Command]:
         reason = "the server answers the whole file to a request for a part"
@@ -373,7 +411,17 @@ class Transfer:
         self.known.adopt_answer(answer.version, answer.accepts_ranges)
         segment.whole = True
         segment.end = answer.version.size
-        return self._receive(segment)
+        return self._encoded(answer.version, at) + self._receive(segment)
+
+    def _encoded(self, version: Version, at: Moment) -> list[Command]:
+        """Warn once where the file will be kept as it was encoded on its way."""
+        if version.encoding is None or self._told_encoding:
+            return []
+        self._told_encoding = True
+        # What is no name of a coding is a stranger's text.
+        coding = version.encoding if _CODINGS.fullmatch(version.encoding) else "in a way that it does not name"
+        message = f"the server sends the file encoded ({coding}) though identity was asked for: it is kept as it comes"
+        return [Emit(Warned(at.unix, self.download.id, message))]
 
     def _part(self, segment: Segment, answer: Part, at: Moment) -> list[Command]:
         changed = self.known.change_to(answer.version)
@@ -392,7 +440,9 @@ class Transfer:
         if wanted_end is None or segment.end < wanted_end:
             # Of a file whose size nobody tells (RFC 9110 section 14.4), what follows is asked for until there is nothing.
             self.ledger.pending.append(Pending(segment.end, wanted_end))
-        return self._receive(segment)
+        self._parts_came = True
+        self.allowed.accepted(1 + sum(s.receiving for s in self.ledger.active))
+        return self._resumed(at) + self._encoded(answer.version, at) + self._receive(segment)
 
     def _unproven(self, segment: Segment, at: Moment) -> list[Command]:
         """Do without parts that may be of any version: a server that sends one will send more."""
@@ -443,7 +493,10 @@ class Transfer:
             # The length was never told, and all of the file is here already.
             self.known.complete_size(segment.begin)
             self.ledger.leave(segment)
-            return [Drop(), *self._verify_if_complete()]
+            return [*self._resumed(at), Drop(), *self._verify_if_complete()]
+        if self._is_further(segment) and answer.size in (None, self.known.size):
+            # Of a file that is as large as it was, there are such bytes.
+            return self._broke(Broke(at, segment, Failure("http_status", "the server answered 416 Range Not Satisfiable", 416)))
         told = "unknown" if answer.size is None else str(answer.size)
         return self._changed(segment, at, f"the server has no such range any more: its size is {told}")
 
@@ -536,17 +589,58 @@ class Transfer:
             # It broke behind its last byte.
             return self._ended(Ended(at, segment))
         kept = segment.written > segment.begin and self.known.resumable
+        further = self._is_further(segment) and refuses_a_connection(failure)
         rest = self.ledger.leave(segment)
         if not another_source_may_help(failure):
             return [Drop(), *self._fail(at, failure)]
+        if further:
+            self.ledger.pending.append(Pending(rest.start, rest.end, segment.retry))
+            return [Drop(), *self._refused(segment, failure, at)]
         state = segment.retry.progressed() if kept else segment.retry
         decision = state.after(failure, self.options.retry, at.draw)
         if isinstance(decision, GiveUp) or self._past_deadline(at.ticks + decision.seconds):
             reason = decision.reason if isinstance(decision, GiveUp) else f"{failure.message}; no time is left for a retry"
             self.ledger.pending.append(rest)
+            if self._may_ask_for_the_whole(segment, failure, at):
+                self._instead = failure
+                return [Drop()]
             return [Drop(), *self._next_source(at, failure, reason)]
         again = Pending(rest.start, rest.end, decision.state, at.ticks + decision.seconds)
         return [Drop(), *self._schedule(at, failure, decision, segment.url), *self._wait(again, segment, at, kept)]
+
+    def _is_further(self, segment: Segment) -> bool:
+        """Whether this connection, of which nothing came, is one more beside others of the file."""
+        return not segment.receiving and any(s is not segment for s in self.ledger.active)
+
+    def _refused(self, segment: Segment, failure: Failure, at: Moment) -> list[Command]:
+        """Let the other connections go on, the first past its share; a further one is opened later, if the refusal may pass, or never."""
+        told: list[Command] = []
+        if not self.allowed.limited:
+            reason = f"a further connection for a part of it was refused: {failure.message}"
+            told.append(Emit(RangesUnsupported(at.unix, self.download.id, segment.url, reason)))
+        arrives = any(s.receiving for s in self.ledger.active)
+        if arrives and not self._parts_came and not is_retryable(failure, self.options.retry.statuses):
+            # Those that were asked for with it will be refused as well, and by then the first may be at the end of its share.
+            self.ledger.put_back([s for s in self.ledger.active if not s.receiving])
+        seconds = self.allowed.refused(failure, len(self.ledger.active), at)
+        if seconds is not None and failure.retry_after is not None:
+            host = host_of(segment.url)
+            told += [Emit(HostPaused(at.unix, self.download.id, host, seconds)), PauseHost(host, seconds)]
+        self.ledger.extend_whole()
+        return told
+
+    def _may_ask_for_the_whole(self, segment: Segment, failure: Failure, at: Moment) -> bool:
+        """Whether the last source, which refused a part, may still send the whole file: it is asked once, unless it has too much to do."""
+        if (
+            segment.asked is None
+            or segment.receiving
+            or len(self._sources) > 1
+            or self.ledger.active
+            or self.known.ranges is False
+            or self._past_deadline(at.ticks)
+        ):
+            return False
+        return failure.status is not None and failure.status >= 400 and failure.status not in _BUSY
 
     def _wait(self, again: Pending, segment: Segment, at: Moment, kept: bool) -> list[Command]:
         """Put back what a broken segment has left, or all of the file where its bytes cannot be joined by others."""
@@ -615,6 +709,8 @@ class Transfer:
         switched: list[Command] = [Emit(MirrorSwitched(at.unix, self.download.id, gone, self.url, reason))]
         self._restarts = NO_FAILURES
         self.known.ranges = None
+        self.allowed.forget()
+        self._instead, self._parts_came = None, False
         size = self.known.size
         if self.known.proof == "checksum" and size is not None and failure.kind not in _WORTHLESS:
             # The checksum proves the whole, wherever its parts came from.

@@ -76,7 +76,7 @@ class Retry(Model):
     max_retries_by: dict[f.Kind, f.Count] | None = None
     """Retries for single kinds of failure, such as rate_limited, server_error, timeout, connection, dns, truncated or checksum."""
     statuses: tuple[f.Status, ...] | None = None
-    """HTTP statuses that are answered by a retry; any other of 400 and above fails at once (429, 500, 502, 503, 504)."""
+    """HTTP statuses that are answered by a retry; others from 400 on fail at once (408, 425, 429, 500, 502, 503, 504, 520 to 524, 529)."""
     backoff: Backoff | None = None
     """How long to wait before a retry."""
     max_retry_after: f.Duration | None = None

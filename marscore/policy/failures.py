@@ -30,6 +30,11 @@ _PASSING: frozenset[FailureKind] = frozenset(
 )
 #: Another source may serve what this one does not. What stands in the way on this machine stays there for every source.
 _OF_THE_MACHINE: frozenset[FailureKind] = frozenset({"disk_full", "permission", "path", "resources", "interrupted", "internal"})
+#: They speak of the server's state, like those of 500 and above: it got the request too late, or will not take it yet.
+_TOO_SOON = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
+#: A field of challenges (RFC 9110 section 11.6.1), cut at its commas: what begins one is a scheme, and parameters have a =.
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_SCHEME = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s+[^\s=]|\s*\Z)")
 
 
 def is_retryable(failure: Failure, statuses: Set[int]) -> bool:
@@ -44,16 +49,25 @@ def another_source_may_help(failure: Failure) -> bool:
     return failure.kind not in _OF_THE_MACHINE
 
 
-def failure_of_status(status: int, statuses: Set[int], retry_after: float | None) -> Failure:
-    """Name what an answer with this status means; `statuses` are those that the rules retry."""
+def failure_of_status(status: int, statuses: Set[int], retry_after: float | None, challenge: str = "") -> Failure:
+    """Name what an answer with this status means; `statuses` are those that the rules retry, `challenge` its WWW-Authenticate."""
     kind: FailureKind = "http_status"
     if status in statuses and status == HTTPStatus.TOO_MANY_REQUESTS:
         kind = "rate_limited"
-    elif status in statuses and status >= 500:
+    elif status in statuses and (status >= 500 or status in _TOO_SOON):
         kind = "server_error"
     elif status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         kind = "proxy"
-    return Failure(kind, f"the server answered {status}{_phrase(status)}", status, retry_after)
+    message = f"the server answered {status}{_phrase(status)}"
+    if status == HTTPStatus.UNAUTHORIZED and wants_only_digest(challenge):
+        message += ": it wants Digest authentication, and only Basic is supported"
+    return Failure(kind, message, status, retry_after)
+
+
+def wants_only_digest(challenge: str) -> bool:
+    """Whether a WWW-Authenticate field offers Digest (RFC 7616) and nothing else."""
+    parts = _QUOTED.sub('""', challenge).split(",")
+    return {match[1].lower() for part in parts if (match := _SCHEME.match(part))} == {"digest"}
 
 
 def _phrase(status: int) -> str:

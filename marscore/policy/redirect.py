@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Collection
 
 from marscore.url import Url, resolve
 from marscore.values import Access, Failure
@@ -23,8 +24,19 @@ _SIGNING = re.compile(
 _OTHER_SCHEME = re.compile("(?!https?:)[A-Za-z][A-Za-z0-9+.-]*:", re.IGNORECASE)
 
 
+def the_location(values: Collection[str]) -> str | Failure | None:
+    """The one Location of an answer; None where there is none. Each reader would take another one of several."""
+    found = {value.strip() for value in values}
+    if len(found) > 1:
+        return Failure("redirect", "the server redirects to two places at once")
+    return found.pop() if found else None
+
+
 def next_url(url: Url, location: str, hops: int) -> Url | Failure:
     """Say where a redirect leads, or why it is not followed. `location` is the field's value, absolute or not."""
+    if not location.strip():
+        # As a reference it means the same URL (RFC 3986 section 4.4), which would lead here again.
+        return Failure("redirect", "the server redirects, and does not say where to")
     if hops >= MAX_REDIRECTS:
         return Failure("redirect", f"more than {MAX_REDIRECTS} redirects")
     if _OTHER_SCHEME.match(location):

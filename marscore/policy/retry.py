@@ -15,7 +15,9 @@ from marscore.frozen import dataclass
 from marscore.policy.failures import is_retryable
 from marscore.values import Failure, FailureKind
 
-DEFAULT_STATUSES = frozenset({429, 500, 502, 503, 504})
+#: What passes by itself: curl's list (--retry), with 425, which asks for it (RFC 8470 section 5.2), a CDN's own words for an origin that
+#: does not answer it (Cloudflare's 520 to 524), and 529, overloaded. Not its 525 and 526, which are of certificates.
+DEFAULT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,6 +147,14 @@ REDIRECTS = [
     fault("redirect-to-a-local-file", [redirect("file:///etc/passwd")], "redirect", requests=1),
     fault("redirect-to-another-scheme", [redirect("ftp://127.0.0.1/file.bin")], "redirect", requests=1),
     fault("redirect-to-nowhere", [Status(302)], "http_status", requests=1),
+    fault("redirect-to-an-empty-place", [redirect("")], "redirect", retries=[], requests=1),
+    fault(
+        "redirect-to-two-places", [Status(302, (("Location", "/plain.bin"), ("Location", "/file.bin")))], "redirect", retries=[], requests=1
+    ),
+    fault("redirect-to-one-place-said-twice", [Status(302, (("Location", "/same"),) * 2)], "http_status", retries=[], requests=1),
+    fault("redirect-to-a-port-that-is-none", [redirect("http://127.0.0.1:99999/")], "redirect", retries=[], requests=1),
+    fault("redirect-to-a-port-of-letters", [redirect("http://127.0.0.1:x/")], "redirect", retries=[], requests=1),
+    fault("redirect-to-a-label-too-long", [redirect(f"http://{'a' * 64}.example/")], "redirect", retries=[], requests=1),
     fault("redirect-to-nonsense", [redirect("http://[::1/x")], "redirect", requests=1),
 ]
 
@@ -246,7 +254,11 @@ def test_a_proxy_that_refuses_is_named(tmp_path: Path, lane: str, answer: str) -
     with Origin() as proxy:
         proxy.handle_rest(lambda seen: Raw(f"HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n".encode()))
         report, _ = run(tmp_path, lane, [{"url": "https://127.0.0.1:1/file.bin", "proxies": proxy.url("")}])
-        assert report["downloads"][0]["error"]["kind"] == "proxy"
+        error = report["downloads"][0]["error"]
+        assert (error["kind"], error["status"]) == ("proxy", int(answer[:3]))
+        assert f"the proxy answered {answer} to CONNECT" in error["message"]
+        # What passes may pass.
+        assert len(proxy.requests) == (3 if answer.startswith("502") else 1)
         assert not (tmp_path / "data" / "file.bin").exists()
 
 

@@ -183,3 +183,14 @@ def test_what_has_been_tried_before_or_is_asked_for_otherwise_comes_along_with_n
     other = replace(work(1).download, options=Options(headers=(("A", "b"),)))
     board.add([plain, replace(work(1), download=other, untouched=True), work(2), replace(work(3), untouched=True)])
     assert assigned(board).along == ()
+
+
+def test_a_file_that_was_refused_a_further_connection_is_shared_again_when_its_wait_is_over() -> None:
+    board = Board(per_host=16)
+    board.add([work(0)])
+    begin(board)
+    further = assigned(board)
+    breaks(board, further, 0.0)
+    assert board.take(at(4.9), 3) == Idle(5.0)
+    assert assigned(board, 5.0, idle=3).segment
+    assert isinstance(board.take(at(5.0), 3), Idle)

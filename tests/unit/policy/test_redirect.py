@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from marscore.policy.redirect import MAX_REDIRECTS, headers_for, is_public, next_url, resource_of
+from marscore.policy.redirect import MAX_REDIRECTS, headers_for, is_public, next_url, resource_of, the_location
 from marscore.url import parse_url
 from marscore.values import Access, Failure
 
@@ -45,6 +45,23 @@ def test_not_followed(url: str, location: str, hops: int, words: str) -> None:
 
 
 ACCESS = Access(headers=(("Authorization", "Bearer x"), ("X-Own", "1"), ("User-Agent", "me")), forward_headers=("x-own",))
+
+
+@pytest.mark.parametrize(
+    ("values", "found"), [([], None), (["/a"], "/a"), (["/a", " /a "], "/a"), (["/a, /b"], "/a, /b"), ([""], "")], ids=repr
+)
+def test_one_location_is_followed(values: list[str], found: str | None) -> None:
+    assert the_location(values) == found
+
+
+def test_of_two_locations_none_is_followed() -> None:
+    assert the_location(["/a", "/b"]) == Failure("redirect", "the server redirects to two places at once")
+
+
+@pytest.mark.parametrize("location", ["", " ", "\t"], ids=repr)
+def test_an_empty_location_is_not_followed(location: str) -> None:
+    refused = next_url(parse_url("http://a/x"), location, 0)
+    assert refused == Failure("redirect", "the server redirects, and does not say where to")
 
 
 @pytest.mark.parametrize("url", ["https://a.example/other", "https://a.example:443/other", "HTTPS://A.example/other"])

@@ -79,6 +79,32 @@ def test_listed_statuses_are_retried(status: int) -> None:
     assert is_retryable(failure_of_status(status, DEFAULT_STATUSES, None), DEFAULT_STATUSES)
 
 
+@pytest.mark.parametrize(("status", "kind"), [(408, "server_error"), (425, "server_error"), (429, "rate_limited"), (404, "http_status")])
+def test_a_listed_status_has_the_kind_of_what_it_says(status: int, kind: FailureKind) -> None:
+    assert failure_of_status(status, frozenset({status}), None).kind == kind
+    assert failure_of_status(status, frozenset(), None).kind == "http_status"
+
+
+@pytest.mark.parametrize(
+    ("challenge", "only"),
+    [
+        ('Digest realm="a, Basic b", nonce="n", qop="auth"', True),
+        ('digest realm="a \\", Basic c", nonce=n', True),
+        ('Digest realm="a", Digest realm="a", algorithm=SHA-256', True),
+        ('Digest realm="a", Basic realm="a"', False),
+        ('Basic realm="a", Digest realm="a"', False),
+        ("Negotiate, Digest realm=a", False),
+        ("Digest realm = a, nonce =n", True),
+        ("Digest", True),
+        ('Basic realm="Digest"', False),
+        ("", False),
+    ],
+)
+def test_a_server_that_offers_digest_alone_is_named(challenge: str, only: bool) -> None:
+    assert ("Digest" in failure_of_status(401, frozenset(), None, challenge).message) is only
+    assert "Digest" not in failure_of_status(403, frozenset(), None, challenge).message
+
+
 def test_a_listed_404_is_retried() -> None:
     statuses = frozenset({404})
     assert is_retryable(failure_of_status(404, statuses, None), statuses)
