@@ -114,6 +114,8 @@ class Engine:
     def fill(self) -> None:
         """Begin what there is to do for the connections that are free."""
         self._until = math.inf
+        if self._held_until is not None:
+            return
         while (free := self._settings.threads - len(self._fetches) - len(self._opening)) > 0:
             chosen = self.board.take(self._moment(), free - 1)
             if not isinstance(chosen, Assignment):

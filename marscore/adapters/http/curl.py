@@ -25,7 +25,8 @@ from typing import Any
 
 import pycurl
 
-from marscore.adapters.http.curl_handle import Handle, way_to
+from marscore.adapters.http.curl_handle import Handle
+from marscore.adapters.http.curl_way import way_to
 from marscore.adapters.http.sockets import bytes_received, shut_down
 from marscore.errors import OriginError
 from marscore.ports import Exchange

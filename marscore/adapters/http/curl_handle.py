@@ -6,26 +6,26 @@ Way (TLS, proxy, credentials) --set up once--> handle --begin--> one hop of an e
 from __future__ import annotations
 
 import contextlib
-import os
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pycurl
 
-from marscore.adapters.http.access import Proxy, credentials_of, fields_of, proxy_of, trusted
+from marscore.adapters.http.access import fields_of
 from marscore.adapters.http.curl_failures import Try, failure_of
+from marscore.adapters.http.curl_way import Way, set_up
 from marscore.adapters.http.heads import Head, final_head, is_whole
-from marscore.frozen import dataclass
 from marscore.policy.redirect import PRIVATE, is_public, next_url
-from marscore.ports import Answer, Exchange, Request
+from marscore.ports import Answer, Exchange
 from marscore.url import Url
-from marscore.values import Access, Basic, Failure
+from marscore.values import Failure
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: Statuses whose response libcurl may answer by itself, with credentials.
 _CHALLENGES = frozenset({401, 407})
 #: Bytes of a body that nobody wants which are received, so that its connection can be used again.
 DRAINED = 64 * 1024
+#: Bytes of one receive. libcurl does ten of them at a time, and what has come is held in memory.
+_BUFFER = 32 * 1024
 
 
 class Loop(Protocol):
@@ -36,28 +36,6 @@ class Loop(Protocol):
     def ticks(self) -> float: ...
 
     def came_since(self, fd: int, call: int) -> bool: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """What an easy handle is set up with, and may be used again with."""
-
-    scheme: str
-    access: Access
-    credentials: Basic | None
-    proxy: Proxy | None
-    trusted: str | None
-
-
-def way_to(request: Request, url: Url) -> Way:
-    """The way to ask for `url`.
-
-    Raises:
-        OriginError: the proxy's URL is none.
-    """
-    access = request.access
-    bundle = trusted(access) if url.scheme == "https" else None
-    return Way(url.scheme, access, credentials_of(request, url), proxy_of(access, url), bundle)
 
 
 class Handle:
@@ -72,7 +50,7 @@ class Handle:
         self._chunks: list[bytes] = []
         self._had_cookies = False
         self.rest()
-        _set_up(self.curl, way)
+        set_up(self.curl, way)
         self.curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
         self.curl.setopt(pycurl.WRITEFUNCTION, self._chunks.append)
         self.curl.setopt(pycurl.PREREQFUNCTION, self._before_it_is_sent)
@@ -107,6 +85,8 @@ class Handle:
         self._fresh = exchange.fresh or fresh
         curl.setopt(pycurl.FRESH_CONNECT, self._fresh)
         curl.setopt(pycurl.MAX_RECV_SPEED_LARGE, exchange.max_rate or 0)
+        # libcurl looks at the rate between reads, and reads several times before it returns.
+        curl.setopt(pycurl.BUFFERSIZE, max(1024, min(_BUFFER, exchange.max_rate // 160)) if exchange.max_rate else _BUFFER)
         if self._had_cookies and not hops:
             # Cookies are for one chain of redirects.
             curl.setopt(pycurl.COOKIELIST, "ALL")
@@ -232,55 +212,6 @@ class Handle:
             self._refused = True
             return int(pycurl.PREREQFUNC_ABORT)
         return int(pycurl.PREREQFUNC_OK)
-
-
-def _set_up(curl: Any, way: Way) -> None:
-    for option, value in _ALWAYS:
-        curl.setopt(option, value)
-    curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(way.access.timeouts.connect * 1000)))
-    if way.scheme == "https":
-        _set_up_tls(curl, way)
-    if way.credentials is not None:
-        curl.setopt(pycurl.HTTPAUTH, pycurl.HTTPAUTH_BASIC)
-        curl.setopt(pycurl.USERNAME, way.credentials.username.encode())
-        curl.setopt(pycurl.PASSWORD, way.credentials.password.encode())
-    # Empty, libcurl looks for no proxy in the environment.
-    curl.setopt(pycurl.PROXY, "" if way.proxy is None else way.proxy.url.text.removesuffix("/"))
-    curl.setopt(pycurl.NOPROXY, "" if way.proxy is None else way.proxy.besides)
-    if way.proxy is not None and way.proxy.url.username is not None:
-        curl.setopt(pycurl.PROXYAUTH, pycurl.HTTPAUTH_BASIC)
-        curl.setopt(pycurl.PROXYUSERNAME, way.proxy.url.username.encode())
-        curl.setopt(pycurl.PROXYPASSWORD, (way.proxy.url.password or "").encode())
-
-
-def _set_up_tls(curl: Any, way: Way) -> None:
-    if way.trusted is None:
-        curl.setopt(pycurl.SSL_VERIFYPEER, 0)
-        curl.setopt(pycurl.SSL_VERIFYHOST, 0)
-    elif Path(way.trusted).is_dir():
-        curl.unsetopt(pycurl.CAINFO)
-        curl.setopt(pycurl.CAPATH, os.fsencode(way.trusted))
-    else:
-        curl.setopt(pycurl.CAINFO, os.fsencode(way.trusted))
-    if (cert := way.access.cert) is not None:
-        curl.setopt(pycurl.SSLCERT, os.fsencode(cert.cert))
-        curl.setopt(pycurl.SSLKEY, os.fsencode(cert.key or cert.cert))
-
-
-#: CURLOPT_SUPPRESS_CONNECT_HEADERS, for which pycurl has no name.
-_SUPPRESS_CONNECT_HEADERS = 265
-_ALWAYS = (
-    (pycurl.NOSIGNAL, 1),
-    (pycurl.PATH_AS_IS, 1),
-    (pycurl.FOLLOWLOCATION, 0),
-    (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
-    (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS),
-    (pycurl.HTTP_CONTENT_DECODING, 0),
-    (_SUPPRESS_CONNECT_HEADERS, 1),
-    (pycurl.COOKIEFILE, ""),
-    (pycurl.TCP_KEEPALIVE, 1),
-    (pycurl.BUFFERSIZE, 32 * 1024),
-)
 
 
 def _line(name: str, value: str) -> bytes:
