@@ -27,7 +27,7 @@ import pycurl
 
 from marscore.adapters.http.curl_handle import Handle
 from marscore.adapters.http.curl_way import way_to
-from marscore.adapters.http.sockets import bytes_received, shut_down
+from marscore.adapters.http.sockets import port_of, shut_down
 from marscore.errors import OriginError
 from marscore.ports import Exchange
 from marscore.url import Url
@@ -60,8 +60,8 @@ class CurlTransport:
         self._watched: set[int] = set()
         #: Connections of HTTP/1 that carry nothing, by descriptor.
         self._idle: set[int] = set()
-        #: What connections of TLS had received when they began to carry nothing.
-        self._received: dict[int, int | None] = {}
+        #: Connections by their ports here.
+        self._ports: dict[int, int] = {}
         #: How often libcurl was called, and at which of these calls something had come on a connection last.
         self.calls = 0
         self._came: dict[int, int] = {}
@@ -171,11 +171,13 @@ class CurlTransport:
 
     def came_since(self, fd: int, call: int) -> bool:
         """Whether something was received on a connection after this call, in which a request was sent on it."""
-        if self._came.get(fd, 0) > call:
-            return True
-        # It may have come between that call's sending and its receiving.
-        before, now = self._received.get(fd), bytes_received(fd)
-        return before is not None and now is not None and now > before
+        return self._came.get(fd, 0) > call
+
+    def connection_from(self, local_port: int) -> int | None:
+        """The descriptor of the connection from this port of ours, as far as it is known."""
+        if local_port not in self._ports:
+            self._ports = {port: fd for fd in (*self._watched, *self._idle) if (port := port_of(fd)) is not None}
+        return self._ports.get(local_port)
 
     def _let_rest(self, fd: int) -> None:
         """Watch the connection of a response that ended well, unless libcurl has given it to a request that waited for one."""
@@ -244,8 +246,6 @@ class CurlTransport:
             self._spoil(handle.curl.getinfo(pycurl.ACTIVESOCKET))
             url, failure = handle.url, None
         connection = handle.connection
-        if connection is not None and handle.way.scheme == "https":
-            self._received[connection] = bytes_received(connection)
         self._let_go(handle)
         if connection is not None:
             self._let_rest(connection)

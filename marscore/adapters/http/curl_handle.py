@@ -14,6 +14,7 @@ from marscore.adapters.http.access import fields_of
 from marscore.adapters.http.curl_failures import Try, failure_of
 from marscore.adapters.http.curl_way import Way, set_up
 from marscore.adapters.http.heads import Head, final_head, is_whole
+from marscore.adapters.http.sockets import bytes_received
 from marscore.policy.redirect import PRIVATE, is_public, next_url
 from marscore.ports import Answer, Exchange
 from marscore.url import Url
@@ -36,6 +37,8 @@ class Loop(Protocol):
     def ticks(self) -> float: ...
 
     def came_since(self, fd: int, call: int) -> bool: ...
+
+    def connection_from(self, local_port: int) -> int | None: ...
 
 
 class Handle:
@@ -69,6 +72,8 @@ class Handle:
         #: The call of libcurl in which it was sent.
         self._sent: int | None = None
         self._fresh = self._refused = False
+        #: What its connection, one of TLS, had received when it was sent.
+        self._received_before: tuple[int, int | None] | None = None
         #: It has to be asked for once more: its connection, which was used before, was closed meanwhile, or brought something else.
         self.again = False
         self._head: Head | Failure | None = None
@@ -180,8 +185,14 @@ class Handle:
         is_http2 = bool(self._lines) and self._lines[0].startswith(b"HTTP/2")
         if self.way.scheme == "http" or is_http2 or self.curl.getinfo(pycurl.NUM_CONNECTS):
             return False
-        # Where it is not known when it was sent, nothing was.
-        return self._sent is None or not self._loop.came_since(self.curl.getinfo(pycurl.ACTIVESOCKET), self._sent)
+        if self._sent is None:
+            return True
+        connection = self.curl.getinfo(pycurl.ACTIVESOCKET)
+        if self._loop.came_since(connection, self._sent):
+            return False
+        # It may have come between that call's sending and its receiving.
+        now = bytes_received(connection)
+        return now is None or self._received_before == (connection, now)
 
     def _may_answer(self, status: int) -> bool:
         """Whether libcurl may answer a challenge by itself."""
@@ -204,9 +215,12 @@ class Handle:
             self.hops = (*self.hops, (self.url, following))
         return False
 
-    def _before_it_is_sent(self, address: str, _local: str, _port: int, _local_port: int) -> int:
+    def _before_it_is_sent(self, address: str, _local: str, _port: int, local_port: int) -> int:
         """Called when there is a connection, and nothing has been sent on it yet."""
         self._sent, self.heard = self._loop.calls, self._ticks()
+        # Who sends it cannot be asked for its connection here.
+        connection = self._loop.connection_from(local_port) if self.way.scheme == "https" else None
+        self._received_before = None if connection is None else (connection, bytes_received(connection))
         refuses = bool(self.hops) and self.way.access.private_addresses == "refuse" and self.way.proxy is None
         if refuses and not is_public(address):
             self._refused = True

@@ -24,6 +24,16 @@ def bytes_received(fd: int) -> int | None:
     return _RECEIVED.unpack_from(info, _OFFSET)[0] if len(info) >= _OFFSET + _RECEIVED.size else None
 
 
+def port_of(fd: int) -> int | None:
+    """The port of our end; None of what is no connection of TCP."""
+    try:
+        with socket.fromfd(fd, socket.AF_INET, socket.SOCK_STREAM) as shared:
+            name = shared.getsockname()
+    except OSError:
+        return None
+    return name[1] if isinstance(name, tuple) else None
+
+
 def shut_down(fd: int) -> None:
     """Let a connection carry nothing more; the descriptor stays open."""
     with contextlib.suppress(OSError), socket.fromfd(fd, socket.AF_INET, socket.SOCK_STREAM) as shared:
