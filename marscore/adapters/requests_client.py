@@ -208,7 +208,7 @@ class RequestsClient:
                     response = dispatch_hook("response", prepared.hooks, adapter.send(prepared, **settings), **settings)  # type: ignore[no-untyped-call]
                     for each in (*response.history, response):
                         self._keep_cookies(each.request or prepared, each.raw, jar)
-                    return response.raw
+                    return _raw_of(response)
                 except requests.ConnectionError as error:
                     # A kept-alive connection that the server closed meanwhile says nothing about the server: ask again at once. The next
                     # may have met the same end; a new one ends this.
@@ -254,6 +254,13 @@ class RequestsClient:
         except (OSError, ValueError):
             # A proxy may know a name that this machine does not; without one, the connection fails by itself.
             return True
+
+
+def _raw_of(response: requests.Response) -> Any:
+    """The response below; a caller's adapter may have put any file there."""
+    if isinstance(response.raw, urllib3.BaseHTTPResponse):
+        return response.raw
+    return urllib3.HTTPResponse(response.raw, response.headers, response.status_code, preload_content=False, decode_content=False)
 
 
 def _location(raw: Any) -> str | None:

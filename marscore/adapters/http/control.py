@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable
@@ -36,7 +37,7 @@ class Control:
 
     def uses(self, sock: socket.socket, is_copy: bool) -> None:
         """Say which socket is waited on; a copy is closed when another takes its place."""
-        self.ends_by(partial(shut_down, sock), sock if is_copy else None)
+        self.ends_by(partial(_end_handshake if is_copy else shut_down, sock), sock if is_copy else None)
 
     def ends_by(self, end: Callable[[], None], copy: socket.socket | None = None) -> None:
         """Say how the wait is ended from another thread."""
@@ -70,6 +71,12 @@ class Control:
             self._stopped = True
             if self._end is not None:
                 self._end()
+
+
+def _end_handshake(sock: socket.socket) -> None:
+    # Of a socket that is shut down for both ways before TLS begins on it, the standard library closes no descriptor.
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RD)
 
 
 def _nothing() -> None:
