@@ -158,6 +158,7 @@ class Flood:
 
     def __init__(self, tls: ssl.SSLContext | None) -> None:
         self.sent = 0
+        self._taken: socket.socket | None = None
         self._tls = tls
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._listening.getsockname()[1]}/"
@@ -168,6 +169,7 @@ class Flood:
         with contextlib.suppress(OSError):
             taken, _ = self._listening.accept()
             with self._tls.wrap_socket(taken, server_side=True) if self._tls else taken as connection:
+                self._taken = connection
                 connection.recv(65_536)
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % self.size)
                 while self.sent < self.size:
@@ -176,8 +178,10 @@ class Flood:
                     self.sent += len(piece)
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)
+        for sock in (self._listening, self._taken):
+            with contextlib.suppress(OSError):
+                if sock is not None:
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
         self._listening.close()
         self._thread.join(30)
         assert not self._thread.is_alive()
@@ -193,12 +197,13 @@ def flood(request: pytest.FixtureRequest, tls: Tls) -> Iterator[Flood]:
 def test_a_paused_exchange_holds_its_sender_back_until_it_is_resumed(transport: Transport, flood: Flood, access: Access) -> None:
     exchange = ask(transport, flood.url, replace(access, timeouts=PATIENCE))
     turn_until(transport, lambda: bool(exchange.chunks))
+    before = sum(map(len, exchange.chunks))
     transport.pause(exchange)
     turn_for(transport, 1)
     # What the system holds for both sides, and what had come before.
     sent, came = flood.sent, sum(map(len, exchange.chunks))
-    assert sent < flood.size - 20 * MIB
-    assert came < 4 * MIB
+    assert sent < flood.size - 10 * MIB
+    assert came <= before + MIB
     turn_for(transport, 0.5)
     assert (flood.sent, sum(map(len, exchange.chunks))) == (sent, came)
     transport.resume(exchange)
@@ -231,8 +236,8 @@ def test_a_pause_outlasts_redirects(transport: Transport, flood: Flood, origin: 
     exchange = ask(transport, origin.url("/file"), access)
     transport.pause(exchange)
     turn_for(transport, 1)
-    assert flood.sent < flood.size - 20 * MIB
-    assert sum(map(len, exchange.chunks)) < 4 * MIB
+    assert flood.sent < flood.size - 10 * MIB
+    assert sum(map(len, exchange.chunks)) < 16 * MIB
     transport.resume(exchange)
     assert body_of(transport, exchange) == content(1, 0, flood.size)
 
@@ -409,7 +414,8 @@ def test_closing_in_the_middle_of_a_handshake_leaves_no_thread_and_no_connection
         with taken:
             assert taken.recv(65_536)
             transport.close()
-            # The end of it.
+            # The end of it, behind a last word of TLS at most.
+            assert len(taken.recv(65_536)) < 100
             assert taken.recv(65_536) == b""
     assert not any(thread.name.startswith("marscore") for thread in threading.enumerate())
     assert exchange.answer is None
