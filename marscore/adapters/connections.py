@@ -12,7 +12,7 @@ import socket
 import ssl
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from requests import PreparedRequest
@@ -41,18 +41,47 @@ class Connections:
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._here = threading.local()
 
+    @contextlib.contextmanager
+    def use(self, fresh: bool, tell: Callable[[socket.socket, bool], None]) -> Iterator[None]:
+        """Let this thread meanwhile use no connection that waits, if `fresh`, and tell of each socket that it uses.
+
+        `tell` is called with the socket, and with whether that is a copy, to be closed when the next is told of.
+        """
+        self._here.fresh, self._here.tell = fresh, tell
+        try:
+            yield
+        finally:
+            self._here.fresh, self._here.tell = False, None
+
+    @property
+    def fresh(self) -> bool:
+        """Whether this thread wants a connection that carried nothing before."""
+        return getattr(self._here, "fresh", False)
+
+    def dialled(self, sock: socket.socket) -> None:
+        """Say that this thread uses a socket, whose descriptor TLS may take over: as a copy, so that a handshake too can be ended."""
+        if (tell := getattr(self._here, "tell", None)) is not None:
+            tell(sock.dup(), True)
+
+    def tell(self, sock: object) -> None:
+        """Say that this thread uses a socket."""
+        if (tell := getattr(self._here, "tell", None)) is not None and isinstance(sock, socket.socket):
+            tell(sock, False)
+
     def connected(self, connection: HTTPConnection) -> None:
         """Take note of a connection that was opened just now."""
         sock = connection.sock
         if isinstance(sock, socket.socket):
             with self._lock:
                 self._sockets.add(sock)
+        self.tell(sock)
         if self.aborted:
             shut_down(sock)
 
     def used(self, connection: HTTPConnection, requests_before: int) -> None:
         """Take note of which connection this thread sends its request on."""
         self._here.reused = requests_before > 0
+        self.tell(connection.sock)
         self.check(connection)
 
     def public_only(self, yes: bool) -> None:
@@ -156,11 +185,16 @@ def _pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
             super().request(*args, **kwargs)  # type: ignore[misc]  # mixed into urllib3's connections below
             self.requests_before = before + 1
 
+        def _new_conn(self) -> socket.socket:
+            sock: socket.socket = super()._new_conn()  # type: ignore[misc]  # mixed into urllib3's connections below
+            live.dialled(sock)
+            return sock
+
     plain = type("Connection", (Registered, HTTPConnection), {})
     secure = type("SecureConnection", (Registered, HTTPSConnection), {})
     return {
-        "http": type("Pool", (_keeping(live.idle), HTTPConnectionPool), {"ConnectionCls": plain}),
-        "https": type("SecurePool", (_keeping(live.idle), HTTPSConnectionPool), {"ConnectionCls": secure, "_validate_conn": _validate}),
+        "http": type("Pool", (_keeping(live), HTTPConnectionPool), {"ConnectionCls": plain}),
+        "https": type("SecurePool", (_keeping(live), HTTPSConnectionPool), {"ConnectionCls": secure, "_validate_conn": _validate}),
     }
 
 
@@ -173,12 +207,14 @@ def _validate(_pool: HTTPSConnectionPool, connection: HTTPSConnection) -> None:
         connection.connect()
 
 
-def _keeping(idle: Idle) -> type:
+def _keeping(live: Connections) -> type:
+    idle = live.idle
+
     class Keeping:
         """What both kinds of pool do otherwise: their connections wait beside those of all other pools."""
 
         def _get_conn(self, timeout: float | None = None) -> Any:
-            while (waiting := idle.take(self)) is not None:
+            while not live.fresh and (waiting := idle.take(self)) is not None:
                 if not is_connection_dropped(waiting.connection):
                     return waiting.connection
                 waiting.connection.close()

@@ -13,16 +13,18 @@ import io
 import re
 import socket
 from collections.abc import Sequence
-from http.client import BadStatusLine, HTTPException, HTTPResponse, LineTooLong
+from http.client import BadStatusLine, HTTPException, HTTPMessage, HTTPResponse, LineTooLong
 from typing import Any, BinaryIO
 
-from marscore.adapters.wire import MAX_FIELDS
+from marscore.adapters.http.heads import MAX_BYTES, MAX_FIELDS
 
-_LONGEST_LINE = 65_536
+_LONGEST_CHUNK_LINE = 65_536
 _MAX_INTERIM = 100
 _GREETING = b"HTTP/"
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:(.*)", re.DOTALL)
 _INTERIM = re.compile(rb"\S+ +1\d\d\b")
+#: The fields that http.client itself looks at.
+_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"proxy-connection"})
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;.*)?\r?\n", re.DOTALL)
 #: RFC 9110 section 5.5: to be refused or replaced by a space. Line ends proper are gone by then.
 _DANGEROUS = bytes.maketrans(b"\r\0", b"  ")
@@ -48,11 +50,16 @@ class StrictResponse(HTTPResponse):
         """
         stream: Any = self.fp
         head, doubtful = final_head(stream)
+        status, *fields = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+        if fields:
+            # http.client takes a hundred fields of 64 KiB each, and looks at few of them.
+            head = b"\r\n".join((status, *(field for field in fields if field.partition(b":")[0].lower() in _FRAMING), b"", b""))
         self.fp = io.BufferedReader(io.BytesIO(head))
         try:
             super().begin(*args, **kwargs)
         finally:
             self.fp = stream
+        self.headers = self.msg = _message_of(fields)
         if doubtful or (self.chunked and self.version == 10):
             self.will_close = True
 
@@ -76,7 +83,7 @@ class StrictResponse(HTTPResponse):
 
     def _read_next_chunk_size(self) -> int:
         # http.client takes whatever int() takes: signs, underscores, 0x.
-        match = _CHUNK_SIZE.fullmatch(self.fp.readline(_LONGEST_LINE))
+        match = _CHUNK_SIZE.fullmatch(self.fp.readline(_LONGEST_CHUNK_LINE))
         if match is None:
             raise ValueError("no chunk size")
         return int(match[1], 16)
@@ -105,8 +112,8 @@ def final_head(stream: BinaryIO) -> tuple[bytes, bool]:
 
 
 def _line(stream: BinaryIO) -> bytes:
-    line = stream.readline(_LONGEST_LINE + 1)
-    if len(line) > _LONGEST_LINE:
+    line = stream.readline(MAX_BYTES + 1)
+    if len(line) > MAX_BYTES:
         raise LineTooLong("head")
     if not line.endswith(b"\n"):
         raise HTTPException("the head broke off")
@@ -116,8 +123,10 @@ def _line(stream: BinaryIO) -> bytes:
 def _unfolded(stream: BinaryIO) -> list[tuple[bytes, bytes]]:
     """The fields of a head: name and value, where a value on several lines is put on one (RFC 9112 section 5.2)."""
     fields: list[tuple[bytes, bytes]] = []
-    for _ in range(2 * MAX_FIELDS):
+    size = 0
+    while len(fields) <= MAX_FIELDS and size <= MAX_BYTES:
         line = _line(stream)
+        size += len(line) + 1
         if not line:
             return fields
         if line[:1] in (b" ", b"\t") and fields:
@@ -128,13 +137,14 @@ def _unfolded(stream: BinaryIO) -> list[tuple[bytes, bytes]]:
         if match is None:
             raise BadStatusLine("a line that is no field")
         fields.append((match[1], match[2].strip(b" \t")))
-    raise HTTPException("too many fields")
+    raise HTTPException("too many fields, or too much of them")
 
 
 def _framed(fields: Sequence[tuple[bytes, bytes]]) -> tuple[list[bytes], bool]:
     """The lines of a head with at most one of Content-Length and Transfer-Encoding, and whether it had both (RFC 9112 section 6.3)."""
     lengths = {part.strip(b" \t") for value in _values(fields, b"content-length") for part in value.split(b",")}
-    codings = [value.lower() for value in _values(fields, b"transfer-encoding")]
+    # With "identity", the server says that it has put nothing around the body.
+    codings = [value.lower() for value in _values(fields, b"transfer-encoding") if value.lower() not in (b"identity", b"")]
     if len(lengths) > 1 or not all(re.fullmatch(rb"\d{1,19}", length) for length in lengths):
         raise HTTPException("not a length")
     if codings not in ([], [b"chunked"]):
@@ -149,3 +159,11 @@ def _framed(fields: Sequence[tuple[bytes, bytes]]) -> tuple[list[bytes], bool]:
 
 def _values(fields: Sequence[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
     return [value for key, value in fields if key.lower() == name]
+
+
+def _message_of(lines: Sequence[bytes]) -> HTTPMessage:
+    message = HTTPMessage()
+    for line in lines:
+        name, _, value = line.partition(b": ")
+        message[name.decode("ascii")] = value.decode("latin-1")
+    return message

@@ -66,7 +66,22 @@ class RequestsResponse:
 
     def abort(self) -> None:
         """Shut the connection down, from any thread."""
-        shut_down(getattr(self._raw._original_response, "sock", None))
+        sock = getattr(self._raw._original_response, "sock", None)
+        if sock is not None:
+            shut_down(sock)
+            return
+        # Of a connection that is not ours.
+        with contextlib.suppress(Exception):
+            self._raw.shutdown()
+
+    def drain(self, most: int) -> None:
+        """Read off what is left of the body if that is at most `most` bytes, so that the connection can be used again. Never raises."""
+        left = self._raw.length_remaining
+        if left is not None and left > most:
+            return
+        with contextlib.suppress(OriginError):
+            while most > 0 and (data := self.read(most)):
+                most -= len(data)
 
     def close(self) -> None:
         """Give the connection back after a whole body; drop it otherwise."""

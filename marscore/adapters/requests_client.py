@@ -23,9 +23,9 @@ from typing import Any
 
 import requests
 import urllib3
-from requests.auth import AuthBase, HTTPBasicAuth
-from requests.cookies import extract_cookies_to_jar
-from requests.utils import get_netrc_auth, select_proxy
+from requests.auth import AuthBase
+from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
+from requests.hooks import dispatch_hook
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
@@ -34,18 +34,21 @@ from marscore.adapters.heads import StrictResponse
 from marscore.adapters.http_failures import failure_of, is_closed
 from marscore.adapters.http_response import RequestsResponse
 from marscore.adapters.replay import Replayed
+from marscore.adapters.requests_access import NoAuth, auth_of, cert_of, proxies_of, proxy_for
 from marscore.adapters.wire import block_of
 from marscore.errors import OriginError
 from marscore.policy.redirect import PRIVATE, headers_for, is_public, next_url, sent_to, the_location
 from marscore.ports import Answer, Request
-from marscore.url import Url, parse_proxy, parse_url
-from marscore.values import Access, Basic, Failure
+from marscore.url import Url, parse_url
+from marscore.values import Access, Failure
 from marscore.version import __version__
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PROTOCOLS = {10: "HTTP/1.0", 11: "HTTP/1.1"}
 #: Fields that a request brings itself.
 _OWN = frozenset({"accept-encoding", "range", "if-range", "if-none-match", "if-modified-since"})
+#: Fields of a caller's session that any origin may have.
+_HARMLESS = ("user-agent", "accept", "accept-encoding", "connection")
 #: Fields that change what an answer means, or how long the connection lives. Who sets one of them gets the general client.
 _SPECIAL = (_OWN - {"accept-encoding"}) | {"host", "connection", "transfer-encoding", "content-length", "te", "upgrade", "expect"}
 USER_AGENT = f"marscore/{__version__}"
@@ -56,14 +59,26 @@ def _addresses(host: str, port: int | None) -> Iterable[str]:
 
 
 class RequestsClient:
-    """Implements `ports.HttpClient`. `connections` is how many may be open, over all hosts; `resolve` looks addresses up."""
+    """Implements `ports.HttpClient`. `connections` is how many may be open, over all hosts; `resolve` looks addresses up.
 
-    def __init__(self, connections: int, resolve: Callable[[str, int | None], Iterable[str]] = _addresses) -> None:
+    A caller's `session` is used with its auth, adapters, header fields, cookies and hooks; it is not changed but for its cookies, and not
+    closed. What it sends of its own goes to another origin only as far as the manifest's may (`policy/redirect`).
+    """
+
+    def __init__(
+        self,
+        connections: int,
+        resolve: Callable[[str, int | None], Iterable[str]] = _addresses,
+        session: requests.Session | None = None,
+    ) -> None:
         self.has_cookies = False
         self._live = Connections(connections)
         self.idle = self._live.idle
         self._resolve = resolve
-        self._session = requests.Session()
+        self._own = session is None
+        self._session = requests.Session() if session is None else session
+        if session is not None:
+            return
         self._session.headers = requests.structures.CaseInsensitiveDict({"User-Agent": USER_AGENT})
         adapter = PoolAdapter(self._live, pool_connections=64)
         self._session.mount("http://", adapter)
@@ -72,7 +87,19 @@ class RequestsClient:
     def open(self, request: Request) -> RequestsResponse:
         """Send a GET and follow its redirects."""
         with self.idle:
-            return self._follow(request, self._send(request.url, request))
+            return self._follow(request, self._send(request.url, request, None), None)
+
+    def open_apart(self, request: Request, fresh: bool, tell: Callable[[socket.socket, bool], None]) -> RequestsResponse:
+        """Do as `open`, with cookies for these hops alone, unless the session is a caller's.
+
+        If `fresh`, no connection that waits is used; `tell` is called with each socket that is, and with whether that is a copy.
+
+        Raises:
+            OriginError: as in `open`.
+        """
+        jar = RequestsCookieJar() if self._own else None
+        with self.idle, self._live.use(fresh, tell):
+            return self._follow(request, self._send(request.url, request, jar), jar)
 
     def take_over(self, request: Request, connection: HTTPConnection, came: bytes) -> RequestsResponse:
         """Go on with an answer of which some bytes were read from its connection already, as if this client had asked.
@@ -96,10 +123,10 @@ class RequestsClient:
         except (OSError, HTTPException, urllib3.exceptions.HTTPError, ValueError) as error:
             connection.close()
             raise OriginError(self.explain(failure_of(error, request.access.timeouts))) from error
-        self._keep_cookies(self._prepare(request.url, request), raw)
-        return self._follow(request, raw)
+        self._keep_cookies(self._prepare(request.url, request, None), raw, None)
+        return self._follow(request, raw, None)
 
-    def _follow(self, request: Request, raw: Any) -> RequestsResponse:
+    def _follow(self, request: Request, raw: Any, jar: RequestsCookieJar | None) -> RequestsResponse:
         url, hops = request.url, list[tuple[Url, Url]]()
         while (location := _location(raw)) is not None:
             raw.close()
@@ -110,7 +137,7 @@ class RequestsClient:
             url = following
             if request.access.private_addresses == "refuse" and not self._leads_to_public(url):
                 raise OriginError(PRIVATE)
-            raw = self._send(url, request)
+            raw = self._send(url, request, jar)
         answer = Answer(raw.status, _fields_of(raw), url, tuple(hops), _PROTOCOLS.get(raw.version, ""))
         return RequestsResponse(answer, raw, self._live, request.access.timeouts)
 
@@ -123,14 +150,15 @@ class RequestsClient:
 
     def close(self) -> None:
         """Drop every idle connection."""
-        self._session.close()
+        if self._own:
+            self._session.close()
         self.idle.clear()
 
     def way_to(self, request: Request) -> Way | None:
         """How to ask a URL's origin directly; None where that would leave out something that this client does."""
         if self.has_cookies or any(name.lower() in _SPECIAL for name, _ in request.access.headers):
             return None
-        prepared = self._prepare(request.url, replace(request, fields=()))
+        prepared = self._prepare(request.url, replace(request, fields=()), None)
         settings = self._settings(request.url, request.access)
         if settings["proxies"]:
             return None
@@ -149,22 +177,24 @@ class RequestsClient:
         """The failure, or that the run was told to stop where that is what broke the connection."""
         return self._live.explain(failure)
 
-    def _keep_cookies(self, prepared: requests.PreparedRequest, raw: Any) -> None:
-        extract_cookies_to_jar(self._session.cookies, prepared, raw)  # type: ignore[no-untyped-call]  # requests' stubs leave it out
+    def _keep_cookies(self, prepared: requests.PreparedRequest, raw: Any, jar: RequestsCookieJar | None) -> None:
+        extract_cookies_to_jar(self._session.cookies if jar is None else jar, prepared, raw)  # type: ignore[no-untyped-call]  # requests' stubs leave it out
         self.has_cookies = self.has_cookies or bool(len(self._session.cookies))
 
     def _settings(self, url: Url, access: Access) -> Any:
-        settings = self._session.merge_environment_settings(url.text, _proxies_of(access), True, access.verify, _cert_of(access))
+        settings = self._session.merge_environment_settings(
+            url.text, proxies_of(access), True, None if access.verify is True else access.verify, cert_of(access)
+        )
         if access.verify is not True:
             # What the manifest says of TLS outranks REQUESTS_CA_BUNDLE and its kin.
             settings["verify"] = access.verify
         if access.proxies is not None:
-            settings["proxies"] = _proxies_of(access)
-        settings["proxies"] = _proxy_for(url, settings["proxies"])
+            settings["proxies"] = proxies_of(access)
+        settings["proxies"] = proxy_for(url, settings["proxies"])
         return settings
 
-    def _send(self, url: Url, request: Request) -> Any:
-        prepared = self._prepare(url, request)
+    def _send(self, url: Url, request: Request, jar: RequestsCookieJar | None) -> Any:
+        prepared = self._prepare(url, request, jar)
         access = request.access
         try:
             settings = self._settings(url, access)
@@ -174,9 +204,11 @@ class RequestsClient:
                 try:
                     # Not by Session.send, which would look at redirects by rules of its own.
                     adapter = self._session.get_adapter(url.text)
-                    response = adapter.send(prepared, timeout=(access.timeouts.connect, access.timeouts.read), **settings)
-                    self._keep_cookies(prepared, response.raw)
-                    return response.raw
+                    settings["timeout"] = (access.timeouts.connect, access.timeouts.read)
+                    response = dispatch_hook("response", prepared.hooks, adapter.send(prepared, **settings), **settings)  # type: ignore[no-untyped-call]
+                    for each in (*response.history, response):
+                        self._keep_cookies(each.request or prepared, each.raw, jar)
+                    return _raw_of(response)
                 except requests.ConnectionError as error:
                     # A kept-alive connection that the server closed meanwhile says nothing about the server: ask again at once. The next
                     # may have met the same end; a new one ends this.
@@ -187,22 +219,34 @@ class RequestsClient:
         finally:
             self._live.public_only(False)
 
-    def _prepare(self, url: Url, request: Request) -> requests.PreparedRequest:
-        own = headers_for(request.access, request.url, url) | dict(request.fields)
-        # Any auth that is set keeps requests from looking in netrc, which `auth: netrc` alone asks for.
-        auth = _auth_of(request) if sent_to(request.url, url) else _NoAuth()
+    def _prepare(self, url: Url, request: Request, jar: RequestsCookieJar | None) -> requests.PreparedRequest:
+        own = self._kept_back(url, request) | headers_for(request.access, request.url, url) | dict(request.fields)
         try:
-            prepared = self._session.prepare_request(requests.Request("GET", url.text, headers=own, auth=auth))
+            asked = requests.Request("GET", url.text, headers=own, auth=self._auth(url, request), cookies=jar)
+            prepared = self._session.prepare_request(asked)
             if parse_url(str(prepared.url)).origin != url.origin:
                 raise ValueError("requests reads another origin")
         except (requests.RequestException, ValueError) as error:
             raise OriginError(Failure("redirect" if url != request.url else "connection", "not a URL that can be asked")) from error
-        # With its path as it is written: requests decodes what need not be encoded.
-        prepared.url = url.text
+        if self._own:
+            # With its path as it is written: requests decodes what need not be encoded. A caller's session may have signed its own reading.
+            prepared.url = url.text
         if "%" in url.host:
             # Older versions of http.client write the zone into it.
             prepared.headers.setdefault("Host", url.authority)
         return prepared
+
+    def _auth(self, url: Url, request: Request) -> AuthBase | None:
+        if not sent_to(request.url, url):
+            return NoAuth()
+        # Any auth that is set keeps requests from looking in netrc, which `auth: netrc` alone asks for.
+        return auth_of(request) or (NoAuth() if self._own else None)
+
+    def _kept_back(self, url: Url, request: Request) -> dict[str, Any]:
+        """The header fields of a caller's session that another origin is not to have: all but those that tell nothing of who asks."""
+        if self._own or sent_to(request.url, url):
+            return {}
+        return dict.fromkeys(name for name in self._session.headers if name.lower() not in (*_HARMLESS, *request.access.forward_headers))
 
     def _leads_to_public(self, url: Url) -> bool:
         try:
@@ -212,44 +256,11 @@ class RequestsClient:
             return True
 
 
-class _NoAuth(AuthBase):
-    def __call__(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
-        return prepared
-
-
-def _auth_of(request: Request) -> AuthBase:
-    auth, url = request.access.auth, request.url
-    if isinstance(auth, Basic):
-        return _basic(auth.username, auth.password)
-    if auth == "netrc":
-        found = get_netrc_auth(url.text)
-        return _basic(*found) if found else _NoAuth()
-    return _NoAuth() if url.username is None else _basic(url.username, url.password or "")
-
-
-def _basic(username: str, password: str) -> AuthBase:
-    # In UTF-8 (RFC 7617 section 2.1); of text, requests makes Latin-1.
-    return HTTPBasicAuth(username.encode(), password.encode())
-
-
-def _proxies_of(access: Access) -> dict[str, Any]:
-    # A None there is requests' way to say: no proxy for this scheme, whatever the environment says.
-    return {} if access.proxies is None else {"http": access.proxies.http, "https": access.proxies.https}
-
-
-def _proxy_for(url: Url, proxies: Mapping[str, Any]) -> dict[str, str]:
-    """The proxy for a URL, read once; none where there is none."""
-    found = select_proxy(url.text, proxies)
-    try:
-        return {url.scheme: parse_proxy(found).text_with_userinfo} if found else {}
-    except ValueError as error:
-        raise OriginError(Failure("proxy", f"the proxy's URL {error}")) from None
-
-
-def _cert_of(access: Access) -> str | tuple[str, str] | None:
-    if access.cert is None:
-        return None
-    return access.cert.cert if access.cert.key is None else (access.cert.cert, access.cert.key)
+def _raw_of(response: requests.Response) -> Any:
+    """The response below; a caller's adapter may have put any file there."""
+    if isinstance(response.raw, urllib3.BaseHTTPResponse):
+        return response.raw
+    return urllib3.HTTPResponse(response.raw, response.headers, response.status_code, preload_content=False, decode_content=False)
 
 
 def _location(raw: Any) -> str | Failure | None:

@@ -21,7 +21,7 @@ _NAME = re.compile(_TCHARS)
 _FIELD = re.compile(_TCHARS + ": " + _VALUE)
 #: What a head may not hold: controls but for tabs and line ends.
 _CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x80-\xff]")
-#: http.client takes a hundred lines of fields, the empty one among them. More is left to it, which says so.
+#: More is left to the general client.
 MAX_FIELDS = 99
 _LENGTH = re.compile(r"[0-9]{1,19}")
 

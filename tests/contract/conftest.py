@@ -32,8 +32,8 @@ def access(tls: Tls) -> Access:
 
 
 #: Over TLS `make test` leaves out what is asked as another kind asks, or plainly as well: a first request as without a lane, and a second
-#: one on a connection that the general client kept.
-_LONG_OVER_TLS = ("cold", "used")
+#: one on a connection that the general client kept; and of a transport by the same client, what only a first request shows.
+_LONG_OVER_TLS = ("cold", "used", "session")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

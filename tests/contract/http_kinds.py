@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from marscore.adapters.direct import DirectClient
 from marscore.adapters.http.curl import CurlTransport
+from marscore.adapters.http.session import SessionTransport
 from marscore.adapters.requests_client import RequestsClient
 from marscore.errors import OriginError
-from marscore.ports import HttpClient, Request, Response
+from marscore.ports import HttpClient, Request, Response, Transport
 from marscore.url import parse_url
 from marscore.values import Access, FailureKind, Timeouts
 from tests.contract.by_turns import TurnedClient
@@ -20,8 +21,15 @@ from tests.origin import Body, Origin, Seen
 #: Whether there is a lane, and how often an origin was asked for something plain before: the general client answers the first, opens the
 #: lane and leaves it its connection; from then on the lane has one of its own.
 KINDS: dict[str, tuple[bool, int]] = {"general": (False, 0), "used": (False, 1), "cold": (True, 0), "warmed": (True, 1), "warm": (True, 2)}
-#: Transports, which know no lanes: cold, and with a connection that carried something before.
-TURNED: dict[str, int] = {"curl": 0, "curl again": 1}
+#: Transports, which know no lanes: how one is made for so many connections.
+TRANSPORTS: dict[str, Callable[[int], Transport]] = {"curl": CurlTransport, "session": SessionTransport}
+#: Each cold, and with a connection that carried something before.
+TURNED: dict[str, tuple[str, int]] = {
+    "curl": ("curl", 0),
+    "curl again": ("curl", 1),
+    "session": ("session", 0),
+    "session again": ("session", 1),
+}
 IDENTITY = (("Accept-Encoding", "identity"),)
 #: Long enough for a busy machine; what waits for the end of a connection that stays open fails by it.
 PATIENCE = Timeouts(connect=20, read=20)
@@ -56,9 +64,12 @@ class Kind:
         self.general = Counting(connections)
         #: Whether it is a transport.
         self.turned = name in TURNED
+        #: Whether it is libcurl that sends and receives.
+        self.libcurl = self.turned and TURNED[name][0] == "curl"
         if self.turned:
-            self._direct, self._warmth = None, TURNED[name]
-            self.client: HttpClient = TurnedClient(lambda: CurlTransport(connections))
+            make, self._warmth = TURNED[name]
+            self._direct = None
+            self.client: HttpClient = TurnedClient(lambda: TRANSPORTS[make](connections))
             return
         self._direct, self._warmth = KINDS[name]
         self.client = DirectClient(self.general) if self._direct else self.general

@@ -71,7 +71,7 @@ def test_a_run_that_is_killed_while_its_workers_start_leaves_no_traceback(origin
 #: A run whose worker finds no memory for anything any more, not even for the end of its downloads.
 WITHOUT_MEMORY = """
 import sys
-from marscore.adapters.http import RequestsClient
+from marscore.adapters.requests_client import RequestsClient
 from marscore.execute.worker import Worker
 def fails(*arguments):
     raise MemoryError

@@ -87,6 +87,8 @@ class CurlTransport:
         for handle in list(self._active.values()):
             if handle.take_in() and handle.exchange is not None:
                 news[handle.exchange] = None
+            if handle.paused:
+                self._hold(handle)
             if (handle.ended or handle.is_of_no_use) and (exchange := self._end(handle)):
                 news[exchange] = None
         self._give_up_silent(news)
@@ -120,14 +122,23 @@ class CurlTransport:
         """Receive no more of its body for now."""
         if handle := self._of.get(id(exchange)):
             handle.paused = True
-            handle.curl.pause(pycurl.PAUSE_RECV)
+            self._hold(handle)
 
     def resume(self, exchange: Exchange) -> None:
         """Go on with it."""
         if (handle := self._of.get(id(exchange))) and handle.paused:
             handle.paused = False
             handle.heard = self.ticks()
-            handle.curl.pause(pycurl.PAUSE_CONT)
+            if handle.held:
+                handle.held = False
+                handle.curl.pause(pycurl.PAUSE_CONT)
+
+    def _hold(self, handle: Handle) -> None:
+        """Let libcurl receive no more, once there is a connection: before, it refuses to."""
+        if not handle.held:
+            with contextlib.suppress(pycurl.error):
+                handle.curl.pause(pycurl.PAUSE_RECV)
+                handle.held = True
 
     def cancel(self, exchange: Exchange) -> None:
         """Want no more of it."""
@@ -240,7 +251,7 @@ class CurlTransport:
 
     def _end(self, handle: Handle) -> Exchange | None:
         """Take a handle whose response ended out; returns its exchange, unless that goes on with another hop."""
-        exchange, url, hops, again = handle.exchange, handle.next_url, handle.hops, handle.again
+        exchange, url, hops, again, paused = handle.exchange, handle.next_url, handle.hops, handle.again, handle.paused
         failure = handle.failure()
         if again:
             self._spoil(handle.curl.getinfo(pycurl.ACTIVESOCKET))
@@ -254,6 +265,8 @@ class CurlTransport:
         del self._of[id(exchange)]
         if url is not None and failure is None:
             self._ask(exchange, url, hops, fresh=again)
+            if paused:
+                self.pause(exchange)
             return None
         exchange.over, exchange.failure = True, failure
         return exchange

@@ -65,7 +65,7 @@ class Handle:
         self.exchange: Exchange | None = None
         self.hops: tuple[tuple[Url, Url], ...] = ()
         self.next_url: Url | None = None
-        self.ended = self.paused = False
+        self.ended = self.paused = self.held = False
         self.error: tuple[int, str] | None = None
         #: When something came of it last, or it was sent.
         self.heard = self._ticks()
