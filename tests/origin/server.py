@@ -6,6 +6,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
@@ -144,7 +145,9 @@ class Origin:
         number = self.connections_accepted
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # The handshake waits for the connection's own thread, so that one slow client holds up nobody and closing finds the socket.
-        stream = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False) if self._tls else sock
+        stream = wrapped(self._tls, sock) if self._tls else sock
+        if stream is None:
+            return
         self.connections_accepted += 1
         self._sockets[number] = stream
         if len(self._sockets) > self.peak_connections:
@@ -186,3 +189,16 @@ class Origin:
                 return (script.pop(0) if len(script) > 1 else script[0]), body
             handler = handler or self._rest
         return (handler(seen) if handler else Status(404)), body
+
+
+def wrapped(context: ssl.SSLContext, sock: socket.socket) -> ssl.SSLSocket | None:
+    """A server's end of TLS before its handshake; None where the client has gone by now."""
+    try:
+        return context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+    except OSError as error:
+        # The standard library leaves its own socket open where a client has sent something and gone.
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if isinstance(own := frame.f_locals.get("self"), ssl.SSLSocket):
+                own.close()
+        sock.close()
+        return None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import http.client
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import threading
@@ -17,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.origin import Body, Good, Origin, Raw, Step, content
+from tests.origin.server import wrapped
 from tests.servers import Tls, make_tls
 from tests.unit.origin.wire_client import LIMIT_S, get
 
@@ -135,3 +138,18 @@ def test_its_list_tells_the_truth() -> None:
     digests = {path: digest for digest, _, path in (line.split() for line in out.splitlines())}
     assert digests["/files/hello.txt"] == "sha256:" + hashlib.sha256(b"Hello from the origin.\n").hexdigest()
     assert len(digests) == 13
+
+
+def test_a_client_that_goes_before_the_handshake_leaves_no_socket_open(tls: Tls) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        client = socket.create_connection(listening.getsockname())
+        taken, _ = listening.accept()
+        client.sendall(b"hello")
+        # A reset.
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        time.sleep(0.05)
+        stream = wrapped(tls.server_context(), taken)
+        if stream is not None:
+            stream.close()
+    gc.collect()
