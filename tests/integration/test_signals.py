@@ -111,7 +111,7 @@ def test_a_signal_while_files_in_place_are_proven_is_in_the_report(origin: Origi
     assert marscore("run", manifest, cwd=tmp_path).code == 0
     for name in BODIES:
         (tmp_path / "data" / name).touch()
-    run = signalled(tmp_path, "import concurrent.futures.thread", number, "run", manifest)
+    run = signalled(tmp_path, "open data/large.bin", number, "run", manifest)
     assert run.code == 128 + number, run.err
     assert (run.report["status"], run.report["exit_code"]) == ("interrupted", 128 + number)
     assert_next_run_ends_well(origin, tmp_path)

@@ -30,7 +30,10 @@ def missing_prlimit() -> str | None:
 def missing_user() -> str | None:
     """Why a run cannot be another user's: the superuser is not limited, and a user may have other processes."""
     can = hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("setpriv") and shutil.which("prlimit")
-    return None if can else "needs the superuser, prlimit and setpriv"
+    if not can:
+        return "needs the superuser, prlimit and setpriv"
+    other = ["setpriv", "--reuid", "60000", "--clear-groups", sys.executable, "-c", "pass"]
+    return "another user cannot run this interpreter" if subprocess.run(other, capture_output=True, check=False).returncode else None
 
 
 def missing_cgroup() -> str | None:
