@@ -88,7 +88,10 @@ class Outlets:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.still()
-        self._log.tell_losses()
-        for writer in self._writers:
-            writer.close()
+        try:
+            self.still()
+            self._log.tell_losses()
+        finally:
+            # What was logged is written also where the display fails.
+            for writer in self._writers:
+                writer.close()

@@ -160,7 +160,7 @@ class Writer:
         thread = threading.Thread(target=self._work, name="marscore-writer", daemon=True)
         try:
             thread.start()
-        except RuntimeError:
+        except (RuntimeError, MemoryError):
             # The system starts no more threads: written by whoever comes.
             with contextlib.suppress(OSError, ValueError):
                 self._target.write(self._texts.popleft())
