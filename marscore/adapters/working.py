@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from marscore.policy.redact import Redactor
 
 if TYPE_CHECKING:
     from marscore.execute.loop import LoopWorker
+    from marscore.ports import Transport
 
 
 def make_worker(
@@ -29,7 +31,7 @@ def make_worker(
 ) -> Worker | LoopWorker:
     """A worker with real adapters, whose events are told as the run's log wants them; `give_up` as in `Ports`."""
     redactor = Redactor(dict(settings.secrets), settings.words)
-    if os.environ.get("MARSCORE_ENGINE") == "loop":
+    if os.environ.get("MARSCORE_ENGINE") != "threads":
         return _loop(settings, number, send, give_up, redactor)
     general = RequestsClient(max(1, settings.threads))
     client = DiscreetClient(DirectClient(general) if settings.lane == "auto" else general, redactor)
@@ -51,7 +53,6 @@ def _loop(
     settings: WorkerSettings, number: int, send: Callable[[Batch | Alive], None], give_up: Callable[[], None], redactor: Redactor
 ) -> LoopWorker:
     """The worker that is to follow, for whoever tries it."""
-    from marscore.adapters.http.curl import CurlTransport  # noqa: PLC0415 - pycurl is not everywhere
     from marscore.execute.engine import LoopPorts  # noqa: PLC0415 - as above
     from marscore.execute.loop import LoopWorker  # noqa: PLC0415 - as above
 
@@ -61,7 +62,7 @@ def _loop(
         send(Batch(number, *teller.tell(events)))
 
     ports = LoopPorts(
-        CurlTransport(max(1, settings.threads)),
+        _transport(settings),
         Folder(Path(settings.output_dir), identity=settings.output_identity),
         SystemClock(),
         lambda exchange, answer: clean(redactor, exchange.request, answer),
@@ -71,3 +72,15 @@ def _loop(
         give_up,
     )
     return LoopWorker(settings, ports, tell)
+
+
+def _transport(settings: WorkerSettings) -> Transport:
+    """The transport by libcurl, where it is there and wanted, else the one by requests."""
+    if settings.lane == "auto":
+        with contextlib.suppress(ImportError):
+            from marscore.adapters.http.curl import CurlTransport  # noqa: PLC0415 - pycurl is not everywhere
+
+            return CurlTransport(max(1, settings.threads))
+    from marscore.adapters.http.session import SessionTransport  # noqa: PLC0415 - requests takes its time to be imported
+
+    return SessionTransport(max(1, settings.threads))

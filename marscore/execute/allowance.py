@@ -36,8 +36,6 @@ class Allowance:
         self._served = self._threads
         self._again: float | None = 0.0
         self._refusals = NO_FAILURES
-        #: Whether the source ever refused one.
-        self.limited = False
 
     def free(self, active: int) -> int:
         """How many connections there may be besides those, now or later."""
@@ -55,7 +53,6 @@ class Allowance:
 
     def refused(self, failure: Failure, others: int, at: Moment) -> float | None:
         """Take note that one was refused while there are others. Returns the seconds before the next is tried, None where that is known."""
-        self.limited = True
         self._served = max(1, min(self._served, others))
         if self._again is None or at.ticks < self._again:
             # It was asked for together with one that was refused before.

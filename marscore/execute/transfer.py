@@ -120,7 +120,8 @@ class Transfer:
         self._instead: Failure | None = None
         #: Whether the source sent a part of the file that was asked for.
         self._parts_came = False
-        self._told_encoding = False
+        #: What the log says once: of the source in use, that it has no parts for us; of the file, that it comes encoded.
+        self._told_ranges = self._told_encoding = False
 
     # What the driver and the board ask
 
@@ -394,6 +395,12 @@ class Transfer:
     def _without_ranges(self, segment: Segment, at: Moment, reason: str) -> list[Command]:
         """Ask this server for no more parts of the file."""
         self.known.ranges = False
+        return self._tell_ranges(segment, at, reason)
+
+    def _tell_ranges(self, segment: Segment, at: Moment, reason: str) -> list[Command]:
+        if self._told_ranges:
+            return []
+        self._told_ranges = True
         return [Emit(RangesUnsupported(at.unix, self.download.id, segment.url, reason))]
 
     def _go_on_with_the_whole(self) -> bool:
@@ -614,10 +621,7 @@ class Transfer:
 
     def _refused(self, segment: Segment, failure: Failure, at: Moment) -> list[Command]:
         """Let the other connections go on, the first past its share; a further one is opened later, if the refusal may pass, or never."""
-        told: list[Command] = []
-        if not self.allowed.limited:
-            reason = f"a further connection for a part of it was refused: {failure.message}"
-            told.append(Emit(RangesUnsupported(at.unix, self.download.id, segment.url, reason)))
+        told = self._tell_ranges(segment, at, f"a further connection for a part of it was refused: {failure.message}")
         arrives = any(s.receiving for s in self.ledger.active)
         if arrives and not self._parts_came and not is_retryable(failure, self.options.retry.statuses):
             # Those that were asked for with it will be refused as well, and by then the first may be at the end of its share.
@@ -710,7 +714,7 @@ class Transfer:
         self._restarts = NO_FAILURES
         self.known.ranges = None
         self.allowed.forget()
-        self._instead, self._parts_came = None, False
+        self._instead, self._parts_came, self._told_ranges = None, False, False
         size = self.known.size
         if self.known.proof == "checksum" and size is not None and failure.kind not in _WORTHLESS:
             # The checksum proves the whole, wherever its parts came from.

@@ -1,6 +1,6 @@
 """Runs the command in this process and sends it a signal at one moment: `python signalled.py MOMENT SIGNAL TIMES ARGUMENTS...`.
 
-MOMENT is what Python's audit hooks tell of (`import click`, `open downloads.yaml`, `socket.connect`), by the start of its name and the end
+MOMENT is what Python's audit hooks tell of (`import click`, `open downloads.yaml`, `import pycurl`), by the start of its name and the end
 of what it is about, or `fsync`. Nothing of marscore is changed.
 """
 

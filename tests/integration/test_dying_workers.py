@@ -71,11 +71,10 @@ def test_a_run_that_is_killed_while_its_workers_start_leaves_no_traceback(origin
 #: A run whose worker finds no memory for anything any more, not even for the end of its downloads.
 WITHOUT_MEMORY = """
 import sys
-from marscore.adapters.requests_client import RequestsClient
-from marscore.execute.worker import Worker
+from marscore.execute.engine import Engine
 def fails(*arguments):
     raise MemoryError
-Worker._take = RequestsClient.abort = fails
+Engine.fill = Engine.stop = fails
 from marscore.__main__ import main
 sys.exit(main())
 """

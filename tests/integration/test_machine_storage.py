@@ -139,7 +139,7 @@ def test_a_file_larger_than_the_process_may_write_fails_by_name_and_the_others_g
     assert marscore("run", manifest, cwd=tmp_path).code == 0
 
 
-@pytest.mark.parametrize("limit", [14])
+@pytest.mark.parametrize("limit", [18, 20])
 def test_too_few_open_files_make_a_run_with_fewer_processes_and_whatever_fails_has_a_name(
     origin: Origin, tmp_path: Path, limit: int
 ) -> None:

@@ -110,7 +110,8 @@ def test_a_resume_that_is_refused_is_followed_by_one_request_for_the_whole(origi
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_server_that_refuses_that_as_well_ends_it(origin: Origin, tmp_path: Path, status: int) -> None:
-    run = fetch(tmp_path, origin.serve("/file.bin", Body(3 * MIB), [Good(cut_after=MIB), busy(status)]))
+    url = origin.serve("/file.bin", Body(3 * MIB), [Good(cut_after=MIB), busy(status)])
+    run = fetch(tmp_path, url, defaults={"threads": 1})
     assert run.code == 1
     assert (run.entry()["error"]["kind"], run.entry()["error"]["status"]) == ("http_status", status)
     assert ["range" in seen.fields for seen in origin.requests_for("/file.bin")] == [False, True, False]

@@ -88,7 +88,7 @@ def statuses(run: Run) -> dict[str, str]:
 
 
 def test_a_restored_file_that_is_refreshed_is_asked_about_and_not_fetched(origin: Origin, tmp_path: Path) -> None:
-    url = origin.serve("/a.bin", Body(2 * MIB))
+    url = origin.serve("/a.bin", Body(MIB))
     assert fetch(tmp_path, {"url": url, "if_exists": "refresh"}).code == 0
     (tmp_path / "data" / "a.bin").touch()
     again = fetch(tmp_path, {"url": url, "if_exists": "refresh"})

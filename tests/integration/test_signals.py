@@ -31,7 +31,7 @@ BEFORE = [
     "open .marscore/lock",
 ]
 #: Of a run that has everything before it.
-DURING = ["sqlite3.connect state.db*", "os.listdir .marscore/partial", "import marscore.adapters.crew", "socket.connect *", "open .part"]
+DURING = ["sqlite3.connect state.db*", "os.listdir .marscore/partial", "import marscore.adapters.crew", "import pycurl", "open .part"]
 #: Once every download has its outcome.
 AT_THE_END = ["fsync", "open .marscore/.marscore-*", "os.rename .marscore/report.json", "os.remove lock.pid"]
 

@@ -18,7 +18,7 @@ OTHER = Body(3 * MIB, seed=5, etag='"v2"', last_modified="Tue, 07 Jul 2026 10:00
 def after_a_cut_run(origin: Origin, folder: Path, *steps: Step) -> Run:
     """Leave a megabyte of the file, and run again with these answers."""
     url = origin.serve("/file.bin", FILE, [Good(cut_after=MIB), *steps])
-    once = {"defaults": {"retry": {"max_retries": 0}}}
+    once = {"defaults": {"threads": 1, "retry": {"max_retries": 0}}}
     assert fetch(folder, url, **once).code == 1
     return fetch(folder, url, **once)
 

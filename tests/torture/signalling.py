@@ -31,7 +31,7 @@ DURING = {
     "state read": "call marscore.adapters.state SqliteState.claims 1",
     "look": "os.listdir .marscore/partial",
     "crew": "import marscore.adapters.crew",
-    "first dial": "socket.connect *",
+    "transport": "import pycurl",
     "part opened": "open .part",
     "first byte": "call marscore.adapters.partial PartialFile._write_all 1",
     "mid file": "call marscore.adapters.partial PartialFile._write_all 5",

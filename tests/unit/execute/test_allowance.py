@@ -19,13 +19,11 @@ def test_there_are_as_many_as_threads_until_one_is_refused() -> None:
     allowed = Allowance(4, RULES)
     assert [allowed.free(n) for n in range(6)] == [4, 3, 2, 1, 0, 0]
     assert [allowed.free_at(n) for n in range(6)] == [0.0, 0.0, 0.0, 0.0, None, None]
-    assert not allowed.limited
 
 
 def test_after_a_refusal_that_may_pass_one_more_is_tried_when_the_wait_is_over() -> None:
     allowed = Allowance(4, RULES)
     assert allowed.refused(BUSY, 2, at(100)) == 10
-    assert allowed.limited
     assert [allowed.free(n) for n in range(4)] == [2, 1, 1, 0]
     assert [allowed.free_at(n) for n in range(4)] == [0.0, 0.0, 110.0, None]
 
@@ -70,7 +68,7 @@ def test_another_source_is_asked_as_if_nothing_had_been_refused() -> None:
     allowed = Allowance(4, RULES)
     allowed.refused(FORBIDDEN, 1, at(100))
     allowed.forget()
-    assert (allowed.free(1), allowed.limited) == (3, False)
+    assert allowed.free(1) == 3
 
 
 def test_what_may_be_about_the_number_of_connections() -> None:
