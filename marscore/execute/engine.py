@@ -18,7 +18,7 @@ from marscore.execute.fetch import Clean, Fetch, written
 from marscore.execute.helpers import Done, Helpers
 from marscore.execute.outbox import Outbox
 from marscore.execute.performer import LARGE
-from marscore.execute.protocol import Answered, Broke, Delivered, Ended, Fact, Lagged, Opened, Segment, Work
+from marscore.execute.protocol import Answered, Broke, Delivered, Ended, Fact, Lagged, Opened, Segment, Work, Yielded
 from marscore.execute.schedule import Assignment, Board
 from marscore.execute.setup import Share, WorkerSettings
 from marscore.execute.transfer import Transfer
@@ -116,7 +116,7 @@ class Engine:
         self._until = math.inf
         if self._held_until is not None:
             return
-        while (free := self._settings.threads - len(self._fetches) - len(self._opening)) > 0:
+        while (free := self._free()) > 0:
             chosen = self.board.take(self._moment(), free - 1)
             if not isinstance(chosen, Assignment):
                 self._until = math.inf if chosen.until is None else chosen.until
@@ -125,6 +125,16 @@ class Engine:
         if self.board.waiting <= self._settings.threads:
             # More is on its way by the time that it is needed.
             self._outbox.flush()
+
+    def make_room(self) -> None:
+        """Take connections from files that have several, for files that wait and have none."""
+        while segment := self.board.crowded_out(self._clock.ticks(), self._free()):
+            fetch = next(f for f in self._fetches.values() if f.segment is segment)
+            self._guarded(fetch, lambda: self._finished(fetch, Yielded(self._moment(), fetch.segment)))  # noqa: B023 - called here
+            self.fill()
+
+    def _free(self) -> int:
+        return self._settings.threads - len(self._fetches) - len(self._opening)
 
     def _begin(self, chosen: Assignment) -> None:
         transfer, host = chosen.transfer, chosen.host

@@ -111,7 +111,7 @@ class Ledger:
         segment.end = size
 
     def put_back(self, segments: Iterable[Segment]) -> None:
-        """End these, of which nothing came: what they were to fetch is pending."""
+        """End these: what they have not fetched is pending."""
         for segment in segments:
             self.pending.append(self.leave(segment))
 

@@ -42,6 +42,7 @@ class LoopWorker:
         self._timers = [
             (FLUSH_EVERY, self._outbox.flush),
             (FLUSH_EVERY, self._engine.look),
+            (FLUSH_EVERY, self._engine.make_room),
             (PROGRESS_EVERY, self._tell_progress),
             (BEAT_EVERY, ports.beat),
         ]

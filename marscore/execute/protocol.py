@@ -161,6 +161,14 @@ class Lagged:
 
 
 @dataclass(frozen=True, slots=True)
+class Yielded:
+    """A segment's connection was taken from it, for a file that has none; what came is written."""
+
+    at: Moment
+    segment: Segment
+
+
+@dataclass(frozen=True, slots=True)
 class Hashed:
     """The whole file of the epoch in use was hashed; algorithm -> lowercase hex."""
 
@@ -193,7 +201,7 @@ class Stopped:
     failure: Failure
 
 
-Fact: TypeAlias = Opened | Answered | Delivered | Unasked | Broke | Ended | Lagged | Hashed | Placed | Identified | Stopped
+Fact: TypeAlias = Opened | Answered | Delivered | Unasked | Broke | Ended | Lagged | Yielded | Hashed | Placed | Identified | Stopped
 
 
 # Commands

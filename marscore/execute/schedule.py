@@ -3,9 +3,10 @@
     Work --add--> queue by host --take--> Transfer (open) --settle--> waiting, one entry each --take--> Segment
                                             idle threads --take--> a share of the largest remaining range
 
-An idle thread takes, in this order: a range that waits for its (re)try, a new download, a part of what another connection has before it.
-So many files are fetched side by side as long as there are any, and the end of the last large one is as parallel as its start. A host
-whose connections are all in use, or that asked for a pause, is passed over. No I/O, no clock, no lock: the worker holds one around it.
+A free connection goes, in this order, to: a file that has none and waits for its (re)try, a new download, another range of a file, a part
+of what another connection has before it. So many files are fetched side by side as long as there are any, and the end of the last large
+one is as parallel as its start. Where all connections are in use and a file has none, one that has several gives one up (`crowded_out`).
+A host whose connections are all in use, or that asked for a pause, is passed over. No I/O, no clock.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class Board:
         self.slots = HostSlots(per_host)
         self.open: dict[str, Transfer] = {}
         self._queue: dict[str, deque[Work]] = {}
-        self._waiting = Waiting()
+        #: The transfers that could use a connection: those that have none, and those that could use a further one.
+        self._without, self._further = Waiting(), Waiting()
 
     @property
     def empty(self) -> bool:
@@ -74,7 +76,12 @@ class Board:
 
     def take(self, at: Moment, idle: int) -> Assignment | Idle:
         """Assign a thread. `idle` counts the other threads that wait for an assignment now."""
-        assignment = self._from_waiting(at.ticks) or self._from_queue(at) or self._from_largest(at.ticks, idle)
+        assignment = (
+            self._from_waiting(self._without, at.ticks)
+            or self._from_queue(at)
+            or self._from_waiting(self._further, at.ticks)
+            or self._from_largest(at.ticks, idle)
+        )
         if assignment:
             self.slots.acquire(assignment.host)
             return assignment
@@ -88,7 +95,24 @@ class Board:
         """Take note of what a step of this transfer changed: that it is over, or what is due. Returns whether something is."""
         if transfer.closed:
             self.open.pop(transfer.download.id, None)
-        return self._waiting.note(transfer)
+        several = bool(transfer.ledger.active)
+        (self._without if several else self._further).forget(transfer)
+        return (self._further if several else self._without).note(transfer)
+
+    def crowded_out(self, ticks: float, free: int) -> Segment | None:
+        """A segment whose connection another file needs that has none; `free` is how many more the process could open."""
+        several = [t for t in self.open.values() if len(t.ledger.active) > 1]
+        for host in self._wanting(ticks) if several else ():
+            is_full = self.slots.free_at(host, ticks) is None
+            those = [t for t in several if t.host == host] if is_full else several if free <= 0 else []
+            if those:
+                return max(those, key=lambda t: len(t.ledger.active)).ledger.active[-1]
+        return None
+
+    def _wanting(self, ticks: float) -> Iterable[str]:
+        """The hosts to which a file without a connection could use one now."""
+        due = [entry.host for entry in self._without.first() if entry.due <= ticks]
+        return [host for host in dict.fromkeys([*due, *self._queue]) if not self.slots.is_paused(host, ticks)]
 
     def release(self, host: str) -> None:
         """Give a slot back."""
@@ -98,8 +122,8 @@ class Board:
         """Change how many connections to one host this process may have."""
         self.slots.capacity = per_host
 
-    def _from_waiting(self, ticks: float) -> Assignment | None:
-        due = [entry for entry in self._waiting.first() if entry.due <= ticks and self.slots.free_at(entry.host, ticks) == ticks]
+    def _from_waiting(self, waiting: Waiting, ticks: float) -> Assignment | None:
+        due = [entry for entry in waiting.first() if entry.due <= ticks and self.slots.free_at(entry.host, ticks) == ticks]
         if not due:
             return None
         _, _, host, transfer = min(due)
@@ -147,7 +171,8 @@ class Board:
         return [t for t in self.open.values() if t.ledger.active and t.can_share()] if len(self.open) <= _MANY else []
 
     def _next_change(self, ticks: float) -> float | None:
-        times = [max(entry.due, free) for entry in self._waiting.first() if (free := self.slots.free_at(entry.host, ticks)) is not None]
+        entries = [*self._without.first(), *self._further.first()]
+        times = [max(entry.due, free) for entry in entries if (free := self.slots.free_at(entry.host, ticks)) is not None]
         pauses = (self.slots.free_at(host, ticks) for host in self._queue)
         times += [free for free in pauses if free is not None and free > ticks]
         times += [free for t in self._shareable() if (free := t.free_at or 0.0) > ticks]

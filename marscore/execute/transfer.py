@@ -1,6 +1,6 @@
 """One file on its way: the state machine that decides what every answer, failure and end means for it.
 
-    Opened -> (take -> Answered -> Ended | Broke | Lagged)* -> Hashed -> Placed          Stopped at any time
+    Opened -> (take -> Answered -> Ended | Broke | Lagged | Yielded)* -> Hashed -> Placed          Stopped at any time
 
 It does no I/O and knows no clock: facts come in through `step`, commands go out; `Ledger` keeps the account of the bytes. All bytes of
 one file are of one version. When the version changes, or bytes cannot be combined safely, a new epoch begins with an empty partial
@@ -65,6 +65,7 @@ from marscore.execute.protocol import (
     Unasked,
     Verify,
     Work,
+    Yielded,
 )
 from marscore.journal import Header
 from marscore.planning.segments import MIN_SPLIT
@@ -272,7 +273,7 @@ class Transfer:
             commands += self._fail(fact.at, Failure("internal", f"nothing is left to fetch, and the file is not whole: {held}"))
         return commands
 
-    def _take_in(self, fact: Fact) -> list[Command]:  # noqa: C901, PLR0911 - one case for each fact, nothing more
+    def _take_in(self, fact: Fact) -> list[Command]:  # noqa: C901, PLR0911, PLR0912 - one case for each fact, nothing more
         match fact:
             case Opened():
                 return self._opened(fact)
@@ -288,6 +289,8 @@ class Transfer:
                 return self._ended(fact)
             case Lagged():
                 return self._lagged(fact)
+            case Yielded():
+                return self._yielded(fact.segment)
             case Hashed():
                 return self._hashed(fact)
             case Placed():
@@ -543,6 +546,15 @@ class Transfer:
             Drop(),
             Emit(ConnectionRedialled(fact.at.unix, self.download.id, segment.url, round(lag.speed), round(lag.others))),
         ]
+
+    def _yielded(self, segment: Segment) -> list[Command]:
+        """Ask for the rest later. That is no retry: nothing failed."""
+        if segment.cancelled:
+            return self._left(segment)
+        self.ledger.put_back([segment])
+        # Its neighbour may go on where it began, without another request.
+        self.ledger.extend_whole()
+        return [Drop()]
 
     def _left(self, segment: Segment) -> list[Command]:
         """Take note that a cancelled segment writes no more; whatever it was doing last, nothing of it is outstanding."""

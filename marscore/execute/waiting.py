@@ -45,6 +45,10 @@ class Waiting:
             heapq.heappush(self._heaps.setdefault(host, []), entry)
         return True
 
+    def forget(self, transfer: Transfer) -> None:
+        """Have no entry of it."""
+        self._held.pop(transfer.download.id, None)
+
     def first(self) -> Iterator[Entry]:
         """The earliest entry of each host that has one."""
         for host, heap in list(self._heaps.items()):

@@ -63,6 +63,10 @@ class HostSlots:
             return None
         return max(now, self._paused_until.get(host, now))
 
+    def is_paused(self, host: str, now: float) -> bool:
+        """Whether it asked for a pause that is not over."""
+        return self._paused_until.get(host, now) > now
+
     def acquire(self, host: str) -> None:
         """Count one more connection."""
         self._used[host] += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from marscore.execute.protocol import Answered, Broke, Moment, Opened, Work
+from marscore.execute.protocol import Answered, Broke, Moment, Opened, Work, Yielded
 from marscore.execute.schedule import Assignment, Board, Idle
 from marscore.policy.retry import Backoff, RetryRules
 from marscore.ports import Answer
@@ -194,3 +194,50 @@ def test_a_file_that_was_refused_a_further_connection_is_shared_again_when_its_w
     assert board.take(at(4.9), 3) == Idle(5.0)
     assert assigned(board, 5.0, idle=3).segment
     assert isinstance(board.take(at(5.0), 3), Idle)
+
+
+def holding(board: Board, number: int, connections: int) -> Assignment:
+    """A large file with so many connections."""
+    board.add([work(number, threads=connections)])
+    first = begin(board)
+    for _ in range(connections - 1):
+        assigned(board)
+    assert len(first.transfer.ledger.active) == connections
+    return first
+
+
+def test_a_file_with_several_connections_gives_one_up_to_a_new_download_and_to_a_retry_that_is_due() -> None:
+    board = Board(per_host=16)
+    large = holding(board, 0, 4).transfer
+    assert board.crowded_out(1.0, 0) is None
+    board.add([work(1)])
+    assert board.crowded_out(1.0, 1) is None, "one is free"
+    given_up = board.crowded_out(1.0, 0)
+    assert given_up is large.ledger.active[-1]
+    large.step(Yielded(at(1.0), given_up))
+    board.settle(large)
+    board.release(large.host)
+    small = begin(board)
+    assert small.transfer.download.id == "downloads[1]", "it comes before the range that was given up"
+    breaks(board, small, 1.0)
+    assert assigned(board, 1.0).transfer is large
+    assert board.crowded_out(2.0, 0) is None, "the retry is not due"
+    assert board.crowded_out(60.0, 0) is large.ledger.active[-1]
+
+
+def test_connections_to_a_full_host_are_given_up_to_it_and_by_files_of_that_host() -> None:
+    board = Board(per_host=2)
+    large = holding(board, 0, 2).transfer
+    board.add([work(1, host="b")])
+    assert board.crowded_out(0.0, 4) is None, "the other host has connections"
+    board.add([work(2)])
+    assert board.crowded_out(0.0, 4) is large.ledger.active[-1]
+    board.slots.pause(large.host, 5.0)
+    assert board.crowded_out(0.0, 4) is None, "who waits for the end of a pause waits for no connection"
+
+
+def test_the_last_connection_of_a_file_is_its_own() -> None:
+    board = Board(per_host=1)
+    holding(board, 0, 1)
+    board.add([work(1)])
+    assert board.crowded_out(0.0, 0) is None
