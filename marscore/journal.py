@@ -89,11 +89,10 @@ class PieceHasher:
         self._hash.update(data)
         self.length += len(data)
 
-    def copy(self) -> PieceHasher:
-        """One that goes on from here by itself."""
-        copied = PieceHasher(self.start)
-        copied._hash, copied.length = self._hash.copy(), self.length
-        return copied
+    @property
+    def end(self) -> int:
+        """Where the bytes that were taken in end."""
+        return self.start + self.length
 
     @property
     def room(self) -> int:

@@ -1,8 +1,7 @@
 """What the core asks of the world: the Protocols that adapters implement for real and `tests/fakes` implement in memory.
 
-    Transport    many GETs at once, by turns
-    HttpClient   one GET -> its answer and its body          FileStore, Partial   partial files, their journals, finished files
-    StateStore   what the output folder is known to hold     Clock                 time and chance
+    Transport    many GETs at once, by turns                 FileStore, Partial   partial files, their journals, finished files
+    StateStore   what the output folder is known to hold     Clock                time and chance
     EventSink    where events go
 
 Every method may raise only what its docstring names.
@@ -45,59 +44,6 @@ class Answer:
     url: Url
     hops: tuple[tuple[Url, Url], ...] = field(default=())
     protocol: str = "HTTP/1.1"
-
-
-class Response(Protocol):
-    """An answer and the body that follows it."""
-
-    @property
-    def answer(self) -> Answer: ...
-
-    def read(self, limit: int) -> bytes | memoryview:
-        """Return the next bytes of the body as they arrive, 1 to `limit` of them; none at its end. Valid until the next read.
-
-        Content codings are left as they are, transfer codings are undone.
-
-        Raises:
-            OriginError: the body broke off (`truncated`), stalled (`timeout`), or the connection failed.
-        """
-        ...
-
-    def read_into(self, buffer: memoryview) -> int:
-        """Do as `read` with memory of the caller's, and return how many bytes came; 0 at the end of the body."""
-        ...
-
-    def abort(self) -> None:
-        """Shut the connection down, from any thread: who waits for bytes gets an OriginError, or the end of the body. Never raises."""
-        ...
-
-    def close(self) -> None:
-        """Give the connection back if the body was read to its end, else drop it. Never raises."""
-        ...
-
-
-class HttpClient(Protocol):
-    """Sends GETs over kept-alive connections; safe to share between threads."""
-
-    def open(self, request: Request) -> Response:
-        """Send the request, follow redirects, and return the final answer, whatever its status.
-
-        Raises:
-            OriginError: there is no answer (dns, connection, tls, proxy, timeout, redirect).
-        """
-        ...
-
-    def ahead(self, requests: Sequence[Request]) -> None:
-        """Say what this thread opens next, in this order, the very same objects. A client may send them together; none has to."""
-        ...
-
-    def abort(self) -> None:
-        """Wake every thread that waits in `open` or `read`, with an OriginError, now and from now on."""
-        ...
-
-    def close(self) -> None:
-        """Drop every idle connection. Who asks again gets a new one."""
-        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -144,6 +90,10 @@ class Transport(Protocol):
         """Want no more of it: nothing is put there from now on. Its connection is used again where little is left of the body."""
         ...
 
+    def close_idle(self) -> None:
+        """Drop the connections that carry nothing now."""
+        ...
+
     def wake(self) -> None:
         """End the current turn, or the next one if none is going on."""
         ...
@@ -159,16 +109,8 @@ class Partial(Protocol):
     Raises StorageError from every method that touches the disk. Safe to share between threads.
     """
 
-    def write(self, offset: int, data: bytes | memoryview) -> None:
-        """Write all of `data` at `offset`."""
-        ...
-
-    def lend(self, size: int) -> memoryview:
-        """Return memory to receive `size` bytes into; all calls for one file name the same size."""
-        ...
-
-    def write_lent(self, offset: int, data: memoryview) -> None:
-        """Write the first bytes of what `lend` returned, and give it back: it is hashed from there, and used again."""
+    def write(self, offset: int, *chunks: bytes | memoryview) -> None:
+        """Write all of the chunks, one behind the other, from `offset` on."""
         ...
 
     def read(self, offset: int, length: int) -> bytes:
@@ -179,11 +121,8 @@ class Partial(Protocol):
         """Make room for `size` bytes, so that a full disk is known at once."""
         ...
 
-    def follow(self, algorithms: Sequence[str], proven: Sequence[ByteRange], spare: int = 0) -> None:
-        """Begin to hash the file while it is written, so that `digests` need not wait.
-
-        `proven` ranges of it are there already; at most `spare` pieces of lent memory may wait to be hashed.
-        """
+    def follow(self, algorithms: Sequence[str], proven: Sequence[ByteRange]) -> None:
+        """Begin to hash the file while it is written, so that `digests` need not wait; `proven` ranges of it are there already."""
         ...
 
     def describe(self, header: Header) -> None:

@@ -143,22 +143,20 @@ class Run:
             from marscore.adapters.crew import ProcessCrew  # noqa: PLC0415
             from marscore.execute.setup import Share, WorkerSettings  # noqa: PLC0415
             from marscore.execute.supervise import Supervisor  # noqa: PLC0415
-            from marscore.execute.writing import Reads  # noqa: PLC0415
 
         inbox: Inbox = queue.SimpleQueue()
-        reads = Reads(compiled.chunk_size, compiled.buffer_size)
         share = Share(compiled.per_host, compiled.max_rate)
         settings = WorkerSettings(
             str(self._job.root),
             compiled.threads,
-            reads,
+            compiled.buffer_size,
             share,
             secrets=tuple(self._job.redactor.secrets.items()),
             output_identity=self._folder.identity,
             words=tuple(self._job.redactor.words),
             lane=self._job.execution.lane,
             cores=cores(),
-            pipeline=self._job.execution.pipeline,
+            chunk=compiled.chunk_size,
             progress="gauge" if self._outlets.draws else "none",
             log=self._outlets.log,
         )

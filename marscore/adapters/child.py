@@ -19,7 +19,6 @@ from marscore.execute.setup import WorkerSettings
 from marscore.values import Failure
 
 if TYPE_CHECKING:
-    from marscore.execute.loop import LoopWorker
     from marscore.execute.worker import Worker
 
 _ORPHANED = Failure("interrupted", "the run was ended from outside")
@@ -62,7 +61,7 @@ def _serve(commands: IO[bytes], out: IO[bytes]) -> None:
     _obey(worker, commands)
 
 
-def _obey(worker: Worker | LoopWorker, commands: IO[bytes]) -> None:
+def _obey(worker: Worker, commands: IO[bytes]) -> None:
     while isinstance(call := read_frame(commands), Call):
         getattr(worker, call.method)(*call.arguments)
         if call.method in ("stop", "close"):

@@ -1,4 +1,4 @@
-"""A client that forgets what a server repeats of our secrets.
+"""Forgets what a server repeats of our secrets.
 
 A server may put a header that it was sent into an ETag, and validators are kept: in journals, the state database, log and report. So a
 validator with a secret in it is treated as if it had not been sent, and so is the Date that a journal holds beside it.
@@ -11,24 +11,7 @@ from dataclasses import replace
 
 from marscore.policy.redact import Redactor, token_values
 from marscore.policy.secret_text import any_in
-from marscore.ports import Answer, HttpClient, Request, Response
-
-
-class DiscreetClient:
-    """Implements `ports.HttpClient` on another one."""
-
-    def __init__(self, client: HttpClient, redactor: Redactor) -> None:
-        self._client = client
-        self._redactor = redactor
-        self.abort = client.abort
-        self.ahead = client.ahead
-        self.close = client.close
-
-    def open(self, request: Request) -> Response:
-        """Send a GET; validators that tell a secret are left out of its answer."""
-        response = self._client.open(request)
-        told = clean(self._redactor, request, response.answer)
-        return response if told is response.answer else _Told(response, told)
+from marscore.ports import Answer, Request
 
 
 def clean(redactor: Redactor, request: Request, answer: Answer) -> Answer:
@@ -45,12 +28,3 @@ def _kept(redactor: Redactor, request: Request, fields: Mapping[str, str]) -> Ma
     tokens = token_values(query)
     telling = {name for name, value in validators if redactor.text(value) != value or any_in(tokens, value)}
     return {name: value for name, value in fields.items() if name not in telling} if telling else None
-
-
-class _Told:
-    def __init__(self, response: Response, answer: Answer) -> None:
-        self.answer = answer
-        self.read = response.read
-        self.read_into = response.read_into
-        self.abort = response.abort
-        self.close = response.close

@@ -104,7 +104,7 @@ class Folder:
         try:
             write, offset = self._io(fd).write, 0
             while offset < len(data):
-                offset += write(data[offset:], offset)
+                offset += write([data[offset:]], offset)
             return os.fstat(fd)
         except OSError:
             with contextlib.suppress(OSError):

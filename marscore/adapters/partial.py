@@ -27,6 +27,8 @@ from marscore.state import FileIdentity
 from marscore.values import ByteRange, Failure
 
 _HASH_READ = 1024 * 1024
+#: Chunks of one call: Linux takes no more (IOV_MAX), others as many or more.
+_MOST_CHUNKS = 1024
 #: A file of up to this size is not worth a look at the free space before it is written.
 _SMALL = 1024 * 1024
 
@@ -71,8 +73,6 @@ class PartialFile:
         #: Whether the journal has a piece. One that was there before may.
         self.is_recorded = journal is not None
         self._follower: Follower | None = None
-        # What was lent and came back. Appending and popping need no lock.
-        self._lendable: list[bytearray] = []
         self._lock = threading.Lock()
         self._users = 0
         self._closing = False
@@ -84,44 +84,34 @@ class PartialFile:
         #: The end of the last byte that was written here; the file is never shorter than that.
         self._end = 0
 
-    def write(self, offset: int, data: bytes | memoryview) -> None:
-        """Write all of `data`; nothing once the file is closed."""
+    def write(self, offset: int, *chunks: bytes | memoryview) -> None:
+        """Write the chunks, one behind the other; nothing once the file is closed."""
         with _InUse(self) as usable, naming("cannot write"):
             if usable:
-                self._write_all(offset, data)
+                self._check_length()
+                end = self._write_all(offset, chunks)
+                with self._lock:
+                    self._end = max(self._end, end)
                 if self._follower is not None:
-                    self._follower.wrote(offset, len(data))
+                    self._follower.wrote(offset, end - offset)
 
-    def lend(self, size: int) -> memoryview:
-        """Memory to receive into, used before or new."""
-        try:
-            return memoryview(self._lendable.pop())
-        except IndexError:
-            return memoryview(bytearray(size))
-
-    def write_lent(self, offset: int, data: memoryview) -> None:
-        """Write all of `data`, and take back the memory that it is in."""
-        with _InUse(self) as usable, naming("cannot write"):
-            if usable:
-                self._write_all(offset, data)
-                if self._follower is None or not self._follower.wrote(offset, len(data), data):
-                    self._take_back(data)
-
-    def _take_back(self, data: memoryview) -> None:
-        assert isinstance(data.obj, bytearray)
-        self._lendable.append(data.obj)
-
-    def _write_all(self, offset: int, data: bytes | memoryview) -> None:
-        self._check_length()
-        view = memoryview(data)
-        while view:
-            count = self._io.write(view, offset)
-            view, offset = view[count:], offset + count
-        with self._lock:
-            self._end = max(self._end, offset)
+    def _write_all(self, offset: int, chunks: Sequence[bytes | memoryview]) -> int:
+        """Write all of them; returns where they end."""
+        at = 0
+        while at < len(chunks):
+            some = chunks[at : at + _MOST_CHUNKS]
+            at += len(some)
+            size = sum(map(len, some))
+            count = self._io.write(some, offset)
+            while count < size:
+                # A disk takes less than all where it is nearly full, or a signal came.
+                rest = memoryview(b"".join(some))[count:]
+                count += self._io.write([rest], offset + count)
+            offset += size
+        return offset
 
     def _check_length(self) -> os.stat_result:
-        """Refuse a file that somebody cut: what was hashed from memory as it came may not be on the disk any more."""
+        """Refuse a file that somebody cut: what was hashed as it came may not be on the disk any more."""
         end = self._end
         status = os.fstat(self._fd)
         if status.st_size < end:
@@ -148,12 +138,12 @@ class PartialFile:
             if self._io.allocate(size):
                 self._allocated = size
 
-    def follow(self, algorithms: Sequence[str], proven: Sequence[ByteRange], spare: int = 0) -> None:
+    def follow(self, algorithms: Sequence[str], proven: Sequence[ByteRange]) -> None:
         """Hash the file while it is written; `proven` ranges of it are there already."""
         with self._lock:
             if self._follower is not None or self._closing:
                 return
-            follower = self._follower = Follower(self._read_into, algorithms, spare, self._take_back)
+            follower = self._follower = Follower(self._read_into, algorithms)
         for span in proven:
             follower.wrote(span.start, len(span))
 
@@ -241,7 +231,7 @@ class PartialFile:
     def _look_for_holes(self, status: os.stat_result, digests: Mapping[str, str]) -> None:
         """Hash a file from the disk that takes less room there than it has bytes: another program may have taken some out of it.
 
-        Every byte was written, and digests may be of memory that they were written from. A file system that compresses costs a second look.
+        Every byte was written, and may have been hashed before it was taken out. A file system that compresses costs a second look.
         """
         if allocated(status) < status.st_size and digests_of_file(self._io, status.st_size, list(digests)) != dict(digests):
             raise StorageError(Failure("path", "another program changed the partial file while it was written"))

@@ -1,4 +1,4 @@
-"""Reads and writes at an offset that threads may do at once on one file: pread and pwrite where the system has them.
+"""Reads and writes at an offset that threads may do at once on one file: preadv and pwritev where the system has them.
 
 The portable fallback seeks under a lock. `choose` gives the one to use; tests force the fallback on.
 
@@ -15,6 +15,7 @@ import errno
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Protocol
 
@@ -29,7 +30,7 @@ _UNABLE = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENODEV, errno.ESP
 class Positioned(Protocol):
     """I/O at offsets on one file descriptor."""
 
-    def write(self, data: bytes | memoryview, offset: int) -> int: ...
+    def write(self, chunks: Sequence[bytes | memoryview], offset: int) -> int: ...
 
     def read(self, length: int, offset: int) -> bytes: ...
 
@@ -39,14 +40,14 @@ class Positioned(Protocol):
 
 
 class Posix:
-    """pread(2) and pwrite(2): no shared position, so no lock."""
+    """preadv(2) and pwritev(2): no shared position, so no lock."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
 
-    def write(self, data: bytes | memoryview, offset: int) -> int:
-        """Write some of `data` at `offset`; returns how many bytes."""
-        return os.pwrite(self._fd, data, offset)
+    def write(self, chunks: Sequence[bytes | memoryview], offset: int) -> int:
+        """Write some of the chunks from `offset` on; returns how many bytes."""
+        return os.pwritev(self._fd, chunks, offset)
 
     def read(self, length: int, offset: int) -> bytes:
         """Read up to `length` bytes at `offset`."""
@@ -75,11 +76,11 @@ class Seeking:
         self._fd = fd
         self._lock = threading.Lock()
 
-    def write(self, data: bytes | memoryview, offset: int) -> int:
-        """Write some of `data` at `offset`; returns how many bytes."""
+    def write(self, chunks: Sequence[bytes | memoryview], offset: int) -> int:
+        """Write some of the chunks from `offset` on; returns how many bytes."""
         with self._lock:
             os.lseek(self._fd, offset, os.SEEK_SET)
-            return os.write(self._fd, data)
+            return os.write(self._fd, b"".join(chunks))
 
     def read(self, length: int, offset: int) -> bytes:
         """Read up to `length` bytes at `offset`."""
@@ -116,4 +117,4 @@ def _in_memory(fd: int) -> bool:
 
 def choose(portable: bool = False) -> type[Posix] | type[Seeking]:
     """The fastest that this system has, or the portable one where asked for."""
-    return Posix if hasattr(os, "preadv") and not portable else Seeking
+    return Posix if hasattr(os, "pwritev") and not portable else Seeking

@@ -79,7 +79,7 @@ class RequestsClient:
         self._session = requests.Session() if session is None else session
         if session is not None:
             return
-        self._session.headers = requests.structures.CaseInsensitiveDict({"User-Agent": USER_AGENT})
+        self._session.headers = requests.structures.CaseInsensitiveDict({"User-Agent": USER_AGENT, "Accept": "*/*"})
         adapter = PoolAdapter(self._live, pool_connections=64)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)

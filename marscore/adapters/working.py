@@ -3,65 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from marscore.adapters.clock import SystemClock
-from marscore.adapters.direct import DirectClient
-from marscore.adapters.discreet import DiscreetClient, clean
+from marscore.adapters.discreet import clean
 from marscore.adapters.files import Folder
 from marscore.adapters.gauge import Gauge
-from marscore.adapters.requests_client import RequestsClient
 from marscore.adapters.teller import Teller
 from marscore.events import Event
+from marscore.execute.engine import Ports
 from marscore.execute.messages import Alive, Batch
 from marscore.execute.setup import WorkerSettings
-from marscore.execute.worker import Ports, Worker
+from marscore.execute.worker import Worker
 from marscore.policy.redact import Redactor
-
-if TYPE_CHECKING:
-    from marscore.execute.loop import LoopWorker
-    from marscore.ports import Transport
+from marscore.ports import Transport
 
 
-def make_worker(
-    settings: WorkerSettings, number: int, send: Callable[[Batch | Alive], None], give_up: Callable[[], None]
-) -> Worker | LoopWorker:
+def make_worker(settings: WorkerSettings, number: int, send: Callable[[Batch | Alive], None], give_up: Callable[[], None]) -> Worker:
     """A worker with real adapters, whose events are told as the run's log wants them; `give_up` as in `Ports`."""
     redactor = Redactor(dict(settings.secrets), settings.words)
-    if os.environ.get("MARSCORE_ENGINE") != "threads":
-        return _loop(settings, number, send, give_up, redactor)
-    general = RequestsClient(max(1, settings.threads))
-    client = DiscreetClient(DirectClient(general) if settings.lane == "auto" else general, redactor)
     teller = Teller(redactor, settings.log)
 
     def tell(events: list[Event]) -> None:
         send(Batch(number, *teller.tell(events)))
 
-    files = Folder(Path(settings.output_dir), identity=settings.output_identity)
-    show = Gauge(settings.gauge).show if settings.gauge is not None else None
-    return Worker(
-        settings,
-        Ports(client, files, SystemClock(), show, teller.expect, lambda: send(Alive(number)), give_up),
-        tell,
-    )
-
-
-def _loop(
-    settings: WorkerSettings, number: int, send: Callable[[Batch | Alive], None], give_up: Callable[[], None], redactor: Redactor
-) -> LoopWorker:
-    """The worker that is to follow, for whoever tries it."""
-    from marscore.execute.engine import LoopPorts  # noqa: PLC0415 - as above
-    from marscore.execute.loop import LoopWorker  # noqa: PLC0415 - as above
-
-    teller = Teller(redactor, settings.log)
-
-    def tell(events: list[Event]) -> None:
-        send(Batch(number, *teller.tell(events)))
-
-    ports = LoopPorts(
+    ports = Ports(
         _transport(settings),
         Folder(Path(settings.output_dir), identity=settings.output_identity),
         SystemClock(),
@@ -71,7 +38,7 @@ def _loop(
         lambda: send(Alive(number)),
         give_up,
     )
-    return LoopWorker(settings, ports, tell)
+    return Worker(settings, ports, tell)
 
 
 def _transport(settings: WorkerSettings) -> Transport:

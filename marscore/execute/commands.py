@@ -13,7 +13,7 @@ from typing_extensions import assert_never
 from marscore.errors import IntegrityError, OriginError, StorageError
 from marscore.events import Event, Warned
 from marscore.execute.helpers import Helpers
-from marscore.execute.performer import LARGE
+from marscore.execute.placing import Item, Placing
 from marscore.execute.protocol import (
     Broke,
     Command,
@@ -36,8 +36,12 @@ from marscore.execute.protocol import (
 from marscore.execute.schedule import Board
 from marscore.execute.transfer import Transfer
 from marscore.execute.writing import OpenFile
-from marscore.ports import Clock, FileStore
+from marscore.ports import Clock, FileStore, Partial
+from marscore.state import FileIdentity
 from marscore.values import Failure, internal
+
+#: Bytes from which on hashing a file takes so long (0.2 ms) that it is worth the way to a helper and back.
+WORTH_A_HELPER = 256 * 1024
 
 
 class Commands:
@@ -56,9 +60,21 @@ class Commands:
         self._clock = clock
         self._helpers = helpers
         self._put = put
+        self._placing: Placing | None = None
         self._files: dict[str, OpenFile] = {}
         self.tell_pause: Callable[[str, float], None] = lambda host, seconds: None
         self.let_go: Callable[[Transfer], None] = lambda transfer: None
+
+    def place_by(self, placing: Placing) -> None:
+        """Have small files placed by that; what it places later is told to their transfers."""
+        self._placing = placing
+        placing.placed = self._placed
+
+    def _placed(self, item: Item, stored: FileIdentity | Exception) -> None:
+        if isinstance(stored, Exception):
+            self.helped(item.transfer, None, stored)
+        else:
+            self.tell(item.transfer, Placed(self.moment(), stored, item.content.digests))
 
     def moment(self) -> Moment:
         """Now."""
@@ -75,8 +91,13 @@ class Commands:
             file.release(keep=True)
 
     def file(self, transfer: Transfer) -> OpenFile:
-        name = transfer.download.id
-        return self._files.get(name) or self._files.setdefault(name, OpenFile(self._store, transfer.download.path))
+        """The file behind a transfer, which need not be on the disk yet."""
+        return self._files.get(transfer.download.id) or self.adopt(transfer, None)
+
+    def adopt(self, transfer: Transfer, partial: Partial | None) -> OpenFile:
+        """Go on with what an earlier run left, if anything was."""
+        file = self._files[transfer.download.id] = OpenFile(self._store, transfer.download.path, partial)
+        return file
 
     def tell(self, transfer: Transfer, fact: Fact) -> bool:
         """Let the transfer decide and do what it says; says whether it wants the body of the answer."""
@@ -102,8 +123,9 @@ class Commands:
             case Verify() | Place():
                 return self._with_partial(transfer, command)
             case Store():
-                identity = self._store.store(transfer.download.path, command.content)
-                return Placed(self.moment(), identity, command.content.digests)
+                assert self._placing is not None
+                identity = self._placing.store(transfer, command.content)
+                return Placed(self.moment(), identity, command.content.digests) if identity else None
             case Identify():
                 return Identified(self.moment(), self._store.identify(transfer.download.path))
             case Release():
@@ -125,10 +147,14 @@ class Commands:
                 return Hashed(moment(), partial.digests(command.size, command.algorithms))
             return Placed(moment(), partial.finish(path, command.size, command.digests), command.digests)
 
-        if command.size < LARGE:
+        if command.size < WORTH_A_HELPER:
             return act()
-        self._helpers.do(transfer.download.id, act)
+        self._helpers.do(act, lambda fact, error: self.helped(transfer, fact, error))
         return None
+
+    def helped(self, transfer: Transfer, fact: Fact | None, error: BaseException | None) -> None:
+        """Tell a transfer what a helper has found out, or that it could not."""
+        self.tell(transfer, fact or Broke(self.moment(), None, failure_of(error)))
 
     def _release(self, transfer: Transfer, keep: bool) -> None:
         self.let_go(transfer)

@@ -1,6 +1,7 @@
-"""What one process has on its way: which downloads are begun, what their exchanges bring, and what is given up.
+"""What one process has on its way: which downloads are begun, on which connections, and what is given up.
 
-    Board.take --> Exchange --transport--> head --> Transfer (Answered) --> written as it comes, or kept whole if it is small --> Transfer
+    Board.take --> a partial file that is looked at by a helper --> Exchange --transport--> Receiving --> Transfer --> Board
+               or, of one that is untouched, at once
 
 All of it belongs to the loop's thread.
 """
@@ -11,38 +12,41 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from marscore.errors import IntegrityError, OriginError, StorageError
 from marscore.events import DownloadSkipped, ProgressMade
-from marscore.execute.commands import Commands, failure_of
-from marscore.execute.fetch import Clean, Fetch, written
+from marscore.execute.commands import Commands
+from marscore.execute.fetch import Fetch, Fetches
 from marscore.execute.helpers import Done, Helpers
 from marscore.execute.outbox import Outbox
-from marscore.execute.performer import LARGE
-from marscore.execute.protocol import Answered, Broke, Delivered, Ended, Fact, Lagged, Opened, Segment, Work, Yielded
+from marscore.execute.placing import MOST_WAITING, Placing
+from marscore.execute.protocol import Opened, Segment, Work
+from marscore.execute.receiving import Receiving
 from marscore.execute.schedule import Assignment, Board
 from marscore.execute.setup import Share, WorkerSettings
 from marscore.execute.transfer import Transfer
-from marscore.execute.writing import Writer
+from marscore.execute.writing import reopen
 from marscore.frozen import dataclass
-from marscore.policy.pacing import Pace, SpeedWatch, TokenBucket
-from marscore.ports import Answer, Clock, Exchange, FileStore, Request, Transport
+from marscore.ports import Answer, Clock, Exchange, FileStore, Partial, Request, Transport
 from marscore.resolve.model import Options
-from marscore.state import Content
 from marscore.url import parse_url
-from marscore.values import Access, Failure, Timeouts, internal
+from marscore.values import Access, Failure, Timeouts
 
-#: Files up to this size are taken to their place from memory, if they come whole with their answer.
-SMALL = 64 * 1024
+#: Reading and hashing keep a core busy each; what waits for a disk gains from more.
+_HASHING, _AT_THE_DISK = 4, 16
 
 
 @dataclass(frozen=True, slots=True)
-class LoopPorts:
-    """The adapters that a loop acts through; `clean` leaves out of an answer what repeats a secret, the others are as in `worker.Ports`."""
+class Ports:
+    """The adapters that a worker acts through.
+
+    `clean` leaves out of an answer what repeats a secret. `show` takes readings of progress, where they do not go among the events;
+    `expect` is told of works before they begin; `beat` is called every second for as long as the worker works, and `give_up` where not even
+    the end of its downloads can be told.
+    """
 
     transport: Transport
     files: FileStore
     clock: Clock
-    clean: Clean
+    clean: Callable[[Exchange, Answer], Answer] = lambda exchange, answer: answer
     show: Callable[[Sequence[ProgressMade]], None] | None = None
     expect: Callable[[Iterable[Work]], None] = lambda works: None
     beat: Callable[[], None] = lambda: None
@@ -52,53 +56,53 @@ class LoopPorts:
 class Engine:
     """Begins downloads as far as connections are free, and carries them to their ends."""
 
-    def __init__(self, settings: WorkerSettings, ports: LoopPorts, outbox: Outbox, answer: Callable[[Done], None]) -> None:
+    def __init__(self, settings: WorkerSettings, ports: Ports, outbox: Outbox, answer: Callable[[Done], None]) -> None:
         """Begin nothing yet; `answer` takes what helpers have done, from any thread."""
         self._settings = settings
         self._ports = ports
         self._clock = ports.clock
         self._outbox = outbox
         self.board = Board(settings.share.per_host)
-        self._helpers = Helpers(answer)
-        self.commands = Commands(self.board, ports.files, ports.clock, self._helpers, outbox.put)
+        self._hashing, self._at_the_disk = Helpers(_HASHING, answer), Helpers(_AT_THE_DISK, answer)
+        self._fetches = Fetches(ports.transport, self.board)
+        self._placing = Placing(ports.files, ports.clock, self._at_the_disk, _AT_THE_DISK)
+        self.commands = Commands(self.board, ports.files, ports.clock, self._hashing, outbox.put)
+        self.commands.place_by(self._placing)
         self.commands.let_go = self._let_go_of
+        self._receiving = Receiving(self._fetches, self.commands, ports.files, ports.clean, ports.clock)
+        self._receiving.write_by(self._at_the_disk, settings.buffer)
         self._moment = self.commands.moment
         #: Hosts whose slots are held by downloads whose partial files are looked at.
         self._opening: dict[str, str] = {}
-        self._fetches: dict[Exchange, Fetch] = {}
-        self._rate: TokenBucket | None = None
-        #: Until when nothing is received, for the rate limit.
-        self._held_until: float | None = None
         #: When the board has something to do again.
-        self._until = math.inf
+        self._until = -math.inf
         self._last_access: tuple[Options, Access] | None = None
         self.widen(settings.share)
 
     def take_in(self, works: Sequence[Work]) -> None:
         """Add downloads."""
-        self._ports.expect(works)
+        # First, so that they have their outcome whatever happens next.
         self.board.add(works)
+        self._ports.expect(works)
 
     def widen(self, share: Share) -> None:
         """Take another share of the run's limits."""
         self.board.widen(share.per_host)
-        self._rate = None if share.max_rate is None else TokenBucket(share.max_rate, self._clock.ticks())
+        self._receiving.limit(share.max_rate)
 
     def turn(self, until: float) -> None:
         """Send and receive until something comes, at most until `until` ticks."""
-        news = self._ports.transport.turn(min(until, self._until, self._held_until or math.inf))
-        for exchange in news:
-            if fetch := self._fetches.get(exchange):
-                self._guarded(fetch, lambda: self._hear(fetch))
-        self._go_on(self._clock.ticks())
+        for exchange in self._ports.transport.turn(min(until, self._until, self._receiving.held_until)):
+            if fetch := self._fetches.of(exchange):
+                self._receiving.hear(fetch)
+        self._placing.hand_over()
+        self._receiving.rested(self._clock.ticks())
 
     def stop(self, reason: Failure, unbegun: str) -> None:
         """End everything: what was received is recorded."""
         now = self._clock.now()
-        for fetch in list(self._fetches.values()):
-            self._let_go(fetch)
-            if fetch.writer is not None:
-                _quietly(fetch.writer.record)
+        for fetch in self._fetches:
+            self._receiving.stop(fetch)
         for transfer in list(self.board.open.values()):
             self.commands.stop(transfer, reason)
         for work in self.board.withdraw():
@@ -106,7 +110,8 @@ class Engine:
 
     def close(self) -> None:
         """Let go of connections and helpers."""
-        self._helpers.close()
+        self._hashing.close()
+        self._at_the_disk.close()
         self._ports.transport.close()
 
     # Beginning
@@ -114,7 +119,8 @@ class Engine:
     def fill(self) -> None:
         """Begin what there is to do for the connections that are free."""
         self._until = math.inf
-        if self._held_until is not None:
+        if self._receiving.held_until < math.inf or self._placing.waiting >= MOST_WAITING:
+            # Nothing is received, or what was waits for the disk.
             return
         while (free := self._free()) > 0:
             chosen = self.board.take(self._moment(), free - 1)
@@ -129,8 +135,8 @@ class Engine:
     def make_room(self) -> None:
         """Take connections from files that have several, for files that wait and have none."""
         while segment := self.board.crowded_out(self._clock.ticks(), self._free()):
-            fetch = next(f for f in self._fetches.values() if f.segment is segment)
-            self._guarded(fetch, lambda: self._finished(fetch, Yielded(self._moment(), fetch.segment)))  # noqa: B023 - called here
+            fetch = next(fetch for fetch in self._fetches if fetch.segment is segment)
+            self._receiving.guarded(fetch, self._receiving.yield_)
             self.fill()
 
     def _free(self) -> int:
@@ -145,11 +151,22 @@ class Engine:
             self._opened(transfer, host, Opened(self._moment()))
             return
         self._opening[transfer.download.id] = host
-        file = self.commands.file(transfer)
-        moment = self._moment
-        self._helpers.do(transfer.download.id, lambda: file.reopen(moment))
+        files, path, moment = self._ports.files, transfer.download.path, self._moment
+        self._hashing.do(lambda: reopen(files, path, moment), lambda found, error: self._reopened(transfer, found, error))
 
-    def _opened(self, transfer: Transfer, host: str, fact: Fact) -> None:
+    def _reopened(self, transfer: Transfer, found: tuple[Partial | None, Opened] | None, error: BaseException | None) -> None:
+        host = self._opening.pop(transfer.download.id)
+        partial, fact = found or (None, None)
+        if fact is None or transfer.closed:
+            self.board.release(host)
+            if partial is not None:
+                partial.close()
+            self.commands.helped(transfer, None, error)
+            return
+        self.commands.adopt(transfer, partial)
+        self._opened(transfer, host, fact)
+
+    def _opened(self, transfer: Transfer, host: str, fact: Opened) -> None:
         self.commands.tell(transfer, fact)
         # What is on disk may come from a mirror: then the slot that is held is not the right one.
         segment = transfer.take(fact.at.ticks) if transfer.host == host and not transfer.closed else None
@@ -161,9 +178,8 @@ class Engine:
 
     def _ask(self, transfer: Transfer, segment: Segment, host: str) -> None:
         request = Request(parse_url(segment.url), self._access(transfer), transfer.request_fields(segment))
-        exchange = Exchange(request, max_rate=self._rate.rate if self._rate else None)
-        self._fetches[exchange] = Fetch(transfer, segment, host, exchange)
-        self._ports.transport.start(exchange)
+        exchange = Exchange(request, max_rate=self._receiving.max_rate)
+        self._fetches.begin(Fetch(transfer, segment, host, exchange))
 
     def _access(self, transfer: Transfer) -> Access:
         last = self._last_access
@@ -176,160 +192,15 @@ class Engine:
         times = access.timeouts
         return replace(access, timeouts=Timeouts(min(times.connect, left), min(times.read, left), times.total))
 
-    # Receiving
-
-    def _guarded(self, fetch: Fetch, act: Callable[[], None]) -> None:
-        """Do something for a fetch; what goes wrong ends it, and is told to its transfer."""
-        try:
-            act()
-        except StorageError as error:
-            self._broke(fetch, None, error.failure)
-        except (OriginError, IntegrityError) as error:
-            self._broke(fetch, fetch.segment, error.failure)
-        except Exception as error:  # noqa: BLE001 - a defect fails its one download by name, and the run goes on
-            self._broke(fetch, None, internal(error))
-
-    def _broke(self, fetch: Fetch, segment: Segment | None, failure: Failure) -> None:
-        self._let_go(fetch)
-        if fetch.writer is not None:
-            _quietly(fetch.writer.record)
-        self.commands.tell(fetch.transfer, Broke(self._moment(), segment, failure))
-
-    def _let_go(self, fetch: Fetch) -> None:
-        """Give the fetch's connection and slot back."""
-        if self._fetches.pop(fetch.exchange, None) is not None:
-            if not fetch.exchange.over:
-                self._ports.transport.cancel(fetch.exchange)
-            self.board.release(fetch.host)
-
-    def _hear(self, fetch: Fetch) -> None:
-        """Take in what is new of a fetch."""
-        exchange = fetch.exchange
-        if exchange.answer is not None and fetch.answer is None:
-            fetch.answer = self._ports.clean(exchange, exchange.answer)
-            fetch.small = self._small_size(fetch, fetch.answer)
-            if fetch.small is None and not self._answered(fetch):
-                return
-        if fetch.small is not None and not self._goes_on_as_large(fetch, fetch.small):
-            return
-        if exchange.chunks and not self._receive(fetch):
-            return
-        if exchange.over:
-            self._ended(fetch)
-
-    def _goes_on_as_large(self, fetch: Fetch, size: int) -> bool:
-        """Take a small file that came whole to its place. What broke off is kept as a part, as of a large one: then its body is wanted."""
-        if not fetch.exchange.over:
-            return False
-        if fetch.exchange.failure is None:
-            self._deliver(fetch, size)
-            return False
-        fetch.small = None
-        return self._answered(fetch)
-
-    def _small_size(self, fetch: Fetch, answer: Answer) -> int | None:
-        """The size of a file that may well come whole with its first answer, and about which nothing has to be minded meanwhile."""
-        transfer, length = fetch.transfer, answer.fields.get("content-length", "")
-        first = transfer.work.untouched and transfer.known.version is None and fetch.segment.asked is None and answer.status == 200
-        if not first or self._rate is not None or transfer.deadline is not None or "transfer-encoding" in answer.fields:
-            return None
-        most = min(SMALL, self._settings.reads.limit(transfer.options.threads))
-        if not length.isdecimal() or len(length) > 5 or int(length) > most or transfer.known.unacceptable(int(length)) is not None:
-            return None
-        self._ports.files.prepare(transfer.download.path)
-        return int(length)
-
-    def _deliver(self, fetch: Fetch, size: int) -> None:
-        data = fetch.body()
-        if len(data) != size:
-            raise OriginError(Failure("truncated", f"the body ended {size - len(data)} bytes early"))
-        assert fetch.answer is not None
-        self._let_go(fetch)
-        content = Content(data, fetch.transfer.algorithms)
-        self.commands.tell(fetch.transfer, Delivered(self._moment(), fetch.segment, fetch.answer, content))
-
-    def _answered(self, fetch: Fetch) -> bool:
-        """Let the transfer judge an answer; says whether its body is wanted."""
-        assert fetch.answer is not None
-        if not self.commands.tell(fetch.transfer, Answered(self._moment(), fetch.segment, fetch.answer)):
-            self._let_go(fetch)
-            return False
-        transfer, segment = fetch.transfer, fetch.segment
-        partial = self.commands.file(transfer).of(segment.epoch)
-        if partial is None:
-            self._let_go(fetch)
-            return False
-        size = transfer.known.size
-        if size is not None:
-            partial.reserve(size)
-        if size is None or size >= LARGE:
-            partial.follow(transfer.algorithms, transfer.ledger.done)
-        fetch.writer = Writer(partial, segment, 0, lambda: transfer.header)
-        ticks = self._clock.ticks()
-        segment.pace = Pace(ticks)
-        fetch.watch = SpeedWatch(transfer.options.min_speed, ticks)
-        if self._held_until is not None:
-            self._ports.transport.pause(fetch.exchange)
-        return True
-
-    def _receive(self, fetch: Fetch) -> bool:
-        """Write what came; says whether the fetch goes on."""
-        data, ticks = fetch.body(), self._clock.ticks()
-        room = fetch.transfer.admit(fetch.segment, len(data), ticks)
-        if room and fetch.writer is not None:
-            written(fetch.writer, data if room == len(data) else data[:room])
-        if not room or fetch.has_all:
-            self._finished(fetch, Ended(self._moment(), fetch.segment))
-            return False
-        self._hold(len(data), ticks)
-        fetch.check_time(len(data), ticks)
-        return True
-
-    def _ended(self, fetch: Fetch) -> None:
-        failure = fetch.exchange.failure
-        if failure is not None:
-            raise OriginError(failure)
-        self._finished(fetch, Ended(self._moment(), fetch.segment))
-
-    def _finished(self, fetch: Fetch, fact: Fact) -> None:
-        fetch.record()
-        self._let_go(fetch)
-        self.commands.tell(fetch.transfer, fact)
-
-    # Time
-
-    def _hold(self, count: int, ticks: float) -> None:
-        """Receive nothing for as long as the rate limit asks: the kernel holds the senders back."""
-        seconds = self._rate.take(count, ticks) if self._rate else 0.0
-        if seconds <= 0:
-            return
-        if self._held_until is None:
-            for fetch in self._fetches.values():
-                if fetch.writer is not None:
-                    self._ports.transport.pause(fetch.exchange)
-        self._held_until = max(self._held_until or 0.0, ticks + seconds)
-        for fetch in self._fetches.values():
-            if fetch.watch is not None:
-                fetch.watch.rested(seconds)
-
-    def _go_on(self, now: float) -> None:
-        if self._held_until is not None and now >= self._held_until:
-            self._held_until = None
-            for fetch in list(self._fetches.values()):
-                self._ports.transport.resume(fetch.exchange)
+    # Now and then
 
     def look(self) -> None:
         """Give up what takes too long."""
         ticks = self._clock.ticks()
-        lagging = {id(segment) for segment in ([] if self._rate else self.board.laggards(ticks))}
-        for fetch in list(self._fetches.values()):
-            if id(fetch.segment) in lagging:
-                self._guarded(fetch, lambda: self._finished(fetch, Lagged(self._moment(), fetch.segment)))  # noqa: B023 - called here
-            elif fetch.writer is not None and fetch.transfer.deadline is not None:
-                self._guarded(fetch, lambda: fetch.check_time(0, ticks))  # noqa: B023 - called here
-            elif fetch.segment.cancelled:
-                # Another has its bytes, or they are of a version that is gone.
-                self._guarded(fetch, lambda: self._finished(fetch, Ended(self._moment(), fetch.segment)))  # noqa: B023 - called here
+        lagging = {id(segment) for segment in ([] if self._receiving.max_rate else self.board.laggards(ticks))}
+        for fetch in self._fetches:
+            lags = id(fetch.segment) in lagging
+            self._receiving.guarded(fetch, lambda fetch, lags=lags: self._receiving.look(fetch, ticks, lags))  # type: ignore[misc]
 
     def progress_made(self) -> list[ProgressMade]:
         """How far each open file is."""
@@ -347,34 +218,8 @@ class Engine:
             for transfer in self.board.open.values()
         ]
 
-    # What helpers have done
-
-    def helped(self, done: Done) -> None:
-        """Take in what a helper has done."""
-        self._helpers.took()
-        host = self._opening.pop(done.download, None)
-        transfer = self.board.open.get(done.download)
-        if transfer is None:
-            if host is not None:
-                self.board.release(host)
-            return
-        if done.fact is None:
-            if host is not None:
-                self.board.release(host)
-            self.commands.tell(transfer, Broke(self._moment(), None, failure_of(done.error)))
-        elif host is not None:
-            self._opened(transfer, host, done.fact)
-        else:
-            self.commands.tell(transfer, done.fact)
-
     def _let_go_of(self, transfer: Transfer) -> None:
-        for fetch in [f for f in self._fetches.values() if f.transfer is transfer]:
-            self._let_go(fetch)
-
-
-def _quietly(act: Callable[[], None]) -> None:
-    try:
-        act()
-    except StorageError:
-        # What is not recorded is fetched again.
-        return
+        for fetch in self._fetches:
+            if fetch.transfer is transfer:
+                fetch.forget_queue()
+                self._fetches.let_go(fetch)

@@ -137,14 +137,6 @@ class Broke:
 
 
 @dataclass(frozen=True, slots=True)
-class Unasked:
-    """A segment is not asked for after all: others were to be asked with it, and another thread may as well."""
-
-    at: Moment
-    segment: Segment
-
-
-@dataclass(frozen=True, slots=True)
 class Ended:
     """A segment has all its bytes, or its body of unknown length ended as the protocol says it should."""
 
@@ -201,7 +193,7 @@ class Stopped:
     failure: Failure
 
 
-Fact: TypeAlias = Opened | Answered | Delivered | Unasked | Broke | Ended | Lagged | Yielded | Hashed | Placed | Identified | Stopped
+Fact: TypeAlias = Opened | Answered | Delivered | Broke | Ended | Lagged | Yielded | Hashed | Placed | Identified | Stopped
 
 
 # Commands

@@ -1,7 +1,7 @@
-"""Who does what next, in one process: the board from which idle threads take their assignments.
+"""What a free connection is for, in one process.
 
     Work --add--> queue by host --take--> Transfer (open) --settle--> waiting, one entry each --take--> Segment
-                                            idle threads --take--> a share of the largest remaining range
+                                            free connection --take--> a share of the largest remaining range
 
 A free connection goes, in this order, to: a file that has none and waits for its (re)try, a new download, another range of a file, a part
 of what another connection has before it. So many files are fetched side by side as long as there are any, and the end of the last large
@@ -24,15 +24,11 @@ from marscore.url import host_of
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What a thread is to do: open a new transfer (no segment), or fetch a segment. `host` names the slot that it holds meanwhile.
-
-    `along` are new transfers whose requests may go out together with the first one's, on its connection.
-    """
+    """What a connection is for: opening a new transfer (no segment), or a segment. `host` names the slot that is held meanwhile."""
 
     transfer: Transfer
     segment: Segment | None
     host: str
-    along: tuple[Transfer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +41,7 @@ class Idle:
 class Board:
     """All that one process has to do."""
 
-    def __init__(self, per_host: int, pipeline: int = 1) -> None:
-        self._pipeline = pipeline
+    def __init__(self, per_host: int) -> None:
         self.slots = HostSlots(per_host)
         self.open: dict[str, Transfer] = {}
         self._queue: dict[str, deque[Work]] = {}
@@ -75,7 +70,7 @@ class Board:
         return works
 
     def take(self, at: Moment, idle: int) -> Assignment | Idle:
-        """Assign a thread. `idle` counts the other threads that wait for an assignment now."""
+        """Assign a connection. `idle` counts the other connections that are free now."""
         assignment = (
             self._from_waiting(self._without, at.ticks)
             or self._from_queue(at)
@@ -136,7 +131,7 @@ class Board:
         for host, works in self._queue.items():
             if self.slots.free_at(host, at.ticks) == at.ticks:
                 work = works.popleft()
-                assignment = Assignment(self._begin(work, at), None, host, self._along(work, works, at) if self._pipeline > 1 else ())
+                assignment = Assignment(self._begin(work, at), None, host)
                 # The host goes to the end of the line, so that no host's many files keep another's from their turn.
                 del self._queue[host]
                 if works:
@@ -147,14 +142,6 @@ class Board:
     def _begin(self, work: Work, at: Moment) -> Transfer:
         transfer = self.open[work.download.id] = Transfer(work, at)
         return transfer
-
-    def _along(self, first: Work, works: deque[Work], at: Moment) -> tuple[Transfer, ...]:
-        """Begin those works that are asked for like the first, as long as every connection to the host still finds as many."""
-        most = min(self._pipeline - 1, len(works) // self.slots.capacity)
-        along: list[Transfer] = []
-        while len(along) < most and _alike(first, works[0]):
-            along.append(self._begin(works.popleft(), at))
-        return tuple(along)
 
     def _from_largest(self, ticks: float, idle: int) -> Assignment | None:
         candidates = [t for t in self._shareable() if (t.free_at or 0.0) <= ticks]
@@ -177,12 +164,6 @@ class Board:
         times += [free for free in pauses if free is not None and free > ticks]
         times += [free for t in self._shareable() if (free := t.free_at or 0.0) > ticks]
         return min(times, default=None)
-
-
-def _alike(first: Work, other: Work) -> bool:
-    """Whether both are plain first requests with the same options."""
-    plain = first.untouched and other.untouched and not first.known and not other.known
-    return plain and (first.download.options is other.download.options or first.download.options == other.download.options)
 
 
 #: More open transfers than this mean that many wait for retries; looking at each for a share to take would cost more than it brings.

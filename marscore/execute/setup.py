@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Literal
 
-from marscore.execute.writing import Reads
 from marscore.frozen import dataclass
 from marscore.settings import LineSettings
 
@@ -24,6 +23,8 @@ class WorkerSettings:
 
     `secrets` are (value, what is shown for it), `words` those of the values that are not replaced inside other words.
 
+    `buffer` is how many bytes of one file may be held in memory, `chunk` how many one receive may bring.
+
     `output_identity` is the device and inode of the folder that the run has locked.
 
     `progress` says where readings go: nowhere, among the events, or into the memory that `gauge` is the descriptor of.
@@ -31,14 +32,14 @@ class WorkerSettings:
 
     output_dir: str
     threads: int
-    reads: Reads
+    buffer: int
     share: Share
     secrets: tuple[tuple[str, str], ...] = ()
     output_identity: tuple[int, int] | None = None
     words: tuple[str, ...] = ()
     lane: Literal["auto", "requests"] = "auto"
     cores: int = 1
-    pipeline: int = 1
+    chunk: int = 128 * 1024
     progress: Literal["none", "events", "gauge"] = "none"
     gauge: int | None = None
     log: LineSettings = field(default_factory=lambda: LineSettings(""))

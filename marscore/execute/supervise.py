@@ -26,7 +26,7 @@ from marscore.execute.members import DEEPEST, LOOK_EVERY, PATIENCE, Member
 from marscore.execute.messages import Alive, Batch, Gone, Inbox, Paused, StopRequested
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share
-from marscore.execute.ticker import FLUSH_EVERY
+from marscore.execute.worker import FLUSH_EVERY
 from marscore.planning.model import Plan
 from marscore.ports import Clock
 from marscore.values import Failure

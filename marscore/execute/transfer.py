@@ -62,7 +62,6 @@ from marscore.execute.protocol import (
     Segment,
     Stopped,
     Store,
-    Unasked,
     Verify,
     Work,
     Yielded,
@@ -273,7 +272,7 @@ class Transfer:
             commands += self._fail(fact.at, Failure("internal", f"nothing is left to fetch, and the file is not whole: {held}"))
         return commands
 
-    def _take_in(self, fact: Fact) -> list[Command]:  # noqa: C901, PLR0911, PLR0912 - one case for each fact, nothing more
+    def _take_in(self, fact: Fact) -> list[Command]:  # noqa: C901, PLR0911 - one case for each fact, nothing more
         match fact:
             case Opened():
                 return self._opened(fact)
@@ -281,8 +280,6 @@ class Transfer:
                 return [Drop()] if fact.segment.cancelled else self._answered(fact)
             case Delivered():
                 return self._left(fact.segment) if fact.segment.cancelled else self._delivered(fact)
-            case Unasked():
-                return self._unasked(fact.segment)
             case Broke():
                 return self._broke(fact)
             case Ended():
@@ -509,12 +506,6 @@ class Transfer:
             return self._broke(Broke(at, segment, Failure("http_status", "the server answered 416 Range Not Satisfiable", 416)))
         told = "unknown" if answer.size is None else str(answer.size)
         return self._changed(segment, at, f"the server has no such range any more: its size is {told}")
-
-    def _unasked(self, segment: Segment) -> list[Command]:
-        if segment.cancelled:
-            return self._left(segment)
-        self.ledger.pending.append(self.ledger.leave(segment))
-        return []
 
     def _ended(self, fact: Ended) -> list[Command]:
         segment = fact.segment

@@ -254,7 +254,6 @@ Proxy: TypeAlias = Annotated[str, BeforeValidator(read_proxy), Shown({"type": "s
 Whole: TypeAlias = Annotated[int, BeforeValidator(read_whole), Also(REFERENCE)]
 Count: TypeAlias = Annotated[int, Field(ge=0), BeforeValidator(read_whole), Also(REFERENCE)]
 Connections: TypeAlias = Annotated[int, Field(ge=1, le=64), BeforeValidator(read_whole), Also(REFERENCE)]
-Pipeline: TypeAlias = Annotated[int, Field(ge=1, le=64), BeforeValidator(read_whole), Also(REFERENCE)]
 PerHost: TypeAlias = Annotated[int, Field(ge=1, le=4096), BeforeValidator(read_whole), Also(REFERENCE)]
 Status: TypeAlias = Annotated[int, Field(ge=400, le=599), BeforeValidator(read_whole), Also(REFERENCE)]
 Processes: TypeAlias = Annotated[

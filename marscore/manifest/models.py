@@ -237,9 +237,7 @@ class Execution(Model):
     deadline: f.Limit | None = None
     """Longest time for the whole run (no limit)."""
     lane: f.Lane = "auto"
-    """Which HTTP client is used: auto, the direct one where an origin is plain and requests elsewhere; or requests for everything."""
-    pipeline: f.Pipeline = 1
-    """Requests that one connection may send without waiting for answers, for many files; some servers and proxies break on more than 1."""
+    """What speaks HTTP: auto, libcurl where it is installed, else requests; or requests."""
     fail_fast: f.FailFast = "never"
     """Whether the first failure ends the run: never or first_failure."""
 

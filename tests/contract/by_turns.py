@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from marscore.errors import OriginError
 from marscore.ports import Answer, Exchange, Request, Transport
@@ -14,7 +14,7 @@ _STOPPED = Failure("interrupted", "the run was told to stop")
 
 
 class TurnedClient:
-    """Implements `ports.HttpClient` on a transport; threads take turns."""
+    """One request after the other, or one in each thread, on a transport; threads take turns."""
 
     def __init__(self, make: Callable[[], Transport]) -> None:
         self._make = make
@@ -34,9 +34,6 @@ class TurnedClient:
             self._transport.start(exchange)
         self._wait(exchange, lambda: exchange.answer is not None)
         return _TurnedResponse(self, exchange)
-
-    def ahead(self, requests: Sequence[Request]) -> None:
-        """Nothing."""
 
     def abort(self) -> None:
         self._aborted = True
@@ -81,11 +78,6 @@ class _TurnedResponse:
             data = b"".join(exchange.chunks)
             exchange.chunks[:] = [data[limit:]] if len(data) > limit else []
         return data[:limit]
-
-    def read_into(self, buffer: memoryview) -> int:
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
 
     def abort(self) -> None:
         self._given_up = True

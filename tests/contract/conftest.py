@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from marscore.values import Access
-from tests.contract.http_kinds import KINDS, PATIENCE, TURNED, Kind
+from tests.contract.http_kinds import PATIENCE, TURNED, Kind
 from tests.long import ALL
 from tests.origin import Origin
 from tests.servers import Tls
@@ -19,7 +19,7 @@ def place(request: pytest.FixtureRequest, tls: Tls) -> Iterator[Origin]:
         yield origin
 
 
-@pytest.fixture(params=[*KINDS, *TURNED])
+@pytest.fixture(params=[*TURNED])
 def kind(request: pytest.FixtureRequest) -> Iterator[Kind]:
     made = Kind(request.param)
     yield made
@@ -31,10 +31,8 @@ def access(tls: Tls) -> Access:
     return Access(timeouts=PATIENCE, verify=str(tls.authority))
 
 
-#: Over TLS `make test` leaves out what is asked as another kind asks, or plainly as well: a first request as without a lane, and a second
-#: one on a connection that the general client kept; and of a transport by the same client, what only a first request shows.
-#: The transport by requests, which no run uses yet, leaves a socket of TLS to the garbage collector now and then when a wait is ended.
-_LONG_OVER_TLS = ("cold", "used", "session", "session again")
+#: The transport by requests leaves a socket of TLS to the garbage collector now and then when a wait is ended.
+_LONG_OVER_TLS = ("session", "session again")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,4 +1,4 @@
-"""HTTP clients of every make behind one face, and what a caller of the port sees of an exchange."""
+"""Transports of every make behind one face, and what a caller of the port sees of an exchange."""
 
 from __future__ import annotations
 
@@ -7,21 +7,16 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from marscore.adapters.direct import DirectClient
 from marscore.adapters.http.curl import CurlTransport
 from marscore.adapters.http.session import SessionTransport
-from marscore.adapters.requests_client import RequestsClient
 from marscore.errors import OriginError
-from marscore.ports import HttpClient, Request, Response, Transport
+from marscore.ports import Request, Transport
 from marscore.url import parse_url
 from marscore.values import Access, FailureKind, Timeouts
 from tests.contract.by_turns import TurnedClient
 from tests.origin import Body, Origin, Seen
 
-#: Whether there is a lane, and how often an origin was asked for something plain before: the general client answers the first, opens the
-#: lane and leaves it its connection; from then on the lane has one of its own.
-KINDS: dict[str, tuple[bool, int]] = {"general": (False, 0), "used": (False, 1), "cold": (True, 0), "warmed": (True, 1), "warm": (True, 2)}
-#: Transports, which know no lanes: how one is made for so many connections.
+#: How a transport is made for so many connections.
 TRANSPORTS: dict[str, Callable[[int], Transport]] = {"curl": CurlTransport, "session": SessionTransport}
 #: Each cold, and with a connection that carried something before.
 TURNED: dict[str, tuple[str, int]] = {
@@ -46,33 +41,15 @@ class Outcome:
     url: str = ""
 
 
-class Counting(RequestsClient):
-    """The general client, counting what it is asked."""
-
-    asked = 0
-
-    def open(self, request: Request) -> Response:
-        self.asked += 1
-        return super().open(request)
-
-
 class Kind:
-    """One kind of client. Before its first real request of an origin it warms up as its name says."""
+    """One kind of transport. Before its first real request of an origin it warms up as its name says."""
 
     def __init__(self, name: str, connections: int = 4) -> None:
         self.name = name
-        self.general = Counting(connections)
-        #: Whether it is a transport.
-        self.turned = name in TURNED
+        make, self._warmth = TURNED[name]
         #: Whether it is libcurl that sends and receives.
-        self.libcurl = self.turned and TURNED[name][0] == "curl"
-        if self.turned:
-            make, self._warmth = TURNED[name]
-            self._direct = None
-            self.client: HttpClient = TurnedClient(lambda: TRANSPORTS[make](connections))
-            return
-        self._direct, self._warmth = KINDS[name]
-        self.client = DirectClient(self.general) if self._direct else self.general
+        self.libcurl = make == "curl"
+        self.client = TurnedClient(lambda: TRANSPORTS[make](connections))
 
     def warm_up(self, origin: Origin, access: Access) -> Seen | None:
         """Returns the last request of the warming."""
@@ -84,23 +61,20 @@ class Kind:
     def ask(
         self, origin: Origin, path: str = "/file", fields: tuple[tuple[str, str], ...] = IDENTITY, access: Access | None = None
     ) -> Outcome:
-        """Ask once, after warming, and make sure that it went the way that it should."""
+        """Ask once, after warming, and make sure that it went over the connection that was there."""
         access = access or Access(timeouts=PATIENCE)
         last = self.warm_up(origin, access)
-        asked = self.general.asked
         outcome = outcome_of(self.client, Request(parse_url(origin.url(path)), access, fields))
         if last is not None:
-            # It went over the connection that the warming left, and directly where there is a lane.
             seen = origin.requests_for(path.partition("?")[0])[0]
             assert (seen.connection, seen.nth) == (last.connection, last.nth + 1)
-            assert self._direct is None or self.general.asked == asked + (not self._direct)
         return outcome
 
     def close(self) -> None:
         self.client.close()
 
 
-def outcome_of(client: HttpClient, request: Request, limit: int = 64 * 1024) -> Outcome:
+def outcome_of(client: TurnedClient, request: Request, limit: int = 64 * 1024) -> Outcome:
     """Send a request and read its answer to the end."""
     try:
         response = client.open(request)

@@ -1,4 +1,4 @@
-"""What every HttpClient makes of an answer: the general client, and the direct lane cold and warm, over plain TCP and TLS."""
+"""What every transport makes of an answer, cold and on a connection that was used before, over plain TCP and TLS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every HttpClient sends, and where redirects lead it. What one client sends, every other sends too, field by field."""
+"""What every transport sends, and where redirects lead it. What one sends, every other sends too, field by field."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from marscore.adapters.direct import DirectClient
 from marscore.ports import Request
 from marscore.url import parse_url
 from marscore.values import Access, Basic
-from tests.contract.http_kinds import IDENTITY, PATIENCE, Counting, Kind, outcome_of
+from tests.contract.http_kinds import IDENTITY, PATIENCE, Kind, outcome_of
 from tests.origin import Body, Good, Origin, Seen, redirect
 from tests.origin.faults import basic_auth, redirect_chain
 
@@ -102,16 +101,16 @@ def test_every_client_sends_the_same_fields(
     (tmp_path / "netrc").write_text(f"machine {origin.host} login who password net-word\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     origin.handle_rest(lambda seen: Good(FILE))
-    general, direct = Counting(2), DirectClient(Counting(2))
-    for client in (general, direct, direct, direct):
+    curl, session = Kind("curl"), Kind("session")
+    for client in (curl.client, curl.client, session.client, session.client):
         request = Request(parse_url(origin.url("/file")), replace(access, timeouts=PATIENCE), (*IDENTITY, *fields))
         assert outcome_of(client, request).kind is None
     first = sent(origin.requests[0])
     assert [sent(seen) for seen in origin.requests] == [first] * 4
     assert [value for name, value in first if name == "accept-encoding"] == ["identity"]
     assert len({name for name, _ in first}) == len(first)
-    general.close()
-    direct.close()
+    curl.close()
+    session.close()
 
 
 URLS = [
@@ -144,16 +143,15 @@ HOSTS = ["127.0.0.1", "localhost", "LocalHost", "who:secret@127.0.0.1", "who@127
 def test_every_client_asks_the_same_of_a_url(host: str, rest: str, origin: Origin) -> None:
     origin.handle_rest(lambda seen: Good(FILE))
     start = f"http://{host}:{origin.port}"
-    general, direct = Counting(2), DirectClient(Counting(2))
+    curl, session = Kind("curl"), Kind("session")
     access = Access(timeouts=PATIENCE)
-    assert outcome_of(direct, Request(parse_url(start + "/warm"), access, IDENTITY)).status == 200
-    outcomes = [outcome_of(client, Request(parse_url(start + rest), access, IDENTITY)) for client in (general, direct, direct)]
+    outcomes = [outcome_of(kind.client, Request(parse_url(start + rest), access, IDENTITY)) for kind in (curl, session)]
     assert len({(outcome.kind, outcome.body, outcome.url) for outcome in outcomes}) == 1
-    assert {origin.url(seen.target).replace("127.0.0.1", parse_url(start).host) for seen in origin.requests[1:]} == {outcomes[0].url}
-    asked = [(seen.target, sent(seen)) for seen in origin.requests[1:]]
-    assert asked == [asked[0]] * 3
-    general.close()
-    direct.close()
+    assert {origin.url(seen.target).replace("127.0.0.1", parse_url(start).host) for seen in origin.requests} == {outcomes[0].url}
+    asked = [(seen.target, sent(seen)) for seen in origin.requests]
+    assert asked == [asked[0]] * 2
+    curl.close()
+    session.close()
 
 
 def test_credentials_open_what_is_closed_without_them(kind: Kind, place: Origin, access: Access) -> None:

@@ -135,21 +135,14 @@ class MemoryPartial:
         """Whether the journal has a piece."""
         return self._lines is not None and self._lines.count(b"\n") > 1
 
-    def write(self, offset: int, data: bytes | memoryview) -> None:
-        """Write all of `data`; nothing once the file is closed."""
+    def write(self, offset: int, *chunks: bytes | memoryview) -> None:
+        """Write the chunks, one behind the other; nothing once the file is closed."""
+        data = b"".join(chunks)
         if self._open:
             hole = max(0, offset - len(self._content))
             self._folder.room(max(0, offset + len(data) - len(self._content)))
             self._content.extend(bytes(hole))
             self._content[offset : offset + len(data)] = data
-
-    def lend(self, size: int) -> memoryview:
-        """Memory to receive into."""
-        return memoryview(bytearray(size))
-
-    def write_lent(self, offset: int, data: memoryview) -> None:
-        """Write all of `data`."""
-        self.write(offset, data)
 
     def read(self, offset: int, length: int) -> bytes:
         """Read up to `length` bytes."""
@@ -174,7 +167,7 @@ class MemoryPartial:
             self._lines = self._folder.journals[self._path] = bytearray(encode_header(self.header))
         self._append(encode_piece(piece))
 
-    def follow(self, algorithms: Sequence[str], proven: Sequence[ByteRange], spare: int = 0) -> None:
+    def follow(self, algorithms: Sequence[str], proven: Sequence[ByteRange]) -> None:
         """Hash it later."""
 
     def digests(self, size: int, algorithms: Sequence[str]) -> dict[str, str]:

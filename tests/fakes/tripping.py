@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 #: What never raises, as its port says.
-_SAFE = {("response", "close"), ("response", "abort"), ("client", "abort"), ("client", "close")}
+_SAFE = {("transport", "wake"), ("transport", "close"), ("transport", "cancel")}
 #: What some calls return is a port itself.
-_INNER = {("client", "open"): "response", ("files", "create"): "partial"}
+_INNER = {("files", "create"): "partial"}
 
 
 class Tripwire:

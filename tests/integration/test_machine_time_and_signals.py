@@ -12,12 +12,12 @@ import pytest
 
 from marscore.adapters.clock import SystemClock
 from marscore.adapters.files import Folder
-from marscore.adapters.requests_client import RequestsClient
+from marscore.adapters.http.curl import CurlTransport
 from marscore.events import DownloadFinished, Event, RetryScheduled
+from marscore.execute.engine import Ports
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share, WorkerSettings
-from marscore.execute.worker import Ports, Worker
-from marscore.execute.writing import Reads
+from marscore.execute.worker import Worker
 from marscore.policy.retry import Backoff, RetryRules
 from marscore.resolve.model import Download, Options
 from marscore.values import Timeouts
@@ -51,8 +51,8 @@ def test_a_wall_clock_that_jumps_changes_no_wait_and_no_deadline(origin: Origin,
     download = Download("downloads[0]", (origin.serve("/a.bin", body, script),), "a.bin", options)
     batches: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()
     clock = JumpingClock()
-    settings = WorkerSettings(str(tmp_path), 2, Reads(MIB, 10 * MIB), Share(4))
-    worker = Worker(settings, Ports(RequestsClient(4), Folder(tmp_path), clock), batches.put)
+    settings = WorkerSettings(str(tmp_path), 2, 10 * MIB, Share(4))
+    worker = Worker(settings, Ports(CurlTransport(4), Folder(tmp_path), clock), batches.put)
     began = clock.ticks()
     worker.start()
     worker.submit([Work(download)])

@@ -17,14 +17,13 @@ from typing import Any
 import pytest
 
 from marscore.adapters.clock import SystemClock
-from marscore.adapters.direct import DirectClient
 from marscore.adapters.files import Folder
-from marscore.adapters.requests_client import RequestsClient
+from marscore.adapters.http.curl import CurlTransport
 from marscore.events import DownloadFinished, Event
+from marscore.execute.engine import Ports
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share, WorkerSettings
-from marscore.execute.worker import Ports, Worker
-from marscore.execute.writing import Reads
+from marscore.execute.worker import Worker
 from marscore.resolve.model import Download, Options
 from marscore.state import key_of
 from tests.disk import wrong_in
@@ -107,8 +106,8 @@ def test_a_download_over_which_workers_die_twice_fails_by_name_and_the_others_go
 def worker_that_fetched(folder: Path, urls: Sequence[str]) -> Iterator[Worker]:
     """A worker of four threads, after its work."""
     batches: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()
-    settings = WorkerSettings(str(folder), 4, Reads(MIB, 10 * MIB), Share(4))
-    worker = Worker(settings, Ports(DirectClient(RequestsClient(4)), Folder(folder), SystemClock()), batches.put)
+    settings = WorkerSettings(str(folder), 4, 10 * MIB, Share(4))
+    worker = Worker(settings, Ports(CurlTransport(4), Folder(folder), SystemClock()), batches.put)
     worker.start()
     worker.submit(Work(Download(f"downloads[{n}]", (url,), f"{n}.bin", Options())) for n, url in enumerate(urls))
     left = len(urls)

@@ -19,7 +19,6 @@ from marscore.events import DownloadFinished, Event, ProgressMade
 from marscore.execute.messages import Batch, Gone, Inbox
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share, WorkerSettings
-from marscore.execute.writing import Reads
 from marscore.resolve.model import Download, Options
 from tests.integration.command import command, environment, fetch, write
 from tests.origin import Body, Good, Origin, busy
@@ -86,7 +85,7 @@ def test_readings_of_a_child_reach_the_parent(shared: bool, origin: Origin, tmp_
     if not shared:
         monkeypatch.delattr(os, "memfd_create", raising=False)
     inbox: Inbox = queue.SimpleQueue()
-    settings = WorkerSettings(str(tmp_path), 1, Reads(MIB, MIB), Share(1), progress="gauge")
+    settings = WorkerSettings(str(tmp_path), 1, MIB, Share(1), progress="gauge")
     url = origin.serve("/a.bin", Body(4 * MIB), [Good(rate=2 * MIB)])
     told: list[Event] = []
     read: list[ProgressMade] = []

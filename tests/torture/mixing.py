@@ -79,7 +79,6 @@ class Mixing:
             "threads": draw.choice([1, 2, 4, 8, 16]),
             "per_host": draw.choice([1, 3, 16, 64]),
             "lane": draw.choice(["auto", "auto", "requests"]),
-            "pipeline": draw.choice([1, 1, 4]),
         }
 
     def _ended(self, folder: Path, manifest: str) -> list[str]:

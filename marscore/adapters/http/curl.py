@@ -149,6 +149,11 @@ class CurlTransport:
         if handle.paused or not handle.is_worth_draining():
             self._let_go(handle)
 
+    def close_idle(self) -> None:
+        """Drop the connections that carry nothing now."""
+        for fd in list(self._idle):
+            self._spoil(fd)
+
     def wake(self) -> None:
         """End the current turn, or the next one."""
         # Full, it wakes anyhow; closed, there is nobody to wake.

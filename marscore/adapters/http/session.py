@@ -144,6 +144,10 @@ class SessionTransport:
         else:
             active.control.stop()
 
+    def close_idle(self) -> None:
+        """Drop the connections that carry nothing now."""
+        self._client.close()
+
     def wake(self) -> None:
         """End the current turn, or the next one."""
         # A SimpleQueue may be put into by a signal handler that interrupts its own get or put.

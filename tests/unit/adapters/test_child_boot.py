@@ -13,14 +13,13 @@ import pytest
 from marscore.adapters.child_handle import _BOOT
 from marscore.adapters.frames import Call, read_frame, write_frame
 from marscore.execute.setup import Share, WorkerSettings
-from marscore.execute.writing import Reads
 
 
 def told(folder: Path) -> bytes:
     """All that a parent says to a child that has nothing to do."""
     said = io.BytesIO(json.dumps(sys.path).encode() + b"\n")
     said.seek(0, io.SEEK_END)
-    write_frame(said, WorkerSettings(str(folder), 1, Reads(1, 1), Share(1)))
+    write_frame(said, WorkerSettings(str(folder), 1, 1, Share(1)))
     write_frame(said, Call("close"))
     return said.getvalue()
 

@@ -485,7 +485,7 @@ def test_another_file_under_the_name_is_not_taken_for_the_finished_one(tmp_path:
 @pytest.mark.parametrize("then", ["write", "finish", "digests"])
 def test_a_partial_file_that_another_program_cut_gets_no_name(tmp_path: Path, then: str) -> None:
     partial = Folder(tmp_path).create("file")
-    partial.follow(["sha256"], (), spare=8)
+    partial.follow(["sha256"], ())
     write(partial, 0, b"first")
     os.truncate(own(tmp_path, "file", "part"), 2)
     with refused("path"):
@@ -502,7 +502,7 @@ def test_a_partial_file_that_another_program_cut_gets_no_name(tmp_path: Path, th
 def test_a_partial_file_with_holes_that_another_program_made_gets_no_name(tmp_path: Path, hole: str) -> None:
     content = b"x" * MIB
     partial = Folder(tmp_path).create("file")
-    partial.follow(["sha256"], (), spare=8)
+    partial.follow(["sha256"], ())
     partial.write(0, content)
     digests = partial.digests(MIB, ["sha256"])
     part = own(tmp_path, "file", "part")

@@ -28,15 +28,15 @@ def file(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[positioned.
 
 
 def test_bytes_are_where_they_were_written(file: positioned.Positioned) -> None:
-    assert file.write(b"world", 7) == 5
-    assert file.write(memoryview(b"hello, "), 0) == 7
+    assert file.write([b"world"], 7) == 5
+    assert file.write([b"hel", memoryview(b"lo, ")], 0) == 7
     assert file.read(100, 0) == b"hello, world"
     assert file.read(5, 7) == b"world"
     assert file.read(5, 12) == b""
 
 
 def test_what_lies_before_the_first_byte_reads_as_zeros(file: positioned.Positioned) -> None:
-    file.write(b"x", 3)
+    file.write([b"x"], 3)
     assert file.read(10, 0) == b"\0\0\0x"
 
 
@@ -46,7 +46,7 @@ def test_threads_do_not_move_each_others_place(file: positioned.Positioned) -> N
     def work(number: int) -> None:
         for turn in range(50):
             place = (turn * 4 + number) * BLOCK
-            file.write(bytes([number]) * BLOCK, place)
+            file.write([bytes([number]) * BLOCK], place)
             if file.read(BLOCK, place) != bytes([number]) * BLOCK:
                 wrong.append(place)
 
@@ -60,7 +60,7 @@ def test_threads_do_not_move_each_others_place(file: positioned.Positioned) -> N
 
 
 def test_space_is_reserved_without_a_byte_in_the_file_or_not_at_all(file: positioned.Positioned) -> None:
-    file.write(b"before", 0)
+    file.write([b"before"], 0)
     assert not (file.allocate(1024 * 1024) and isinstance(file, positioned.Seeking))
     assert file.read(100, 0) == b"before"
 

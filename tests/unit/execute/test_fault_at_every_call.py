@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -14,12 +13,12 @@ from marscore.errors import OriginError, StorageError
 from marscore.events import DownloadFinished
 from marscore.execute.protocol import Work
 from marscore.journal import Header, PieceHasher
-from marscore.ports import Answer, Request
+from marscore.ports import Answer, Exchange, Request
 from marscore.state import key_of
 from marscore.validator import Validator
 from marscore.values import Checksum, Failure, internal
 from tests.fakes.files import MemoryFolder
-from tests.fakes.http import FakeClient, FakeResponse
+from tests.fakes.transport import FakeTransport
 from tests.fakes.tripping import Tripping, Tripwire
 from tests.long import some
 from tests.unit.execute.working import KIB, MIB, outcomes, wanted
@@ -36,25 +35,33 @@ BODIES = {
 }
 
 
-class Moody(FakeClient):
+class Moody(FakeTransport):
     """Answers the first request for some files badly: 503, or half a body of a version that nothing can be joined with."""
 
-    def __init__(self) -> None:
+    def __init__(self, wire: Tripwire) -> None:
         super().__init__({BASE + name: body for name, body in BODIES.items()})
         self._met: set[str] = set()
-        self._lock = threading.Lock()
+        self._wire = wire
 
-    def open(self, request: Request) -> FakeResponse:
-        with self._lock:
-            first = request.url.text not in self._met
-            self._met.add(request.url.text)
-        if first and request.url.text == BASE + "busy":
-            return FakeResponse(Answer(503, {"retry-after": "0"}, request.url), b"")
-        response = super().open(request)
-        if first and request.url.text == BASE + "cut":
+    def carry_out(self, exchange: Exchange) -> Iterator[None]:
+        for step in super().carry_out(exchange):
+            try:
+                self._wire.call("exchange", "step")
+            except OriginError as error:
+                exchange.failure = error.failure
+                return
+            yield step
+
+    def answer(self, request: Request) -> tuple[Answer, bytes]:
+        url = request.url.text
+        first = url not in self._met
+        self._met.add(url)
+        if first and url == BASE + "busy":
+            return Answer(503, {"retry-after": "0"}, request.url), b""
+        if first and url == BASE + "cut":
             body = BODIES["cut"]
-            response = FakeResponse(Answer(200, {"content-length": str(len(body))}, request.url), body[: len(body) // 2])
-        return response
+            return Answer(200, {"content-length": str(len(body))}, request.url), body[: len(body) // 2]
+        return super().answer(request)
 
 
 def begun() -> MemoryFolder:
@@ -77,8 +84,8 @@ def works() -> list[Work]:
 
 
 def of_the_port(kind: str) -> BaseException:
-    """What a port may raise."""
-    if kind in ("client", "response"):
+    """What a port may raise, and what an exchange may end with."""
+    if kind == "exchange":
         return OriginError(Failure("connection", "the connection was reset"))
     return StorageError(Failure("permission", "cannot write: Permission denied")) if kind in ("files", "partial") else RuntimeError("clock")
 
@@ -97,7 +104,7 @@ FAULTS: Mapping[str, Callable[[str], BaseException]] = {
 
 def run(wire: Tripwire, threads: int = 2) -> tuple[Mapping[str, Any], MemoryFolder]:
     folder = begun()
-    ports = Tripping(Moody(), "client", wire), Tripping(folder, "files", wire), Tripping(SystemClock(), "clock", wire)
+    ports = Tripping(Moody(wire), "transport", wire), Tripping(folder, "files", wire), Tripping(SystemClock(), "clock", wire)
     return outcomes(works(), *ports, threads=threads), folder
 
 
@@ -118,7 +125,7 @@ def test_without_a_fault_all_come() -> None:
     wire = Tripwire()
     found, folder = run(wire)
     check(found, folder, may_fail=0)
-    assert {call.split(".")[0] for call in wire.calls} == {"client", "response", "files", "partial", "clock"}
+    assert {call.split(".")[0] for call in wire.calls} == {"transport", "exchange", "files", "partial", "clock"}
 
 
 #: A quarter of the calls each. What a port may raise is tried at every call; what none may takes the same way from any of them.
@@ -143,9 +150,10 @@ def check_failures(found: Mapping[str, Any], wire: Tripwire, at: int) -> None:
     """What failed is what the fault came to, under the fault's own name; what passes by itself was tried again."""
     kind = wire.calls[at - 1].split(".")[0] if at <= len(wire.calls) else "none"
     failed = [outcome for outcome in found.values() if not isinstance(outcome, DownloadFinished)]
-    if kind == "clock":
-        return
     raised = wire.raised
+    if kind in ("clock", "transport") or (kind == "exchange" and not isinstance(raised, OriginError)):
+        # Without these a worker can do nothing any more, and all that it has fails or is skipped.
+        return
     if isinstance(raised, OriginError) or raised is None:
         assert failed == [], wire.calls[at - 1 : at]
     else:

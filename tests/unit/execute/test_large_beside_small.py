@@ -12,7 +12,7 @@ from marscore.events import DownloadFinished
 from marscore.state import Content, FileIdentity
 from marscore.values import Checksum
 from tests.fakes.files import MemoryFolder, MemoryPartial
-from tests.fakes.http import FakeClient
+from tests.fakes.transport import FakeTransport
 from tests.unit.execute.working import HUNG, KIB, MIB, outcomes, wanted
 
 LARGE = bytes(range(256)) * (5 * MIB // 256)
@@ -56,13 +56,12 @@ class SlowPartial(MemoryPartial):
 
 @pytest.mark.parametrize("threads", [1, 2, 8])
 @pytest.mark.parametrize("checksum", [True, False])
-@pytest.mark.parametrize("pipeline", [1, 4])
-def test_a_large_file_that_is_placed_while_small_ones_are_gets_its_own_bytes(threads: int, checksum: bool, pipeline: int) -> None:
+def test_a_large_file_that_is_placed_while_small_ones_are_gets_its_own_bytes(threads: int, checksum: bool) -> None:
     folder = SlowFolder()
     bodies = {"http://origin.example/large.bin": LARGE, **SMALL}
     named = (Checksum("sha256", hashlib.sha256(LARGE).hexdigest()),) if checksum else ()
     works = [wanted(n, url, url.rpartition("/")[2], () if n else named, threads=1) for n, url in enumerate(bodies)]
-    found = outcomes(works, FakeClient(bodies), folder, threads=threads, pipeline=pipeline)
+    found = outcomes(works, FakeTransport(bodies), folder, threads=threads)
     assert all(isinstance(outcome, DownloadFinished) for outcome in found.values())
     for work in works:
         stored, body = folder.files[work.download.path], bodies[work.download.url]

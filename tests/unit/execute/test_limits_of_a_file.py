@@ -3,44 +3,40 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
 
 import pytest
 
 from marscore.adapters.clock import SystemClock
 from marscore.events import DownloadFailed, Event
+from marscore.execute.engine import Ports
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share, WorkerSettings
-from marscore.execute.worker import Ports, Worker
-from marscore.execute.writing import Reads
+from marscore.execute.worker import Worker
 from marscore.policy.retry import RetryRules
 from marscore.ports import Request
 from marscore.values import Timeouts
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MemoryFolder
-from tests.fakes.http import FakeClient, FakeResponse
+from tests.fakes.transport import FakeTransport
 from tests.unit.execute.working import MIB, outcomes, wanted
 
 URL = "http://origin.example/large.bin"
 ONCE = RetryRules(max_retries=0)
 
 
-class Dragging(FakeClient):
+class Dragging(FakeTransport):
     """Takes some seconds for each KiB."""
 
     def __init__(self, clock: FakeClock, seconds: float) -> None:
         super().__init__({URL: bytes(70 * 1024)})
         self._clock, self._seconds = clock, seconds
 
-    def open(self, request: Request) -> FakeResponse:
-        clock, seconds = self._clock, self._seconds
-
-        class Response(FakeResponse):
-            def read(self, limit: int) -> bytes:
-                clock.elapsed += seconds
-                return super().read(min(limit, 1024))
-
-        return Response(super().open(request).answer, self.bodies[URL])
+    def chunks(self, request: Request, body: bytes) -> Iterator[bytes]:
+        for at in range(0, len(body), 1024):
+            self._clock.elapsed += self._seconds
+            yield body[at : at + 1024]
 
 
 @pytest.mark.parametrize(
@@ -66,53 +62,30 @@ def test_a_download_within_its_limits_comes() -> None:
     assert folder.files["file"].content == bytes(70 * 1024)
 
 
-def test_a_defect_before_the_first_request_ends_all_that_were_to_come_along_by_name() -> None:
-    class Defective(FakeClient):
-        def ahead(self, requests: object) -> None:
-            raise RuntimeError("a defect")
-
-    urls = [f"http://origin.example/{n}" for n in range(3)]
-    works = [wanted(n, url, str(n)) for n, url in enumerate(urls)]
-    found = outcomes(works, Defective(dict.fromkeys(urls, b"")), MemoryFolder(), threads=1, per_host=1, pipeline=3)
-    assert {(outcome.kind, outcome.message) for outcome in found.values()} == {("internal", "RuntimeError: a defect")}
-
-
 def refuses(works: Iterable[Work]) -> None:
     raise MemoryError("no room for them")
 
 
 def test_a_worker_without_memory_for_its_end_gives_up() -> None:
-    class Unstoppable(FakeClient):
-        def abort(self) -> None:
+    class Stopped(SystemClock):
+        def now(self) -> float:
             raise MemoryError
 
-    given_up: list[str] = []
-    settings = WorkerSettings("", 1, Reads(MIB, MIB), Share(1))
-    ports = Ports(Unstoppable({}), MemoryFolder(), FakeClock(), expect=refuses, give_up=lambda: given_up.append("given up"))
-    Worker(settings, ports, lambda events: None).submit([wanted(0, URL, "a")])
-    assert given_up == ["given up"]
-
-
-def test_downloads_of_a_worker_whose_threads_ended_unheard_have_their_outcome() -> None:
-    class Lost(Worker):
-        def _work(self) -> None:
-            pass
-
-    told: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()
-    worker = Lost(WorkerSettings("", 1, Reads(MIB, MIB), Share(1)), Ports(FakeClient({}), MemoryFolder(), SystemClock()), told.put)
-    worker.start()
+    given_up = threading.Event()
+    ports = Ports(FakeTransport({URL: b""}), MemoryFolder(), Stopped(), give_up=given_up.set)
+    worker = Worker(WorkerSettings("", 1, MIB, Share(1)), ports, lambda events: None)
     worker.submit([wanted(0, URL, "a")])
-    [event] = told.get(timeout=30)
-    assert (event.download, event.reason) == ("downloads[0]", "the system gives too little memory")  # type: ignore[attr-defined]
+    worker.start()
+    assert given_up.wait(30)
 
 
 def test_works_that_cannot_be_begun_have_their_outcome() -> None:
-    told: list[object] = []
-    settings = WorkerSettings("", 1, Reads(MIB, MIB), Share(1))
-    ports = Ports(FakeClient({}), MemoryFolder(), FakeClock(), expect=refuses)
-    worker = Worker(settings, ports, told.extend)
+    told: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()
+    ports = Ports(FakeTransport({}), MemoryFolder(), SystemClock(), expect=refuses)
+    worker = Worker(WorkerSettings("", 1, MIB, Share(1)), ports, told.put)
+    worker.start()
     worker.submit([wanted(0, URL, "a"), wanted(1, URL, "b")])
-    assert [(event.download, event.reason) for event in told] == [  # type: ignore[attr-defined]
+    assert [(event.download, event.reason) for event in told.get(timeout=30)] == [  # type: ignore[attr-defined]
         ("downloads[0]", "the system gives too little memory"),
         ("downloads[1]", "the system gives too little memory"),
     ]

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marscore.execute.protocol import Answered, Broke, Ended, Fact, Hashed, Moment, Opened, Place, Placed, Stopped, Unasked, Verify, Work
+from marscore.execute.protocol import Answered, Broke, Ended, Fact, Hashed, Moment, Opened, Place, Placed, Stopped, Verify, Work, Yielded
 from marscore.execute.schedule import Assignment, Board, Idle
 from marscore.execute.transfer import Transfer
 from marscore.policy.retry import Backoff, RetryRules
@@ -24,7 +24,7 @@ RULES = RetryRules(max_retries=2, backoff=Backoff(initial=0.02, factor=1.5, jitt
 FIELDS = {"etag": '"v"', "accept-ranges": "bytes"}
 
 #: What comes of an assignment: an answer that is refused, a broken body, an end, ...
-ENDS = st.sampled_from(["503", "503", "503", "503 with Retry-After", "404", "cut", "whole", "left", "unasked"])
+ENDS = st.sampled_from(["503", "503", "503", "503 with Retry-After", "404", "cut", "whole", "left", "yielded"])
 STEP = st.one_of(
     st.tuples(st.just("add"), st.sampled_from(HOSTS), st.integers(1, 3), st.integers(1, 12)),
     st.tuples(st.just("take"), st.integers(0, 3)),
@@ -90,8 +90,8 @@ class Desk:
                 self._answer(held, 40 * MIB)
                 self._receive(held, MIB)
                 self._step(transfer, Broke(self.now, segment, Failure("truncated", "cut")))
-            case "unasked" if segment.receiving is False:
-                self._step(transfer, Unasked(self.now, segment))
+            case "yielded":
+                self._step(transfer, Yielded(self.now, segment))
             case _:
                 self._answer(held, 40 * MIB)
                 self._receive(held, segment.remaining)

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from marscore.adapters.files import OWN_FOLDER, Folder
 from marscore.execute.protocol import Moment, Opened
-from marscore.execute.writing import OpenFile
+from marscore.execute.writing import OpenFile, reopen
 from marscore.journal import Header, Piece, PieceHasher
 from marscore.ports import Partial
 from marscore.state import key_of
@@ -64,7 +64,7 @@ class ResumedFile(RuleBasedStateMachine):
 
     @initialize()
     def first_run(self) -> None:
-        assert self.file.reopen(lambda: Moment(0, 0)) == Opened(Moment(0, 0))
+        assert reopen(Folder(self.target.parent), PATH, lambda: Moment(0, 0)) == (None, Opened(Moment(0, 0)))
         self.begin()
 
     # A run at work
@@ -181,13 +181,13 @@ class ResumedFile(RuleBasedStateMachine):
     @rule()
     def run_again(self) -> None:
         folder = Folder(self.target.parent)
-        self.file = OpenFile(folder, PATH)
         self.epoch = 0
         if self.finished and self.placed is not None and not self.part.exists():
             journal = folder.finished(PATH)
             assert journal is not None, "of a file in place that nobody claimed, its journal says what it was"
             assert journal.finished == SHA
-        opened = self.file.reopen(lambda: Moment(0, 0))
+        partial, opened = reopen(folder, PATH, lambda: Moment(0, 0))
+        self.file = OpenFile(folder, PATH, partial)
         content = self.part.read_bytes() if self.part.exists() else b""
         believed = {i for span in opened.proven for i in range(span.start, span.end)}
         assert all(content[i : i + 1] == SOURCE[i : i + 1] for i in believed), "a resumed byte is a proven byte"

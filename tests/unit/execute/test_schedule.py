@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from marscore.execute.protocol import Answered, Broke, Moment, Opened, Work, Yielded
 from marscore.execute.schedule import Assignment, Board, Idle
 from marscore.policy.retry import Backoff, RetryRules
@@ -157,32 +155,6 @@ def test_the_board_is_empty_when_every_download_is_over() -> None:
     chosen.transfer.step(Answered(at(), segment, Answer(404, {}, parse_url(segment.url))))
     board.settle(chosen.transfer)
     assert board.empty
-
-
-def test_files_of_one_host_may_come_along_as_long_as_every_connection_finds_as_many() -> None:
-    board = Board(per_host=4, pipeline=8)
-    board.add([replace(work(n), untouched=True) for n in range(29)])
-    counts = []
-    while isinstance(chosen := board.take(at(), 0), Assignment):
-        counts.append(1 + len(chosen.along))
-    assert counts == [8, 6, 4, 3]
-    assert board.waiting == 29 - sum(counts)
-    assert len(board.open) == sum(counts)
-
-
-def test_a_pipeline_of_two_is_one() -> None:
-    for pipeline, along in ((1, []), (2, ["downloads[1]"]), (3, ["downloads[1]", "downloads[2]"])):
-        board = Board(per_host=1, pipeline=pipeline)
-        board.add([replace(work(n), untouched=True) for n in range(9)])
-        assert [transfer.download.id for transfer in assigned(board).along] == along
-
-
-def test_what_has_been_tried_before_or_is_asked_for_otherwise_comes_along_with_none() -> None:
-    board = Board(per_host=1, pipeline=8)
-    plain = replace(work(0), untouched=True)
-    other = replace(work(1).download, options=Options(headers=(("A", "b"),)))
-    board.add([plain, replace(work(1), download=other, untouched=True), work(2), replace(work(3), untouched=True)])
-    assert assigned(board).along == ()
 
 
 def test_a_file_that_was_refused_a_further_connection_is_shared_again_when_its_wait_is_over() -> None:

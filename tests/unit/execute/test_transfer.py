@@ -30,8 +30,8 @@ from marscore.execute.protocol import (
     Segment,
     Stopped,
     Store,
-    Unasked,
     Verify,
+    Yielded,
 )
 from marscore.policy.pacing import MAX_REDIALS, PACE_REMEMBERED
 from marscore.policy.retry import RetryRules
@@ -118,10 +118,10 @@ def test_what_came_at_once_is_held_against_checksum_and_size_like_any_other() ->
     assert [failed.kind for failed in long.told(DownloadFailed)] == ["too_large"]
 
 
-def test_what_was_not_asked_for_after_all_is_taken_by_another_and_costs_no_retry() -> None:
+def test_what_is_given_up_before_its_answer_is_taken_by_another_and_costs_no_retry() -> None:
     story = Story().open()
     segment = story.take()
-    story.step(Unasked(story.now, segment))
+    story.step(Yielded(story.now, segment))
     again = story.take()
     assert (again.begin, again.asked) == (0, None)
     assert not story.told(RetryScheduled)

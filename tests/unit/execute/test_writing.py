@@ -2,129 +2,79 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from marscore.adapters.clock import SystemClock
 from marscore.errors import StorageError
-from marscore.events import DownloadFinished
-from marscore.execute.setup import Share
-from marscore.execute.writing import OpenFile
-from marscore.journal import Header, PieceHasher, decode
-from marscore.ports import Answer, Request
+from marscore.execute.writing import OpenFile, Writer
+from marscore.journal import PIECE_SIZE, Header, PieceHasher, decode
 from marscore.state import Content, FileIdentity
 from marscore.validator import Validator
-from marscore.values import Failure, Timeouts
+from marscore.values import ByteRange, Failure, Timeouts, merge_ranges
 from tests.fakes.files import MemoryFolder, MemoryPartial
-from tests.fakes.http import FakeClient, FakeResponse
-from tests.unit.execute.test_waking import Still, carry_out
-from tests.unit.execute.working import HUNG, MIB, outcomes, wanted
+from tests.fakes.transport import FakeTransport
+from tests.unit.execute.working import outcomes, wanted
 
-URL, SMALL = "http://origin.example/large.bin", "http://origin.example/small.bin"
-#: Its halves end in the middle of a read, and are smaller than a piece.
-LARGE = bytes(range(251)) * (6 * MIB // 251)
+SMALL = "http://origin.example/small.bin"
 
 
 class Noting(MemoryFolder):
-    """Notes what is written where, and what is stored at once."""
+    """Notes what is stored at once."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.written: list[tuple[int, int]] = []
         self.stored: list[str] = []
-
-    def create(self, path: str) -> MemoryPartial:
-        super().create(path)
-        return _Partial(self, path, self.parts[path])
 
     def store(self, path: str, content: Content) -> FileIdentity:
         self.stored.append(path)
         return super().store(path, content)
 
 
-class _Partial(MemoryPartial):
-    def write(self, offset: int, data: bytes | memoryview) -> None:
-        assert isinstance(self._folder, Noting)
-        self._folder.written.append((offset, offset + len(data)))
-        super().write(offset, data)
-
-
-class Halves(FakeClient):
-    """Sends the first half of a file only once the second has come."""
-
-    def __init__(self) -> None:
-        super().__init__({URL: LARGE, SMALL: b"small"})
-        self.second_came = threading.Event()
-        self.worker: Still | None = None
-        self.journal_then = b""
-
-    def open(self, request: Request) -> FakeResponse:
-        response = super().open(request)
-        if request.url.text != URL:
-            return response
-        if "Range" in dict(request.fields):
-            return _Second(response.answer, bytes(response._rest), self)
-        assert self.worker
-        assert self.worker.waits.wait(HUNG)
-        return _First(response.answer, LARGE, self)
-
-
-class _First(FakeResponse):
-    def __init__(self, answer: Answer, body: bytes, client: Halves) -> None:
-        super().__init__(answer, body)
-        self._client = client
-
-    def read(self, limit: int) -> bytes:
-        assert self._client.second_came.wait(HUNG)
-        return super().read(limit)
-
-
-class _Second(_First):
-    def read(self, limit: int) -> bytes:
-        return FakeResponse.read(self, limit)
-
-    def close(self) -> None:
-        assert self._client.worker
-        if self._client.second_came.is_set():
-            return
-        self._client.journal_then = bytes(self._client.worker.folder.journals.get("large.bin", b""))
-        self._client.second_came.set()
-
-
-def test_halves_of_a_file_are_written_side_by_side_and_each_is_on_record_when_its_connection_ends() -> None:
-    folder, client = Noting(), Halves()
-    client.worker = worker = Still(client, folder, threads=2)
-    carry_out(worker, [wanted(0, URL, "large.bin", threads=2), wanted(1, SMALL, "small.bin")])
-    assert folder.files["large.bin"].content == LARGE
-    end = 0
-    for start, next_end in sorted(folder.written):
-        assert start == end, "no byte is written twice, and none by a connection whose segment ends before it"
-        end = next_end
-    journal = decode(client.journal_then)
-    assert journal is not None
-    assert sum(len(piece.range) for piece in journal.pieces) == len(LARGE) - len(LARGE) // 2
-
-
 @pytest.mark.parametrize(
-    ("body", "share", "timeouts", "at_once"),
+    ("body", "max_rate", "timeouts", "at_once"),
     [
-        (b"small", Share(16), Timeouts(), True),
-        (b"s" * 65_536, Share(16), Timeouts(), True),
-        (b"s" * 65_537, Share(16), Timeouts(), False),
-        (b"s" * 100_000, Share(16), Timeouts(), False),
-        (b"small", Share(16, 1_000_000), Timeouts(), False),
-        (b"small", Share(16), Timeouts(total=60.0), False),
+        (b"small", None, Timeouts(), True),
+        (b"s" * 65_536, None, Timeouts(), True),
+        (b"s" * 65_537, None, Timeouts(), False),
+        (b"s" * 100_000, None, Timeouts(), False),
+        (b"small", 1_000_000, Timeouts(), False),
+        (b"small", None, Timeouts(total=60.0), False),
     ],
     ids=["small", "as large as that", "larger", "of more digits", "a rate limit", "a total time"],
 )
-def test_a_small_file_is_taken_at_once_where_nothing_has_to_be_minded(body: bytes, share: Share, timeouts: Timeouts, at_once: bool) -> None:
+def test_a_small_file_is_taken_at_once_where_nothing_has_to_be_minded(
+    body: bytes, max_rate: int | None, timeouts: Timeouts, at_once: bool
+) -> None:
     folder = Noting()
-    worker = Still(FakeClient({SMALL: body}), folder, threads=1)
-    worker.widen(share)
-    carry_out(worker, [wanted(0, SMALL, "small.bin", timeouts=timeouts)])
+    outcomes([wanted(0, SMALL, "small.bin", timeouts=timeouts)], FakeTransport({SMALL: body}), folder, max_rate=max_rate)
     assert folder.files["small.bin"].content == body
     assert folder.stored == (["small.bin"] if at_once else [])
+
+
+@given(st.integers(0, 3 * PIECE_SIZE), st.lists(st.integers(0, 3 * PIECE_SIZE // 2), max_size=8))
+@settings(deadline=None, max_examples=60)
+def test_chunks_of_any_size_are_written_where_they_belong_and_recorded_by_the_piece(start: int, sizes: list[int]) -> None:
+    folder = MemoryFolder()
+    partial = folder.create("file")
+    chunks = [bytes([number + 1]) * size for number, size in enumerate(sizes)]
+    writer = Writer(partial, start)
+    writer.header = Header("source", None, Validator('"v1"'))
+    written = 0
+    for chunk in chunks:
+        written += writer.write([chunk[: len(chunk) // 3], b"", chunk[len(chunk) // 3 :]])
+    writer.record()
+    body = b"".join(chunks)
+    assert written == len(body)
+    assert folder.parts["file"][start:] == body
+    journal = decode(bytes(folder.journals.get("file", b"")))
+    pieces = journal.pieces if journal else ()
+    assert merge_ranges(piece.range for piece in pieces) == ((ByteRange(start, start + len(body)),) if body else ())
+    assert {len(piece.range) for piece in pieces[:-1]} <= {PIECE_SIZE}
+    for piece in pieces:
+        hasher = PieceHasher(piece.range.start)
+        hasher.update(body[piece.range.start - start : piece.range.end - start])
+        assert hasher.piece() == piece
 
 
 @pytest.mark.parametrize(("keep", "recorded"), [(True, True), (True, False), (False, True)])
@@ -178,30 +128,3 @@ def test_what_stands_in_the_way_of_letting_go_is_told_and_no_more() -> None:
         file = OpenFile(Folder(), "file")
         assert file.of(0) is not None
         assert file.release(keep=False) == failure
-
-
-def test_files_that_were_to_come_along_are_left_to_others_once_their_host_asks_to_wait() -> None:
-    calls: list[str] = []
-
-    class Busy(FakeClient):
-        def ahead(self, requests: object) -> None:
-            calls.append(f"ahead {len(requests)}")  # type: ignore[arg-type]
-
-        def open(self, request: Request) -> FakeResponse:
-            calls.append(request.url.text[-1])
-            if calls.count("0") == 1 and request.url.text[-1] == "0":
-                return FakeResponse(Answer(503, {"retry-after": "0"}, request.url), b"")
-            return super().open(request)
-
-    urls = [f"http://origin.example/{n}" for n in range(4)]
-    found = outcomes(
-        [wanted(n, url, str(n)) for n, url in enumerate(urls)],
-        Busy(dict.fromkeys(urls, b"small")),
-        MemoryFolder(),
-        SystemClock(),
-        threads=1,
-        per_host=1,
-        pipeline=4,
-    )
-    assert all(isinstance(outcome, DownloadFinished) for outcome in found.values())
-    assert calls[:3] == ["ahead 4", "0", "ahead 0"]

@@ -1,4 +1,4 @@
-"""Runs a real Worker, with its threads, on an output folder and an origin in memory."""
+"""Runs a real Worker, with its loop, on an output folder and an origin in memory."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 from marscore.adapters.clock import SystemClock
 from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, Event
+from marscore.execute.engine import Ports
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share, WorkerSettings
-from marscore.execute.worker import Ports, Worker
-from marscore.execute.writing import Reads
+from marscore.execute.worker import Worker
 from marscore.policy.retry import Backoff, RetryRules
-from marscore.ports import Clock, FileStore, HttpClient
+from marscore.ports import Clock, FileStore, Transport
 from marscore.resolve.model import Download, Options
 from marscore.values import Checksum
 from tests.unit.execute import well_typed
@@ -35,12 +35,12 @@ def wanted(number: int, url: str, path: str, checksums: tuple[Checksum, ...] = (
 
 def outcomes(
     works: Sequence[Work],
-    client: HttpClient,
+    transport: Transport,
     files: FileStore,
     clock: Clock | None = None,
     threads: int = 4,
     per_host: int = 16,
-    pipeline: int = 1,
+    max_rate: int | None = None,
 ) -> dict[str, Any]:
     """Carry out these and return the outcome of each, by id.
 
@@ -48,8 +48,8 @@ def outcomes(
         AssertionError: a download had two outcomes, or some had none in time.
     """
     told: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()
-    settings = WorkerSettings("", threads, Reads(MIB, 8 * MIB), Share(per_host), cores=8, pipeline=pipeline)
-    worker = Worker(settings, Ports(client, files, clock or SystemClock()), told.put)
+    settings = WorkerSettings("", threads, 8 * MIB, Share(per_host, max_rate), cores=8)
+    worker = Worker(settings, Ports(transport, files, clock or SystemClock()), told.put)
     worker.start()
     worker.submit(works)
     found: dict[str, Any] = {}
