@@ -34,7 +34,7 @@ from marscore.job import Job
 from marscore.planning.model import Plan, compile_plan
 from marscore.report.ended import Ended
 from marscore.report.fold import ReportFold, RunFacts, run_finished, undelivered
-from marscore.report.model import Head
+from marscore.report.head import Head
 from marscore.report.outcome import outcome_of
 from marscore.report.record import well_formed
 from marscore.report.writers import iter_json

@@ -1,4 +1,4 @@
-"""A worker with real adapters, for whatever process it is to run in."""
+"""A worker with real adapters, for whatever process it is to run in. What it has no use for is not imported: requests is a fifth of a start."""
 
 from __future__ import annotations
 
@@ -9,20 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marscore.adapters.clock import SystemClock
-from marscore.adapters.direct import DirectClient
 from marscore.adapters.discreet import DiscreetClient, clean
 from marscore.adapters.files import Folder
 from marscore.adapters.gauge import Gauge
-from marscore.adapters.requests_client import RequestsClient
 from marscore.adapters.teller import Teller
 from marscore.events import Event
 from marscore.execute.messages import Alive, Batch
 from marscore.execute.setup import WorkerSettings
-from marscore.execute.worker import Ports, Worker
 from marscore.policy.redact import Redactor
 
 if TYPE_CHECKING:
     from marscore.execute.loop import LoopWorker
+    from marscore.execute.worker import Worker
     from marscore.ports import Transport
 
 
@@ -31,8 +29,18 @@ def make_worker(
 ) -> Worker | LoopWorker:
     """A worker with real adapters, whose events are told as the run's log wants them; `give_up` as in `Ports`."""
     redactor = Redactor(dict(settings.secrets), settings.words)
-    if os.environ.get("MARSCORE_ENGINE") != "threads":
-        return _loop(settings, number, send, give_up, redactor)
+    make = _threads if os.environ.get("MARSCORE_ENGINE") == "threads" else _loop
+    return make(settings, number, send, give_up, redactor)
+
+
+def _threads(
+    settings: WorkerSettings, number: int, send: Callable[[Batch | Alive], None], give_up: Callable[[], None], redactor: Redactor
+) -> Worker | LoopWorker:
+    """The former engine's worker."""
+    from marscore.adapters.direct import DirectClient  # noqa: PLC0415 - as said above
+    from marscore.adapters.requests_client import RequestsClient  # noqa: PLC0415 - as above
+    from marscore.execute.worker import Ports, Worker  # noqa: PLC0415 - as above
+
     general = RequestsClient(max(1, settings.threads))
     client = DiscreetClient(DirectClient(general) if settings.lane == "auto" else general, redactor)
     teller = Teller(redactor, settings.log)
@@ -52,7 +60,7 @@ def make_worker(
 def _loop(
     settings: WorkerSettings, number: int, send: Callable[[Batch | Alive], None], give_up: Callable[[], None], redactor: Redactor
 ) -> LoopWorker:
-    """The worker that is to follow, for whoever tries it."""
+    """The worker of one loop."""
     from marscore.execute.engine import LoopPorts  # noqa: PLC0415 - as above
     from marscore.execute.loop import LoopWorker  # noqa: PLC0415 - as above
 
