@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, get_args
 
+from marscore.adapters.lean import lean_if_own
 from marscore.adapters.terminal import printable
 from marscore.events import DownloadFinished, DownloadStarted, LogLevel, ProgressMade, ProofMade, level_of, name_of
 from marscore.report.record import record_of, rfc3339, seconds
@@ -104,9 +105,16 @@ def _rank_of(kind: Any) -> int:
 def _chain(style: LineStyle) -> list[Processor]:
     if style.format == "json":
         return [_json]
-    import structlog  # noqa: PLC0415 - it takes a tenth of a start, and only people have a use for it
+    return [_for_people, _structlog().dev.ConsoleRenderer(colors=style.colors, sort_keys=False, pad_event_to=0)]
 
-    return [_for_people, structlog.dev.ConsoleRenderer(colors=style.colors, sort_keys=False, pad_event_to=0)]
+
+@cache
+def _structlog() -> Any:
+    """It takes a tenth of a start, and only lines for people have a use for it."""
+    with lean_if_own():
+        import structlog  # noqa: PLC0415 - as said
+
+    return structlog
 
 
 def _for_people(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:

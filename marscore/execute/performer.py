@@ -12,8 +12,6 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-from typing_extensions import assert_never
-
 from marscore.errors import IntegrityError, OriginError, StorageError
 from marscore.events import Warned
 from marscore.execute.desk import Desk
@@ -37,6 +35,7 @@ from marscore.execute.protocol import (
 )
 from marscore.execute.transfer import Transfer
 from marscore.execute.writing import OpenFile
+from marscore.exhaustive import assert_never
 from marscore.ports import Partial
 from marscore.values import Failure, internal
 
