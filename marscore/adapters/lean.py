@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
-import logging
 import sys
 import warnings
 from collections.abc import Iterator
@@ -48,7 +47,7 @@ def lean() -> Iterator[None]:
     waiting = [stand_in(name) for name, stand_in in _PUT_OFF.items() if name not in sys.modules]
     sys.modules.update((module.__name__, module) for module in waiting)
     # structlog makes a record of the logging module to see its fields; from Python 3.12 on that asks asyncio for its task, if it is there.
-    logs: Any = logging
+    logs: Any = sys.modules.get("logging", ModuleType("logging"))
     asking, logs.logAsyncioTasks = getattr(logs, "logAsyncioTasks", True), False
     collecting = gc.isenabled()
     gc.disable()

@@ -111,6 +111,8 @@ def _chain(style: LineStyle) -> list[Processor]:
 @cache
 def _structlog() -> Any:
     """It takes a tenth of a start, and only lines for people have a use for it."""
+    import logging  # noqa: F401, PLC0415 - `lean` keeps it from asking asyncio, if it is there
+
     with lean_if_own():
         import structlog  # noqa: PLC0415 - as said
 
