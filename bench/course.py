@@ -65,7 +65,7 @@ class Course:
             wrong = _wrong(job, tool, content=turn == 0)
             outcome.samples.append(sample)
         outcome.reason = sample.reason or wrong
-        print(f"{work.name:13} {turn + 1}/{self.repeat} {tool.name:14} {sample.wall_s:8.3f} s  {outcome.reason}", flush=True)
+        print(f"{work.name:13} {turn + 1}/{self.repeat} {tool.name:16} {sample.wall_s:8.3f} s  {outcome.reason}", flush=True)
         if not (self.keep or work.again):
             shutil.rmtree(job.folder)
 

@@ -86,10 +86,10 @@ def table(results: Sequence[dict[str, Any]]) -> str:
 def ratios(results: Sequence[dict[str, Any]]) -> str:
     """For a terminal: each work's wall median of marscore, and by it each tool's divided; above 1, marscore is faster."""
     names = list(dict.fromkeys(name for result in results for name in result["tools"]))
-    lines = [" ".join([f"{'wall / marscore':16}", *(f"{name:>13}" for name in names)])]
+    lines = [" ".join([f"{'wall / marscore':16}", *(f"{name:>17}" for name in names)])]
     for result in results:
         cells = [result["tools"].get(name, {}).get("ratio_to_marscore", {}).get("wall_s") for name in names]
-        lines.append(" ".join([f"{result['work']:16}", *(f"{'-' if cell is None else format(cell, '.2f'):>13}" for cell in cells)]))
+        lines.append(" ".join([f"{result['work']:16}", *(f"{'-' if cell is None else format(cell, '.2f'):>17}" for cell in cells)]))
     return "\n".join(lines)
 
 

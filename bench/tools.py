@@ -211,7 +211,7 @@ LIMIT = Tool("limit", limit.command, (sys.executable, "--version"), "", lambda w
 
 TOOLS = [
     Tool("marscore", _marscore, (sys.executable, "-m", "marscore", "--version"), "pip install marscore"),
-    Tool("marscore loop", _marscore, (sys.executable, "-m", "marscore", "--version"), "", environment=(("MARSCORE_ENGINE", "loop"),)),
+    Tool("marscore threads", _marscore, (sys.executable, "-m", "marscore", "--version"), "", environment=(("MARSCORE_ENGINE", "threads"),)),
     Tool("curl", _curl, ("curl", "--version"), "apt-get install curl"),
     Tool("curl -Z", _curl_parallel, ("curl", "--version"), "apt-get install curl", _only_many),
     Tool("aria2c", _aria2, ("aria2c", "--version"), "apt-get install aria2"),

@@ -1,4 +1,4 @@
-"""A worker with real adapters, for whatever process it is to run in. What it has no use for is not imported: requests is a fifth of a start."""
+"""A worker with real adapters, for whatever process it is to run in. Only what it uses is imported: requests takes a fifth of a start."""
 
 from __future__ import annotations
 

@@ -25,11 +25,6 @@ ALL = UNUSED | MODELS | UNUSED_OF_PYTHON | FOR_PROCESSES
 HIDDEN = "import sys; sys.modules['pycurl'] = None; sys.argv = ['marscore', *sys.argv[1:]]\n"
 
 
-@pytest.fixture(autouse=True)
-def _on_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MARSCORE_ENGINE", "loop")
-
-
 def imported(folder: Path, *downloads: Any, **more: Any) -> set[str]:
     """The modules that a run imports, each with the packages that it is in; of a run that went well."""
     manifest = write(folder, list(downloads), **more)
@@ -105,8 +100,7 @@ def test_what_fetches_nothing_works_without_pycurl(line: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_files_are_fetched_without_pycurl(origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MARSCORE_ENGINE")
+def test_files_are_fetched_without_pycurl(origin: Origin, tmp_path: Path) -> None:
     manifest = write(tmp_path, [origin.serve("/a.bin", Body(1000))])
     line = f"sys.argv += ['run', {str(manifest)!r}]; from marscore.__main__ import main; main()"
     done = subprocess.run(
