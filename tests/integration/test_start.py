@@ -15,11 +15,11 @@ from tests.servers import Tls
 
 #: A run over libcurl has no use for another client, and a manifest of plain downloads none for the models.
 UNUSED = {"requests", "urllib3", "charset_normalizer", "certifi", "idna", "rich", "structlog"}
-MODELS = {"pydantic", "pydantic_core", "annotated_types", "typing_extensions", "marscore.manifest.models"}
+MODELS = {"pydantic", "pydantic_core", "annotated_types", "marscore.manifest.models"}
 #: Nor has it for these of the standard library.
-UNUSED_OF_PYTHON = {"ssl", "asyncio", "email", "http.client", "http.cookiejar", "multiprocessing", "concurrent", "urllib.request"}
+UNUSED_OF_PYTHON = {"ssl", "asyncio", "email", "http.client", "http.cookiejar", "multiprocessing", "urllib.request"}
 #: One process starts no other.
-FOR_PROCESSES = {"subprocess", "pickle"}
+FOR_PROCESSES = {"pickle", "marscore.adapters.child_handle"}
 ALL = UNUSED | MODELS | UNUSED_OF_PYTHON | FOR_PROCESSES
 #: Hides a module from every import: Python's own way (docs.python.org, "The module cache").
 HIDDEN = "import sys; sys.modules['pycurl'] = None; sys.argv = ['marscore', *sys.argv[1:]]\n"
@@ -56,7 +56,7 @@ def test_what_needs_a_model_has_it(origin: Origin, tmp_path: Path) -> None:
     pytest.importorskip("pycurl", reason="pycurl has no wheel for this system")
     found = imported(tmp_path, {"url": origin.serve("/a.bin", Body(1000)), "retry": {"max_retries": 1}})
     assert "pydantic" in found
-    assert sorted(found & {"requests", "urllib3", "rich", "structlog", "ssl", "subprocess"}) == []
+    assert sorted(found & {"requests", "urllib3", "rich", "structlog", "ssl", "pickle"}) == []
 
 
 def test_a_worker_process_imports_only_what_it_uses() -> None:
@@ -77,7 +77,7 @@ def test_a_worker_process_imports_only_what_it_uses() -> None:
         "print(*sorted(name for name, module in sys.modules.items() if module is not None))",
     ]
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], env=environment(), capture_output=True, text=True, check=True)
-    not_here = UNUSED | MODELS | UNUSED_OF_PYTHON | {"subprocess", "click", "yaml", "sqlite3", "filelock", "marscore.manifest"}
+    not_here = UNUSED | MODELS | UNUSED_OF_PYTHON | {"click", "yaml", "sqlite3", "filelock", "marscore.manifest"}
     assert sorted(set(done.stdout.split()) & not_here) == []
 
 
