@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.job import Job
-from bench.measure import Sample, run
+from bench.measure import Sample, environment, run, warm
 from bench.origin import Origin
 from bench.tools import Tool
-from bench.works import Work
+from bench.works import MIB, Work
+
+#: Memory that a tool takes besides its files.
+_MARGIN = 128 * MIB
 
 
 @dataclass
@@ -41,11 +44,12 @@ class Course:
     keep: bool = False
 
     def run(self, work: Work, tools: Sequence[Tool]) -> list[Outcome]:
-        """Run a work: in each repetition every tool once, so that a slow minute of the machine meets all of them."""
+        """Run a work: in each repetition every tool once, so that a slow minute meets all of them, and another one first each time."""
         self.origin.make(work.files)
         outcomes = [Outcome(tool, reason=tool.cannot(work) or tool.ready()) for tool in tools]
         for turn in range(self.repeat):
-            for outcome in outcomes:
+            first = turn % len(outcomes)
+            for outcome in [*outcomes[first:], *outcomes[:first]]:
                 if not outcome.reason:
                     self._one(work, outcome, turn)
         if not self.keep:
@@ -61,7 +65,7 @@ class Course:
             wrong = _wrong(job, tool, content=turn == 0)
             outcome.samples.append(sample)
         outcome.reason = sample.reason or wrong
-        print(f"{work.name:13} {turn + 1}/{self.repeat} {tool.name:9} {sample.wall_s:8.3f} s  {outcome.reason}", flush=True)
+        print(f"{work.name:13} {turn + 1}/{self.repeat} {tool.name:16} {sample.wall_s:8.3f} s  {outcome.reason}", flush=True)
         if not (self.keep or work.again):
             shutil.rmtree(job.folder)
 
@@ -80,7 +84,9 @@ class Course:
         command = tool.command(job)
         if self.keep:
             print(f"  cd {job.desk} && {shlex.join(command)}")
-        return run(command, job.desk, job.desk / "log", self.limit_s)
+        warm(self.here, job.work.size + _MARGIN)
+        # Which engine runs is told to a tool, not to all of them.
+        return run(command, job.desk, job.desk / "log", self.limit_s, environment({"MARSCORE_ENGINE": ""} | dict(tool.environment)))
 
 
 def _wrong(job: Job, tool: Tool, content: bool) -> str:

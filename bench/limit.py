@@ -20,7 +20,7 @@ CACHE = Path(__file__).parent / ".cache"
 
 def language(work: Work) -> str:
     """What the copy of a work is written in."""
-    return "C" if work.site != "tls" and shutil.which("cc") else "Python"
+    return "C" if not work.secure and shutil.which("cc") else "Python"
 
 
 def command(job: Job) -> list[str]:
@@ -28,7 +28,7 @@ def command(job: Job) -> list[str]:
     parts = job.write("parts", "".join(_parts(job)))
     connections = str(max(job.work.at_once, job.work.per_file or 1))
     bare = [_compiled()] if language(job.work) == "C" else [sys.executable, "-I", str(Path(__file__).with_name("bare.py"))]
-    words = [*bare, job.base.rpartition(":")[2], connections, *([str(job.authority)] if job.work.site == "tls" else [])]
+    words = [*bare, job.base.rpartition(":")[2], connections, *([str(job.authority)] if job.work.secure else [])]
     # Paths are handed over as arguments, so that none is read as shell.
     return ["/bin/sh", "-c", 'parts="$1"; shift; exec "$@" <"$parts"', "sh", parts, *words]
 

@@ -1,4 +1,4 @@
-"""The server's side: the files, one nginx with three sites, and the relay that puts 40 ms before it."""
+"""The server's side: the files, one nginx with its sites, and the relays that put 40 ms before two of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.works import KIB, File, Site
+from bench.works import KIB, SECURE, File, Site
 from tests.origin.content import content
 from tests.servers import Tls, make_tls
 from tests.servers.process import find, free_port, running
@@ -44,6 +44,7 @@ http {{
     root {root};
     server {{ listen 127.0.0.1:{plain}; location /same/ {{ try_files /{same} =404; }} }}
     server {{ listen 127.0.0.1:{tls} ssl; ssl_certificate {certificate}; ssl_certificate_key {key}; }}
+    server {{ listen 127.0.0.1:{h2} ssl http2; ssl_certificate {certificate}; ssl_certificate_key {key}; }}
     server {{ listen 127.0.0.1:{throttled}; limit_rate 8m; }}
 }}
 """
@@ -66,7 +67,7 @@ class Origin:
 
     def base(self, site: Site) -> str:
         """The URL of a site, without a slash at its end."""
-        return f"{'https' if site == 'tls' else 'http'}://127.0.0.1:{self.ports[site]}"
+        return f"{'https' if site in SECURE else 'http'}://127.0.0.1:{self.ports[site]}"
 
     def make(self, files: Iterable[File]) -> None:
         """Write the files that are not there yet."""
@@ -100,15 +101,16 @@ def origin(here: Path) -> Iterator[Origin]:
     root.mkdir(parents=True)
     tls = make_tls(here / "tls")
     with contextlib.ExitStack() as stack:
-        secure, throttled = free_port(), free_port()
+        others: dict[Site, int] = {"tls": free_port(), "h2": free_port(), "throttled": free_port()}
 
         def command(port: int) -> Sequence[str]:
-            _configure(here, root, tls, {"plain": port, "tls": secure, "throttled": throttled})
+            _configure(here, root, tls, {"plain": port, **others})
             return [program, "-e", str(here / "error.log"), "-c", str(here / "nginx.conf"), "-p", str(here)]
 
         plain = stack.enter_context(running(command, here / "nginx.out"))
         distant = stack.enter_context(_relay(plain, here / "relay.out"))
-        yield Origin(root, {"plain": plain, "tls": secure, "throttled": throttled, "distant": distant}, tls.authority)
+        distant_tls = stack.enter_context(_relay(others["tls"], here / "relay-tls.out"))
+        yield Origin(root, {"plain": plain, **others, "distant": distant, "distant-tls": distant_tls}, tls.authority)
 
 
 def _configure(here: Path, root: Path, tls: Tls, ports: dict[Site, int]) -> None:

@@ -19,7 +19,7 @@ from bench.works import MIB, Work
 
 FIGURES = ("wall_s", "cpu_s", "peak_bytes")
 
-_HEAD = "| tool | wall | CPU | memory | wall ratio | CPU ratio | memory ratio |\n|---|--:|--:|--:|--:|--:|--:|\n"
+_HEAD = "| tool | wall | CPU | memory | wall / marscore's | CPU / marscore's | memory / marscore's |\n|---|--:|--:|--:|--:|--:|--:|\n"
 
 
 def median_of(samples: Sequence[Sample]) -> dict[str, float]:
@@ -47,6 +47,7 @@ def record(work: Work, outcomes: Sequence[Outcome], repeat: int, where: dict[str
     ours = entries.get("marscore", {}).get("median")
     for entry in entries.values():
         if ours and "median" in entry:
+            # The tool's figure divided by ours: above 1, marscore needs less.
             entry["ratio_to_marscore"] = {name: round(entry["median"][name] / ours[name], 3) for name in FIGURES if ours[name]}
     return {
         "work": work.name,
@@ -82,10 +83,21 @@ def table(results: Sequence[dict[str, Any]]) -> str:
     return "\n".join(_table(result) for result in results)
 
 
+def ratios(results: Sequence[dict[str, Any]]) -> str:
+    """For a terminal: each work's wall median of marscore, and by it each tool's divided; above 1, marscore is faster."""
+    names = list(dict.fromkeys(name for result in results for name in result["tools"]))
+    lines = [" ".join([f"{'wall / marscore':16}", *(f"{name:>17}" for name in names)])]
+    for result in results:
+        cells = [result["tools"].get(name, {}).get("ratio_to_marscore", {}).get("wall_s") for name in names]
+        lines.append(" ".join([f"{result['work']:16}", *(f"{'-' if cell is None else format(cell, '.2f'):>17}" for cell in cells)]))
+    return "\n".join(lines)
+
+
 def _table(result: dict[str, Any]) -> str:
     head = f"### {result['title']} (`{result['work']}`)\n\n{_HEAD}"
     rows = [_row(name, entry, result["limit_written_in"]) for name, entry in result["tools"].items()]
-    return head + "".join(rows)
+    versions = dict.fromkeys(entry["version"] for name, entry in result["tools"].items() if name != "limit" and "median" in entry)
+    return head + "".join(rows) + f"\n{'; '.join(versions)}. {result['date'][:10]}, medians of {result['repeat']}.\n"
 
 
 def _row(name: str, entry: dict[str, Any], limit_in: str) -> str:

@@ -19,6 +19,9 @@ from bench.limit import CACHE
 from bench.measure import environment
 from bench.works import File, Work
 
+#: Files at once, and connections to one server, of aria2 and wget2: the most connections that aria2 takes.
+_AT_ONCE = 16
+
 
 def _can_all(work: Work) -> str:
     return ""
@@ -39,6 +42,7 @@ class Tool:
         cannot: why it cannot do a work; empty where it can.
         place: where a file is found afterwards.
         library: whether it lives in a venv of its own, made by `ready`.
+        environment: variables that it is given.
     """
 
     name: str
@@ -48,6 +52,7 @@ class Tool:
     cannot: Callable[[Work], str] = _can_all
     place: Callable[[Path, File], Path] = _by_name
     library: bool = False
+    environment: tuple[tuple[str, str], ...] = ()
 
     def ready(self) -> str:
         """Make what it needs; the reason why it is missing, or nothing."""
@@ -62,7 +67,18 @@ class Tool:
             return "missing"
         done = subprocess.run(self.version, capture_output=True, text=True, check=False, env=environment())
         lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        return lines[0].split(" (")[0] if lines else "unknown"
+        said = lines[0].split(" (")[0] if lines else "unknown"
+        return f"{said}{_revision()}" if said.startswith("marscore 1") else said
+
+
+@functools.cache
+def _revision() -> str:
+    """The commit that this checkout is of, with a mark where it was changed; nothing where there is no git."""
+    if not shutil.which("git"):
+        return ""
+    words = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    said = subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
+    return f" ({said})" if said else ""
 
 
 def _install(name: str, requirement: str) -> str:
@@ -84,10 +100,6 @@ def _only_many(work: Work) -> str:
     return "" if len(work.files) > 1 else "one file: the same as curl"
 
 
-def _only_fetching_many(work: Work) -> str:
-    return _only_many(work).replace("curl", "marscore") or ("nothing is asked for: the same as marscore" if work.again else "")
-
-
 def _curl_list(job: Job) -> str:
     """A config file with each URL and its output. To ask only for what is newer, each is an operation of its own, with its own options."""
     options = f"fail\nsilent\nshow-error\n{_curl_tls(job)}"
@@ -100,7 +112,7 @@ def _curl_list(job: Job) -> str:
 
 
 def _curl_tls(job: Job) -> str:
-    return f'cacert = "{job.authority}"\n' if job.work.site == "tls" else ""
+    return f'cacert = "{job.authority}"\n' if job.work.secure else ""
 
 
 def _curl(job: Job) -> list[str]:
@@ -109,7 +121,7 @@ def _curl(job: Job) -> list[str]:
 
 
 def _curl_parallel(job: Job) -> list[str]:
-    return ["curl", "-q", "--parallel", "--parallel-max", str(job.work.at_once), "--config", _curl_list(job)]
+    return ["curl", "-q", "--parallel", "--parallel-max", "50", "--config", _curl_list(job)]
 
 
 def _aria2(job: Job) -> list[str]:
@@ -128,9 +140,8 @@ def _aria2(job: Job) -> list[str]:
         "--input-file",
         job.write("aria2.list", "".join(entries)),
     ]
-    words += [f"--max-concurrent-downloads={work.at_once}", f"--ca-certificate={job.authority}"]
-    if work.per_file:
-        words += [f"--max-connection-per-server={work.per_file}", f"--split={work.per_file}", "--min-split-size=1M"]
+    words += [f"--max-concurrent-downloads={_AT_ONCE}", f"--max-connection-per-server={_AT_ONCE}", f"--split={_AT_ONCE}"]
+    words += ["--min-split-size=1M", f"--ca-certificate={job.authority}"]
     # What comes nearest to finding nothing to do: it asks for each file whether there is a newer one.
     return [*words, "--conditional-get=true", "--allow-overwrite=true"] if work.again else words
 
@@ -139,7 +150,7 @@ def _wget2(job: Job) -> list[str]:
     work = job.work
     urls = job.write("wget2.list", "".join(f"{job.url(file)}\n" for file in work.files))
     words = ["wget2", "--no-config", "--no-hsts", "--quiet", f"--ca-certificate={job.authority}", "-P", str(job.folder), "-i", urls]
-    words += [f"--max-threads={max(work.at_once, work.per_file or 1)}"]
+    words += [f"--max-threads={_AT_ONCE}"]
     if work.per_file:
         words += [f"--chunk-size={-(-work.files[0].size // work.per_file)}"]
     if work.again:
@@ -153,16 +164,17 @@ def _then_sha256sum(job: Job, words: Sequence[str]) -> list[str]:
     return ["/bin/sh", "-c", 'sums="$1"; shift; "$@" && sha256sum --quiet --check "$sums"', "sh", sums, *words]
 
 
-def _marscore(job: Job, pipeline: int = 1) -> list[str]:
+def _marscore(job: Job) -> list[str]:
     """A manifest with a plain list of URLs, and only those options that the work names."""
     work = job.work
     entries = [{"url": job.url(f), "checksum": f"sha256:{job.digests[f.path]}"} if work.prove else job.url(f) for f in work.files]
     manifest: dict[str, object] = {"version": 1, "output_dir": str(job.folder), "downloads": entries}
-    defaults: dict[str, object] = {"verify": str(job.authority)} if work.site == "tls" else {}
+    defaults: dict[str, object] = {"verify": str(job.authority)} if work.secure else {}
     if work.per_file:
         defaults["threads"] = work.per_file
-    if work.at_once > 1:
-        manifest["execution"] = {"threads": work.at_once, "per_host": work.at_once, "pipeline": pipeline}
+    connections = max(work.at_once, work.per_file or 1)
+    if connections > 1:
+        manifest["execution"] = {"threads": connections, "per_host": connections}
     if defaults:
         manifest["defaults"] = defaults
     return [sys.executable, "-m", "marscore", "run", job.write("downloads.yaml", yaml.safe_dump(manifest, sort_keys=False))]
@@ -176,7 +188,7 @@ def _driven(library: str) -> Callable[[Job], list[str]]:
         told = {
             "files": [{"url": job.url(f), "name": f.name, "sha256": job.digests[f.path]} for f in work.files],
             "folder": str(job.folder),
-            "authority": str(job.authority) if work.site == "tls" else None,
+            "authority": str(job.authority) if work.secure else None,
             "at_once": work.at_once,
             "per_file": work.per_file,
             "prove": work.prove,
@@ -199,7 +211,7 @@ LIMIT = Tool("limit", limit.command, (sys.executable, "--version"), "", lambda w
 
 TOOLS = [
     Tool("marscore", _marscore, (sys.executable, "-m", "marscore", "--version"), "pip install marscore"),
-    Tool("pipelined", functools.partial(_marscore, pipeline=8), (sys.executable, "-m", "marscore", "--version"), "", _only_fetching_many),
+    Tool("marscore threads", _marscore, (sys.executable, "-m", "marscore", "--version"), "", environment=(("MARSCORE_ENGINE", "threads"),)),
     Tool("curl", _curl, ("curl", "--version"), "apt-get install curl"),
     Tool("curl -Z", _curl_parallel, ("curl", "--version"), "apt-get install curl", _only_many),
     Tool("aria2c", _aria2, ("aria2c", "--version"), "apt-get install aria2"),

@@ -9,8 +9,11 @@ from typing import Literal, TypeAlias
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
-#: plain and tls are nginx itself; throttled gives each connection 8 MiB/s; distant is plain behind 40 ms of round trip.
-Site: TypeAlias = Literal["plain", "tls", "throttled", "distant"]
+#: plain and tls are nginx itself over HTTP/1.1, h2 is TLS with HTTP/2 for who asks for it; throttled gives each connection 8 MiB/s; distant
+#: and distant-tls are plain and tls behind 40 ms of round trip.
+Site: TypeAlias = Literal["plain", "tls", "h2", "throttled", "distant", "distant-tls"]
+#: Those that a client verifies.
+SECURE: frozenset[Site] = frozenset({"tls", "h2", "distant-tls"})
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,11 @@ class Work:
     again: bool = False
 
     @property
+    def secure(self) -> bool:
+        """Whether it is fetched over TLS."""
+        return self.site in SECURE
+
+    @property
     def size(self) -> int:
         """Bytes of all files."""
         return sum(file.size for file in self.files)
@@ -57,14 +65,16 @@ class Scale:
     """How large the works are."""
 
     large: int
+    half: int
+    middle: int
     medium: int
     small: int
     mixed: int
     tiny: int
 
 
-FULL = Scale(large=GIB, medium=256 * MIB, small=5_000, mixed=200, tiny=50_000)
-QUICK = Scale(large=32 * MIB, medium=8 * MIB, small=40, mixed=16, tiny=80)
+FULL = Scale(large=GIB, half=512 * MIB, middle=64 * MIB, medium=256 * MIB, small=5_000, mixed=200, tiny=50_000)
+QUICK = Scale(large=32 * MIB, half=16 * MIB, middle=4 * MIB, medium=8 * MIB, small=40, mixed=16, tiny=80)
 
 
 def works(scale: Scale) -> list[Work]:
@@ -72,15 +82,23 @@ def works(scale: Scale) -> list[Work]:
     large = (File("large/large.bin", scale.large),)
     small = _alike("small", scale.small, 10 * KIB)
     tiny = _alike("tiny", scale.tiny, KIB)
-    big, middle = _said(scale.large), _said(scale.medium)
+    half, middle = (File("half/half.bin", scale.half),), (File("middle/middle.bin", scale.middle),)
+    big, medium, mixed = _said(scale.large), _said(scale.medium), _mixed(scale.mixed)
     return [
         Work("large", f"{big}, plain", large),
+        Work("large-half", f"{_said(scale.half)}, plain", half),
+        Work("large-middle", f"{_said(scale.middle)}, plain", middle),
         Work("large-tls", f"{big}, TLS", large, "tls"),
+        Work("large-half-tls", f"{_said(scale.half)}, TLS", half, "tls"),
+        Work("large-middle-tls", f"{_said(scale.middle)}, TLS", middle, "tls"),
+        Work("large-h2", f"{big}, TLS with HTTP/2", large, "h2"),
         Work("large-sha256", f"{big}, sha256 proven", large, prove=True),
         Work("small", f"{scale.small:,} x 10 KiB, plain", small, at_once=16),
         Work("small-tls", f"{scale.small:,} x 10 KiB, TLS", small, "tls", at_once=16),
-        Work("throttled", f"{middle}, 8 MiB/s a connection", (File("medium/medium.bin", scale.medium),), "throttled", per_file=8),
-        Work("distant", f"{scale.mixed} x 1 KiB to 4 MiB, 40 ms away", _mixed(scale.mixed), "distant", at_once=16),
+        Work("small-h2", f"{scale.small:,} x 10 KiB, TLS with HTTP/2", small, "h2", at_once=16),
+        Work("throttled", f"{medium}, 8 MiB/s a connection", (File("medium/medium.bin", scale.medium),), "throttled", per_file=16),
+        Work("distant", f"{scale.mixed} x 1 KiB to 4 MiB, 40 ms away", mixed, "distant", at_once=16),
+        Work("distant-tls", f"{scale.mixed} x 1 KiB to 4 MiB, 40 ms away, TLS", mixed, "distant-tls", at_once=16),
         Work("tiny", f"{scale.tiny:,} x 1 KiB, plain", tiny, at_once=16),
         Work("again", f"{scale.small:,} x 10 KiB, all in place", small, at_once=16, again=True),
         Work("start", "one file of 1 KiB", (File("start/start.bin", KIB),)),

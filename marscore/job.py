@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from marscore.adapters.credentials import ambient_secrets
 from marscore.errors import StorageError
 from marscore.frozen import dataclass
-from marscore.manifest import Execution, Manifest, Parsed, of_manifest
+from marscore.manifest import Parsed, PlainExecution, of_manifest
 from marscore.policy.redact import Redactor
 from marscore.resolve.expand import expand, load, load_mapping
 from marscore.resolve.model import Download
@@ -17,6 +20,9 @@ from marscore.resolve.secrets import secrets_of
 from marscore.resolve.select import select
 from marscore.settings import ManifestInput, RunSettings
 from marscore.values import Failure
+
+if TYPE_CHECKING:
+    from marscore.manifest import Execution
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,7 @@ class Job:
     name: str | None
     source: str
     sha256: str | None
-    execution: Execution
+    execution: PlainExecution
     downloads: tuple[Download, ...]
     root: Path
     redactor: Redactor
@@ -69,12 +75,13 @@ def _read(manifest: ManifestInput, settings: RunSettings) -> tuple[Parsed, tuple
     variables = dict(settings.variables)
     if manifest.text is not None:
         return load(manifest.text, manifest.source, os.environ, variables)
-    if isinstance(manifest.data, Manifest):
+    if not isinstance(manifest.data, Mapping):
         parsed = of_manifest(manifest.data)
         return parsed, expand(parsed)
     return load_mapping(manifest.data, os.environ, variables, manifest.source)
 
 
-def _execution(execution: Execution, settings: RunSettings) -> Execution:
+def _execution(execution: Execution | PlainExecution, settings: RunSettings) -> PlainExecution:
     given = {"processes": settings.processes, "threads": settings.threads, "max_rate": settings.max_rate}
-    return execution.model_copy(update={name: value for name, value in given.items() if value is not None})
+    written = {field.name: getattr(execution, field.name) for field in fields(PlainExecution)}
+    return PlainExecution(**{**written, **{name: value for name, value in given.items() if value is not None}})

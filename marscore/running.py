@@ -10,8 +10,6 @@ import signal
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from typing_extensions import assert_never
-
 from marscore.adapters.atomic import write_text
 from marscore.adapters.books import Books
 from marscore.adapters.clock import SystemClock, cores
@@ -30,11 +28,12 @@ from marscore.errors import StorageError
 from marscore.events import Event, PlanCompiled, ProofMade, ProvingStarted, RunStarted, Warned
 from marscore.execute.messages import Inbox, StopRequested, Told
 from marscore.execute.protocol import Work
+from marscore.exhaustive import assert_never
 from marscore.job import Job
 from marscore.planning.model import Plan, compile_plan
 from marscore.report.ended import Ended
 from marscore.report.fold import ReportFold, RunFacts, run_finished, undelivered
-from marscore.report.model import Head
+from marscore.report.head import Head
 from marscore.report.outcome import outcome_of
 from marscore.report.record import well_formed
 from marscore.report.writers import iter_json

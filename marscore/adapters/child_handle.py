@@ -27,6 +27,7 @@ from typing import IO, Any
 
 from marscore.adapters.frames import TOO_LITTLE, Call, read_frame, write_frame
 from marscore.adapters.gauge import Gauge
+from marscore.adapters.lock import LEAVE
 from marscore.execute.messages import Gone, Inbox
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share, WorkerSettings
@@ -55,8 +56,6 @@ except BaseException as error:
     finally:
         os._exit({TOO_LITTLE})
 """
-#: Seconds that a child which was told to leave gets before it is ended.
-LEAVE = 1.0
 
 
 class ChildHandle:

@@ -7,10 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from marscore.adapters.child_handle import LEAVE, ChildHandle
 from marscore.adapters.gauge import Gauge, new_gauge
-from marscore.adapters.lock import Held
+from marscore.adapters.lock import LEAVE, Held
 from marscore.adapters.storage import storage_error
 from marscore.errors import StorageError
 from marscore.events import ProgressMade
@@ -18,6 +18,9 @@ from marscore.execute.messages import Gone, Inbox, Paused, StopRequested
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share, WorkerSettings
 from marscore.values import Failure, internal
+
+if TYPE_CHECKING:
+    from marscore.adapters.child_handle import ChildHandle
 
 _TOO_LITTLE = Failure("resources", "the system gives too little memory")
 #: Made before it is needed, which is where there is no memory.
@@ -82,6 +85,8 @@ class ProcessCrew:
             StorageError: the system starts none: too many processes or open files, too little memory.
         """
         try:
+            from marscore.adapters.child_handle import ChildHandle  # noqa: PLC0415 - most runs start no process, and it takes 3 ms
+
             settings = self._settings(share)
             gauge = self._gauges[-1] if settings.gauge is not None else None
             self._lock.has_workers = True

@@ -1,9 +1,9 @@
 """Import what a run needs without what it does not: for processes that are marscore's own, as those of the command line are.
 
-Measured with -X importtime, of a start of 0.4 s: structlog imports rich, with its lexers and tables, to draw tracebacks, and asyncio for
-loggers that are awaited (60 ms); requests imports what guesses the encoding of texts (10 ms), urllib3 what reads the metadata of
-packages (9 ms); and the collector looks for garbage among modules, which are none (25 ms). A program that calls marscore's functions is
-spared all this: there, these modules are its own matter.
+Measured with -X importtime: structlog imports rich, with its lexers and tables, to draw tracebacks, and asyncio for loggers that are
+awaited (60 ms); requests imports what guesses the encoding of texts (10 ms), urllib3 what reads the metadata of packages (9 ms); and the
+collector looks for garbage among modules, which are none (25 ms of a start with all of them). A program that calls marscore's functions
+is spared all this: there, these modules are its own matter.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
-import logging
 import sys
 import warnings
 from collections.abc import Iterator
@@ -26,9 +25,21 @@ _NEVER = ("charset_normalizer", "chardet")
 _COLLECT_AFTER = 50_000
 
 
+class _Process:
+    """Whether this process is marscore's own: it is where `lean` was used once."""
+
+    own = False
+
+
+def lean_if_own() -> contextlib.AbstractContextManager[None]:
+    """The same as `lean` for what is imported later on; nothing in a program that calls marscore's functions."""
+    return lean() if _Process.own else contextlib.nullcontext()
+
+
 @contextlib.contextmanager
 def lean() -> Iterator[None]:
     """While this lasts, the modules that are not needed are not found. What is loaded already is left alone."""
+    _Process.own = True
     warnings.filterwarnings("ignore", message="Unable to find acceptable character detection dependency")
     hidden = [name for name in (*_FOR_LATER, *_NEVER) if name not in sys.modules]
     # Python's own way to say that there is no such module (docs.python.org, "The module cache").
@@ -36,7 +47,7 @@ def lean() -> Iterator[None]:
     waiting = [stand_in(name) for name, stand_in in _PUT_OFF.items() if name not in sys.modules]
     sys.modules.update((module.__name__, module) for module in waiting)
     # structlog makes a record of the logging module to see its fields; from Python 3.12 on that asks asyncio for its task, if it is there.
-    logs: Any = logging
+    logs: Any = sys.modules.get("logging", ModuleType("logging"))
     asking, logs.logAsyncioTasks = getattr(logs, "logAsyncioTasks", True), False
     collecting = gc.isenabled()
     gc.disable()

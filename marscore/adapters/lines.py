@@ -1,6 +1,6 @@
-"""Events to the log's lines, with structlog's processors: text for people or JSON, in whatever process the events come up.
+"""Events to the log's lines: text for people, with structlog's renderer, or JSON, in whatever process the events come up.
 
-    event --report.record--> fields --structlog processors--> a line
+    event --report.record--> fields --a chain of processors--> a line
     event --a form of its own--> the same line of JSON, for the two events that every download has
 
 A worker makes the lines of its own events, so that the parent of a hundred thousand downloads only has to pass them on. The processors
@@ -12,15 +12,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from functools import cache, partial
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
-
+from marscore.adapters.lean import lean_if_own
 from marscore.adapters.terminal import printable
 from marscore.events import DownloadFinished, DownloadStarted, LogLevel, ProgressMade, ProofMade, level_of, name_of
 from marscore.report.record import record_of, rfc3339, seconds
 from marscore.settings import LineSettings, LineStyle
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, Processor, WrappedLogger
 
 _quoted = json.encoder.encode_basestring_ascii
 _RANK: dict[LogLevel, int] = {level: number for number, level in enumerate(get_args(LogLevel))}
@@ -55,7 +56,7 @@ class LineMaker:
 
 
 def _started(lead: str) -> Callable[[DownloadStarted], str]:
-    """Writes lines as structlog's renderer of JSON does, in a third of the time, for an event that every download has."""
+    """Writes lines as `_json` does, in a third of the time, for an event that every download has."""
     form = f'{{"timestamp": "%s", {lead}, "download": %s, "url": %s}}\n'
     return lambda event: _ascii(form % (rfc3339(event.at), _quoted(event.download), _quoted(event.url)))
 
@@ -103,8 +104,19 @@ def _rank_of(kind: Any) -> int:
 
 def _chain(style: LineStyle) -> list[Processor]:
     if style.format == "json":
-        return [structlog.processors.JSONRenderer(serializer=_json)]
-    return [_for_people, structlog.dev.ConsoleRenderer(colors=style.colors, sort_keys=False, pad_event_to=0)]
+        return [_json]
+    return [_for_people, _structlog().dev.ConsoleRenderer(colors=style.colors, sort_keys=False, pad_event_to=0)]
+
+
+@cache
+def _structlog() -> Any:
+    """It takes a tenth of a start, and only lines for people have a use for it."""
+    import logging  # noqa: F401, PLC0415 - `lean` keeps it from asking asyncio, if it is there
+
+    with lean_if_own():
+        import structlog  # noqa: PLC0415 - as said
+
+    return structlog
 
 
 def _for_people(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
@@ -129,7 +141,7 @@ def _encoder() -> Callable[[EventDict], str]:
 _encode = _encoder()
 
 
-def _json(line: EventDict, **_options: Any) -> str:
+def _json(_logger: WrappedLogger, _method: str, line: EventDict) -> str:
     # ASCII only, so that every stream can hold it; JSON itself leaves DEL as it is.
     return _ascii(_encode(line))
 

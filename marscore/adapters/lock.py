@@ -26,6 +26,8 @@ if sys.platform != "win32":
 
 #: Seconds that workers of a killed run get to leave; they need at most two, unless a disk or a debugger holds them up.
 OUTLIVE = 5.0
+#: Seconds that a worker process which was told to leave gets before it is ended.
+LEAVE = 1.0
 
 
 @dataclass(slots=True)

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, TextIO
 from marscore.adapters.terminal import is_terminal
 from marscore.adapters.writer import Writer
 from marscore.events import Event
-from marscore.report.progress import Overall, ProgressFold, Proof
 from marscore.resolve.model import Download
 from marscore.settings import ProgressMode
 from marscore.values import format_size
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from marscore.report.progress import Overall, Proof
 
 Ticks = Callable[[], float]
 
@@ -56,6 +57,8 @@ class PlainProgress(NoProgress):
     def __init__(self, writer: Writer, sizes: Mapping[str, int] | None = None, ticks: Ticks = time.monotonic) -> None:
         self._writer = writer
         self._ticks = ticks
+        from marscore.report.progress import ProgressFold  # noqa: PLC0415 - for those who draw
+
         self._fold = ProgressFold(ticks(), sizes)
         self._written = ticks()
         self._stopped = False

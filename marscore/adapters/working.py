@@ -1,4 +1,4 @@
-"""A worker with real adapters, for whatever process it is to run in."""
+"""A worker with real adapters, for whatever process it is to run in. Only what it uses is imported: requests takes a fifth of a start."""
 
 from __future__ import annotations
 

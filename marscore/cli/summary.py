@@ -9,7 +9,8 @@ from marscore.values import format_size
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from marscore.report.model import DownloadReport, Head, Totals
+    from marscore.report.head import Head, Sums
+    from marscore.report.model import DownloadReport
 
 _FAILURES_SHOWN = 20
 
@@ -33,7 +34,7 @@ def _sums(head: Head, file: str) -> str:
     return "; ".join(parts)
 
 
-def _endings(totals: Totals) -> str:
+def _endings(totals: Sums) -> str:
     always = [f"{totals.downloaded} downloaded", f"{totals.up_to_date} up to date", f"{totals.failed} failed"]
     rare = {"interrupted": totals.interrupted, "skipped": totals.skipped}
     return ", ".join([*always, *(f"{count} {name}" for name, count in rare.items() if count)])

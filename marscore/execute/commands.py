@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from typing_extensions import assert_never
-
 from marscore.errors import IntegrityError, OriginError, StorageError
 from marscore.events import Event, Warned
 from marscore.execute.helpers import Helpers
@@ -36,6 +34,7 @@ from marscore.execute.protocol import (
 from marscore.execute.schedule import Board
 from marscore.execute.transfer import Transfer
 from marscore.execute.writing import OpenFile
+from marscore.exhaustive import assert_never
 from marscore.ports import Clock, FileStore, Partial
 from marscore.state import FileIdentity
 from marscore.values import Failure, internal

@@ -16,8 +16,6 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Literal
 
-from typing_extensions import assert_never
-
 from marscore.errors import IntegrityError
 from marscore.events import (
     ChecksumVerified,
@@ -66,6 +64,7 @@ from marscore.execute.protocol import (
     Work,
     Yielded,
 )
+from marscore.exhaustive import assert_never
 from marscore.journal import Header
 from marscore.planning.segments import MIN_SPLIT
 from marscore.policy.failures import another_source_may_help, is_retryable

@@ -4,37 +4,61 @@
 
     places       line and column of everything, and the collected problems
     plain        downloads of which only URL, path, checksum and size are written; there may be a million
-    fields       the types of the fields: sizes, durations, URLs, text that stays text
+    plain_manifest  a manifest of such downloads and single values
+    fields       how fields are read: sizes, durations, URLs, text that stays text
+    field_types  the same as pydantic's types
     urls, output which URLs and output paths are allowed
-    models       the options and their descriptions
+    models       the options and their descriptions; modelled reads by them
     problems     pydantic's errors in plain words
     schema       the JSON Schema for editors
 
-The environment comes in as a mapping; nothing here opens a file.
+The environment comes in as a mapping; nothing here opens a file. The models, and pydantic with them, are imported when they are asked for.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from marscore.manifest.environment import USERINFO, Used, escape
-from marscore.manifest.models import (
-    Auth,
-    Backoff,
-    Certificate,
-    Defaults,
-    DownloadEntry,
-    DownloadOptions,
-    Execution,
-    Manifest,
-    Proxies,
-    Range,
-    Retry,
-    Security,
-    Timeout,
-)
 from marscore.manifest.places import Findings, Places
-from marscore.manifest.read import Entry, Examined, Parsed, examine_mapping, examine_text, of_manifest, read_manifest, read_mapping
-from marscore.manifest.schema import manifest_schema
+from marscore.manifest.plain import PlainEntry
+from marscore.manifest.plain_manifest import PlainDefaults, PlainExecution, PlainSecurity
+from marscore.manifest.read import (
+    AnyDefaults,
+    AnyManifest,
+    Entry,
+    Examined,
+    Parsed,
+    examine_mapping,
+    examine_text,
+    of_manifest,
+    read_manifest,
+    read_mapping,
+)
+
+if TYPE_CHECKING:
+    from marscore.manifest.models import (
+        Auth,
+        Backoff,
+        Certificate,
+        Defaults,
+        DownloadEntry,
+        DownloadOptions,
+        Execution,
+        Manifest,
+        Proxies,
+        Range,
+        Retry,
+        Security,
+        Timeout,
+    )
+    from marscore.manifest.schema import manifest_schema
 
 __all__ = [
     "USERINFO",
+    "AnyDefaults",
+    "AnyManifest",
     "Auth",
     "Backoff",
     "Certificate",
@@ -48,6 +72,10 @@ __all__ = [
     "Manifest",
     "Parsed",
     "Places",
+    "PlainDefaults",
+    "PlainEntry",
+    "PlainExecution",
+    "PlainSecurity",
     "Proxies",
     "Range",
     "Retry",
@@ -62,3 +90,11 @@ __all__ = [
     "read_manifest",
     "read_mapping",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'marscore.manifest' has no attribute {name!r}")
+    value = getattr(import_module("marscore.manifest.schema" if name == "manifest_schema" else "marscore.manifest.models"), name)
+    globals()[name] = value
+    return value

@@ -1,8 +1,9 @@
-"""The types of the manifest's fields: what may be written, what it means, and how an editor is told.
+"""How the manifest's fields are read and checked: what may be written, and what it means. `field_types` makes pydantic's types of it.
 
-Each is an Annotated type whose before-validator does the reading. Text is never guessed at: `is_plain` knows a scalar without quotes,
-and only a field that wants a number, a size, a duration or a boolean looks into it. No message repeats a value, which may have come
-from the environment.
+Text is never guessed at: `is_plain` knows a scalar without quotes, and only a field that wants a number, a size, a duration or a boolean
+looks into it. No message repeats a value, which may have come from the environment.
+
+Nothing here imports pydantic: a manifest that needs no model is read by the same functions (`plain`, `plain_manifest`).
 """
 
 from __future__ import annotations
@@ -11,15 +12,14 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Annotated, Any, Literal, TypeAlias
-
-from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, ValidationInfo
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from typing import TYPE_CHECKING, Any
 
 from marscore.manifest.places import Scalar
 from marscore.manifest.urls import check_url_text
-from marscore.values import FailureKind, parse_checksum, parse_duration, parse_size
+from marscore.values import parse_checksum, parse_duration, parse_size
+
+if TYPE_CHECKING:
+    from pydantic import ValidationInfo
 
 #: SQLite's and the file system's largest offset.
 MAX_SIZE = 2**63 - 1
@@ -41,31 +41,6 @@ class Plain(str):
 def is_plain(value: object) -> bool:
     """Whether a text was written without quotes, so that a field may read it as a number or a boolean."""
     return isinstance(value, Plain) or (isinstance(value, Scalar) and value.plain)
-
-
-class Also:
-    """Adds to a field's JSON Schema what its before-validator takes besides the type that it makes."""
-
-    def __init__(self, *schemas: dict[str, Any]) -> None:
-        self._schemas = schemas
-
-    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"anyOf": [handler(core), *self._schemas]}
-
-
-class Shown:
-    """Replaces a field's JSON Schema."""
-
-    def __init__(self, schema: dict[str, Any]) -> None:
-        self._schema = schema
-
-    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return dict(self._schema)
-
-
-#: A name to be filled in, where a number is wanted.
-REFERENCE = {"type": "string", "pattern": r"\$\{"}
-_TEXT = {"type": ["string", "number", "boolean"]}
 
 
 def _is_int(value: object) -> bool:
@@ -246,48 +221,3 @@ def check_variable_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         raise ValueError("must be the name of a variable, without ${ and }: letters, digits and _, as in REGION")
     return name
-
-
-Text: TypeAlias = Annotated[str, BeforeValidator(read_text), Shown(_TEXT)]
-Url: TypeAlias = Annotated[str, BeforeValidator(read_text), AfterValidator(check_url), Shown({"type": "string"})]
-Proxy: TypeAlias = Annotated[str, BeforeValidator(read_proxy), Shown({"type": "string"})]
-Whole: TypeAlias = Annotated[int, BeforeValidator(read_whole), Also(REFERENCE)]
-Count: TypeAlias = Annotated[int, Field(ge=0), BeforeValidator(read_whole), Also(REFERENCE)]
-Connections: TypeAlias = Annotated[int, Field(ge=1, le=64), BeforeValidator(read_whole), Also(REFERENCE)]
-PerHost: TypeAlias = Annotated[int, Field(ge=1, le=4096), BeforeValidator(read_whole), Also(REFERENCE)]
-Status: TypeAlias = Annotated[int, Field(ge=400, le=599), BeforeValidator(read_whole), Also(REFERENCE)]
-Processes: TypeAlias = Annotated[
-    int | Literal["auto"],
-    BeforeValidator(read_processes),
-    Shown({"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1, "maximum": 64}, REFERENCE]}),
-]
-Factor: TypeAlias = Annotated[float, Field(ge=1, le=1000), BeforeValidator(read_number), Also(REFERENCE)]
-_SIZE_TEXT = {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*([kKMGTP]i?)?B?\s*$"}
-_DURATION_TEXT = {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d)?\s*$"}
-#: A duration, where it stands for a mapping of them.
-DURATION: tuple[dict[str, Any], ...] = ({"type": "number", "exclusiveMinimum": 0}, _DURATION_TEXT, REFERENCE)
-Size: TypeAlias = Annotated[int, Field(ge=0, le=MAX_SIZE), BeforeValidator(read_size), Also(_SIZE_TEXT, REFERENCE)]
-Rate: TypeAlias = Annotated[int, Field(ge=1, le=MAX_SIZE), BeforeValidator(read_size), Also(_SIZE_TEXT, REFERENCE)]
-Memory: TypeAlias = Annotated[int, Field(ge=1024, le=2**40), BeforeValidator(read_size), Also(_SIZE_TEXT, REFERENCE)]
-Duration: TypeAlias = Annotated[float, Field(ge=0, le=MAX_DURATION), BeforeValidator(read_duration), Also(_DURATION_TEXT, REFERENCE)]
-Limit: TypeAlias = Annotated[float, Field(gt=0, le=MAX_DURATION), BeforeValidator(read_duration), Also(_DURATION_TEXT, REFERENCE)]
-Verify: TypeAlias = Annotated[bool | str, BeforeValidator(read_verify), Shown({"type": ["boolean", "string"]})]
-Version: TypeAlias = Annotated[Literal[1], BeforeValidator(read_whole)]
-Tag: TypeAlias = Annotated[str, BeforeValidator(read_text), AfterValidator(check_tag), Shown(_TEXT)]
-Username: TypeAlias = Annotated[str, BeforeValidator(read_text), AfterValidator(check_username), Shown(_TEXT)]
-Password: TypeAlias = Annotated[str, BeforeValidator(read_password), Shown(_TEXT)]
-ChecksumText: TypeAlias = Annotated[str, BeforeValidator(read_text), AfterValidator(check_checksum), Shown({"type": "string"})]
-HeaderName: TypeAlias = Annotated[str, BeforeValidator(read_word), AfterValidator(check_header_name)]
-HeaderValue: TypeAlias = Annotated[str, BeforeValidator(read_header_value), Shown(_TEXT)]
-Headers: TypeAlias = Annotated[dict[HeaderName, HeaderValue | None], AfterValidator(check_headers)]
-EachName: TypeAlias = Annotated[str, BeforeValidator(read_word), AfterValidator(check_each_name)]
-EachValue: TypeAlias = Annotated[str, BeforeValidator(read_each_value), Shown(_TEXT)]
-VariableName: TypeAlias = Annotated[
-    str, BeforeValidator(read_text), AfterValidator(check_variable_name), Shown({"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"})
-]
-Kind: TypeAlias = Annotated[FailureKind, BeforeValidator(read_word)]
-IfExists: TypeAlias = Annotated[Literal["keep", "refresh", "replace", "fail"], BeforeValidator(read_word)]
-FailFast: TypeAlias = Annotated[Literal["never", "first_failure"], BeforeValidator(read_word)]
-Lane: TypeAlias = Annotated[Literal["auto", "requests"], BeforeValidator(read_word)]
-PrivateAddresses: TypeAlias = Annotated[Literal["allow", "refuse"], BeforeValidator(read_word)]
-Jitter: TypeAlias = Annotated[Literal["full", "none"], BeforeValidator(read_word)]

@@ -22,8 +22,9 @@ from pydantic import (
     model_validator,
 )
 
-from marscore.manifest import fields as f
+from marscore.manifest import field_types as f
 from marscore.manifest import short
+from marscore.manifest.fields import read_list
 from marscore.manifest.output import check_output
 from marscore.manifest.plain import PlainEntry
 
@@ -205,7 +206,7 @@ class DownloadEntry(DownloadOptions):
     """Where it goes, under output_dir, with / between its parts (the last part of the URL's path)."""
     mirrors: tuple[f.Url, ...] | None = None
     """Other URLs of the same file, asked in this order when the first one fails."""
-    checksum: Annotated[tuple[f.ChecksumText, ...], BeforeValidator(f.read_list), f.Also(_ONE_TEXT)] | None = None
+    checksum: Annotated[tuple[f.ChecksumText, ...], BeforeValidator(read_list), f.Also(_ONE_TEXT)] | None = None
     """algorithm:hex with md5, sha1, sha256, sha384, sha512 or blake2b, or sha256-BASE64; or a list of them that must all hold."""
     size: f.Size | None = None
     """Exact size of the file; a mismatch fails before the body is read."""
@@ -276,7 +277,7 @@ class Manifest(Model):
     """A label for log and report."""
     output_dir: f.Text = "output"
     """Folder for the files, relative to the manifest's own."""
-    public: Annotated[tuple[f.VariableName, ...], BeforeValidator(f.read_list), f.Also(_ONE_TEXT)] = ()
+    public: Annotated[tuple[f.VariableName, ...], BeforeValidator(read_list), f.Also(_ONE_TEXT)] = ()
     """Names of variables of the environment whose values are no secrets and may be shown, such as REGION (those that stand in a path)."""
     execution: Execution = Execution()
     """How the whole run uses the machine and the network."""

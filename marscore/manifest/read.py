@@ -1,26 +1,30 @@
 """Text or Python objects -> a manifest, with every problem found on the way.
 
-text --compose--> nodes --Substitution--> data --pydantic--> Manifest
+text --compose--> nodes --Substitution--> data --plain_manifest, or else pydantic (modelled)--> Manifest
+
+pydantic and the models are imported where something needs them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from marscore.frozen import dataclass
 from marscore.manifest.environment import Substitution, Used
-from marscore.manifest.models import Defaults, DownloadEntry, Manifest
 from marscore.manifest.places import Findings, Map, Places
 from marscore.manifest.plain import PlainEntry, plain_entry
-from marscore.manifest.problems import explain
+from marscore.manifest.plain_manifest import PlainDefaults, PlainManifest, plain_manifest
 from marscore.manifest.text import compose
 
+if TYPE_CHECKING:
+    from marscore.manifest.models import Defaults, DownloadEntry, Manifest
+
 _NOTHING: Mapping[str, str] = {}
-#: A download as it was read.
-Entry: TypeAlias = DownloadEntry | PlainEntry
+#: A download, the defaults and a manifest as they were read.
+Entry: TypeAlias = "DownloadEntry | PlainEntry"
+AnyDefaults: TypeAlias = "Defaults | PlainDefaults"
+AnyManifest: TypeAlias = "Manifest | PlainManifest"
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Parsed:
     `used` holds, by name, what came from the environment.
     """
 
-    manifest: Manifest
+    manifest: AnyManifest
     places: Places
     used: Mapping[str, Used]
     source: str
@@ -43,8 +47,8 @@ class Examined:
     `manifest` is None where anything is wrong.
     """
 
-    manifest: Manifest | None
-    defaults: Defaults
+    manifest: AnyManifest | None
+    defaults: AnyDefaults
     entries: Mapping[int, Entry]
     findings: Findings
     used: Mapping[str, Used]
@@ -91,7 +95,7 @@ def examine_text(text: str, source: str, environment: Mapping[str, str], variabl
     root, findings = compose(text)
     findings.places = Places(root)
     if not isinstance(root, Map):
-        return Examined(None, Defaults(), {}, findings, {}, source)
+        return Examined(None, PlainDefaults(), {}, findings, {}, source)
     substitution = Substitution(environment, variables, findings)
     data = substitution.data(root)
     del root
@@ -110,15 +114,15 @@ def examine_mapping(
 def _examine(data: dict[str, Any], source: str, substitution: Substitution) -> Examined:
     findings = substitution.findings
     _read_plain(data)
-    try:
-        manifest = Manifest.model_validate(data)
-    except ValidationError as error:
-        explain(error, findings)
-    else:
-        if not findings.found:
-            entries = dict(enumerate(manifest.downloads))
-            return Examined(manifest, manifest.defaults, entries, findings, substitution.used, source)
-    return Examined(None, _defaults(data, findings), _entries(data, findings), findings, substitution.used, source)
+    plain = None if findings.found else plain_manifest(data)
+    if plain is not None:
+        return Examined(plain, plain.defaults, dict(enumerate(plain.downloads)), findings, substitution.used, source)
+    from marscore.manifest.modelled import defaults_of, entries_of, manifest_of  # noqa: PLC0415 - pydantic takes a quarter of a start
+
+    manifest = manifest_of(data, findings)
+    if manifest is not None:
+        return Examined(manifest, manifest.defaults, dict(enumerate(manifest.downloads)), findings, substitution.used, source)
+    return Examined(None, defaults_of(data, findings), entries_of(data, findings), findings, substitution.used, source)
 
 
 def _read_plain(data: dict[str, Any]) -> None:
@@ -127,23 +131,3 @@ def _read_plain(data: dict[str, Any]) -> None:
     if isinstance(written, list):
         for index, entry in enumerate(written):
             written[index] = plain_entry(entry) or entry
-
-
-def _defaults(data: Mapping[str, Any], findings: Findings) -> Defaults:
-    written = data.get("defaults")
-    return Defaults() if written is None or findings.wrong("defaults") else Defaults.model_validate(written)
-
-
-def _entries(data: Mapping[str, Any], findings: Findings) -> dict[int, Entry]:
-    """The downloads in which nothing is wrong."""
-    written = data.get("downloads")
-    if not isinstance(written, list):
-        return {}
-    wrong = findings.wrong_entries()
-    return {index: _entry(entry) for index, entry in enumerate(written) if index not in wrong}
-
-
-def _entry(written: Any) -> Entry:
-    if isinstance(written, PlainEntry):
-        return written
-    return DownloadEntry.model_validate({"url": written} if isinstance(written, str) else written)

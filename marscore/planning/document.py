@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from typing_extensions import assert_never
 
+from marscore.exhaustive import assert_never
 from marscore.frozen import dataclass
 from marscore.planning.model import Plan
 from marscore.policy.redact import Redactor

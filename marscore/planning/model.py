@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from marscore.frozen import dataclass
-from marscore.manifest import Execution
+from marscore.manifest import PlainExecution
 from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Resume
 
 #: Most processes that `auto` starts: more help only where many cores wait for a fast line.
@@ -48,7 +48,7 @@ class Plan:
         return len(self.decisions)
 
 
-def compile_plan(execution: Execution, decisions: Sequence[Decision], cores: int) -> Plan:
+def compile_plan(execution: PlainExecution, decisions: Sequence[Decision], cores: int) -> Plan:
     """Decide on processes and threads for what has to be done."""
     active = sum([isinstance(decision, _ACTIVE) for decision in decisions])
     processes = _processes(execution, active, cores)
@@ -67,7 +67,7 @@ def compile_plan(execution: Execution, decisions: Sequence[Decision], cores: int
     )
 
 
-def _processes(execution: Execution, active: int, cores: int) -> int:
+def _processes(execution: PlainExecution, active: int, cores: int) -> int:
     # Each process needs at least one connection to every host, and at least one download to fetch.
     wanted = min(MOST_AUTO, cores) if execution.processes == "auto" else execution.processes
     return max(1, min(wanted, active, execution.per_host))

@@ -5,7 +5,6 @@ status code --> failure_of_status --> Failure;    Failure + the statuses to retr
 
 from __future__ import annotations
 
-import email.utils
 import re
 from collections.abc import Set
 from http import HTTPStatus
@@ -89,7 +88,9 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     if re.fullmatch(r"[0-9]+", value):
         return float(value[:18])
     try:
-        date = email.utils.parsedate_to_datetime(value)
+        from email.utils import parsedate_to_datetime  # noqa: PLC0415 - few servers send a date, and it takes 3 ms of a start
+
+        date = parsedate_to_datetime(value)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return max(0.0, date.timestamp() - now)

@@ -1,6 +1,6 @@
 """The last stage: what a run's events add up to, as plain values and text.
 
-    events --fold.ReportFold--> model.Head + entries --writers.iter_json--> report.json; ended.Ended gives both to the caller
+    events --fold.ReportFold--> head.Head + entries --writers.iter_json--> report.json; ended.Ended gives both to the caller
     outcome --entry.entry_of--> a download's entry in it
     events --progress.ProgressFold--> how far the run is
     event  --record.record_of--> the fields of its log line

@@ -8,14 +8,16 @@ Of a hundred thousand entries most callers look at none, so none is made a value
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-
-from pydantic import TypeAdapter
+from typing import TYPE_CHECKING
 
 from marscore.frozen import dataclass
 from marscore.report.entry import SUCCESS
-from marscore.report.model import DownloadReport, Head, Report
+from marscore.report.head import Head
 from marscore.report.writers import iter_json
 from marscore.values import Failure
+
+if TYPE_CHECKING:
+    from marscore.report.model import DownloadReport, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,19 @@ class Ended:
 
     def report(self) -> Report:
         """The whole report."""
+        from marscore.report.model import Report  # noqa: PLC0415 - pydantic takes a quarter of a start, and a command asks for no report
+
         return Report.model_validate_json("".join(iter_json(self.head, self.entries())))
 
     def failures(self) -> list[DownloadReport]:
         """The entries of downloads that failed or were interrupted."""
+        unfinished = [entry for entry in self.entries() if not entry.endswith(SUCCESS)]
+        if not unfinished:
+            return []
+        from pydantic import TypeAdapter  # noqa: PLC0415 - as above
+
+        from marscore.report.model import DownloadReport  # noqa: PLC0415 - as above
+
         reader = TypeAdapter(DownloadReport)
-        told = (reader.validate_json(entry) for entry in self.entries() if not entry.endswith(SUCCESS))
+        told = (reader.validate_json(entry) for entry in unfinished)
         return [entry for entry in told if entry.error is not None]

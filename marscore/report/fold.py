@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import asdict, field, replace
+from typing import TYPE_CHECKING
 
 from marscore.events import (
     DownloadFailed,
@@ -27,10 +28,13 @@ from marscore.events import (
 from marscore.frozen import dataclass
 from marscore.policy.redact import Redactor
 from marscore.report.entry import completed, entry_of, status_of, unfinished_entry
-from marscore.report.model import Head, ManifestReport, PlanReport, RunStatus, Totals
+from marscore.report.head import Head, ManifestNamed, PlanSums, Sums
 from marscore.report.record import rfc3339, seconds, well_formed
 from marscore.resolve.model import Download
 from marscore.values import Failure, FailureKind
+
+if TYPE_CHECKING:
+    from marscore.report.model import RunStatus
 
 #: Failures that only the owner of this machine can mend; they decide the exit code, since the others may follow from them.
 _OF_THE_MACHINE: frozenset[FailureKind] = frozenset({"disk_full", "permission"})
@@ -63,7 +67,7 @@ class ReportFold:
     def __init__(self, facts: RunFacts, redactor: Redactor) -> None:
         self._facts = facts
         self._redactor = redactor
-        self._plan = PlanReport(downloads=len(facts.downloads))
+        self._plan = PlanSums(downloads=len(facts.downloads))
         self._place = {download.id: number for number, download in enumerate(facts.downloads)}
         self._open: dict[str, _Open] = {}
         self._entries: list[str | None] = [None] * len(facts.downloads)
@@ -86,7 +90,7 @@ class ReportFold:
                 self._open.setdefault(event.download, _Open()).retries.append(_retry(event))
                 self._retries += 1
             case PlanCompiled():
-                self._plan = PlanReport(processes=event.processes, threads=event.threads, downloads=event.downloads)
+                self._plan = PlanSums(processes=event.processes, threads=event.threads, downloads=event.downloads)
             case Warned(download=None):
                 self._warnings.append(well_formed(event.message))
             case _:
@@ -105,7 +109,7 @@ class ReportFold:
                 self._ended["up_to_date"] += 1
 
     @property
-    def totals(self) -> Totals:
+    def totals(self) -> Sums:
         """The sums over the downloads that have ended so far."""
         return self._totals(self._ended)
 
@@ -127,7 +131,7 @@ class ReportFold:
             marscore_version=facts.version,
             run_id=facts.run_id,
             name=None if facts.name is None else well_formed(self._redactor.text(facts.name)),
-            manifest=ManifestReport(path=well_formed(facts.manifest), sha256=facts.manifest_sha256),
+            manifest=ManifestNamed(path=well_formed(facts.manifest), sha256=facts.manifest_sha256),
             started_at=rfc3339(facts.started_at),
             finished_at=rfc3339(finished_at),
             duration_s=seconds(duration_s),
@@ -165,8 +169,8 @@ class ReportFold:
         begun = self._open.get(download.id)
         return completed(entry, begun.started_at, begun.retries) if begun else entry
 
-    def _totals(self, ended: Counter[str]) -> Totals:
-        return Totals(
+    def _totals(self, ended: Counter[str]) -> Sums:
+        return Sums(
             downloads=len(self._entries),
             downloaded=ended["downloaded"],
             up_to_date=ended["up_to_date"],
@@ -181,7 +185,8 @@ class ReportFold:
 
 def run_finished(head: Head, at: float) -> RunFinished:
     """The event that closes the run that this report tells of."""
-    sums = head.totals.model_dump(exclude={"downloads"})
+    sums = asdict(head.totals)
+    del sums["downloads"]
     return RunFinished(at=at, status=head.status, exit_code=head.exit_code, duration_s=head.duration_s, **sums)
 
 
@@ -190,8 +195,8 @@ def undelivered(head: Head, why: Failure, signal: int | None) -> Head:
     if head.status == "interrupted":
         return head
     if why.kind == "interrupted" and signal is not None:
-        return head.model_copy(update={"status": "interrupted", "exit_code": 128 + signal})
-    return head.model_copy(update={"status": "failed", "exit_code": 3})
+        return replace(head, status="interrupted", exit_code=128 + signal)
+    return replace(head, status="failed", exit_code=3)
 
 
 def _retry(event: RetryScheduled) -> dict[str, object]:

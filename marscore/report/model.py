@@ -99,8 +99,8 @@ class Totals(_Document):
     retries: Count
 
 
-class Head(_Document):
-    """All of a report but its entries. `warnings` are those of the run; one about a download is in the log."""
+class Report(_Document):
+    """What a run did: one entry for each download, in the manifest's order, and their sums."""
 
     schema_: Literal["marscore/report/v1"] = Field(default="marscore/report/v1", alias="schema")
     marscore_version: str
@@ -114,10 +114,6 @@ class Head(_Document):
     exit_code: int
     plan: PlanReport
     totals: Totals
+    # Those of the run; one about a download is in the log.
     warnings: tuple[str, ...] = ()
-
-
-class Report(Head):
-    """What a run did: one entry for each download, in the manifest's order, and their sums."""
-
     downloads: tuple[DownloadReport, ...]

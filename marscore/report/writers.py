@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from marscore.report.model import Head
+from marscore.report.head import Head
 
 
 def iter_json(head: Head, entries: Iterable[str]) -> Iterator[str]:
     """Yield the report's JSON, indented for people, a download at a time; it ends with a newline."""
-    yield json.dumps(head.model_dump(mode="json", by_alias=True), indent=2, ensure_ascii=False).removesuffix("\n}") + ',\n  "downloads": ['
+    yield json.dumps(head.as_written(), indent=2, ensure_ascii=False).removesuffix("\n}") + ',\n  "downloads": ['
     separator = "\n    "
     for entry in entries:
         yield separator + entry

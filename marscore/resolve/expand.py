@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from marscore.frozen import dataclass
-from marscore.manifest import DownloadEntry, Entry, Examined, Findings, Parsed, Security, examine_mapping, examine_text
+from marscore.manifest import Entry, Examined, Findings, Parsed, PlainEntry, examine_mapping, examine_text
 from marscore.manifest.fields import check_header_value, check_tag
 from marscore.manifest.places import Path, shown
 from marscore.manifest.urls import check_url_text
@@ -19,6 +19,9 @@ from marscore.resolve.options import OptionsMaker
 from marscore.resolve.paths import Outputs, check_output, name_in
 from marscore.resolve.templates import MAX_EXPANSIONS, EachSpec, Row, Template, compile_template, count, numeric_names, rows
 from marscore.values import Checksum, parse_checksum
+
+if TYPE_CHECKING:
+    from marscore.manifest import DownloadEntry
 
 _T = TypeVar("_T")
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -31,7 +34,7 @@ def expand(parsed: Parsed) -> tuple[Download, ...]:
         ManifestError: with every template, output path and collision that is wrong.
     """
     findings = Findings(parsed.places)
-    options = OptionsMaker(parsed.manifest.defaults, parsed.manifest.security)
+    options = OptionsMaker(parsed.manifest.defaults, parsed.manifest.security.private_addresses)
     downloads = _expanded(dict(enumerate(parsed.manifest.downloads)), options, findings)
     if findings.found:
         raise findings.error(parsed.source)
@@ -62,8 +65,8 @@ def load_mapping(
 
 def _loaded(examined: Examined) -> tuple[Parsed, tuple[Download, ...]]:
     # A manifest that is wrong ends in an error, whatever its downloads would have been allowed to do.
-    security = examined.manifest.security if examined.manifest else Security()
-    downloads = _expanded(examined.entries, OptionsMaker(examined.defaults, security), examined.findings)
+    private = examined.manifest.security.private_addresses if examined.manifest else "allow"
+    downloads = _expanded(examined.entries, OptionsMaker(examined.defaults, private), examined.findings)
     return examined.parsed(), downloads
 
 
@@ -126,7 +129,7 @@ class _Expansion:
     def add(self, where: Path, entry: Entry) -> None:
         """Expand one entry; its first problem ends it, but not the others."""
         try:
-            if isinstance(entry, DownloadEntry) and entry.each is not None:
+            if not isinstance(entry, PlainEntry) and entry.each is not None:
                 self._many(where, entry, entry.each)
             else:
                 self._one(where, entry)

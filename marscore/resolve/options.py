@@ -6,15 +6,18 @@ What holds where neither says anything stands here and in `policy.retry`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from pydantic import BaseModel
-
-from marscore.manifest import Auth, Certificate, Defaults, DownloadEntry, DownloadOptions, Entry, Retry, Security
-from marscore.manifest import Proxies as ProxySettings
+from marscore.manifest import AnyDefaults, Entry, PlainEntry
 from marscore.policy.retry import Backoff, RetryRules
 from marscore.resolve.model import Options
 from marscore.values import FAILURE_KINDS, Basic, ClientCertificate, FailureKind, Proxies, Timeouts
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from marscore.manifest import Auth, Certificate, DownloadOptions, Retry
+    from marscore.manifest import Proxies as ProxySettings
 
 #: Retries by kind where the user set no max_retries: what passes by itself is waited for, what does not is not asked again and again.
 RETRIES_BY_KIND: dict[FailureKind, int] = {
@@ -27,17 +30,21 @@ RETRIES_BY_KIND: dict[FailureKind, int] = {
     "checksum": 1,
 }
 _STANDARD = RetryRules()
-_OPTION_NAMES = frozenset(DownloadOptions.model_fields)
+#: Those of `manifest.DownloadOptions`, which is not imported where no download has options of its own.
+_OPTION_NAMES = frozenset(
+    {"headers", "forward_headers", "threads", "timeout", "retry", "proxies", "auth", "verify", "cert"}
+    | {"min_speed", "max_size", "if_exists", "tags"}
+)
 
-_M = TypeVar("_M", bound=BaseModel)
+_M = TypeVar("_M", bound="BaseModel")
 
 
 class OptionsMaker:
     """Makes Options; equal ones are one object, so that a hundred thousand downloads share a few."""
 
-    def __init__(self, defaults: Defaults, security: Security) -> None:
+    def __init__(self, defaults: AnyDefaults, private_addresses: Literal["allow", "refuse"]) -> None:
         self._defaults = defaults
-        self._security = security
+        self._private_addresses = private_addresses
         self._known: dict[Options, Options] = {}
         self._without_own: Options | None = None
 
@@ -47,17 +54,19 @@ class OptionsMaker:
         Raises:
             ValueError: the merged `auth` lacks a part.
         """
-        if not isinstance(entry, DownloadEntry) or entry.model_fields_set.isdisjoint(_OPTION_NAMES):
+        if isinstance(entry, PlainEntry) or entry.model_fields_set.isdisjoint(_OPTION_NAMES):
             if self._without_own is None:
-                self._without_own = self._made(DownloadOptions(), None, None)
+                self._without_own = self._made(None, None, None)
             return self._without_own
         return self._made(entry, headers, tags)
 
-    def _made(self, entry: DownloadOptions, headers: Mapping[str, str | None] | None, tags: tuple[str, ...] | None) -> Options:
-        merged: dict[str, Any] = {name: _over(getattr(self._defaults, name), getattr(entry, name)) for name in _OPTION_NAMES}
+    def _made(self, entry: DownloadOptions | None, headers: Mapping[str, str | None] | None, tags: tuple[str, ...] | None) -> Options:
+        merged: dict[str, Any] = {name: getattr(self._defaults, name) for name in _OPTION_NAMES}
+        if entry is not None:
+            merged = {name: _over(base, getattr(entry, name)) for name, base in merged.items()}
         merged["headers"] = merge_headers(self._defaults.headers or {}, headers or {})
         merged["tags"] = tags if tags is not None else self._defaults.tags
-        options = Options(**_converted(merged), private_addresses=self._security.private_addresses)
+        options = Options(**_converted(merged), private_addresses=self._private_addresses)
         return self._known.setdefault(options, options)
 
 
@@ -67,7 +76,9 @@ def _over(base: Any, top: Any) -> Any:
         return base if top is None else top
     if isinstance(top, Mapping) and isinstance(base, Mapping):
         return {**base, **top}
-    if type(top) is type(base) and isinstance(top, BaseModel) and not isinstance(top, Certificate):
+    from marscore.manifest.models import Certificate, Model  # noqa: PLC0415 - only where something is written twice
+
+    if type(top) is type(base) and isinstance(top, Model) and not isinstance(top, Certificate):
         return _merge_models(base, top)
     return top
 
@@ -87,7 +98,7 @@ def merge_headers(base: Mapping[str, str | None], top: Mapping[str, str | None])
 def _converted(merged: Mapping[str, Any]) -> dict[str, Any]:
     """Options' own types; what is None is left to its defaults."""
     made: dict[str, Any] = {name: merged[name] for name in ("headers", "threads", "verify", "max_size", "if_exists", "tags")}
-    made |= {"timeouts": _set(Timeouts, merged["timeout"]), "retry": retry_rules(merged["retry"] or Retry()), "auth": _auth(merged["auth"])}
+    made |= {"timeouts": _set(Timeouts, merged["timeout"]), "retry": retry_rules(merged["retry"]), "auth": _auth(merged["auth"])}
     made["forward_headers"] = tuple(sorted({name.lower() for name in merged["forward_headers"] or ()}))
     made |= {"proxies": _proxies(merged["proxies"]), "cert": _certificate(merged["cert"]), "min_speed": merged["min_speed"] or None}
     return {name: value for name, value in made.items() if value is not None}
@@ -105,11 +116,13 @@ def _written(model: BaseModel) -> dict[str, Any]:
     return {name: getattr(model, name) for name in type(model).model_fields if getattr(model, name) is not None}
 
 
-def retry_rules(retry: Retry) -> RetryRules:
+def retry_rules(retry: Retry | None) -> RetryRules:
     """What `retry` means: max_retries, where it is written, holds for every kind that is not named, and the table does otherwise.
 
     A wrong checksum is tried once more at most unless named, since a server that sends wrong bytes twice will send them again.
     """
+    if retry is None:
+        return RetryRules(by_kind=tuple(_differing(RETRIES_BY_KIND, _STANDARD.max_retries)))
     limit = _STANDARD.max_retries if retry.max_retries is None else retry.max_retries
     by_kind = RETRIES_BY_KIND if retry.max_retries is None else {"checksum": min(1, limit)}
     return RetryRules(
@@ -126,7 +139,7 @@ def _differing(by_kind: Mapping[Any, int], limit: int) -> Iterable[tuple[Failure
 
 
 def _auth(auth: Auth | str | None) -> Basic | str | None:
-    if not isinstance(auth, Auth):
+    if auth is None or isinstance(auth, str):
         return None if auth == "none" else auth
     if auth.username is None or auth.password is None:
         raise ValueError("needs both a username and a password")

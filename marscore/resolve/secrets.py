@@ -13,7 +13,7 @@ from typing import TypeAlias
 from urllib.parse import unquote
 
 from marscore.frozen import dataclass
-from marscore.manifest import USERINFO, Entry, Manifest, Parsed, Range, Used
+from marscore.manifest import USERINFO, AnyManifest, Entry, Parsed, Used
 from marscore.policy.redact import MASK
 from marscore.resolve.model import Download, Options
 from marscore.resolve.templates import names_in
@@ -68,7 +68,7 @@ def _of_downloads(downloads: Iterable[Download]) -> dict[str, str]:
     return found
 
 
-def _is_credential(used: Used, manifest: Manifest) -> bool:
+def _is_credential(used: Used, manifest: AnyManifest) -> bool:
     return any(_speaks_of_credentials(place) or _stands_in(place, manifest, _credentials_of) for place in used.places)
 
 
@@ -79,11 +79,11 @@ def _speaks_of_credentials(place: Place) -> bool:
     return last == USERINFO or (above[-1], last) == ("auth", "password")
 
 
-def _is_in_path(used: Used, manifest: Manifest) -> bool:
+def _is_in_path(used: Used, manifest: AnyManifest) -> bool:
     return any(place in _PATHS or _stands_in(place, manifest, _path_of) for place in used.places)
 
 
-def _stands_in(place: Place, manifest: Manifest, texts_of: Callable[[Entry], Iterable[str]]) -> bool:
+def _stands_in(place: Place, manifest: AnyManifest, texts_of: Callable[[Entry], Iterable[str]]) -> bool:
     """Whether a place is a name in `each` that stands in some texts of its entry."""
     match place:
         case ("downloads", int(index), "each", name):
@@ -107,10 +107,10 @@ def _given_in_path(entry: Entry) -> Iterator[str]:
     if entry.each and entry.path is not None:
         for name in names_in(entry.path):
             values = entry.each.get(name, ())
-            yield from () if isinstance(values, Range) else values
+            yield from values if isinstance(values, tuple) else ()
 
 
-def _words(values: Iterable[str], manifest: Manifest) -> frozenset[str]:
+def _words(values: Iterable[str], manifest: AnyManifest) -> frozenset[str]:
     """Those of some values that stand by themselves in a path that the manifest gives."""
     candidates = [value for value in values if _WORD.fullmatch(value)]
     if not candidates:

@@ -11,18 +11,20 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, TypeAlias
 
 from marscore.frozen import dataclass
-from marscore.manifest import Range
+
+if TYPE_CHECKING:
+    from marscore.manifest import Range
 
 MAX_EXPANSIONS = 1_000_000
 
 #: For each name its text and, if it is one, its number.
 Row: TypeAlias = tuple[str | int | None, ...]
 Pair: TypeAlias = tuple[str, int | None]
-EachSpec: TypeAlias = Mapping[str, tuple[str, ...] | Range]
+EachSpec: TypeAlias = "Mapping[str, tuple[str, ...] | Range]"
 
 _PIECE = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)(?::([^{}]*))?\}|[{}]")
 _FORMAT = re.compile(r"(0[1-9][0-9]?)?[dxX]?")
@@ -81,12 +83,12 @@ def _checked(name: str, spec: str, numeric: bool) -> str:
 
 def count(each: EachSpec) -> int:
     """How many downloads an `each` makes."""
-    return math.prod(max(0, spec.to - spec.from_ + 1) if isinstance(spec, Range) else len(spec) for spec in each.values())
+    return math.prod(len(spec) if isinstance(spec, tuple) else max(0, spec.to - spec.from_ + 1) for spec in each.values())
 
 
 def numeric_names(each: EachSpec) -> dict[str, bool]:
     """The names, and whether all values of each are whole numbers."""
-    return {name: isinstance(spec, Range) or all(map(_NUMBER.fullmatch, spec)) for name, spec in each.items()}
+    return {name: not isinstance(spec, tuple) or all(map(_NUMBER.fullmatch, spec)) for name, spec in each.items()}
 
 
 def rows(each: EachSpec) -> Iterator[Row]:
@@ -97,7 +99,7 @@ def rows(each: EachSpec) -> Iterator[Row]:
     return (tuple(itertools.chain.from_iterable(combination)) for combination in itertools.product(*specs))
 
 
-def _pairs(spec: Sequence[str] | Range) -> Iterator[Pair]:
-    if isinstance(spec, Range):
+def _pairs(spec: tuple[str, ...] | Range) -> Iterator[Pair]:
+    if not isinstance(spec, tuple):
         return ((str(number), number) for number in range(spec.from_, spec.to + 1))
     return ((text, int(text) if _NUMBER.fullmatch(text) else None) for text in spec)

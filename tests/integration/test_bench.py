@@ -16,9 +16,10 @@ from bench import scale
 from bench.__main__ import main
 from bench.course import Course
 from bench.job import Job
+from bench.measure import warm
 from bench.origin import origin
 from bench.tools import Tool
-from bench.works import File, Scale, Work
+from bench.works import File, Scale, Work, works
 from tests.servers import have_nginx
 
 pytestmark = [
@@ -26,7 +27,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the benchmark reads /proc"),
 ]
 
-TINY = Scale(large=64 * 1024, medium=64 * 1024, small=5, mixed=4, tiny=5)
+TINY = Scale(large=64 * 1024, half=32 * 1024, middle=16 * 1024, medium=64 * 1024, small=5, mixed=4, tiny=5)
 
 
 def run(results: Path, *more: str) -> dict[str, Any]:
@@ -34,14 +35,14 @@ def run(results: Path, *more: str) -> dict[str, Any]:
     return {path.stem: json.loads(path.read_text()) for path in results.glob("*.json")}
 
 
-def test_every_work_has_its_figures_its_limit_and_its_ratios(tmp_path: Path) -> None:
-    names = "large-tls,large-sha256,small,distant,again"
-    results = run(tmp_path, "--only", names, "--tools", "curl,marscore")
+def test_every_work_has_its_figures_its_limit_and_its_ratios(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = "large-tls,large-h2,large-sha256,small,distant,distant-tls,again"
+    results = run(tmp_path, "--only", names, "--tools", "curl,marscore,marscore threads")
     assert set(results) == set(names.split(","))
     for name, result in results.items():
         assert result["repeat"] == 1
         assert result["machine"]["cores"] == len(os.sched_getaffinity(0))
-        for tool in ("curl", "marscore"):
+        for tool in ("curl", "marscore", "marscore threads"):
             entry = result["tools"][tool]
             assert len(entry["samples"]) == 1, (name, entry)
             assert entry["median"]["wall_s"] > 0
@@ -50,6 +51,23 @@ def test_every_work_has_its_figures_its_limit_and_its_ratios(tmp_path: Path) -> 
         assert result["tools"]["marscore"]["ratio_to_marscore"]["wall_s"] == 1
         assert ("median" in result["tools"]["limit"]) == (name != "again")
     assert (tmp_path / "table.md").read_text().count("| **marscore** |") == len(results)
+    assert (tmp_path / "table.md").read_text().count("curl 7.") + (tmp_path / "table.md").read_text().count("curl 8.") == len(results)
+    table = capsys.readouterr().out.splitlines()[-len(results) :]
+    assert [line.split()[0] for line in table] == [work.name for work in works(TINY) if work.name in results]
+
+
+def test_memory_is_used_before_a_run_and_given_back(tmp_path: Path) -> None:
+    warm(tmp_path, 3 * 1024 * 1024 + 5)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_http_2_is_spoken_where_a_client_asks_for_it(tmp_path: Path) -> None:
+    with origin(tmp_path) as server:
+        server.make([File("one/one.bin", 10)])
+        for site, version in (("h2", "2"), ("tls", "1.1")):
+            words = ["curl", "-q", "-sS", "--cacert", str(server.authority), "-o", "/dev/null", "-w", "%{http_version}"]
+            done = subprocess.run([*words, f"{server.base(site)}/one/one.bin"], capture_output=True, text=True, check=True)
+            assert done.stdout == version
 
 
 def test_start_tells_what_the_imports_cost(tmp_path: Path) -> None:

@@ -132,3 +132,28 @@ def test_a_value_that_can_change_has_no_hash() -> None:
     assert Open(1) == Open(1)
     with pytest.raises(TypeError):
         hash(Open(1))
+
+
+def test_a_field_without_a_default_after_one_with_it_is_refused_as_in_the_library() -> None:
+    with pytest.raises(TypeError):
+
+        @dataclass(frozen=True, slots=True)
+        class Wrong:
+            a: int = 1
+            b: int  # type: ignore[misc]
+
+
+def test_classes_of_one_shape_have_names_and_defaults_of_their_own() -> None:
+    @dataclass(frozen=True, slots=True)
+    class One:
+        a: int
+        b: int = 2
+
+    @dataclass(frozen=True, slots=True)
+    class Other:
+        c: int
+        d: int = 4
+
+    assert (One(a=1), Other(d=5, c=3)) == (One(1, 2), Other(3, 5))
+    assert list(inspect.signature(Other).parameters) == ["c", "d"]
+    assert (One.__init__.__qualname__, typing.get_type_hints(One.__init__)["b"]) != (Other.__init__.__qualname__, str)

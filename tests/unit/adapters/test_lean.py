@@ -14,7 +14,7 @@ def python(*lines: str) -> str:
     return subprocess.run([sys.executable, "-W", "error", "-c", "\n".join(lines)], check=True, capture_output=True, text=True).stdout
 
 
-@pytest.mark.parametrize("module", ["rich", "asyncio", "pygments", "requests", "charset_normalizer"])
+@pytest.mark.parametrize("module", ["rich", "asyncio", "pygments", "requests", "charset_normalizer", "pydantic", "structlog"])
 def test_a_start_does_not_import_it(module: str) -> None:
     assert python(LEAN, f"print(sys.modules.get({module!r}))") == "None\n"
 
@@ -28,8 +28,19 @@ def test_what_was_put_off_is_there_when_it_is_wanted() -> None:
 
 
 def test_a_module_that_stood_in_finds_the_real_one() -> None:
-    lines = ["from structlog import stdlib", "print(stdlib.asyncio.Event.__module__)"]
+    lines = ["with lean():", "    from structlog import stdlib", "print(stdlib.asyncio.Event.__module__)"]
     assert python(LEAN, *lines) == "asyncio.locks\n"
+
+
+def test_lines_for_people_take_no_rich_in_a_process_of_our_own() -> None:
+    lines = [
+        "from marscore.adapters.lines import LineMaker",
+        "from marscore.settings import LineSettings, LineStyle",
+        "LineMaker(LineSettings('r', styles=(LineStyle('console'),)))",
+        "print('structlog' in sys.modules, sys.modules.get('rich'))",
+    ]
+    assert python(LEAN, *lines) == "True None\n"
+    assert python("import sys", *lines).startswith("True <module")
 
 
 def test_functions_imported_by_name_are_called_in_the_end() -> None:

@@ -252,7 +252,7 @@ def test_of_secrets_the_report_shows_what_paths_show_and_nothing_else(ended):
 def test_the_closing_event_carries_the_sums():
     fold = a_fold(download(0), download(1))
     fold.add(finished(0))
-    event = run_finished(a_report(fold, signal=15), 1001.25)
+    event = run_finished(an_end(fold, signal=15).head, 1001.25)
     assert (event.status, event.exit_code, event.downloaded, event.interrupted, event.bytes_downloaded) == ("interrupted", 143, 1, 1, 90)
 
 
