@@ -10,6 +10,7 @@ from marscore.adapters.clock import SystemClock
 from marscore.adapters.discreet import clean
 from marscore.adapters.files import Folder
 from marscore.adapters.gauge import Gauge
+from marscore.adapters.memory import keep_what_is_freed
 from marscore.adapters.teller import Teller
 from marscore.events import Event
 from marscore.execute.engine import Ports
@@ -28,6 +29,7 @@ def make_worker(settings: WorkerSettings, number: int, send: Callable[[Batch | A
     def tell(events: list[Event]) -> None:
         send(Batch(number, *teller.tell(events)))
 
+    keep_what_is_freed()
     ports = Ports(
         _transport(settings),
         Folder(Path(settings.output_dir), identity=settings.output_identity),

@@ -117,7 +117,7 @@ class Commands:
             case Emit():
                 self._put(command.event)
             case PauseHost():
-                self._board.slots.pause(command.host, self._clock.ticks() + command.seconds)
+                self._board.pause(command.host, self._clock.ticks() + command.seconds)
                 self.tell_pause(command.host, command.seconds)
             case Verify() | Place():
                 return self._with_partial(transfer, command)

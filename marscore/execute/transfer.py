@@ -79,6 +79,8 @@ from marscore.values import Failure, FailureKind
 _WORTHLESS: frozenset[FailureKind] = frozenset({"checksum", "size", "too_large", "changed"})
 #: A server that says nothing about ranges is tried with one only where there is this much to win.
 _WORTH_TRYING = 8 * 1024 * 1024
+#: Seconds that a range has to take for a part of it to be asked for over another connection: some round trips.
+WORTH_SHARING = 0.25
 #: The names of a few codings (RFC 9110 section 8.4.1).
 _CODINGS = re.compile("[a-z0-9-]{1,16}(?:, ?[a-z0-9-]{1,16}){0,3}")
 #: They say nothing of parts.
@@ -216,6 +218,11 @@ class Transfer:
         if largest is None or (self.known.ranges is None and largest.remaining < _WORTH_TRYING):
             return False
         return self.ledger.can_share()
+
+    def is_worth_sharing(self, ticks: float) -> bool:
+        """Whether the largest range takes so long that asking for a part of it over another connection pays."""
+        largest = self.ledger.largest()
+        return largest is not None and (largest.pace is None or largest.pace.seconds_for(largest.remaining, ticks) >= WORTH_SHARING)
 
     def share(self, hands: int) -> None:
         """Make ranges pending for `hands` idle connections out of the largest active one. Call it where `can_share` says so."""

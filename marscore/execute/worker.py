@@ -76,7 +76,7 @@ class Worker:
 
     def pause(self, host: str, seconds: float) -> None:
         """Hold back new requests to a host, as another process was asked to."""
-        self._say(lambda: self._engine.board.slots.pause(host, self._clock.ticks() + seconds))
+        self._say(lambda: self._engine.board.pause(host, self._clock.ticks() + seconds))
 
     def widen(self, share: Share) -> None:
         """Take a new share of the run's limits."""

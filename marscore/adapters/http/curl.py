@@ -46,6 +46,7 @@ class CurlTransport:
 
     def __init__(self, connections: int, ticks: Callable[[], float] = time.monotonic) -> None:
         self.ticks = ticks
+        self.waited = 0.0
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
@@ -81,6 +82,7 @@ class CurlTransport:
         """Send and receive."""
         now = self.ticks()
         ready = self._ready(0 if self._ended else max(0.0, min(until, self._due, self._look) - now))
+        self.waited += self.ticks() - now
         self._turn_libcurl(ready)
         self._note_done()
         news, self._ended = dict.fromkeys(self._ended), []

@@ -26,7 +26,7 @@ _CHALLENGES = frozenset({401, 407})
 #: Bytes of a body that nobody wants which are received, so that its connection can be used again.
 DRAINED = 64 * 1024
 #: Bytes of one receive. libcurl does ten of them at a time, and what has come is held in memory.
-_BUFFER = 32 * 1024
+_BUFFER = 128 * 1024
 
 
 class Loop(Protocol):
