@@ -176,7 +176,7 @@ class Engine:
         self._opened(transfer, host, fact)
 
     def _opened(self, transfer: Transfer, host: str, fact: Opened) -> None:
-        self.commands.tell(transfer, fact)
+        self.commands.carry_out(transfer, fact)
         # What is on disk may come from a mirror: then the slot that is held is not the right one.
         segment = transfer.take(fact.at.ticks) if transfer.host == host and not transfer.closed else None
         self.board.settle(transfer)

@@ -161,10 +161,11 @@ class Transfer:
 
         None: it has nothing to ask for, or all the connections that it may have, or its partial file is still being looked at.
         """
-        if self.closed or not self._is_open or self._checking:
+        earliest = self.ledger.earliest()
+        if earliest is None or self.closed or not self._is_open or self._checking:
             return None
-        free, earliest = self.free_at, self.ledger.earliest()
-        return None if free is None or earliest is None else max(free, earliest)
+        free = self.free_at
+        return None if free is None else max(free, earliest)
 
     @property
     def free_at(self) -> float | None:
