@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from marscore.adapters.clock import SystemClock
 from marscore.adapters.discreet import clean
@@ -20,9 +21,21 @@ from marscore.execute.worker import Worker
 from marscore.policy.redact import Redactor
 from marscore.ports import Transport
 
+if TYPE_CHECKING:
+    import requests
 
-def make_worker(settings: WorkerSettings, number: int, send: Callable[[Batch | Alive], None], give_up: Callable[[], None]) -> Worker:
-    """A worker with real adapters, whose events are told as the run's log wants them; `give_up` as in `Ports`."""
+
+def make_worker(
+    settings: WorkerSettings,
+    number: int,
+    send: Callable[[Batch | Alive], None],
+    give_up: Callable[[], None],
+    session: requests.Session | None = None,
+) -> Worker:
+    """A worker with real adapters, whose events are told as the run's log wants them; `give_up` as in `Ports`.
+
+    A caller's `session` sends its requests, if there is one.
+    """
     redactor = Redactor(dict(settings.secrets), settings.words)
     teller = Teller(redactor, settings.log)
 
@@ -31,7 +44,7 @@ def make_worker(settings: WorkerSettings, number: int, send: Callable[[Batch | A
 
     keep_what_is_freed()
     ports = Ports(
-        _transport(settings),
+        _transport(settings, session),
         Folder(Path(settings.output_dir), identity=settings.output_identity),
         SystemClock(),
         lambda exchange, answer: clean(redactor, exchange.request, answer),
@@ -43,13 +56,13 @@ def make_worker(settings: WorkerSettings, number: int, send: Callable[[Batch | A
     return Worker(settings, ports, tell)
 
 
-def _transport(settings: WorkerSettings) -> Transport:
+def _transport(settings: WorkerSettings, session: requests.Session | None) -> Transport:
     """The transport by libcurl, where it is there and wanted, else the one by requests."""
-    if settings.lane == "auto":
+    if settings.lane == "auto" and session is None:
         with contextlib.suppress(ImportError):
             from marscore.adapters.http.curl import CurlTransport  # noqa: PLC0415 - pycurl is not everywhere
 
             return CurlTransport(max(1, settings.threads))
     from marscore.adapters.http.session import SessionTransport  # noqa: PLC0415 - requests takes its time to be imported
 
-    return SessionTransport(max(1, settings.threads))
+    return SessionTransport(max(1, settings.threads), session)
