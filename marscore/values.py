@@ -52,13 +52,15 @@ _PLAIN_SHA256 = re.compile("sha256:[0-9a-f]{64}")
 class Failure:
     """What went wrong with one try, in the vocabulary that retry rules, log and report share.
 
-    `retry_after` is the server's own wish in seconds (RFC 9110 section 10.2.3), None where it made none.
+    `retry_after` is the server's own wish in seconds (RFC 9110 section 10.2.3), None where it made none. `lasting` says that no other try
+    of the same source can go better, also where others of this kind may.
     """
 
     kind: FailureKind
     message: str
     status: int | None = None
     retry_after: float | None = None
+    lasting: bool = False
 
 
 def internal(error: BaseException) -> Failure:

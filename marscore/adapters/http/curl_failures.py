@@ -8,6 +8,7 @@ import os
 import pycurl
 
 from marscore.frozen import dataclass
+from marscore.policy.redirect import TWO_PLACES
 from marscore.values import Failure, Timeouts
 
 _NO_ANSWER = Failure("connection", "the server closed the connection without an answer")
@@ -18,7 +19,7 @@ _FIXED: dict[int, Failure] = {
     pycurl.E_COULDNT_RESOLVE_PROXY: Failure("proxy", "the proxy's host name cannot be resolved"),
     pycurl.E_GOT_NOTHING: _NO_ANSWER,
     pycurl.E_UNSUPPORTED_PROTOCOL: _STRANGE,
-    100: Failure("connection", "the server sends more than a head may hold"),
+    100: Failure("connection", "the server sends a header field of more than 100 KiB, or more than 256 KiB of them"),
     pycurl.E_OUT_OF_MEMORY: Failure("resources", "the system gives too little memory"),
     pycurl.E_SSL_CERTPROBLEM: Failure("tls", "the client certificate cannot be used"),
     pycurl.E_SSL_CACERT_BADFILE: Failure("tls", "the certificates that servers are verified by cannot be read"),
@@ -43,8 +44,8 @@ class Try:
 
 def failure_of(code: int, message: str, tried: Try) -> Failure:
     """The failure that libcurl means by a code, and by its message where codes are not enough."""
-    if code in _FIXED:
-        return _FIXED[code]
+    if known := _known(code, message):
+        return known
     if code == pycurl.E_OPERATION_TIMEDOUT:
         return Failure("timeout", f"no connection within {tried.timeouts.connect:g} s")
     if code in (pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT):
@@ -58,6 +59,13 @@ def failure_of(code: int, message: str, tried: Try) -> Failure:
     if tried.answered:
         return _in_the_body(code, tried)
     return Failure("connection", _connection(code, message, tried))
+
+
+def _known(code: int, message: str) -> Failure | None:
+    """The failure of a code that means one thing; of a strange answer libcurl says what is strange about it."""
+    if code == pycurl.E_FTP_WEIRD_SERVER_REPLY:
+        return TWO_PLACES if "Location" in message else None
+    return _FIXED.get(code)
 
 
 def _in_the_body(code: int, tried: Try) -> Failure:

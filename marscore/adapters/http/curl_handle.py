@@ -6,7 +6,7 @@ Way (TLS, proxy, credentials) --set up once--> handle --begin--> one hop of an e
 from __future__ import annotations
 
 import contextlib
-from typing import Protocol
+from typing import Any, Protocol
 
 import pycurl
 
@@ -15,7 +15,7 @@ from marscore.adapters.http.curl_failures import Try, failure_of
 from marscore.adapters.http.curl_way import Way, set_up
 from marscore.adapters.http.heads import Head, final_head, is_whole
 from marscore.adapters.http.sockets import bytes_received
-from marscore.policy.redirect import PRIVATE, is_public, next_url
+from marscore.policy.redirect import PRIVATE, is_public, next_url, the_location
 from marscore.ports import Answer, Exchange
 from marscore.url import Url
 from marscore.values import Failure
@@ -65,7 +65,7 @@ class Handle:
         self.exchange: Exchange | None = None
         self.hops: tuple[tuple[Url, Url], ...] = ()
         self.next_url: Url | None = None
-        self.ended = self.paused = self.held = False
+        self.ended = self.paused = self.held = self._ended_early = False
         self.error: tuple[int, str] | None = None
         #: When something came of it last, or it was sent.
         self.heard = self._ticks()
@@ -86,6 +86,7 @@ class Handle:
         self.exchange, self.hops, self.url = exchange, hops, url
         curl = self.curl
         curl.setopt(pycurl.URL, url.text)
+        _set_target(curl, self.way, url)
         curl.setopt(pycurl.HTTPHEADER, [_line(name, value) for name, value in fields_of(exchange.request, url)])
         self._fresh = exchange.fresh or fresh
         curl.setopt(pycurl.FRESH_CONNECT, self._fresh)
@@ -102,20 +103,42 @@ class Handle:
         new = self._head is None and self._read_head()
         if self.error is not None and self._head is None:
             self.again = self._is_used_up()
+        if self._chunks:
+            self.heard = self._ticks()
+            self._received += sum(map(len, self._chunks))
+        if isinstance(self._head, Head) and self._head.is_identity:
+            self._end_at_length(self._head)
         if not self._chunks:
             return new
-        self.heard = self._ticks()
-        self._received += sum(map(len, self._chunks))
         if self.exchange is not None and self.exchange.answer is not None:
             self.exchange.chunks += self._chunks
             new = True
         self._chunks.clear()
         return new
 
+    def _end_at_length(self, head: Head) -> None:
+        """End a body that libcurl would read to the end of its connection, though its length is told."""
+        if head.length is None or self.error is not None:
+            return
+        beyond = self._received - head.length
+        if beyond >= 0:
+            data = b"".join(self._chunks)[: -beyond or None]
+            self._chunks[:] = [data] if data else []
+            self._received = head.length
+            self.ended = self._ended_early = True
+        elif self.ended:
+            self.error = (pycurl.E_PARTIAL_FILE, "")
+
     @property
     def connection(self) -> int | None:
         """The descriptor of a connection of HTTP/1 that carried its response to the end."""
-        if not self.ended or self.error is not None or not isinstance(self._head, Head) or not self._head.protocol.startswith("HTTP/1"):
+        if (
+            not self.ended
+            or self._ended_early
+            or self.error is not None
+            or not isinstance(self._head, Head)
+            or not self._head.protocol.startswith("HTTP/1")
+        ):
             return None
         fd: int = self.curl.getinfo(pycurl.ACTIVESOCKET)
         return fd if fd >= 0 else None
@@ -207,7 +230,7 @@ class Handle:
         if location is None:
             self.exchange.answer = Answer(head.status, head.fields, self.url, self.hops, head.protocol)
             return True
-        following = next_url(self.url, location, len(self.hops))
+        following = location if isinstance(location, Failure) else next_url(self.url, location, len(self.hops))
         if isinstance(following, Failure):
             self._redirect_failure = following
         else:
@@ -228,6 +251,16 @@ class Handle:
         return int(pycurl.PREREQFUNC_OK)
 
 
+def _set_target(curl: Any, way: Way, url: Url) -> None:
+    """Let the request line hold what the URL says; libcurl writes escapes in upper case, and leaves out an empty query for a proxy."""
+    absolute = way.proxy is not None and way.scheme == "http" and way.proxy.url.scheme in ("http", "https")
+    if absolute and way.proxy is not None and way.proxy.besides:
+        # libcurl finds out whether the proxy is asked at all.
+        curl.unsetopt(pycurl.REQUEST_TARGET)
+    else:
+        curl.setopt(pycurl.REQUEST_TARGET, url.text if absolute else url.target)
+
+
 def _line(name: str, value: str) -> bytes:
     # With nothing behind its colon, libcurl would leave the field out.
     text = f"{name}: {value}" if value.strip() else f"{name};"
@@ -237,9 +270,9 @@ def _line(name: str, value: str) -> bytes:
         return text.encode()
 
 
-def _location(head: Head) -> str | None:
-    location = head.fields.get("location") if head.status in _REDIRECTS else None
-    if location is not None:
+def _location(head: Head) -> str | Failure | None:
+    location = the_location(head.locations) if head.status in _REDIRECTS else None
+    if isinstance(location, str):
         with contextlib.suppress(UnicodeError):
             # Fields are bytes; servers send UTF-8 here.
             location = location.encode("latin-1").decode("utf-8")

@@ -9,7 +9,9 @@ from typing import Any
 import pycurl
 
 from marscore.adapters.http.access import Proxy, credentials_of, proxy_of, trusted
+from marscore.errors import OriginError
 from marscore.frozen import dataclass
+from marscore.policy.failures import failure_of_host
 from marscore.ports import Request
 from marscore.url import Url
 from marscore.values import Access, Basic
@@ -30,8 +32,10 @@ def way_to(request: Request, url: Url) -> Way:
     """The way to ask for `url`.
 
     Raises:
-        OriginError: the proxy's URL is none.
+        OriginError: nobody can be asked for it, or the proxy's URL is none.
     """
+    if failure := failure_of_host(url):
+        raise OriginError(failure)
     access = request.access
     bundle = trusted(access) if url.scheme == "https" else None
     return Way(url.scheme, access, credentials_of(request, url), proxy_of(access, url), bundle)
