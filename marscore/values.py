@@ -40,6 +40,9 @@ FailureKind = Literal[
 ]
 FAILURE_KINDS: tuple[FailureKind, ...] = get_args(FailureKind)
 
+#: Which versions of HTTP are spoken: auto is HTTP/2 where TLS negotiates it, else 1.1.
+HttpVersion = Literal["auto", "1.1", "2", "3"]
+
 #: hashlib's names; the length is that of the digest in bytes.
 DIGEST_BYTES = {"md5": 16, "sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64, "blake2b": 64}
 #: The algorithms that the Subresource Integrity syntax names (W3C SRI, section 3.5).

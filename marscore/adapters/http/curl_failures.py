@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 
 import pycurl
 
@@ -26,6 +27,10 @@ _FIXED: dict[int, Failure] = {
     pycurl.E_SSL_CIPHER: Failure("tls", "TLS failed: no cipher in common"),
     pycurl.E_SSL_ISSUER_ERROR: Failure("tls", "the server's certificate is not trusted: its issuer is another one"),
 }
+#: What goes wrong with a stream, or with all of a connection that has streams: CURLE_HTTP2, CURLE_HTTP2_STREAM, CURLE_HTTP3.
+STREAM_ERRORS = frozenset({pycurl.E_HTTP2, 92, 95})
+#: How nghttp2 and ngtcp2 name the code of an error, in libcurl's messages (RFC 9113 section 7).
+_STREAM_CODE = re.compile("(?:NGHTTP2_)?([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)")
 _PROXY = 97
 _CLOSED = {errno.ECONNREFUSED: "the connection was refused", errno.ECONNRESET: "the connection was reset"}
 #: What OpenSSL says where the other side went away in the middle of a handshake.
@@ -56,9 +61,7 @@ def failure_of(code: int, message: str, tried: Try) -> Failure:
         if any(text in message for text in _CUT) or tried.system:
             return Failure("connection", "the connection was cut inside the TLS stream")
         return Failure("tls", f"TLS failed: {_reason(message)}")
-    if tried.answered:
-        return _in_the_body(code, tried)
-    return Failure("connection", _connection(code, message, tried))
+    return _in_the_body(code, tried) if tried.answered else _before_an_answer(code, message, tried)
 
 
 def _known(code: int, message: str) -> Failure | None:
@@ -66,6 +69,16 @@ def _known(code: int, message: str) -> Failure | None:
     if code == pycurl.E_FTP_WEIRD_SERVER_REPLY:
         return TWO_PLACES if "Location" in message else None
     return _FIXED.get(code)
+
+
+def _stream(message: str) -> Failure:
+    """Why a stream brought no answer, as its server says."""
+    named = _STREAM_CODE.search(message)
+    if named is None:
+        return Failure("connection", "the server does not speak HTTP/2 or 3 properly")
+    if named[1] == "ENHANCE_YOUR_CALM":
+        return Failure("rate_limited", "the server asks for fewer requests (ENHANCE_YOUR_CALM)")
+    return Failure("connection", f"the server ended the request's stream without an answer ({named[1]})")
 
 
 def _in_the_body(code: int, tried: Try) -> Failure:
@@ -76,14 +89,16 @@ def _in_the_body(code: int, tried: Try) -> Failure:
     return Failure("truncated", "the body broke off, or its framing is wrong")
 
 
-def _connection(code: int, message: str, tried: Try) -> str:
+def _before_an_answer(code: int, message: str, tried: Try) -> Failure:
+    if code in STREAM_ERRORS:
+        return _stream(message)
     if tried.system:
-        return _CLOSED.get(tried.system, os.strerror(tried.system))
+        return Failure("connection", _CLOSED.get(tried.system, os.strerror(tried.system)))
     if code in (pycurl.E_RECV_ERROR, pycurl.E_SEND_ERROR):
-        return _NO_ANSWER.message
+        return _NO_ANSWER
     if code == pycurl.E_COULDNT_CONNECT:
-        return "no connection can be made"
-    return f"{_STRANGE.message} (libcurl error {code})"
+        return Failure("connection", "no connection can be made")
+    return Failure("connection", f"{_STRANGE.message} (libcurl error {code})")
 
 
 def _reason(message: str) -> str:

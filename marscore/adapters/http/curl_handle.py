@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import pycurl
 
 from marscore.adapters.http.access import fields_of
-from marscore.adapters.http.curl_failures import Try, failure_of
+from marscore.adapters.http.curl_failures import STREAM_ERRORS, Try, failure_of
+from marscore.adapters.http.curl_sharing import Connection, Sharing
 from marscore.adapters.http.curl_way import Way, set_up
 from marscore.adapters.http.heads import Head, final_head, is_whole
 from marscore.adapters.http.sockets import bytes_received
@@ -33,6 +34,7 @@ class Loop(Protocol):
     """What a handle asks of the transport that turns it."""
 
     calls: int
+    sharing: Sharing
 
     def ticks(self) -> float: ...
 
@@ -80,7 +82,7 @@ class Handle:
         self._redirect_failure: Failure | None = None
         self._received = 0
 
-    def begin(self, exchange: Exchange, url: Url, hops: tuple[tuple[Url, Url], ...], fresh: bool) -> None:
+    def begin(self, exchange: Exchange, url: Url, hops: tuple[tuple[Url, Url], ...], connection: Connection) -> None:
         """Set the next request up."""
         self.rest()
         self.exchange, self.hops, self.url = exchange, hops, url
@@ -88,8 +90,9 @@ class Handle:
         curl.setopt(pycurl.URL, url.text)
         _set_target(curl, self.way, url)
         curl.setopt(pycurl.HTTPHEADER, [_line(name, value) for name, value in fields_of(exchange.request, url)])
-        self._fresh = exchange.fresh or fresh
+        self._fresh = exchange.fresh or connection == "alone"
         curl.setopt(pycurl.FRESH_CONNECT, self._fresh)
+        curl.setopt(pycurl.PIPEWAIT, connection == "together")
         curl.setopt(pycurl.MAX_RECV_SPEED_LARGE, exchange.max_rate or 0)
         # libcurl looks at the rate between reads, and reads several times before it returns.
         curl.setopt(pycurl.BUFFERSIZE, max(1024, min(_BUFFER, exchange.max_rate // 160)) if exchange.max_rate else _BUFFER)
@@ -199,14 +202,15 @@ class Handle:
 
     def _is_used_up(self) -> bool:
         """Whether a connection that was used before brought nothing, or what came before the request was sent."""
-        if self._fresh or self._sent is None or self.curl.getinfo(pycurl.NUM_CONNECTS):
+        assert self.error is not None, "it is asked of what broke"
+        if self._fresh or self._sent is None or self.error[0] in STREAM_ERRORS or self.curl.getinfo(pycurl.NUM_CONNECTS):
             return False
         return not self._lines or self._is_too_early()
 
     def _is_too_early(self) -> bool:
         """Whether a connection that was used before has brought what it did not receive since the request was sent."""
-        is_http2 = bool(self._lines) and self._lines[0].startswith(b"HTTP/2")
-        if self.way.scheme == "http" or is_http2 or self.curl.getinfo(pycurl.NUM_CONNECTS):
+        has_streams = bool(self._lines) and not self._lines[0].startswith(b"HTTP/1")
+        if self.way.scheme == "http" or has_streams or self.curl.getinfo(pycurl.NUM_CONNECTS):
             return False
         if self._sent is None:
             return True
@@ -216,6 +220,14 @@ class Handle:
         # It may have come between that call's sending and its receiving.
         now = bytes_received(connection)
         return now is None or self._received_before == (connection, now)
+
+    def learn_length(self) -> None:
+        """Let the next requests of this origin be sent as a body says whose length its head did not tell."""
+        if isinstance(self._head, Head) and self._head.length is None:
+            self._learn(self._head, self._received)
+
+    def _learn(self, head: Head, length: int) -> None:
+        self._loop.sharing.learn(self.url, not head.protocol.startswith("HTTP/1"), length)
 
     def _may_answer(self, status: int) -> bool:
         """Whether libcurl may answer a challenge by itself."""
@@ -228,6 +240,8 @@ class Handle:
             return False
         location = _location(head)
         if location is None:
+            if head.length is not None:
+                self._learn(head, head.length)
             self.exchange.answer = Answer(head.status, head.fields, self.url, self.hops, head.protocol)
             return True
         following = location if isinstance(location, Failure) else next_url(self.url, location, len(self.hops))
