@@ -1,4 +1,4 @@
-"""HTTP/2 with a real server: small files ride streams, what is large gets connections of its own, and 1.1 is spoken where that is asked for."""
+"""HTTP/2 with a real server: small files ride streams, and what is large gets connections of its own."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def server(tmp_path_factory: pytest.TempPathFactory, tls: Tls) -> Iterator[Nginx
         yield running
 
 
-def run(server: Nginx, tls: Tls, folder: Path, names: list[str], http: str | None, **execution: object) -> tuple[Run, list[tuple[str, int]]]:
+def run(
+    server: Nginx, tls: Tls, folder: Path, names: list[str], http: str | None, **execution: object
+) -> tuple[Run, list[tuple[str, int]]]:
     """Fetch these files; returns the run, and each request line with its connection's number."""
     before = len(server.connections())
     named = {} if http is None else {"http": http}

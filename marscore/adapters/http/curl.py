@@ -19,13 +19,13 @@ import math
 import selectors
 import time
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 import pycurl
 
 from marscore.adapters.http.curl_handle import Handle
-from marscore.adapters.http.curl_sharing import Sharing
+from marscore.adapters.http.curl_sharing import Share, Sharing
 from marscore.adapters.http.curl_way import way_to
 from marscore.adapters.http.sockets import Waker, port_of, shut_down
 from marscore.errors import OriginError
@@ -217,13 +217,15 @@ class CurlTransport:
 
     # Exchanges
 
-    def _ask(self, exchange: Exchange, url: Url, hops: tuple[tuple[Url, Url], ...], fresh: bool = False) -> None:
-        """Ask for a URL on behalf of an exchange."""
+    def _ask(
+        self, exchange: Exchange, url: Url, hops: tuple[tuple[Url, Url], ...], share: Share | None = None, cookies: Sequence[str] = ()
+    ) -> None:
+        """Ask for a URL on behalf of an exchange, with the cookies of its hops."""
         try:
-            share = self.sharing.choose(exchange.request, url)
+            share = share or self.sharing.choose(exchange.request, url)
             way = way_to(exchange.request, url, share.http)
             handle = self._free[way].pop() if self._free[way] else Handle(way, self)
-            handle.begin(exchange, url, hops, "alone" if fresh else share.connection)
+            handle.begin(exchange, url, hops, share.connection, cookies)
         except (OriginError, pycurl.error, ValueError) as error:
             # pycurl refuses what libcurl cannot be told.
             failure = error.failure if isinstance(error, OriginError) else Failure("connection", "not a request that can be sent")
@@ -249,11 +251,10 @@ class CurlTransport:
     def _end(self, handle: Handle) -> Exchange | None:
         """Take a handle whose response ended out; returns its exchange, unless that goes on with another hop."""
         exchange, url, hops, again, paused = handle.exchange, handle.next_url, handle.hops, handle.again, handle.paused
-        failure = handle.failure()
-        handle.learn_length()
-        if again:
-            if handle.error is None:
-                self._spoil(handle.curl.getinfo(pycurl.ACTIVESOCKET))
+        failure, cookies = handle.failure(), handle.cookies()
+        if handle.is_too_early:
+            self._spoil(handle.curl.getinfo(pycurl.ACTIVESOCKET))
+        if again is not None:
             url, failure = handle.url, None
         connection = handle.connection
         self._let_go(handle)
@@ -263,7 +264,7 @@ class CurlTransport:
             return None
         del self._of[id(exchange)]
         if url is not None and failure is None:
-            self._ask(exchange, url, hops, fresh=again)
+            self._ask(exchange, url, hops, again, cookies)
             if paused:
                 self.pause(exchange)
             return None

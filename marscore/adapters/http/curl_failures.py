@@ -13,6 +13,7 @@ from marscore.policy.redirect import TWO_PLACES
 from marscore.values import Failure, Timeouts
 
 _NO_ANSWER = Failure("connection", "the server closed the connection without an answer")
+_REFUSED = Failure("connection", "the server refused the request, or closed its connection, again and again")
 _STRANGE = Failure("connection", "the server does not speak HTTP properly")
 #: 97 is CURLE_PROXY and 100 CURLE_TOO_LARGE, for which pycurl has no names.
 _FIXED: dict[int, Failure] = {
@@ -61,7 +62,7 @@ def failure_of(code: int, message: str, tried: Try) -> Failure:
         if any(text in message for text in _CUT) or tried.system:
             return Failure("connection", "the connection was cut inside the TLS stream")
         return Failure("tls", f"TLS failed: {_reason(message)}")
-    return _in_the_body(code, tried) if tried.answered else _before_an_answer(code, message, tried)
+    return _in_the_body(code, message, tried) if tried.answered else _before_an_answer(code, message, tried)
 
 
 def _known(code: int, message: str) -> Failure | None:
@@ -81,11 +82,13 @@ def _stream(message: str) -> Failure:
     return Failure("connection", f"the server ended the request's stream without an answer ({named[1]})")
 
 
-def _in_the_body(code: int, tried: Try) -> Failure:
+def _in_the_body(code: int, message: str, tried: Try) -> Failure:
     if tried.system == errno.ECONNRESET:
         return Failure("connection", "the connection was reset")
     if code == pycurl.E_PARTIAL_FILE:
         return Failure("truncated", "the body broke off")
+    if code in STREAM_ERRORS and (named := _STREAM_CODE.search(message)):
+        return Failure("truncated", f"the body broke off: its stream was ended ({named[1]})")
     return Failure("truncated", "the body broke off, or its framing is wrong")
 
 
@@ -95,7 +98,8 @@ def _before_an_answer(code: int, message: str, tried: Try) -> Failure:
     if tried.system:
         return Failure("connection", _CLOSED.get(tried.system, os.strerror(tried.system)))
     if code in (pycurl.E_RECV_ERROR, pycurl.E_SEND_ERROR):
-        return _NO_ANSWER
+        # It asks again by itself where a stream was refused, or a kept connection closed, before anything was done about the request.
+        return _REFUSED if "tried" in message else _NO_ANSWER
     if code == pycurl.E_COULDNT_CONNECT:
         return Failure("connection", "no connection can be made")
     return Failure("connection", f"{_STRANGE.message} (libcurl error {code})")

@@ -6,14 +6,15 @@ Way (TLS, proxy, credentials) --set up once--> handle --begin--> one hop of an e
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import pycurl
 
 from marscore.adapters.http.access import fields_of
 from marscore.adapters.http.curl_failures import STREAM_ERRORS, Try, failure_of
-from marscore.adapters.http.curl_sharing import Connection, Sharing
-from marscore.adapters.http.curl_way import Way, set_up
+from marscore.adapters.http.curl_sharing import Connection, Share, Sharing
+from marscore.adapters.http.curl_way import Way, set_target, set_up
 from marscore.adapters.http.heads import Head, final_head, is_whole
 from marscore.adapters.http.sockets import bytes_received
 from marscore.policy.redirect import PRIVATE, is_public, next_url, the_location
@@ -22,6 +23,7 @@ from marscore.url import Url
 from marscore.values import Failure
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_WHOLE = frozenset({200, 203})
 #: Statuses whose response libcurl may answer by itself, with credentials.
 _CHALLENGES = frozenset({401, 407})
 #: Bytes of a body that nobody wants which are received, so that its connection can be used again.
@@ -76,19 +78,23 @@ class Handle:
         self._fresh = self._refused = False
         #: What its connection, one of TLS, had received when it was sent.
         self._received_before: tuple[int, int | None] | None = None
-        #: It has to be asked for once more: its connection, which was used before, was closed meanwhile, or brought something else.
-        self.again = False
+        #: How it has to be asked for once more: its connection, which was used before, was closed meanwhile, or brought something else
+        #: (`is_too_early`); or nobody could tell where its body ends.
+        self.again: Share | None = None
+        self.is_too_early = False
         self._head: Head | Failure | None = None
         self._redirect_failure: Failure | None = None
         self._received = 0
 
-    def begin(self, exchange: Exchange, url: Url, hops: tuple[tuple[Url, Url], ...], connection: Connection) -> None:
-        """Set the next request up."""
+    def begin(
+        self, exchange: Exchange, url: Url, hops: tuple[tuple[Url, Url], ...], connection: Connection, cookies: Sequence[str]
+    ) -> None:
+        """Set the next request up; `cookies` are those of the hops before."""
         self.rest()
         self.exchange, self.hops, self.url = exchange, hops, url
         curl = self.curl
         curl.setopt(pycurl.URL, url.text)
-        _set_target(curl, self.way, url)
+        set_target(curl, self.way, url)
         curl.setopt(pycurl.HTTPHEADER, [_line(name, value) for name, value in fields_of(exchange.request, url)])
         self._fresh = exchange.fresh or connection == "alone"
         curl.setopt(pycurl.FRESH_CONNECT, self._fresh)
@@ -96,16 +102,22 @@ class Handle:
         curl.setopt(pycurl.MAX_RECV_SPEED_LARGE, exchange.max_rate or 0)
         # libcurl looks at the rate between reads, and reads several times before it returns.
         curl.setopt(pycurl.BUFFERSIZE, max(1024, min(_BUFFER, exchange.max_rate // 160)) if exchange.max_rate else _BUFFER)
-        if self._had_cookies and not hops:
-            # Cookies are for one chain of redirects.
+        if self._had_cookies:
+            # Cookies are for one chain of redirects, whose hops may be on several handles.
             curl.setopt(pycurl.COOKIELIST, "ALL")
-            self._had_cookies = False
+        for cookie in cookies:
+            curl.setopt(pycurl.COOKIELIST, cookie)
+        self._had_cookies = bool(cookies)
+
+    def cookies(self) -> Sequence[str]:
+        """The cookies that its hops have set, as libcurl writes them."""
+        return self.curl.getinfo(pycurl.INFO_COOKIELIST) if self._had_cookies else ()
 
     def take_in(self) -> bool:
         """Look at what came; says whether there is something new for its exchange."""
         new = self._head is None and self._read_head()
-        if self.error is not None and self._head is None:
-            self.again = self._is_used_up()
+        if self.error is not None and self._head is None and self._is_used_up():
+            self.again = Share(self.way.http, "alone")
         if self._chunks:
             self.heard = self._ticks()
             self._received += sum(map(len, self._chunks))
@@ -149,7 +161,7 @@ class Handle:
     @property
     def is_of_no_use(self) -> bool:
         """Whether what still comes is wanted by nobody, and too much to be received for the sake of the connection."""
-        if isinstance(self._head, Failure) or self.again:
+        if isinstance(self._head, Failure) or self.again is not None:
             return True
         unwanted = self.exchange is None or self.next_url is not None or self._redirect_failure is not None
         return unwanted and self._received > DRAINED
@@ -192,7 +204,7 @@ class Handle:
             return False
         self.heard = self._ticks()
         if self._is_too_early():
-            self.again = True
+            self.again, self.is_too_early = Share(self.way.http, "alone"), True
             return False
         head = final_head(self._lines)
         if isinstance(head, Head) and head.status in _CHALLENGES and not (self._chunks or self.ended) and self._may_answer(head.status):
@@ -221,14 +233,6 @@ class Handle:
         now = bytes_received(connection)
         return now is None or self._received_before == (connection, now)
 
-    def learn_length(self) -> None:
-        """Let the next requests of this origin be sent as a body says whose length its head did not tell."""
-        if isinstance(self._head, Head) and self._head.length is None:
-            self._learn(self._head, self._received)
-
-    def _learn(self, head: Head, length: int) -> None:
-        self._loop.sharing.learn(self.url, not head.protocol.startswith("HTTP/1"), length)
-
     def _may_answer(self, status: int) -> bool:
         """Whether libcurl may answer a challenge by itself."""
         return status == 407 and self.way.proxy is not None and self.way.proxy.url.username is not None
@@ -240,8 +244,12 @@ class Handle:
             return False
         location = _location(head)
         if location is None:
-            if head.length is not None:
-                self._learn(head, head.length)
+            has_streams = not head.protocol.startswith("HTTP/1")
+            self._loop.sharing.learn(self.url, has_streams, head.length)
+            if has_streams and head.length is None and head.status in _WHOLE:
+                # To libcurl a stream that its server gives up without an error is one that has ended (RFC 9113 section 8.1.1).
+                self.again = Share("1.1")
+                return False
             self.exchange.answer = Answer(head.status, head.fields, self.url, self.hops, head.protocol)
             return True
         following = location if isinstance(location, Failure) else next_url(self.url, location, len(self.hops))
@@ -263,16 +271,6 @@ class Handle:
             self._refused = True
             return int(pycurl.PREREQFUNC_ABORT)
         return int(pycurl.PREREQFUNC_OK)
-
-
-def _set_target(curl: Any, way: Way, url: Url) -> None:
-    """Let the request line hold what the URL says; libcurl writes escapes in upper case, and leaves out an empty query for a proxy."""
-    absolute = way.proxy is not None and way.scheme == "http" and way.proxy.url.scheme in ("http", "https")
-    if absolute and way.proxy is not None and way.proxy.besides:
-        # libcurl finds out whether the proxy is asked at all.
-        curl.unsetopt(pycurl.REQUEST_TARGET)
-    else:
-        curl.setopt(pycurl.REQUEST_TARGET, url.text if absolute else url.target)
 
 
 def _line(name: str, value: str) -> bytes:

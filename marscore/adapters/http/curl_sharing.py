@@ -58,9 +58,9 @@ class Sharing:
         known = self._has_streams.get(url.origin)
         return unknown if known is None else "together" if known else "any"
 
-    def learn(self, url: Url, has_streams: bool, length: int) -> None:
-        """Take note of an answer."""
+    def learn(self, url: Url, has_streams: bool, length: int | None) -> None:
+        """Take note of an answer. What tells no length may be large."""
         doubts = self._doubts.get(url.origin, 0)
-        self._doubts[url.origin] = _SMALL_AGAIN if length >= LARGE else max(0, doubts - 1)
+        self._doubts[url.origin] = _SMALL_AGAIN if length is None or length >= LARGE else max(0, doubts - 1)
         # What was asked without streams says nothing of whether there are any.
         self._has_streams[url.origin] = has_streams or self._has_streams.get(url.origin, False)

@@ -64,6 +64,16 @@ def set_up(curl: Any, way: Way) -> None:
         curl.setopt(pycurl.PROXYPASSWORD, (way.proxy.url.password or "").encode())
 
 
+def set_target(curl: Any, way: Way, url: Url) -> None:
+    """Let the request line hold what the URL says; libcurl writes escapes in upper case, and leaves out an empty query for a proxy."""
+    absolute = way.proxy is not None and way.scheme == "http" and way.proxy.url.scheme in ("http", "https")
+    if absolute and way.proxy is not None and way.proxy.besides:
+        # libcurl finds out whether the proxy is asked at all.
+        curl.unsetopt(pycurl.REQUEST_TARGET)
+    else:
+        curl.setopt(pycurl.REQUEST_TARGET, url.text if absolute else url.target)
+
+
 def _set_up_tls(curl: Any, way: Way) -> None:
     if way.trusted is None:
         curl.setopt(pycurl.SSL_VERIFYPEER, 0)
