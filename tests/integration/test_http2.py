@@ -12,6 +12,7 @@ from tests.disk import wrong_in
 from tests.integration.command import Run, fetch, marscore, write
 from tests.origin import Body
 from tests.servers import Nginx, Tls, have_nginx, nginx
+from tests.servers.streams import Errors, Plain, Reply, streams
 
 pytest.importorskip("pycurl", reason="pycurl has no wheel for this system")
 pytestmark = pytest.mark.skipif(not have_nginx(), reason="needs nginx (Debian: nginx-light)")
@@ -115,3 +116,53 @@ def test_a_version_is_refused_at_its_place_where_nothing_speaks_it(tmp_path: Pat
     refused = marscore("run", write(tmp_path, ["https://127.0.0.1:9/a"], execution={"http": "4"}), cwd=tmp_path)
     assert refused.code == 2
     assert "downloads.yaml:4:9: execution.http: must be auto, 1.1, 2 or 3" in refused.err
+
+
+@pytest.mark.parametrize("written", ["auto", "1.1", "2", "'2'", '"1.1"', '"${VERSION}"'])
+def test_a_version_is_written_with_quotes_or_without(tmp_path: Path, written: str) -> None:
+    (tmp_path / "downloads.yaml").write_text(f"version: 1\nexecution: {{http: {written}}}\ndownloads: ['https://127.0.0.1:9/a']\n")
+    assert marscore("validate", "downloads.yaml", cwd=tmp_path, env={"VERSION": "2"}).code == 0
+
+
+def test_http_3_is_an_error_at_its_place_unless_libcurl_has_it(tmp_path: Path) -> None:
+    import pycurl  # noqa: PLC0415 - not everywhere
+
+    name = write(tmp_path, ["https://127.0.0.1:9/a"], execution={"http": "3"}, defaults={"retry": {"max_retries": 0}, "timeout": "2s"})
+    done = marscore("run", name, cwd=tmp_path)
+    if pycurl.version_info()[4] & pycurl.VERSION_HTTP3:
+        assert (done.code, done.entry()["error"]["kind"]) == (1, "connection")
+    else:
+        assert done.code == 2
+        assert "downloads.yaml:4:9: execution.http: must be auto, 1.1 or 2 here" in done.err
+
+
+def test_a_server_that_goes_away_after_some_requests_costs_no_retry(tls: Tls, tmp_path: Path) -> None:
+    with nginx(tmp_path / "nginx", tls, more="keepalive_requests 40;", http="2") as server:
+        for name, body in SMALL.items():
+            (server.root / name).write_bytes(body.read(0, body.length))
+        for http in ("auto", "2"):
+            (tmp_path / http).mkdir()
+            done, requests = run(server, tls, tmp_path / http, [*SMALL], http)
+            assert done.report["totals"]["retries"] == 0
+            assert len(by_connection(requests)) >= 10
+
+
+@pytest.mark.parametrize("http", ["auto", "2"])
+def test_streams_that_break_off_are_retried_and_go_on_where_they_broke(tls: Tls, tmp_path: Path, http: str) -> None:
+    body = Body(3 * MIB, seed=7)
+    whole = body.read(0, body.length)
+
+    def answer(_path: str, nth: int) -> Reply:
+        return Reply(whole, sent=2 * MIB, reset=Errors.INTERNAL_ERROR) if nth == 0 else Reply(whole)
+
+    plain = Plain(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", whole)
+    with streams(tls, answer, plain=plain) as server:
+        done = fetch(
+            tmp_path,
+            {"url": server.url("/a.bin"), "checksum": f"sha256:{body.sha256}", "threads": 1},
+            execution={"http": http},
+            defaults={"verify": str(tls.authority), "retry": {"max_retries": 2, "backoff": {"initial": "1ms"}}},
+        )
+    assert done.code == 0, done.err
+    assert [retry["kind"] for retry in done.entry()["retries"]] == ["truncated"]
+    assert wrong_in(done.folder, {"a.bin": body}) == []
