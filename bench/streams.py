@@ -77,9 +77,8 @@ def _measure(here: Path, server: Nginx, authority: Path, work: str, runs: int) -
 def _run(folder: Path) -> tuple[float, float, int]:
     command = [sys.executable, "-m", "marscore", "run", "downloads.yaml", "--progress", "none"]
     began = time.perf_counter()
-    whole = {**environment(), "MARSCORE_ENGINE": "loop"}
     quiet = subprocess.DEVNULL
-    process = subprocess.Popen(command, cwd=folder, env=whole, stdin=quiet, stdout=quiet, stderr=quiet)
+    process = subprocess.Popen(command, cwd=folder, env=environment(), stdin=quiet, stdout=quiet, stderr=quiet)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return time.perf_counter() - began, used.ru_utime + used.ru_stime, process.returncode
