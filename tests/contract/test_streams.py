@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -171,3 +172,15 @@ def test_ranges_take_no_stream_of_another(http: HttpVersion, connections: set[in
                 assert {number for _, number in server.requests} == connections
     finally:
         transport.close()
+
+
+def test_an_address_that_is_refused_is_refused_on_an_open_connection_too(transport: CurlTransport, tls: Tls, access: Access) -> None:
+    moved = Reply(fields=((":status", "302"), ("location", "/there")))
+    with streams(tls, lambda path, nth: moved if path == "/moved" else Reply(BODY)) as server:
+        assert body_of(transport, ask(transport, server.url("/there"), access)) == BODY
+        assert body_of(transport, ask(transport, server.url("/moved"), access)) == BODY
+        refused = ask(transport, server.url("/moved"), replace(access, private_addresses="refuse"))
+        turn_until(transport, lambda: refused.over)
+        assert refused.failure is not None
+        assert refused.failure.kind == "redirect"
+        assert [path for path, _ in server.requests] == ["/there", "/moved", "/there", "/moved"]
