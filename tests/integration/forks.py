@@ -37,7 +37,7 @@ _IMPORTED = (
     "marscore.adapters.child_handle",
     "marscore.adapters.http.session",
     "marscore.execute.engine",
-    "marscore.execute.loop",
+    "marscore.execute.worker",
     "marscore.execute.supervise",
     "marscore.manifest.modelled",
     "marscore.execute.writing",
