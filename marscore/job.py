@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marscore.adapters.credentials import ambient_secrets
-from marscore.errors import StorageError
+from marscore.adapters.http.versions import unavailable
+from marscore.errors import ManifestError, StorageError
 from marscore.frozen import dataclass
 from marscore.manifest import Parsed, PlainExecution, of_manifest
 from marscore.policy.redact import Redactor
@@ -46,6 +47,8 @@ def prepare(manifest: ManifestInput, settings: RunSettings) -> Job:
         StorageError: the system has no such place as the output folder is to be.
     """
     parsed, everything = _read(manifest, settings)
+    if reason := unavailable(parsed.manifest.execution.http):
+        raise ManifestError(parsed.source, (parsed.places.problem(("execution", "http"), reason, "value"),))
     root = _root(manifest.folder / parsed.manifest.output_dir if settings.output_dir is None else Path(settings.output_dir))
     ambient, own = ambient_secrets(everything), secrets_of(parsed, everything)
     return Job(

@@ -40,6 +40,9 @@ FailureKind = Literal[
 ]
 FAILURE_KINDS: tuple[FailureKind, ...] = get_args(FailureKind)
 
+#: Which versions of HTTP are spoken: auto is HTTP/2 where TLS negotiates it, else 1.1.
+HttpVersion = Literal["auto", "1.1", "2", "3"]
+
 #: hashlib's names; the length is that of the digest in bytes.
 DIGEST_BYTES = {"md5": 16, "sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64, "blake2b": 64}
 #: The algorithms that the Subresource Integrity syntax names (W3C SRI, section 3.5).
@@ -52,13 +55,15 @@ _PLAIN_SHA256 = re.compile("sha256:[0-9a-f]{64}")
 class Failure:
     """What went wrong with one try, in the vocabulary that retry rules, log and report share.
 
-    `retry_after` is the server's own wish in seconds (RFC 9110 section 10.2.3), None where it made none.
+    `retry_after` is the server's own wish in seconds (RFC 9110 section 10.2.3), None where it made none. `lasting` says that no other try
+    of the same source can go better, also where others of this kind may.
     """
 
     kind: FailureKind
     message: str
     status: int | None = None
     retry_after: float | None = None
+    lasting: bool = False
 
 
 def internal(error: BaseException) -> Failure:

@@ -84,6 +84,16 @@ class Connections:
         self.tell(connection.sock)
         self.check(connection)
 
+    @property
+    def target(self) -> str:
+        """What stands in this thread's next request line."""
+        target: str = self._here.target
+        return target
+
+    @target.setter
+    def target(self, target: str) -> None:
+        self._here.target = target
+
     def public_only(self, yes: bool) -> None:
         """Let this thread's next requests go only to public addresses, or to any again."""
         self._here.public_only = yes
@@ -178,11 +188,11 @@ def _pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
             live.check(self)  # type: ignore[arg-type]  # mixed into urllib3's connections below
             live.connected(self)  # type: ignore[arg-type]  # mixed into urllib3's connections below
 
-        def request(self, *args: Any, **kwargs: Any) -> None:
+        def request(self, method: str, _url: str, *args: Any, **kwargs: Any) -> None:
             # Without a socket it connects within, plain or anew.
             before = self.requests_before if self.sock is not None else 0
             live.used(self, before)  # type: ignore[arg-type]  # mixed into urllib3's connections below
-            super().request(*args, **kwargs)  # type: ignore[misc]  # mixed into urllib3's connections below
+            super().request(method, live.target, *args, **kwargs)  # type: ignore[misc]  # mixed into urllib3's connections below
             self.requests_before = before + 1
 
         def _new_conn(self) -> socket.socket:
@@ -211,7 +221,12 @@ def _keeping(live: Connections) -> type:
     idle = live.idle
 
     class Keeping:
-        """What both kinds of pool do otherwise: their connections wait beside those of all other pools."""
+        """What both kinds of pool do otherwise: targets go out as they are, and connections wait beside those of all other pools."""
+
+        def urlopen(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+            # urllib3 sends what it made of a target: without segments of dots, and with other escapes.
+            live.target = url
+            return super().urlopen(method, "/" if url.startswith("/") else url, *args, **kwargs)  # type: ignore[misc]  # mixed into urllib3's pools
 
         def _get_conn(self, timeout: float | None = None) -> Any:
             while not live.fresh and (waiting := idle.take(self)) is not None:

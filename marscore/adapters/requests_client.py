@@ -37,6 +37,7 @@ from marscore.adapters.replay import Replayed
 from marscore.adapters.requests_access import NoAuth, auth_of, cert_of, proxies_of, proxy_for
 from marscore.adapters.wire import block_of
 from marscore.errors import OriginError
+from marscore.policy.failures import failure_of_host
 from marscore.policy.redirect import PRIVATE, headers_for, is_public, next_url, sent_to, the_location
 from marscore.ports import Answer, Request
 from marscore.url import Url, parse_url
@@ -194,6 +195,8 @@ class RequestsClient:
         return settings
 
     def _send(self, url: Url, request: Request, jar: RequestsCookieJar | None) -> Any:
+        if failure := failure_of_host(url):
+            raise OriginError(failure)
         prepared = self._prepare(url, request, jar)
         access = request.access
         try:

@@ -126,6 +126,11 @@ def read_word(value: object) -> object:
     return str(value) if isinstance(value, str) else value
 
 
+def read_version(value: object) -> object:
+    """Take the name of a version, with quotes or without, for a Literal to judge."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else read_word(value)
+
+
 def _is_template(info: ValidationInfo) -> bool:
     """Whether the text belongs to an entry with `each`, so that it can be judged only once it is filled in."""
     data: Mapping[str, Any] | None = info.data

@@ -239,6 +239,8 @@ class Execution(Model):
     """Longest time for the whole run (no limit)."""
     lane: f.Lane = "auto"
     """What speaks HTTP: auto, libcurl where it is installed, else requests; or requests."""
+    http: f.Http = "auto"
+    """Versions of HTTP: auto is HTTP/2 where TLS negotiates it, for files that take one request, and 1.1 elsewhere; or 1.1, 2 or 3."""
     fail_fast: f.FailFast = "never"
     """Whether the first failure ends the run: never or first_failure."""
 
@@ -248,6 +250,13 @@ class Execution(Model):
         if chunk > info.data.get("buffer_size", chunk):
             raise ValueError("must not be more than buffer_size")
         return chunk
+
+    @field_validator("http")
+    @classmethod
+    def _is_spoken(cls, http: str, info: ValidationInfo) -> str:
+        if http in ("2", "3") and info.data.get("lane") == "requests":
+            raise ValueError("must be auto or 1.1 with lane: requests, which speaks nothing else")
+        return http
 
     @model_validator(mode="after")
     def _chunk_fits(self) -> Execution:

@@ -24,11 +24,14 @@ _SIGNING = re.compile(
 _OTHER_SCHEME = re.compile("(?!https?:)[A-Za-z][A-Za-z0-9+.-]*:", re.IGNORECASE)
 
 
+TWO_PLACES = Failure("redirect", "the server redirects to two places at once")
+
+
 def the_location(values: Collection[str]) -> str | Failure | None:
     """The one Location of an answer; None where there is none. Each reader would take another one of several."""
     found = {value.strip() for value in values}
     if len(found) > 1:
-        return Failure("redirect", "the server redirects to two places at once")
+        return TWO_PLACES
     return found.pop() if found else None
 
 

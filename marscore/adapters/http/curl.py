@@ -17,21 +17,21 @@ from __future__ import annotations
 import contextlib
 import math
 import selectors
-import socket
 import time
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 import pycurl
 
 from marscore.adapters.http.curl_handle import Handle
+from marscore.adapters.http.curl_sharing import Share, Sharing
 from marscore.adapters.http.curl_way import way_to
-from marscore.adapters.http.sockets import port_of, shut_down
+from marscore.adapters.http.sockets import Waker, port_of, shut_down
 from marscore.errors import OriginError
 from marscore.ports import Exchange
 from marscore.url import Url
-from marscore.values import Failure
+from marscore.values import Failure, HttpVersion
 
 #: Seconds between two looks at who has been silent for too long.
 _LOOK_EVERY = 0.25
@@ -44,18 +44,17 @@ _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 class CurlTransport:
     """Implements `ports.Transport`. `connections` is how many may be open, over all hosts, those that wait for a request among them."""
 
-    def __init__(self, connections: int, ticks: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, connections: int, ticks: Callable[[], float] = time.monotonic, http: HttpVersion = "auto") -> None:
         self.ticks = ticks
+        self.sharing = Sharing(http)
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, connections)
         self._multi.setopt(pycurl.M_MAXCONNECTS, connections)
         self._selector = selectors.DefaultSelector()
-        self._woken, self._waker = socket.socketpair()
-        for end in (self._woken, self._waker):
-            end.setblocking(False)
-        self._selector.register(self._woken, _READ)
+        self._waker = Waker()
+        self._selector.register(self._waker.woken, _READ)
         #: What libcurl waits for, by descriptor.
         self._watched: set[int] = set()
         #: Connections of HTTP/1 that carry nothing, by descriptor.
@@ -99,8 +98,8 @@ class CurlTransport:
             # Before anything is sent on it.
             self._spoil(fd)
         for key, events in ready:
-            if key.fileobj is self._woken:
-                self._drain_waker()
+            if key.fileobj is self._waker.woken:
+                self._waker.drain()
             elif key.fd in self._watched:
                 if events & _READ:
                     self._came[key.fd] = self.calls + 1
@@ -156,9 +155,7 @@ class CurlTransport:
 
     def wake(self) -> None:
         """End the current turn, or the next one."""
-        # Full, it wakes anyhow; closed, there is nobody to wake.
-        with contextlib.suppress(OSError):
-            self._waker.send(b"x")
+        self._waker.wake()
 
     def close(self) -> None:
         """Drop everything."""
@@ -168,7 +165,6 @@ class CurlTransport:
         self._free.clear()
         self._multi.close()
         self._selector.close()
-        self._woken.close()
         self._waker.close()
 
     # What libcurl asks for
@@ -219,19 +215,17 @@ class CurlTransport:
         with contextlib.suppress(pycurl.error):
             self._multi.socket_action(fd, events)
 
-    def _drain_waker(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while self._woken.recv(4096):
-                pass
-
     # Exchanges
 
-    def _ask(self, exchange: Exchange, url: Url, hops: tuple[tuple[Url, Url], ...], fresh: bool = False) -> None:
-        """Ask for a URL on behalf of an exchange."""
+    def _ask(
+        self, exchange: Exchange, url: Url, hops: tuple[tuple[Url, Url], ...], share: Share | None = None, cookies: Sequence[str] = ()
+    ) -> None:
+        """Ask for a URL on behalf of an exchange, with the cookies of its hops."""
         try:
-            way = way_to(exchange.request, url)
+            share = share or self.sharing.choose(exchange.request, url)
+            way = way_to(exchange.request, url, share.http)
             handle = self._free[way].pop() if self._free[way] else Handle(way, self)
-            handle.begin(exchange, url, hops, fresh)
+            handle.begin(exchange, url, hops, share.connection, cookies)
         except (OriginError, pycurl.error, ValueError) as error:
             # pycurl refuses what libcurl cannot be told.
             failure = error.failure if isinstance(error, OriginError) else Failure("connection", "not a request that can be sent")
@@ -257,9 +251,10 @@ class CurlTransport:
     def _end(self, handle: Handle) -> Exchange | None:
         """Take a handle whose response ended out; returns its exchange, unless that goes on with another hop."""
         exchange, url, hops, again, paused = handle.exchange, handle.next_url, handle.hops, handle.again, handle.paused
-        failure = handle.failure()
-        if again:
+        failure, cookies = handle.failure(), handle.cookies()
+        if handle.is_too_early:
             self._spoil(handle.curl.getinfo(pycurl.ACTIVESOCKET))
+        if again is not None:
             url, failure = handle.url, None
         connection = handle.connection
         self._let_go(handle)
@@ -269,7 +264,7 @@ class CurlTransport:
             return None
         del self._of[id(exchange)]
         if url is not None and failure is None:
-            self._ask(exchange, url, hops, fresh=again)
+            self._ask(exchange, url, hops, again, cookies)
             if paused:
                 self.pause(exchange)
             return None

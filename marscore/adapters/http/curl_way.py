@@ -9,7 +9,10 @@ from typing import Any
 import pycurl
 
 from marscore.adapters.http.access import Proxy, credentials_of, proxy_of, trusted
+from marscore.adapters.http.curl_sharing import Offered
+from marscore.errors import OriginError
 from marscore.frozen import dataclass
+from marscore.policy.failures import failure_of_host
 from marscore.ports import Request
 from marscore.url import Url
 from marscore.values import Access, Basic
@@ -17,30 +20,34 @@ from marscore.values import Access, Basic
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """What an easy handle is set up with, and may be used again with."""
+    """What an easy handle is set up with, and may be used again with. `http` is the latest version that is offered."""
 
     scheme: str
     access: Access
     credentials: Basic | None
     proxy: Proxy | None
     trusted: str | None
+    http: Offered
 
 
-def way_to(request: Request, url: Url) -> Way:
-    """The way to ask for `url`.
+def way_to(request: Request, url: Url, http: Offered) -> Way:
+    """The way to ask for `url`, where HTTP up to this version is offered.
 
     Raises:
-        OriginError: the proxy's URL is none.
+        OriginError: nobody can be asked for it, or the proxy's URL is none.
     """
+    if failure := failure_of_host(url):
+        raise OriginError(failure)
     access = request.access
     bundle = trusted(access) if url.scheme == "https" else None
-    return Way(url.scheme, access, credentials_of(request, url), proxy_of(access, url), bundle)
+    return Way(url.scheme, access, credentials_of(request, url), proxy_of(access, url), bundle, http)
 
 
 def set_up(curl: Any, way: Way) -> None:
     """Set a new handle up."""
     for option, value in _ALWAYS:
         curl.setopt(option, value)
+    curl.setopt(pycurl.HTTP_VERSION, _VERSIONS[way.http])
     curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(way.access.timeouts.connect * 1000)))
     if way.scheme == "https":
         _set_up_tls(curl, way)
@@ -57,6 +64,16 @@ def set_up(curl: Any, way: Way) -> None:
         curl.setopt(pycurl.PROXYPASSWORD, (way.proxy.url.password or "").encode())
 
 
+def set_target(curl: Any, way: Way, url: Url) -> None:
+    """Let the request line hold what the URL says; libcurl writes escapes in upper case, and leaves out an empty query for a proxy."""
+    absolute = way.proxy is not None and way.scheme == "http" and way.proxy.url.scheme in ("http", "https")
+    if absolute and way.proxy is not None and way.proxy.besides:
+        # libcurl finds out whether the proxy is asked at all.
+        curl.unsetopt(pycurl.REQUEST_TARGET)
+    else:
+        curl.setopt(pycurl.REQUEST_TARGET, url.text if absolute else url.target)
+
+
 def _set_up_tls(curl: Any, way: Way) -> None:
     if way.trusted is None:
         curl.setopt(pycurl.SSL_VERIFYPEER, 0)
@@ -71,6 +88,7 @@ def _set_up_tls(curl: Any, way: Way) -> None:
         curl.setopt(pycurl.SSLKEY, os.fsencode(cert.key or cert.cert))
 
 
+_VERSIONS = {"1.1": pycurl.CURL_HTTP_VERSION_1_1, "2": pycurl.CURL_HTTP_VERSION_2TLS, "3": pycurl.CURL_HTTP_VERSION_3}
 #: CURLOPT_SUPPRESS_CONNECT_HEADERS, for which pycurl has no name.
 _SUPPRESS_CONNECT_HEADERS = 265
 _ALWAYS = (
@@ -78,7 +96,6 @@ _ALWAYS = (
     (pycurl.PATH_AS_IS, 1),
     (pycurl.FOLLOWLOCATION, 0),
     (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
-    (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS),
     (pycurl.HTTP_CONTENT_DECODING, 0),
     (_SUPPRESS_CONNECT_HEADERS, 1),
     (pycurl.COOKIEFILE, ""),
