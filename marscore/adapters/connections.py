@@ -11,6 +11,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import traceback
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -170,7 +171,11 @@ def _pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
 
         def connect(self) -> None:
             live.idle.make_room()
-            super().connect()  # type: ignore[misc]  # mixed into urllib3's connections below
+            try:
+                super().connect()  # type: ignore[misc]  # mixed into urllib3's connections below
+            except OSError as error:
+                _close_left_open(error)
+                raise
             self.requests_before = 0
             if isinstance(self.sock, ssl.SSLSocket):
                 # An end without close_notify may be an attacker's: a body that is as long as its connection would look whole.
@@ -196,6 +201,13 @@ def _pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
         "http": type("Pool", (_keeping(live), HTTPConnectionPool), {"ConnectionCls": plain}),
         "https": type("SecurePool", (_keeping(live), HTTPSConnectionPool), {"ConnectionCls": secure, "_validate_conn": _validate}),
     }
+
+
+def _close_left_open(error: OSError) -> None:
+    """Close the socket that the standard library takes over for TLS, and drops open where the other side reset it just before."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if isinstance(sock := frame.f_locals.get("self"), ssl.SSLSocket):
+            sock.close()
 
 
 def _validate(_pool: HTTPSConnectionPool, connection: HTTPSConnection) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import io
+import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +18,8 @@ from requests.adapters import BaseAdapter
 from requests.auth import HTTPDigestAuth
 
 from marscore.adapters.http.session import SessionTransport
+from marscore.adapters.requests_client import RequestsClient
+from marscore.errors import OriginError
 from marscore.ports import Exchange, Request
 from marscore.url import parse_url
 from marscore.values import Access, Basic
@@ -179,6 +183,24 @@ def test_where_the_system_starts_no_thread_the_exchange_ends(origin: Origin) -> 
     assert exchange.failure.kind == "resources"
     assert body_of(carried(transport, origin.url("/file"))) == WHOLE
     transport.close()
+
+
+def test_a_server_that_resets_a_connection_before_its_handshake_leaves_no_socket_open() -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+    url = parse_url(f"https://127.0.0.1:{listening.getsockname()[1]}/")
+
+    def reset(copy: socket.socket, _is_copy: bool) -> None:
+        """Called between the connect and the handshake: nobody has taken the connection, so that closing resets it."""
+        copy.close()
+        listening.close()
+
+    client = RequestsClient(1)
+    with pytest.raises(OriginError) as caught:
+        client.open_apart(Request(url), True, reset)
+    client.close()
+    assert caught.value.failure.kind == "connection"
+    del caught
+    gc.collect()
 
 
 def test_it_needs_no_pycurl() -> None:
