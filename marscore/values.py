@@ -52,13 +52,15 @@ _PLAIN_SHA256 = re.compile("sha256:[0-9a-f]{64}")
 class Failure:
     """What went wrong with one try, in the vocabulary that retry rules, log and report share.
 
-    `retry_after` is the server's own wish in seconds (RFC 9110 section 10.2.3), None where it made none.
+    `retry_after` is the server's own wish in seconds (RFC 9110 section 10.2.3), None where it made none. What is `lasting` does not pass
+    by itself, whatever its kind.
     """
 
     kind: FailureKind
     message: str
     status: int | None = None
     retry_after: float | None = None
+    lasting: bool = False
 
 
 def internal(error: BaseException) -> Failure:
@@ -161,15 +163,23 @@ class Timeouts:
     total: float | None = None
 
 
+#: Basic is RFC 7617, Digest RFC 7616.
+AuthScheme = Literal["basic", "digest", "auto"]
+
+
 @dataclass(frozen=True, slots=True)
-class Basic:
-    """User name and password for HTTP's Basic scheme (RFC 7617)."""
+class Credentials:
+    """User name and password, and the scheme by which an origin is shown them; `auto` is the one that its challenge asks for.
+
+    A user name whose password is empty is a secret itself: many servers take tokens so.
+    """
 
     username: str
-    password: str
+    password: str = ""
+    scheme: AuthScheme = "basic"
 
     def __repr__(self) -> str:
-        return f"Basic({self.username!r}, ...)"
+        return f"Credentials({repr(self.username) if self.password else '...'}, ...)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +196,14 @@ class Proxies:
 
 @dataclass(frozen=True, slots=True)
 class ClientCertificate:
-    """PEM files that a TLS client shows; `key` is None where `cert` holds both."""
+    """PEM files that a TLS client shows; `key` is None where `cert` holds both, `password` decrypts it."""
 
     cert: str
     key: str | None = None
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        return f"ClientCertificate({self.cert!r}, {self.key!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +217,7 @@ class Access:
     headers: tuple[tuple[str, str], ...] = ()
     timeouts: Timeouts = Timeouts()
     proxies: Proxies | None = None
-    auth: Basic | Literal["netrc"] | None = None
+    auth: Credentials | Literal["netrc"] | None = None
     verify: bool | str = True
     cert: ClientCertificate | None = None
     forward_headers: tuple[str, ...] = ()

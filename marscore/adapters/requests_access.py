@@ -12,7 +12,7 @@ from requests.utils import get_netrc_auth, select_proxy
 from marscore.errors import OriginError
 from marscore.ports import Request
 from marscore.url import Url, parse_proxy
-from marscore.values import Access, Basic, Failure
+from marscore.values import Access, Credentials, Failure
 
 
 class NoAuth(AuthBase):
@@ -25,7 +25,7 @@ class NoAuth(AuthBase):
 def auth_of(request: Request) -> AuthBase | None:
     """The credentials that the manifest gives; None where there are none."""
     auth, url = request.access.auth, request.url
-    if isinstance(auth, Basic):
+    if isinstance(auth, Credentials):
         return _basic(auth.username, auth.password)
     if auth == "netrc":
         found = get_netrc_auth(url.text)

@@ -38,6 +38,8 @@ _SCHEME = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s+[^\s=]|\s*\Z)")
 
 def is_retryable(failure: Failure, statuses: Set[int]) -> bool:
     """Whether the same source is worth another try. An answer with a status counts only if the rules list it."""
+    if failure.lasting:
+        return False
     if failure.status is not None and failure.status >= 400:
         return failure.status in statuses
     return failure.kind in _PASSING
@@ -59,7 +61,7 @@ def failure_of_status(status: int, statuses: Set[int], retry_after: float | None
         kind = "proxy"
     message = f"the server answered {status}{_phrase(status)}"
     if status == HTTPStatus.UNAUTHORIZED and wants_only_digest(challenge):
-        message += ": it wants Digest authentication, and only Basic is supported"
+        message += ": it wants Digest authentication, which auth.scheme: digest gives it"
     return Failure(kind, message, status, retry_after)
 
 

@@ -15,7 +15,7 @@ from marscore.frozen import dataclass
 from marscore.policy.redirect import headers_for, sent_to
 from marscore.ports import Request
 from marscore.url import Url, parse_proxy
-from marscore.values import Access, Basic, Failure
+from marscore.values import Access, Credentials, Failure
 from marscore.version import __version__
 
 USER_AGENT = f"marscore/{__version__}"
@@ -40,19 +40,19 @@ def fields_of(request: Request, url: Url) -> tuple[tuple[str, str], ...]:
     return (*written, *request.fields)
 
 
-def credentials_of(request: Request, url: Url) -> Basic | None:
+def credentials_of(request: Request, url: Url) -> Credentials | None:
     """Who asks, as far as `url` may hear of it."""
     if not sent_to(request.url, url):
         return None
     auth = request.access.auth
-    if isinstance(auth, Basic):
+    if isinstance(auth, Credentials):
         return auth
     if auth == "netrc":
         return netrc_of(url.host)
-    return None if request.url.username is None else Basic(request.url.username, request.url.password or "")
+    return None if request.url.username is None else Credentials(request.url.username, request.url.password or "")
 
 
-def netrc_of(host: str) -> Basic | None:
+def netrc_of(host: str) -> Credentials | None:
     """What netrc holds for a host: the file that NETRC names, or the user's own. What cannot be read holds nothing."""
     named = os.environ.get("NETRC")
     for path in [Path(named)] if named else [Path.home() / ".netrc", Path.home() / "_netrc"]:
@@ -60,7 +60,7 @@ def netrc_of(host: str) -> Basic | None:
             found = netrc.netrc(path).authenticators(host)
         except (OSError, netrc.NetrcParseError, UnicodeError):
             continue
-        return Basic(found[0] or found[1] or "", found[2] or "") if found else None
+        return Credentials(found[0] or found[1] or "", found[2] or "") if found else None
     return None
 
 

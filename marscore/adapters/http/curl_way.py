@@ -12,7 +12,7 @@ from marscore.adapters.http.access import Proxy, credentials_of, proxy_of, trust
 from marscore.frozen import dataclass
 from marscore.ports import Request
 from marscore.url import Url
-from marscore.values import Access, Basic
+from marscore.values import Access, Credentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Way:
 
     scheme: str
     access: Access
-    credentials: Basic | None
+    credentials: Credentials | None
     proxy: Proxy | None
     trusted: str | None
 

@@ -9,7 +9,7 @@ from marscore.adapters.http.access import USER_AGENT, Proxy, credentials_of, fie
 from marscore.errors import OriginError
 from marscore.ports import Request
 from marscore.url import parse_proxy, parse_url
-from marscore.values import Access, Basic, Proxies
+from marscore.values import Access, Credentials, Proxies
 
 HERE, ELSEWHERE = parse_url("http://here.example/a"), parse_url("http://elsewhere.example/a")
 
@@ -47,10 +47,10 @@ def test_elsewhere_only_what_may_go_along_is_sent():
     ("url", "auth", "expected"),
     [
         ("http://here.example/a", None, None),
-        ("http://who:s%C3%BC@here.example/a", None, Basic("who", "sü")),
-        ("http://who@here.example/a", None, Basic("who", "")),
-        ("http://who:secret@here.example/a", Basic("me", "mine"), Basic("me", "mine")),
-        ("http://here.example/a", "netrc", Basic("net", "word")),
+        ("http://who:s%C3%BC@here.example/a", None, Credentials("who", "sü")),
+        ("http://who@here.example/a", None, Credentials("who", "")),
+        ("http://who:secret@here.example/a", Credentials("me", "mine"), Credentials("me", "mine")),
+        ("http://here.example/a", "netrc", Credentials("net", "word")),
         ("http://nowhere.example/a", "netrc", None),
     ],
 )

@@ -22,7 +22,7 @@ from marscore.adapters.requests_client import RequestsClient
 from marscore.errors import OriginError
 from marscore.ports import Exchange, Request
 from marscore.url import parse_url
-from marscore.values import Access, Basic
+from marscore.values import Access, Credentials
 from tests.origin import Body, Good, Origin, redirect
 from tests.origin.faults import basic_auth, digest_auth, needs_cookie
 
@@ -89,7 +89,7 @@ def test_the_auth_of_the_manifest_outranks_its_own(session: requests.Session, tr
     session.auth = ("other", "wrong")
     origin.serve("/file", FILE)
     origin.handle("/file", basic_auth("who", "secret"))
-    assert body_of(carried(transport, origin.url("/file"), Access(auth=Basic("who", "secret")))) == WHOLE
+    assert body_of(carried(transport, origin.url("/file"), Access(auth=Credentials("who", "secret")))) == WHOLE
 
 
 def test_nothing_secret_of_it_goes_to_another_origin(session: requests.Session, transport: SessionTransport, origin: Origin) -> None:
