@@ -21,6 +21,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.poolmanager import PoolManager
 from urllib3.util.connection import is_connection_dropped
 
 from marscore.adapters.heads import StrictResponse
@@ -126,6 +127,7 @@ class PoolAdapter(HTTPAdapter):
     """requests' adapter with pools whose connections register themselves. Whom they dial and what they ask is what `url.Url` says."""
 
     def __init__(self, live: Connections, **settings: Any) -> None:
+        self._live = live
         self._pools = _pools_of(live)
         super().__init__(max_retries=0, **settings)
 
@@ -137,14 +139,20 @@ class PoolAdapter(HTTPAdapter):
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
         """Make the manager for a proxy, with our pools."""
         manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = self._pools
+        manager.pool_classes_by_scheme = _socks_pools_of(self._live) if _is_socks(manager) else self._pools
         return manager
 
-    def build_connection_pool_key_attributes(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Any:
-        """Say which host and port the pool of a request connects to."""
-        host, settings = super().build_connection_pool_key_attributes(request, *args, **kwargs)
+    def build_connection_pool_key_attributes(self, request: PreparedRequest, verify: Any, cert: Any = None) -> Any:
+        """Say which host and port the pool of a request connects to, and by which certificates."""
+        host, settings = super().build_connection_pool_key_attributes(request, verify, cert)
         url = parse_url(str(request.url))
+        if (password := getattr(cert, "password", None)) is not None:
+            settings["key_password"] = password  # type: ignore[typeddict-unknown-key]  # urllib3 has it
         return {**host, "scheme": url.scheme, "host": url.bracketed, "port": url.port}, settings
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Say whom a pool's connections trust, whatever the scheme of the URL: that of a proxy may be https where the URL's is http."""
+        super().cert_verify(conn, "https:", verify, cert)  # type: ignore[no-untyped-call]
 
     def request_url(self, request: PreparedRequest, proxies: Any) -> str:
         """The target of the request line: a whole URL for a proxy that is no tunnel (RFC 9112 section 3.2)."""
@@ -161,7 +169,19 @@ class PoolAdapter(HTTPAdapter):
         return {"Proxy-Authorization": f"Basic {credentials}"}
 
 
-def _pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
+def _is_socks(manager: PoolManager) -> bool:
+    return "_socks_options" in manager.connection_pool_kw
+
+
+def _socks_pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
+    from urllib3.contrib.socks import SOCKSConnection, SOCKSHTTPSConnection  # noqa: PLC0415 - it needs PySocks, which few have
+
+    return _pools_of(live, SOCKSConnection, SOCKSHTTPSConnection)
+
+
+def _pools_of(
+    live: Connections, http: type[HTTPConnection] = HTTPConnection, https: type[HTTPSConnection] = HTTPSConnection
+) -> Mapping[str, type[HTTPConnectionPool]]:
     class Registered:
         """What both kinds of connection add: they say when they connect and when they are used again."""
 
@@ -195,8 +215,8 @@ def _pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
             live.dialled(sock)
             return sock
 
-    plain = type("Connection", (Registered, HTTPConnection), {})
-    secure = type("SecureConnection", (Registered, HTTPSConnection), {})
+    plain = type("Connection", (Registered, http), {})
+    secure = type("SecureConnection", (Registered, https), {})
     return {
         "http": type("Pool", (_keeping(live), HTTPConnectionPool), {"ConnectionCls": plain}),
         "https": type("SecurePool", (_keeping(live), HTTPSConnectionPool), {"ConnectionCls": secure, "_validate_conn": _validate}),

@@ -65,6 +65,11 @@ def failure_of_status(status: int, statuses: Set[int], retry_after: float | None
     return Failure(kind, message, status, retry_after)
 
 
+def failure_of_connect(status: int) -> Failure:
+    """Name what a proxy's answer means to the request for a tunnel (RFC 9110 section 9.3.6)."""
+    return Failure("proxy", f"the proxy answered {status}{_phrase(status)} to CONNECT", status)
+
+
 def wants_only_digest(challenge: str) -> bool:
     """Whether a WWW-Authenticate field offers Digest (RFC 7616) and nothing else."""
     parts = _QUOTED.sub('""', challenge).split(",")

@@ -8,11 +8,12 @@ from __future__ import annotations
 import netrc
 import os
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 from marscore.errors import OriginError
-from marscore.frozen import dataclass
-from marscore.policy.redirect import headers_for, sent_to
+from marscore.policy.no_proxy import is_direct
+from marscore.policy.redirect import headers_for, says_public, sent_to
 from marscore.ports import Request
 from marscore.url import Url, parse_proxy
 from marscore.values import Access, Credentials, Failure
@@ -23,17 +24,11 @@ USER_AGENT = f"marscore/{__version__}"
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
-    """A proxy, and the hosts that are asked without it, as `no_proxy` writes them."""
-
-    url: Url
-    besides: str = ""
-
-
 def fields_of(request: Request, url: Url) -> tuple[tuple[str, str], ...]:
-    """The header fields of a request for `url`, which a redirect may have led to; those of the request itself outrank the manifest's."""
+    """The header fields of a request for `url`, which a redirect may have led to; those of the request itself, and credentials, outrank the manifest's."""
     own = {name.lower() for name, _ in request.fields}
+    if credentials_of(request, url) is not None:
+        own.add("authorization")
     written = [(name, value) for name, value in headers_for(request.access, request.url, url).items() if name.lower() not in own]
     if not any(name.lower() == "user-agent" for name, _ in written):
         written.append(("User-Agent", USER_AGENT))
@@ -52,32 +47,56 @@ def credentials_of(request: Request, url: Url) -> Credentials | None:
     return None if request.url.username is None else Credentials(request.url.username, request.url.password or "")
 
 
+@lru_cache(maxsize=4)
+def _read(path: Path, _version: tuple[int, ...]) -> netrc.netrc:
+    """Read a netrc file, each version of it once: every request asks."""
+    return netrc.netrc(path)
+
+
+def refused_before(request: Request, url: Url, proxy: Url | None) -> bool:
+    """Whether a redirect's target is refused for what it says of itself: through a proxy, nobody here sees what address is dialled."""
+    if request.access.private_addresses == "allow" or proxy is None or url == request.url:
+        return False
+    return not says_public(url.host)
+
+
 def netrc_of(host: str) -> Credentials | None:
     """What netrc holds for a host: the file that NETRC names, or the user's own. What cannot be read holds nothing."""
     named = os.environ.get("NETRC")
     for path in [Path(named)] if named else [Path.home() / ".netrc", Path.home() / "_netrc"]:
         try:
-            found = netrc.netrc(path).authenticators(host)
+            status = path.stat()
+            found = _read(path, (status.st_mtime_ns, status.st_size, status.st_ino)).authenticators(host)
         except (OSError, netrc.NetrcParseError, UnicodeError):
             continue
         return Credentials(found[0] or found[1] or "", found[2] or "") if found else None
     return None
 
 
-def proxy_of(access: Access, url: Url) -> Proxy | None:
-    """The proxy for a URL: the manifest's, else the environment's.
+def proxy_of(access: Access, url: Url) -> Url | None:
+    """The proxy for a URL: the manifest's, else the environment's, as far as `no_proxy` does not name the host.
 
     Raises:
         OriginError: its URL is none.
     """
     if access.proxies is not None:
-        found, besides = (access.proxies.http if url.scheme == "http" else access.proxies.https), ""
+        found = access.proxies.http if url.scheme == "http" else access.proxies.https
     else:
-        found, besides = _from_environment(url.scheme)
+        found, no_proxy = _from_environment(url.scheme)
+        found = None if found and is_direct(url, no_proxy) else found
+    return read_proxy(found) if found else None
+
+
+def read_proxy(text: str) -> Url:
+    """Read the URL of a proxy.
+
+    Raises:
+        OriginError: it is none.
+    """
     try:
-        return Proxy(parse_proxy(found), besides) if found else None
+        return parse_proxy(text)
     except ValueError as error:
-        raise OriginError(Failure("proxy", f"the proxy's URL {error}")) from None
+        raise OriginError(Failure("proxy", f"the proxy's URL {error}", lasting=True)) from None
 
 
 def _from_environment(scheme: str) -> tuple[str | None, str]:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import math
 import selectors
-import socket
 import time
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
@@ -25,9 +24,10 @@ from typing import Any
 
 import pycurl
 
+from marscore.adapters.http.challenges import Challenges
 from marscore.adapters.http.curl_handle import Handle
 from marscore.adapters.http.curl_way import way_to
-from marscore.adapters.http.sockets import port_of, shut_down
+from marscore.adapters.http.sockets import Waker, port_of, shut_down
 from marscore.errors import OriginError
 from marscore.ports import Exchange
 from marscore.url import Url
@@ -52,10 +52,8 @@ class CurlTransport:
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, connections)
         self._multi.setopt(pycurl.M_MAXCONNECTS, connections)
         self._selector = selectors.DefaultSelector()
-        self._woken, self._waker = socket.socketpair()
-        for end in (self._woken, self._waker):
-            end.setblocking(False)
-        self._selector.register(self._woken, _READ)
+        self._waker = Waker()
+        self._selector.register(self._waker, _READ)
         #: What libcurl waits for, by descriptor.
         self._watched: set[int] = set()
         #: Connections of HTTP/1 that carry nothing, by descriptor.
@@ -65,6 +63,9 @@ class CurlTransport:
         #: How often libcurl was called, and at which of these calls something had come on a connection last.
         self.calls = 0
         self._came: dict[int, int] = {}
+        self.challenges = Challenges()
+        #: The proxies that take no Basic credentials, but by Digest.
+        self.digest_proxies: set[Url] = set()
         #: When libcurl wants to be called, in ticks; and when silence is looked for.
         self._due = self._look = math.inf
         self._active: dict[Any, Handle] = {}
@@ -99,8 +100,8 @@ class CurlTransport:
             # Before anything is sent on it.
             self._spoil(fd)
         for key, events in ready:
-            if key.fileobj is self._woken:
-                self._drain_waker()
+            if key.fileobj is self._waker:
+                self._waker.drain()
             elif key.fd in self._watched:
                 if events & _READ:
                     self._came[key.fd] = self.calls + 1
@@ -156,9 +157,7 @@ class CurlTransport:
 
     def wake(self) -> None:
         """End the current turn, or the next one."""
-        # Full, it wakes anyhow; closed, there is nobody to wake.
-        with contextlib.suppress(OSError):
-            self._waker.send(b"x")
+        self._waker.wake()
 
     def close(self) -> None:
         """Drop everything."""
@@ -168,7 +167,6 @@ class CurlTransport:
         self._free.clear()
         self._multi.close()
         self._selector.close()
-        self._woken.close()
         self._waker.close()
 
     # What libcurl asks for
@@ -219,17 +217,12 @@ class CurlTransport:
         with contextlib.suppress(pycurl.error):
             self._multi.socket_action(fd, events)
 
-    def _drain_waker(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while self._woken.recv(4096):
-                pass
-
     # Exchanges
 
-    def _ask(self, exchange: Exchange, url: Url, hops: tuple[tuple[Url, Url], ...], fresh: bool = False) -> None:
-        """Ask for a URL on behalf of an exchange."""
+    def _ask(self, exchange: Exchange, url: Url, hops: tuple[tuple[Url, Url], ...], fresh: bool = False) -> Handle | None:
+        """Ask for a URL on behalf of an exchange; None where that fails at once."""
         try:
-            way = way_to(exchange.request, url)
+            way = way_to(exchange.request, url, self.challenges.basic_for(exchange.request, url), self.digest_proxies)
             handle = self._free[way].pop() if self._free[way] else Handle(way, self)
             handle.begin(exchange, url, hops, fresh)
         except (OriginError, pycurl.error, ValueError) as error:
@@ -237,11 +230,12 @@ class CurlTransport:
             failure = error.failure if isinstance(error, OriginError) else Failure("connection", "not a request that can be sent")
             exchange.over, exchange.failure = True, failure
             self._ended.append(exchange)
-            return
+            return None
         self._of[id(exchange)] = handle
         self._active[handle.curl] = handle
         self._look = min(self._look, self.ticks() + _LOOK_EVERY)
         self._multi.add_handle(handle.curl)
+        return handle
 
     def _note_done(self) -> None:
         """Note which responses libcurl has done with, and what it says of their ends."""
@@ -257,7 +251,7 @@ class CurlTransport:
     def _end(self, handle: Handle) -> Exchange | None:
         """Take a handle whose response ended out; returns its exchange, unless that goes on with another hop."""
         exchange, url, hops, again, paused = handle.exchange, handle.next_url, handle.hops, handle.again, handle.paused
-        failure = handle.failure()
+        answers, failure = handle.answers, handle.failure()
         if again:
             self._spoil(handle.curl.getinfo(pycurl.ACTIVESOCKET))
             url, failure = handle.url, None
@@ -269,7 +263,8 @@ class CurlTransport:
             return None
         del self._of[id(exchange)]
         if url is not None and failure is None:
-            self._ask(exchange, url, hops, fresh=again)
+            if asked := self._ask(exchange, url, hops, fresh=again):
+                asked.answers = answers
             if paused:
                 self.pause(exchange)
             return None

@@ -8,6 +8,7 @@ import os
 import pycurl
 
 from marscore.frozen import dataclass
+from marscore.policy.failures import failure_of_connect
 from marscore.values import Failure, Timeouts
 
 _NO_ANSWER = Failure("connection", "the server closed the connection without an answer")
@@ -33,18 +34,26 @@ _CUT = ("unexpected eof", "SSL_ERROR_SYSCALL", "Connection reset", "errno 104", 
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """What is known of an exchange that broke: whether a head came, by a proxy or not, and the system's last error there."""
+    """What is known of an exchange that broke: whether a head came, by a proxy or not, and the system's last error there.
+
+    `tunnel` is the status with which a proxy answered CONNECT, 0 where it did not.
+    """
 
     timeouts: Timeouts
     answered: bool
     proxied: bool
     system: int = 0
+    tunnel: int = 0
 
 
 def failure_of(code: int, message: str, tried: Try) -> Failure:
     """The failure that libcurl means by a code, and by its message where codes are not enough."""
-    if code in _FIXED:
-        return _FIXED[code]
+    if tried.tunnel >= 300:
+        return failure_of_connect(tried.tunnel)
+    return _FIXED.get(code) or _by_what_is_known(code, message, tried)
+
+
+def _by_what_is_known(code: int, message: str, tried: Try) -> Failure:
     if code == pycurl.E_OPERATION_TIMEDOUT:
         return Failure("timeout", f"no connection within {tried.timeouts.connect:g} s")
     if code in (pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT):

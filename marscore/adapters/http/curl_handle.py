@@ -11,6 +11,7 @@ from typing import Protocol
 import pycurl
 
 from marscore.adapters.http.access import fields_of
+from marscore.adapters.http.challenges import Challenges
 from marscore.adapters.http.curl_failures import Try, failure_of
 from marscore.adapters.http.curl_way import Way, set_up
 from marscore.adapters.http.heads import Head, final_head, is_whole
@@ -21,8 +22,6 @@ from marscore.url import Url
 from marscore.values import Failure
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-#: Statuses whose response libcurl may answer by itself, with credentials.
-_CHALLENGES = frozenset({401, 407})
 #: Bytes of a body that nobody wants which are received, so that its connection can be used again.
 DRAINED = 64 * 1024
 #: Bytes of one receive. libcurl does ten of them at a time, and what has come is held in memory.
@@ -33,6 +32,8 @@ class Loop(Protocol):
     """What a handle asks of the transport that turns it."""
 
     calls: int
+    digest_proxies: set[Url]
+    challenges: Challenges
 
     def ticks(self) -> float: ...
 
@@ -76,6 +77,8 @@ class Handle:
         self._received_before: tuple[int, int | None] | None = None
         #: It has to be asked for once more: its connection, which was used before, was closed meanwhile, or brought something else.
         self.again = False
+        #: It answers a challenge.
+        self.answers = False
         self._head: Head | Failure | None = None
         self._redirect_failure: Failure | None = None
         self._received = 0
@@ -86,7 +89,10 @@ class Handle:
         self.exchange, self.hops, self.url = exchange, hops, url
         curl = self.curl
         curl.setopt(pycurl.URL, url.text)
-        curl.setopt(pycurl.HTTPHEADER, [_line(name, value) for name, value in fields_of(exchange.request, url)])
+        fields = [_line(name, value) for name, value in fields_of(exchange.request, url)]
+        if digest := self._loop.challenges.digest_for(exchange.request, url):
+            fields.append(b"Authorization: " + digest)
+        curl.setopt(pycurl.HTTPHEADER, fields)
         self._fresh = exchange.fresh or fresh
         curl.setopt(pycurl.FRESH_CONNECT, self._fresh)
         curl.setopt(pycurl.MAX_RECV_SPEED_LARGE, exchange.max_rate or 0)
@@ -101,7 +107,7 @@ class Handle:
         """Look at what came; says whether there is something new for its exchange."""
         new = self._head is None and self._read_head()
         if self.error is not None and self._head is None:
-            self.again = self._is_used_up()
+            self.again = self._is_used_up() or self._is_for_digest()
         if not self._chunks:
             return new
         self.heard = self._ticks()
@@ -150,6 +156,7 @@ class Handle:
             answered=self._head is not None,
             proxied=self.way.proxy is not None,
             system=self.curl.getinfo(pycurl.OS_ERRNO),
+            tunnel=self.curl.getinfo(pycurl.HTTP_CONNECTCODE),
         )
         return failure_of(*self.error, tried)
 
@@ -169,9 +176,12 @@ class Handle:
             self.again = True
             return False
         head = final_head(self._lines)
-        if isinstance(head, Head) and head.status in _CHALLENGES and not (self._chunks or self.ended) and self._may_answer(head.status):
+        if isinstance(head, Head) and head.status == 407 and self.way.proxy_digest and not (self._chunks or self.ended):
             return False
         self._head = head
+        if isinstance(head, Head) and head.status == 407 and self._is_for_digest():
+            self.again = True
+            return False
         return isinstance(head, Head) and self._judge(head)
 
     def _is_used_up(self) -> bool:
@@ -194,9 +204,21 @@ class Handle:
         now = bytes_received(connection)
         return now is None or self._received_before == (connection, now)
 
-    def _may_answer(self, status: int) -> bool:
-        """Whether libcurl may answer a challenge by itself."""
-        return status == 407 and self.way.proxy is not None and self.way.proxy.url.username is not None
+    def _is_for_credentials(self, head: Head) -> bool:
+        """Whether the origin asks for credentials by a challenge that can be answered: then the same is asked for once more, with them."""
+        assert self.exchange is not None
+        return self._loop.challenges.learn(self.exchange.request, self.url, head.fields.get("www-authenticate", ""))
+
+    def _is_for_digest(self) -> bool:
+        """Whether the proxy took no Basic credentials, and offers to take them by Digest: from now on it gets them so."""
+        proxy = self.way.proxy
+        if proxy is None or proxy.username is None or self.way.proxy_digest:
+            return False
+        status = self.curl.getinfo(pycurl.HTTP_CONNECTCODE) or self.curl.getinfo(pycurl.RESPONSE_CODE)
+        if status != 407 or not self.curl.getinfo(pycurl.PROXYAUTH_AVAIL) & pycurl.HTTPAUTH_DIGEST:
+            return False
+        self._loop.digest_proxies.add(proxy)
+        return True
 
     def _judge(self, head: Head) -> bool:
         assert self.exchange is not None or self.next_url is None
@@ -204,6 +226,9 @@ class Handle:
         if self.exchange is None:
             return False
         location = _location(head)
+        if head.status == 401 and not self.answers and self._is_for_credentials(head):
+            self.next_url, self.answers = self.url, True
+            return False
         if location is None:
             self.exchange.answer = Answer(head.status, head.fields, self.url, self.hops, head.protocol)
             return True
@@ -211,12 +236,14 @@ class Handle:
         if isinstance(following, Failure):
             self._redirect_failure = following
         else:
-            self.next_url = following
+            self.next_url, self.answers = following, False
             self.hops = (*self.hops, (self.url, following))
         return False
 
     def _before_it_is_sent(self, address: str, _local: str, _port: int, local_port: int) -> int:
         """Called when there is a connection, and nothing has been sent on it yet."""
+        # What came before is a challenge that libcurl answers now.
+        self._lines.clear()
         self._sent, self.heard = self._loop.calls, self._ticks()
         # Who sends it cannot be asked for its connection here.
         connection = self._loop.connection_from(local_port) if self.way.scheme == "https" else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import certifi
 import pytest
 
-from marscore.adapters.http.access import USER_AGENT, Proxy, credentials_of, fields_of, proxy_of, trusted
+from marscore.adapters.http.access import USER_AGENT, credentials_of, fields_of, proxy_of, trusted
 from marscore.errors import OriginError
 from marscore.ports import Request
 from marscore.url import parse_proxy, parse_url
@@ -36,6 +36,12 @@ def test_a_requests_own_fields_outrank_the_manifests():
     access = Access((("accept-encoding", "gzip"), ("X", "y")))
     sent = fields_of(Request(HERE, access, (("Accept-Encoding", "identity"),)), HERE)
     assert sent == (("X", "y"), ("User-Agent", USER_AGENT), ("Accept-Encoding", "identity"))
+
+
+@pytest.mark.parametrize("auth", [Credentials("who", "secret"), Credentials("who", "secret", "digest")])
+def test_credentials_outrank_a_field_of_the_manifest(auth):
+    access = Access((("authorization", "Bearer abc"), ("X", "y"), ("User-Agent", "mine")), auth=auth)
+    assert fields_of(Request(HERE, access), HERE) == (("X", "y"), ("User-Agent", "mine"))
 
 
 def test_elsewhere_only_what_may_go_along_is_sent():
@@ -72,13 +78,14 @@ def test_a_netrc_that_cannot_be_read_holds_nothing(tmp_path, content):
     ("environment", "url", "expected"),
     [
         ({}, HERE, None),
-        ({"http_proxy": "proxy:3128"}, HERE, Proxy(parse_proxy("http://proxy:3128"))),
-        ({"HTTP_PROXY": "proxy:3128"}, HERE, Proxy(parse_proxy("http://proxy:3128"))),
+        ({"http_proxy": "proxy:3128"}, HERE, parse_proxy("http://proxy:3128")),
+        ({"HTTP_PROXY": "proxy:3128"}, HERE, parse_proxy("http://proxy:3128")),
         ({"HTTP_PROXY": "proxy:3128", "REQUEST_METHOD": "GET"}, HERE, None),
         ({"http_proxy": "", "HTTP_PROXY": "proxy:3128"}, HERE, None),
         ({"https_proxy": "proxy:3128"}, HERE, None),
-        ({"all_proxy": "socks5h://proxy"}, HERE, Proxy(parse_proxy("socks5h://proxy"))),
-        ({"http_proxy": "proxy:1", "no_proxy": "10.0.0.0/8,.example"}, HERE, Proxy(parse_proxy("http://proxy:1"), "10.0.0.0/8,.example")),
+        ({"all_proxy": "socks5h://proxy"}, HERE, parse_proxy("socks5h://proxy")),
+        ({"http_proxy": "proxy:1", "no_proxy": "10.0.0.0/8,.example"}, HERE, None),
+        ({"http_proxy": "proxy:1", "no_proxy": "elsewhere.example"}, HERE, parse_proxy("http://proxy:1")),
     ],
 )
 def test_the_environments_proxy(monkeypatch, environment, url, expected):
@@ -90,7 +97,7 @@ def test_the_environments_proxy(monkeypatch, environment, url, expected):
 def test_the_manifests_proxies_outrank_the_environments(monkeypatch):
     monkeypatch.setenv("http_proxy", "proxy:1")
     monkeypatch.setenv("no_proxy", "*")
-    assert proxy_of(Access(proxies=Proxies("http://other:2")), HERE) == Proxy(parse_proxy("http://other:2"))
+    assert proxy_of(Access(proxies=Proxies("http://other:2")), HERE) == parse_proxy("http://other:2")
     assert proxy_of(Access(proxies=Proxies()), HERE) is None
 
 

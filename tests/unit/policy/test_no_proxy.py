@@ -11,7 +11,7 @@ CASES = {
     "": ([], ["a.example", "10.0.0.1", "[::1]"]),
     "*": (["a.example", "10.0.0.1", "[::1]"], []),
     "x.example, *": (["a.example"], []),
-    "example.org": (["example.org", "a.example.org", "a.b.example.org", "EXAMPLE.org", "example.org."], ["badexample.org", "org", "example.com"]),
+    "example.org": (["example.org", "a.b.example.org", "EXAMPLE.org", "example.org."], ["badexample.org", "org", "example.com"]),
     ".example.org": (["example.org", "a.example.org"], ["badexample.org"]),
     "EXAMPLE.ORG.": (["example.org", "a.example.org"], []),
     "a.example b.example,c.example": (["a.example", "b.example", "c.example"], ["d.example"]),
