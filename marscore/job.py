@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marscore.adapters.credentials import ambient_secrets
+from marscore.adapters.tls_check import TlsFiles, check_tls_files
 from marscore.errors import StorageError
 from marscore.frozen import dataclass
 from marscore.manifest import Parsed, PlainExecution, of_manifest
@@ -38,14 +39,15 @@ class Job:
     redactor: Redactor
 
 
-def prepare(manifest: ManifestInput, settings: RunSettings) -> Job:
-    """Read, check and expand a manifest.
+def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles = "all") -> Job:
+    """Read, check and expand a manifest, and look at the files of certificates that it names.
 
     Raises:
         ManifestError: it is wrong; every problem is told.
         StorageError: the system has no such place as the output folder is to be.
     """
     parsed, everything = _read(manifest, settings)
+    check_tls_files(parsed, tls_files)
     root = _root(manifest.folder / parsed.manifest.output_dir if settings.output_dir is None else Path(settings.output_dir))
     ambient, own = ambient_secrets(everything), secrets_of(parsed, everything)
     return Job(

@@ -28,7 +28,7 @@ from marscore.adapters.heads import StrictResponse
 from marscore.adapters.idle import Idle, Waiting
 from marscore.errors import OriginError
 from marscore.policy.redirect import PRIVATE, is_public
-from marscore.url import parse_proxy, parse_url
+from marscore.url import Url, parse_proxy, parse_url
 from marscore.values import Failure, Timeouts
 
 
@@ -148,7 +148,7 @@ class PoolAdapter(HTTPAdapter):
         url = parse_url(str(request.url))
         if (password := getattr(cert, "password", None)) is not None:
             settings["key_password"] = password  # type: ignore[typeddict-unknown-key]  # urllib3 has it
-        return {**host, "scheme": url.scheme, "host": url.bracketed, "port": url.port}, settings
+        return {**host, "scheme": url.scheme, "host": _dialled(url), "port": url.port}, settings
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Say whom a pool's connections trust, whatever the scheme of the URL: that of a proxy may be https where the URL's is http."""
@@ -167,6 +167,15 @@ class PoolAdapter(HTTPAdapter):
             return {}
         credentials = base64.b64encode(f"{url.username}:{url.password or ''}".encode()).decode()
         return {"Proxy-Authorization": f"Basic {credentials}"}
+
+
+def _dialled(url: Url) -> str:
+    """A URL's host with its zone as a number: of its names, some systems read those of link-local addresses only (getaddrinfo)."""
+    address, percent, zone = url.host.partition("%")
+    if percent and not zone.isdecimal():
+        with contextlib.suppress(OSError, AttributeError):
+            return f"[{address}%25{socket.if_nametoindex(zone)}]"
+    return url.bracketed
 
 
 def _is_socks(manager: PoolManager) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import requests
-from requests.auth import AuthBase, HTTPBasicAuth
+from requests.auth import AuthBase
 
+from marscore.adapters.http.access import shown_certificate
 from marscore.adapters.http.challenges import Challenges
 from marscore.ports import Request
 from marscore.url import Url
-from marscore.values import Access, ClientCertificate, Credentials
+from marscore.values import Access, ClientCertificate
 
 
 class NoAuth(AuthBase):
@@ -32,15 +33,8 @@ class Written(AuthBase):
 
 def auth_for(challenges: Challenges, request: Request, url: Url) -> AuthBase | None:
     """What is shown to `url`; None where there are no credentials for it, or it has not asked for them yet."""
-    basic, digest = challenges.basic_for(request, url), challenges.digest_for(request, url)
-    if basic is not None:
-        return _basic(basic)
-    return None if digest is None else Written(digest)
-
-
-def _basic(who: Credentials) -> AuthBase:
-    # In UTF-8 (RFC 7617 section 2.1); of text, requests makes Latin-1.
-    return HTTPBasicAuth(who.username.encode(), who.password.encode())
+    value = challenges.authorization(request, url)
+    return None if value is None else Written(value)
 
 
 class CertificateFiles(tuple[str, str]):
@@ -57,5 +51,10 @@ class CertificateFiles(tuple[str, str]):
 
 
 def cert_of(access: Access) -> CertificateFiles | None:
-    """The certificate that the client shows."""
-    return None if access.cert is None else CertificateFiles.of(access.cert)
+    """The certificate that the client shows.
+
+    Raises:
+        OriginError: it cannot be used.
+    """
+    cert = shown_certificate(access)
+    return None if cert is None else CertificateFiles.of(cert)

@@ -196,13 +196,13 @@ class RequestsClient:
         if refused_before(request, url, proxy):
             raise OriginError(PRIVATE)
         secure = url.scheme == "https" or (proxy is not None and proxy.scheme == "https")
-        verify: Any = session.verify if access.verify is True else access.verify
-        if secure and verify is True:
+        verify: Any = session.verify if access.verify is True and not self._own else access.verify
+        if secure and (isinstance(access.verify, str) or (verify is True and (self._own or session.trust_env))):
             verify = trusted(access)
         return {
             "stream": True,
             "verify": verify,
-            "cert": cert_of(access) or session.cert,
+            "cert": (cert_of(access) if url.scheme == "https" else None) or session.cert,
             "proxies": {} if proxy is None else {url.scheme: proxy.text_with_userinfo},
             "timeout": (access.timeouts.connect, access.timeouts.read),
         }

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import base64
+import os
+import socket
+import ssl
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from marscore.ports import Exchange, Request, Transport
 from marscore.url import parse_url
-from marscore.values import Access, Credentials, Failure, Proxies
+from marscore.values import Access, ClientCertificate, Credentials, Failure, Proxies
 from tests.contract.http_kinds import IDENTITY, PATIENCE, TRANSPORTS
 from tests.origin import Body, Good, Origin, Raw, Seen, Status, Step, redirect
 from tests.origin.faults import basic_auth, digest_auth
 from tests.origin.steps import Handler
 from tests.servers import Tls, bad_proxy
 from tests.servers.socks import socks
+from tests.servers.tls_files import client_files
 
 FILE = Body(100_000)
 WHOLE = FILE.read(0, FILE.length)
@@ -216,10 +224,13 @@ def test_a_proxy_without_a_port_is_at_that_of_its_scheme(transport: Transport) -
 def test_what_a_proxy_answers_to_connect_is_named_and_does_not_pass(transport: Transport, status: int) -> None:
     with bad_proxy("wants_password" if status == 407 else "refuses") as proxy:
         for url in (proxy.url(""), proxy.url("").replace("http://", "http://who:secret@")):
-            failure = failed(carried(transport, "https://there.invalid/", by(url)))
+            access = replace(by(url), headers=(("X-Api-Key", "secret"),), auth=Credentials("who", "secret"))
+            failure = failed(carried(transport, "https://there.invalid/", access))
             assert (failure.kind, failure.status) == ("proxy", status)
             assert "CONNECT" in failure.message
         assert [seen.method for seen in proxy.requests] == ["CONNECT", "CONNECT"]
+        # What is the origin's is not the proxy's.
+        assert not {"authorization", "x-api-key"} & {name for seen in proxy.requests for name in seen.fields}
 
 
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
@@ -279,6 +290,99 @@ def test_an_https_proxy_is_verified_and_used(transport: Transport, tls: Tls) -> 
         assert got(carried(transport, "http://there.invalid/file", replace(by(url), verify=str(tls.authority)))) == (200, WHOLE)
         assert got(carried(transport, "http://there.invalid/file", replace(by(url), verify=False))) == (200, WHOLE)
         assert {seen.target for seen in proxy.requests} == {"http://there.invalid/file"}
+
+
+# Certificates
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"])
+def test_the_environments_certificates(
+    transport: Transport, tls: Tls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    with Origin(tls=tls.server_context()) as origin:
+        url = origin.serve("/file", FILE)
+        assert failed(carried(transport, url, Access())).kind == "tls"
+        monkeypatch.setenv(variable, str(tmp_path / "none"))
+        failure = failed(carried(transport, url, Access()))
+        assert (failure.kind, failure.message) == ("tls", f"{variable} names {tmp_path / 'none'}, which is not there")
+        (tmp_path / "empty").write_bytes(b"nothing of the kind")
+        monkeypatch.setenv(variable, str(tmp_path / "empty"))
+        assert "holds no certificates" in failed(carried(transport, url, Access())).message
+        if variable == "SSL_CERT_DIR":
+            certificate = x509.load_pem_x509_certificate(tls.authority.read_bytes())
+            folder = tmp_path / "folder"
+            folder.mkdir()
+            # As `openssl rehash` names them.
+            (folder / f"{subject_hash(certificate):08x}.0").write_bytes(tls.authority.read_bytes())
+            monkeypatch.setenv(variable, f"{tmp_path / 'none'}{os.pathsep}{folder}")
+        else:
+            monkeypatch.setenv(variable, str(tls.authority))
+        assert got(carried(transport, url, Access())) == (200, WHOLE)
+        assert len(origin.requests) == 1
+
+
+def subject_hash(certificate: x509.Certificate) -> int:
+    """What OpenSSL calls a certificate's file by (X509_subject_name_hash)."""
+    text = subprocess.run(
+        ["openssl", "x509", "-noout", "-subject_hash"],
+        input=certificate.public_bytes(serialization.Encoding.PEM),
+        capture_output=True,
+        check=True,
+    )
+    return int(text.stdout, 16)
+
+
+@pytest.mark.parametrize("name", ["both", "pair", "encrypted", "all_encrypted"])
+def test_a_client_certificate_is_shown(transport: Transport, tls: Tls, tmp_path: Path, name: str) -> None:
+    files, context = client_files(tmp_path), tls.server_context()
+    context.load_verify_locations(files.authority)
+    context.verify_mode = ssl.CERT_REQUIRED
+    cert = {
+        "both": ClientCertificate(str(files.both)),
+        "pair": ClientCertificate(str(files.cert), str(files.key)),
+        "encrypted": ClientCertificate(str(files.cert), str(files.encrypted), files.password),
+        "all_encrypted": ClientCertificate(str(files.all_encrypted), None, files.password),
+    }[name]
+    access = Access(verify=str(tls.authority), cert=cert)
+    with Origin(tls=context) as origin:
+        url = origin.serve("/file", FILE)
+        assert got(carried(transport, url, access)) == (200, WHOLE)
+        assert carried(transport, url, replace(access, cert=None)).failure is not None
+        if cert.password:
+            for password in (None, "wrong"):
+                failure = failed(carried(transport, url, replace(access, cert=replace(cert, password=password))))
+                assert (failure.kind, "password" in failure.message) == ("tls", True)
+        assert len(origin.requests) == 1
+
+
+def test_a_file_of_certificates_that_is_gone_is_named(transport: Transport, tmp_path: Path, tls: Tls) -> None:
+    with Origin(tls=tls.server_context()) as origin:
+        url = origin.serve("/file", FILE)
+        gone = str(tmp_path / "gone.pem")
+        for access in (Access(verify=gone), Access(verify=str(tls.authority), cert=ClientCertificate(gone))):
+            failure = failed(carried(transport, url, access))
+            assert (failure.kind, failure.lasting) == ("tls", True)
+            assert f"{gone}, which is not there" in failure.message
+        assert not origin.requests
+
+
+# IPv6 zones
+
+
+def test_a_zone_says_which_way_and_is_not_sent(transport: Transport) -> None:
+    try:
+        origin = Origin(host="::1")
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+    with origin:
+        origin.serve("/file", FILE)
+        for zone in ("lo", str(socket.if_nametoindex("lo"))):
+            url = f"http://[::1%25{zone}]:{origin.port}/file"
+            assert got(carried(transport, url, Access())) == (200, WHOLE)
+        assert {seen.fields["host"] for seen in origin.requests} == {f"[::1]:{origin.port}"}
+        assert carried(transport, f"http://[fe80::1%25nosuchzone]:{origin.port}/file", Access()).failure is not None
 
 
 # What comes instead of an answer

@@ -11,12 +11,13 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
+from marscore.adapters.http.tls_files import bundle_fault, certificate_fault
 from marscore.errors import OriginError
 from marscore.policy.no_proxy import is_direct
 from marscore.policy.redirect import headers_for, says_public, sent_to
 from marscore.ports import Request
 from marscore.url import Url, parse_proxy
-from marscore.values import Access, Credentials, Failure
+from marscore.values import Access, ClientCertificate, Credentials, Failure
 from marscore.version import __version__
 
 USER_AGENT = f"marscore/{__version__}"
@@ -25,7 +26,10 @@ _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_D
 
 
 def fields_of(request: Request, url: Url) -> tuple[tuple[str, str], ...]:
-    """The header fields of a request for `url`, which a redirect may have led to; those of the request itself, and credentials, outrank the manifest's."""
+    """The header fields of a request for `url`, which a redirect may have led to.
+
+    Those of the request itself, and credentials, outrank the manifest's.
+    """
     own = {name.lower() for name, _ in request.fields}
     if credentials_of(request, url) is not None:
         own.add("authorization")
@@ -118,14 +122,42 @@ def _variable(name: str) -> str | None:
 
 
 def trusted(access: Access) -> str | None:
-    """The file or folder of certificates that servers are verified by; None where they are not."""
-    if isinstance(access.verify, str):
-        return access.verify
-    if not access.verify:
+    """The file or folder of certificates that servers are verified by; None where they are not.
+
+    Raises:
+        OriginError: it cannot be used.
+    """
+    if access.verify is False:
         return None
-    named = next((os.environ[name] for name in _BUNDLES if os.environ.get(name)), None)
-    if named is not None:
-        return named
+    if isinstance(access.verify, str):
+        return _usable("verify", access.verify)
+    for name in _BUNDLES:
+        if path := os.environ.get(name):
+            return _usable(name, _folder_of(path) if name == "SSL_CERT_DIR" else path)
     import certifi  # noqa: PLC0415 - not needed for http
 
     return certifi.where()
+
+
+def _folder_of(folders: str) -> str:
+    # OpenSSL takes several; the clients here take one, and know fewer authorities then.
+    return next((folder for folder in folders.split(os.pathsep) if Path(folder).is_dir()), folders)
+
+
+def _usable(name: str, path: str) -> str:
+    if (fault := bundle_fault(path)) is not None:
+        raise OriginError(Failure("tls", f"{name} names {path}, which {fault}", lasting=True))
+    return path
+
+
+def shown_certificate(access: Access) -> ClientCertificate | None:
+    """The certificate that this client shows; None where it shows none.
+
+    Raises:
+        OriginError: it cannot be used.
+    """
+    cert = access.cert
+    if cert is not None and (fault := certificate_fault(cert)) is not None:
+        named = {"cert": f"names {cert.cert}, which ", "key": f"names {cert.key}, which ", "password": ""}[fault.part]
+        raise OriginError(Failure("tls", f"cert.{fault.part} {named}{fault.message}", lasting=True))
+    return cert

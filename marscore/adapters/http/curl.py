@@ -222,7 +222,7 @@ class CurlTransport:
     def _ask(self, exchange: Exchange, url: Url, hops: tuple[tuple[Url, Url], ...], fresh: bool = False) -> Handle | None:
         """Ask for a URL on behalf of an exchange; None where that fails at once."""
         try:
-            way = way_to(exchange.request, url, self.challenges.basic_for(exchange.request, url), self.digest_proxies)
+            way = way_to(exchange.request, url, self.digest_proxies)
             handle = self._free[way].pop() if self._free[way] else Handle(way, self)
             handle.begin(exchange, url, hops, fresh)
         except (OriginError, pycurl.error, ValueError) as error:

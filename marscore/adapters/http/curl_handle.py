@@ -90,8 +90,8 @@ class Handle:
         curl = self.curl
         curl.setopt(pycurl.URL, url.text)
         fields = [_line(name, value) for name, value in fields_of(exchange.request, url)]
-        if digest := self._loop.challenges.digest_for(exchange.request, url):
-            fields.append(b"Authorization: " + digest)
+        if (value := self._loop.challenges.authorization(exchange.request, url)) is not None:
+            fields.append(b"Authorization: " + value)
         curl.setopt(pycurl.HTTPHEADER, fields)
         self._fresh = exchange.fresh or fresh
         curl.setopt(pycurl.FRESH_CONNECT, self._fresh)

@@ -9,13 +9,13 @@ from typing import Any
 
 import pycurl
 
-from marscore.adapters.http.access import proxy_of, refused_before, trusted
+from marscore.adapters.http.access import proxy_of, refused_before, shown_certificate, trusted
 from marscore.errors import OriginError
 from marscore.frozen import dataclass
 from marscore.policy.redirect import PRIVATE
 from marscore.ports import Request
 from marscore.url import Url
-from marscore.values import Access, Credentials
+from marscore.values import Access
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +24,25 @@ class Way:
 
     scheme: str
     access: Access
-    credentials: Credentials | None
     proxy: Url | None
     trusted: str | None
     #: Whether the proxy is shown credentials by Digest.
     proxy_digest: bool = False
 
 
-def way_to(request: Request, url: Url, basic: Credentials | None, digest_proxies: Collection[Url]) -> Way:
-    """The way to ask for `url`: with these credentials by Basic, and by Digest with those for a proxy, if it is one of these.
+def way_to(request: Request, url: Url, digest_proxies: Collection[Url]) -> Way:
+    """The way to ask for `url`; `digest_proxies` are those that take credentials by Digest.
 
     Raises:
-        OriginError: the proxy's URL is none, a redirect leads where it must not, or what is trusted cannot be read.
+        OriginError: the proxy's URL is none, a redirect leads where it must not, or a file of certificates cannot be used.
     """
     access, proxy = request.access, proxy_of(request.access, url)
     if refused_before(request, url, proxy):
         raise OriginError(PRIVATE)
+    if url.scheme == "https":
+        shown_certificate(access)
     secure = url.scheme == "https" or (proxy is not None and proxy.scheme == "https")
-    return Way(url.scheme, access, basic, proxy, trusted(access) if secure else None, proxy in digest_proxies)
+    return Way(url.scheme, access, proxy, trusted(access) if secure else None, proxy in digest_proxies)
 
 
 def set_up(curl: Any, way: Way) -> None:
@@ -51,10 +52,6 @@ def set_up(curl: Any, way: Way) -> None:
     curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(way.access.timeouts.connect * 1000)))
     if way.scheme == "https":
         _set_up_tls(curl, way)
-    if way.credentials is not None:
-        curl.setopt(pycurl.HTTPAUTH, pycurl.HTTPAUTH_BASIC)
-        curl.setopt(pycurl.USERNAME, way.credentials.username.encode())
-        curl.setopt(pycurl.PASSWORD, way.credentials.password.encode())
     # Empty, libcurl looks for no proxy in the environment, and for no host that goes without.
     curl.setopt(pycurl.PROXY, "")
     curl.setopt(pycurl.NOPROXY, "")

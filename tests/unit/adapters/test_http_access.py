@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import certifi
 import pytest
 
@@ -108,9 +110,14 @@ def test_a_proxy_that_is_no_url_is_named():
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"])
-def test_what_is_trusted(monkeypatch, name):
+def test_what_is_trusted(monkeypatch, tmp_path, name):
     assert trusted(Access()) == certifi.where()
     assert trusted(Access(verify=False)) is None
-    monkeypatch.setenv(name, "/some/bundle")
-    assert trusted(Access()) == "/some/bundle"
-    assert trusted(Access(verify="/mine")) == "/mine"
+    some, mine = (str(tmp_path / each) for each in ("some", "mine"))
+    monkeypatch.setenv(name, some)
+    with pytest.raises(OriginError, match=f"{name} names {some}, which is not there"):
+        trusted(Access())
+    shutil.copy(certifi.where(), some)
+    shutil.copy(certifi.where(), mine)
+    assert trusted(Access()) == some
+    assert trusted(Access(verify=mine)) == mine
