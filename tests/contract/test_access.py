@@ -16,6 +16,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from marscore.adapters.http.curl import CurlTransport
 from marscore.ports import Exchange, Request, Transport
 from marscore.url import parse_url
 from marscore.values import Access, ClientCertificate, Credentials, Failure, Proxies
@@ -214,6 +215,42 @@ def test_a_proxy_gets_its_user_name_and_password_in_utf_8(transport: Transport) 
         url = f"http://w%C3%A9r:pa%22ss%5Cw%E2%82%ACrd@127.0.0.1:{proxy.port}"
         assert got(carried(transport, "http://there.invalid/file", by(url))) == (200, WHOLE)
         assert [(seen.target, seen.fields["proxy-authorization"]) for seen in proxy.requests] == [("http://there.invalid/file", BASIC)]
+
+
+def test_a_proxy_that_wants_digest_gets_it_from_libcurl_and_by_requests_is_named(transport: Transport) -> None:
+    libcurl = isinstance(transport, CurlTransport)
+    with Origin() as proxy:
+        proxy.handle_rest(proxy_handler(proxy, 'Digest realm="p", nonce="n", qop="auth"'))
+        access = by(proxy.url("").replace("http://", "http://who:secret@"))
+        for _ in range(3):
+            assert got(carried(transport, "http://there.invalid/file", access))[0] == (200 if libcurl else 407)
+        shows = [seen.fields.get("proxy-authorization", "").partition(" ")[0] for seen in proxy.requests]
+        assert shows == (["Basic", "", "Digest", "Digest", "Digest"] if libcurl else ["Basic"] * 3)
+
+
+def test_a_proxy_that_wants_digest_for_a_tunnel_gets_it_from_libcurl(transport: Transport) -> None:
+    libcurl = isinstance(transport, CurlTransport)
+    with Origin() as proxy:
+        challenge = Status(407, (("Proxy-Authenticate", 'Digest realm="p", nonce="n", qop="auth"'),))
+        proxy.handle_rest(lambda seen: Status(403) if seen.fields.get("proxy-authorization", "").startswith("Digest") else challenge)
+        access = by(proxy.url("").replace("http://", "http://who:secret@"))
+        for _ in range(2):
+            failure = failed(carried(transport, "https://there.invalid/file", access))
+            assert (failure.kind, failure.status) == ("proxy", 403 if libcurl else 407)
+        shows = [seen.fields.get("proxy-authorization", "").partition(" ")[0] for seen in proxy.requests]
+        assert shows[0] == "Basic"
+        assert ("Digest" in shows) is libcurl
+
+
+def test_a_wrong_password_for_a_proxys_digest_ends(transport: Transport) -> None:
+    with Origin() as proxy:
+        challenge = Status(407, (("Proxy-Authenticate", 'Digest realm="p", nonce="n", qop="auth"'),))
+        proxy.handle_rest(lambda seen: challenge)
+        access = by(proxy.url("").replace("http://", "http://who:secret@"))
+        assert got(carried(transport, "http://there.invalid/file", access))[0] == 407
+        failure = failed(carried(transport, "https://there.invalid/file", access))
+        assert (failure.kind, failure.status) == ("proxy", 407)
+        assert len(proxy.requests) < 8
 
 
 def test_a_proxy_without_a_port_is_at_that_of_its_scheme(transport: Transport) -> None:

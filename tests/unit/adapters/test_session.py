@@ -203,6 +203,26 @@ def test_a_server_that_resets_a_connection_before_its_handshake_leaves_no_socket
     gc.collect()
 
 
+def test_socks_without_pysocks_says_what_to_do() -> None:
+    program = """
+import sys, time
+sys.modules["socks"] = None
+from marscore.adapters.http.session import SessionTransport
+from marscore.ports import Exchange, Request
+from marscore.url import parse_url
+from marscore.values import Access, Proxies
+transport = SessionTransport(1)
+exchange = Exchange(Request(parse_url("http://there.invalid/"), Access(proxies=Proxies("socks5h://127.0.0.1:9"))))
+transport.start(exchange)
+while not exchange.over:
+    transport.turn(time.monotonic() + 1)
+transport.close()
+print(exchange.failure.kind, exchange.failure.lasting, exchange.failure.message)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "proxy True SOCKS proxies take PySocks here: pip install 'marscore[socks]'\n"
+
+
 def test_it_needs_no_pycurl() -> None:
     code = "import sys; sys.modules['pycurl'] = None; import marscore.adapters.http.session"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
