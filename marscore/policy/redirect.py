@@ -81,10 +81,16 @@ def is_public(address: str) -> bool:
 
 def says_public(host: str) -> bool:
     """Whether a host's own text does not say that it is not public, as localhost (RFC 6761) and private addresses do."""
+    return host.removesuffix(".").rpartition(".")[2] != "localhost" if is_name(host) else is_public(host)
+
+
+def is_name(host: str) -> bool:
+    """Whether a host is a name, and no address."""
     try:
-        return is_public(host)
+        ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return host.removesuffix(".").rpartition(".")[2] != "localhost"
+        return True
+    return False
 
 
 def _nat64(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import socket
 import ssl
@@ -17,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from marscore.adapters.http.curl import CurlTransport
+from marscore.policy.redirect import is_public
 from marscore.ports import Exchange, Request, Transport
 from marscore.url import parse_url
 from marscore.values import Access, ClientCertificate, Credentials, Failure, Proxies
@@ -316,6 +318,50 @@ def test_a_redirect_to_a_private_address_is_refused_behind_a_proxy_too(transport
         access = replace(by(address), private_addresses="refuse")
         assert failed(carried(transport, first, access)).kind == "redirect"
         assert [seen.path for seen in proxy.requests] in (["http://there.invalid/first"], ["/first"])
+
+
+def private_name() -> str:
+    """A name that means an address of this machine, and does not say so itself."""
+    for name in ("ip6-loopback", socket.gethostname()):
+        with contextlib.suppress(OSError):
+            if not all(is_public(str(address[0])) for *_, address in socket.getaddrinfo(name, 80)):
+                return name
+    pytest.skip("this machine has no name of its own")
+
+
+def test_a_redirect_to_a_private_name_is_refused_behind_a_proxy_too(transport: Transport) -> None:
+    name = private_name()
+    with Origin() as proxy:
+        proxy.handle_rest(lambda seen: redirect(f"http://{name}/secret"))
+        access = replace(by(proxy.url("")), private_addresses="refuse")
+        assert failed(carried(transport, "http://there.invalid/first", access)).kind == "redirect"
+        assert len(proxy.requests) == 1
+        # Whom the manifest names is its author's choice.
+        proxy.handle_rest(lambda seen: Good(FILE))
+        assert got(carried(transport, f"http://{name}/file", access)) == (200, WHOLE)
+
+
+def test_a_name_that_the_proxy_alone_knows_may_be_asked_for(transport: Transport) -> None:
+    with Origin() as proxy:
+        proxy.handle_rest(lambda seen: redirect("http://elsewhere.invalid/") if "there.invalid/first" in seen.target else Good(FILE))
+        access = replace(by(proxy.url("")), private_addresses="refuse")
+        paused = Exchange(Request(parse_url("http://there.invalid/first"), access, IDENTITY))
+        transport.start(paused)
+        transport.pause(paused)
+        cancelled = Exchange(Request(parse_url("http://there.invalid/first"), access, IDENTITY))
+        transport.start(cancelled)
+        deadline = time.monotonic() + 30
+        while len(proxy.requests) < 2:
+            assert time.monotonic() < deadline
+            transport.turn(time.monotonic() + 0.05)
+        transport.cancel(cancelled)
+        assert got(carried(transport, "http://there.invalid/first", access)) == (200, WHOLE)
+        transport.resume(paused)
+        while not paused.over:
+            assert time.monotonic() < deadline
+            transport.turn(time.monotonic() + 0.05)
+        assert got(paused) == (200, WHOLE)
+        assert not cancelled.over
 
 
 def test_an_https_proxy_is_verified_and_used(transport: Transport, tls: Tls) -> None:

@@ -13,6 +13,7 @@ import pycurl
 from marscore.adapters.http.access import fields_of
 from marscore.adapters.http.challenges import Challenges
 from marscore.adapters.http.curl_failures import Try, failure_of
+from marscore.adapters.http.curl_sockets import Sockets
 from marscore.adapters.http.curl_way import Way, set_up
 from marscore.adapters.http.heads import Head, final_head, is_whole
 from marscore.adapters.http.sockets import bytes_received
@@ -32,14 +33,11 @@ class Loop(Protocol):
     """What a handle asks of the transport that turns it."""
 
     calls: int
+    sockets: Sockets
     digest_proxies: set[Url]
     challenges: Challenges
 
     def ticks(self) -> float: ...
-
-    def came_since(self, fd: int, call: int) -> bool: ...
-
-    def connection_from(self, local_port: int) -> int | None: ...
 
 
 class Handle:
@@ -198,7 +196,7 @@ class Handle:
         if self._sent is None:
             return True
         connection = self.curl.getinfo(pycurl.ACTIVESOCKET)
-        if self._loop.came_since(connection, self._sent):
+        if self._loop.sockets.came_since(connection, self._sent):
             return False
         # It may have come between that call's sending and its receiving.
         now = bytes_received(connection)
@@ -246,7 +244,7 @@ class Handle:
         self._lines.clear()
         self._sent, self.heard = self._loop.calls, self._ticks()
         # Who sends it cannot be asked for its connection here.
-        connection = self._loop.connection_from(local_port) if self.way.scheme == "https" else None
+        connection = self._loop.sockets.connection_from(local_port) if self.way.scheme == "https" else None
         self._received_before = None if connection is None else (connection, bytes_received(connection))
         refuses = bool(self.hops) and self.way.access.private_addresses == "refuse" and self.way.proxy is None
         if refuses and not is_public(address):
