@@ -15,6 +15,7 @@ Connections register themselves, so that `abort` can wake threads that wait for 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -216,10 +217,11 @@ class RequestsClient:
         return proxy_of(access, url)
 
     def _send(self, url: Url, request: Request, jar: RequestsCookieJar | None) -> Any:
-        raw = self._send_once(url, request, jar)
-        if raw.status == 401 and self._challenges.learn(request, url, raw.headers.get("www-authenticate", "")):
-            drop(raw)
+        for answers in itertools.count():
             raw = self._send_once(url, request, jar)
+            if raw.status != 401 or not self._challenges.learn(request, url, raw.headers.get("www-authenticate", ""), answers):
+                break
+            drop(raw)
         return raw
 
     def _send_once(self, url: Url, request: Request, jar: RequestsCookieJar | None) -> Any:

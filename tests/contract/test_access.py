@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -124,6 +126,38 @@ def test_a_nonce_that_has_gone_stale_is_replaced(transport: Transport, origin: O
     for _ in range(4):
         assert got(carried(transport, origin.url("/file"), Access(auth=WHO))) == (200, WHOLE)
     assert len(served) == 6
+
+
+def test_nonces_that_are_always_too_old_are_not_answered_for_ever(transport: Transport, origin: Origin) -> None:
+    numbers = itertools.count()
+    origin.handle(
+        "/file", lambda seen: Status(401, (("WWW-Authenticate", f'Digest realm="r", qop="auth", nonce="{next(numbers)}", stale=true'),))
+    )
+    assert got(carried(transport, origin.url("/file"), Access(auth=WHO)))[0] == 401
+    assert 2 < len(origin.requests) < 8
+
+
+def test_files_that_are_asked_for_at_once_count_each_use_of_a_nonce(transport: Transport, origin: Origin) -> None:
+    used: set[str] = set()
+
+    def answer(seen: Seen) -> Step:
+        value = seen.fields.get("authorization", "")
+        count = value.partition("nc=")[2][:8]
+        if not value or count in used:
+            return Status(401, (("WWW-Authenticate", 'Digest realm="r", qop="auth", nonce="n"'),))
+        used.add(count)
+        return Good(FILE, delay_s=0.05)
+
+    exchanges = []
+    for number in range(12):
+        origin.handle(f"/{number}", answer)
+        exchanges.append(Exchange(Request(parse_url(origin.url(f"/{number}")), Access(timeouts=PATIENCE, auth=WHO), IDENTITY)))
+        transport.start(exchanges[-1])
+    deadline = time.monotonic() + 60
+    while not all(exchange.over for exchange in exchanges):
+        assert time.monotonic() < deadline
+        transport.turn(time.monotonic() + 0.05)
+    assert [got(exchange) for exchange in exchanges] == [(200, WHOLE)] * 12
 
 
 def test_auto_shows_a_password_only_where_it_is_asked_for(transport: Transport, place: Origin, access: Access) -> None:
@@ -364,7 +398,7 @@ def test_a_name_that_the_proxy_alone_knows_may_be_asked_for(transport: Transport
         assert not cancelled.over
 
 
-def test_an_https_proxy_is_verified_and_used(transport: Transport, tls: Tls) -> None:
+def test_an_https_proxy_is_verified_and_used(transport: Transport, tls: Tls, tmp_path: Path) -> None:
     with Origin(tls=tls.server_context()) as proxy:
         proxy.handle_rest(lambda seen: Good(FILE))
         url = f"https://who:secret@127.0.0.1:{proxy.port}"
@@ -373,6 +407,10 @@ def test_an_https_proxy_is_verified_and_used(transport: Transport, tls: Tls) -> 
         assert got(carried(transport, "http://there.invalid/file", replace(by(url), verify=str(tls.authority)))) == (200, WHOLE)
         assert got(carried(transport, "http://there.invalid/file", replace(by(url), verify=False))) == (200, WHOLE)
         assert {seen.target for seen in proxy.requests} == {"http://there.invalid/file"}
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        (folder / f"{subject_hash(x509.load_pem_x509_certificate(tls.authority.read_bytes())):08x}.0").symlink_to(tls.authority)
+        assert got(carried(transport, "http://there.invalid/file", replace(by(url), verify=str(folder)))) == (200, WHOLE)
 
 
 # Certificates
@@ -408,6 +446,8 @@ def test_the_environments_certificates(
 
 def subject_hash(certificate: x509.Certificate) -> int:
     """What OpenSSL calls a certificate's file by (X509_subject_name_hash)."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
     text = subprocess.run(
         ["openssl", "x509", "-noout", "-subject_hash"],
         input=certificate.public_bytes(serialization.Encoding.PEM),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import itertools
 import secrets
+import threading
 from collections.abc import Iterator
 from typing import TypeAlias
 
@@ -20,19 +21,23 @@ from marscore.ports import Request
 from marscore.url import Url
 from marscore.values import Credentials
 
+_Key: TypeAlias = tuple[str, Credentials]
 _Known: TypeAlias = tuple[Challenge, Iterator[int]]
 _UNASKED: _Known = (Challenge("", ""), iter(()))
+#: To one request: a server whose nonces are always too old is not answered for ever.
+_MOST_ANSWERS = 3
 
 
 class Challenges:
     """What origins have asked for, so that each is asked once without credentials and not for every file.
 
-    Threads may share it: what is kept of an origin is replaced as a whole.
+    Threads may share it.
     """
 
     def __init__(self) -> None:
         #: By origin and credentials: a challenge is answered to who made it. None: Basic is what it wants.
-        self._known: dict[tuple[str, Credentials], _Known | None] = {}
+        self._known: dict[_Key, _Known | None] = {}
+        self._lock = threading.Lock()
 
     def authorization(self, request: Request, url: Url) -> bytes | None:
         """The value of Authorization that `url` is shown, in UTF-8; None where there is none, or it has not asked for it yet."""
@@ -48,19 +53,26 @@ class Challenges:
         challenge, counts = known
         return answer_to(challenge, who, Asked(url.target, next(counts), secrets.token_hex(8)))
 
-    def learn(self, request: Request, url: Url, field: str) -> bool:
-        """Take note of the WWW-Authenticate field of a 401; says whether there is an answer to it that was not given yet.
+    def learn(self, request: Request, url: Url, field: str, answers: int) -> bool:
+        """Take note of the WWW-Authenticate field of a 401; says whether it is to be answered, after so many answers to the same request.
 
-        To a challenge of Digest there always is one, so the caller gives one and no more.
+        An answer that is refused was wrong, unless its nonce had become too old meanwhile (RFC 7616 section 3.3, stale).
         """
         who = credentials_of(request, url)
         if who is None or who.scheme == "basic":
             return False
-        key, challenge = (url.origin, who), challenge_of(field)
-        if challenge is not None:
+        challenge = challenge_of(field)
+        with self._lock:
+            if challenge is not None:
+                return self._learn_digest((url.origin, who), challenge, answers)
+            if who.scheme == "digest" or answers or not offers_basic(field):
+                return False
+            self._known[url.origin, who] = None
+            return True
+
+    def _learn_digest(self, key: _Key, challenge: Challenge, answers: int) -> bool:
+        known = self._known.get(key)
+        # Of a nonce that is in use already the count goes on: a server may take each number once.
+        if known is None or known[0].nonce != challenge.nonce:
             self._known[key] = (challenge, itertools.count(1))
-        elif who.scheme == "auto" and offers_basic(field) and self._known.get(key, _UNASKED) is not None:
-            self._known[key] = None
-        else:
-            return False
-        return True
+        return answers == 0 or (challenge.stale and answers < _MOST_ANSWERS)

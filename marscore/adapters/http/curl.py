@@ -8,7 +8,7 @@ What came in the last record of TLS shows on no socket: where nothing was receiv
 before, it is sent again.
 
 libcurl follows no redirect, retries nothing but a kept connection that was closed meanwhile, undoes no content coding and writes no URL
-anew. What it does: connections, TLS, HTTP/1.1 and 2, proxies, authentication, framing.
+anew. What it does: connections, TLS, HTTP/1.1 and 2, proxies and credentials for them, framing.
 """
 
 from __future__ import annotations

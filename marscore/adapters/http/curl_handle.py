@@ -1,6 +1,6 @@
 """One easy handle of libcurl, and what came of the response that it is at: its head judged, its chunks kept, its end named.
 
-Way (TLS, proxy, credentials) --set up once--> handle --begin--> one hop of an exchange after the other
+Way (TLS, proxy) --set up once--> handle --begin--> one hop of an exchange after the other
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ class Handle:
         self._received_before: tuple[int, int | None] | None = None
         #: It has to be asked for once more: its connection, which was used before, was closed meanwhile, or brought something else.
         self.again = False
-        #: It answers a challenge.
-        self.answers = False
+        #: How many challenges it has answered.
+        self.answers = 0
         self._head: Head | Failure | None = None
         self._redirect_failure: Failure | None = None
         self._received = 0
@@ -205,7 +205,7 @@ class Handle:
     def _is_for_credentials(self, head: Head) -> bool:
         """Whether the origin asks for credentials by a challenge that can be answered: then the same is asked for once more, with them."""
         assert self.exchange is not None
-        return self._loop.challenges.learn(self.exchange.request, self.url, head.fields.get("www-authenticate", ""))
+        return self._loop.challenges.learn(self.exchange.request, self.url, head.fields.get("www-authenticate", ""), self.answers)
 
     def _is_for_digest(self) -> bool:
         """Whether the proxy took no Basic credentials, and offers to take them by Digest: from now on it gets them so."""
@@ -224,8 +224,8 @@ class Handle:
         if self.exchange is None:
             return False
         location = _location(head)
-        if head.status == 401 and not self.answers and self._is_for_credentials(head):
-            self.next_url, self.answers = self.url, True
+        if head.status == 401 and self._is_for_credentials(head):
+            self.next_url, self.answers = self.url, self.answers + 1
             return False
         if location is None:
             self.exchange.answer = Answer(head.status, head.fields, self.url, self.hops, head.protocol)
@@ -234,7 +234,7 @@ class Handle:
         if isinstance(following, Failure):
             self._redirect_failure = following
         else:
-            self.next_url, self.answers = following, False
+            self.next_url, self.answers = following, 0
             self.hops = (*self.hops, (self.url, following))
         return False
 

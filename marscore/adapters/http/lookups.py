@@ -23,13 +23,13 @@ from marscore.url import Url
 
 @dataclass(slots=True, eq=False)
 class Hop:
-    """Where an exchange goes next, after which hops; `fresh` over a new connection, `answers` a challenge. Looked up: `allowed`."""
+    """Where an exchange goes next, after which hops; `fresh` over a new connection, `answers` so many challenges. Looked up: `allowed`."""
 
     exchange: Exchange
     url: Url
     hops: tuple[tuple[Url, Url], ...]
     fresh: bool
-    answers: bool
+    answers: int
     paused: bool
     allowed: bool | None = None
 
