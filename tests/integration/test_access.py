@@ -139,6 +139,23 @@ def test_a_socks_proxy_of_the_environment_is_used_and_its_password_not_written(o
     assert "pr0xy-pass" not in told(run) + told(wrong)
 
 
+@pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
+def test_a_socks_proxy_of_the_manifest_is_used(origin: Origin, tmp_path: Path, scheme: str) -> None:
+    with socks(b"who:pr0xy-pass") as proxy:
+        proxies = f"{scheme}://who:pr0xy-pass@127.0.0.1:{proxy.port}"
+        run = fetch(tmp_path, {"url": origin.serve("/a.bin", Body(10)), "proxies": proxies})
+        assert run.code == 0, run.err
+        assert proxy.asked == ["127.0.0.1"]
+        assert "pr0xy-pass" not in told(run)
+
+
+@pytest.mark.parametrize("proxy", ["ftp://a.example:1", "a.example:3128", "socks5://", "socks5://a b", "socks5h://a:99999"])
+def test_a_proxy_that_is_none_is_told_at_its_place(tmp_path: Path, proxy: str) -> None:
+    run = marscore("validate", write(tmp_path, [{"url": "http://a.example/x", "proxies": proxy}]), cwd=tmp_path)
+    assert run.code == 2
+    assert "downloads[0].proxies: must " in run.err
+
+
 # Files of certificates
 
 

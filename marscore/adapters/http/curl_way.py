@@ -1,4 +1,4 @@
-"""How an easy handle of libcurl is set up once, for all requests that go the same way: TLS, proxy and credentials for it, and what we never want."""
+"""How an easy handle of libcurl is set up once, for all requests that go the same way: TLS, a proxy, and what we never want."""
 
 from __future__ import annotations
 
