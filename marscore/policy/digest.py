@@ -21,6 +21,7 @@ _TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - the grammar's word
 _PART = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
 _PARAMETER = re.compile(rf'\s*(?:(?P<scheme>{_TOKEN})\s+)?(?P<name>{_TOKEN})\s*=\s*(?:"(?P<quoted>.*)"|(?P<plain>[^\s"]*))\s*', re.DOTALL)
 _SCHEME = re.compile(rf"\s*(?P<scheme>{_TOKEN})(?:\s+\S+)?\s*")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -81,7 +82,7 @@ def _challenge(given: Mapping[str, str]) -> Challenge | None:
     algorithm = given.get("algorithm", "MD5")
     qops = {word.strip().lower() for word in given["qop"].split(",")} if given.get("qop") else set()
     usable = _HASHES.get(algorithm.upper().removesuffix("-SESS"), "") in hashlib.algorithms_available
-    if not usable or "nonce" not in given or (qops and "auth" not in qops):
+    if not usable or "nonce" not in given or (qops and "auth" not in qops) or any(map(_CONTROL.search, given.values())):
         return None
     stale = given.get("stale", "").lower() == "true"
     return Challenge(given.get("realm", ""), given["nonce"], algorithm, "algorithm" in given, bool(qops), given.get("opaque"), stale)

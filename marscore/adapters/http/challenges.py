@@ -9,6 +9,7 @@ up, and reads their bodies however long they are.
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import secrets
 import threading
@@ -61,6 +62,9 @@ class Challenges:
         who = credentials_of(request, url)
         if who is None or who.scheme == "basic":
             return False
+        with contextlib.suppress(UnicodeError):
+            # Fields are read as Latin-1; realms are in UTF-8.
+            field = field.encode("latin-1").decode()
         challenge = challenge_of(field)
         with self._lock:
             if challenge is not None:

@@ -72,6 +72,7 @@ def test_names_are_quoted_and_in_utf_8() -> None:
         ('Basic realm="Digest nonce=n"', None),
         ("Digest", None),
         ('Digest realm="half, nonce=n', None),
+        ('Digest realm="two\r\n lines", nonce="n"', None),
         ("", None),
         (",,=,", None),
     ],
