@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from marscore.manifest import DownloadEntry, DownloadOptions, Findings, Parsed
+from marscore.manifest import Findings, Parsed
+from marscore.manifest.plain import PlainEntry
 from marscore.values import ClientCertificate
+
+if TYPE_CHECKING:
+    from marscore.manifest import DownloadOptions, PlainDefaults
 
 #: All files, or those alone whose paths the manifest writes itself: what the environment says may hold elsewhere only.
 TlsFiles: TypeAlias = Literal["all", "written"]
@@ -29,14 +33,15 @@ def check_tls_files(parsed: Parsed, which: TlsFiles) -> None:
         raise findings.error(parsed.source)
 
 
-def _with_options(parsed: Parsed) -> Iterator[tuple[_Path, DownloadOptions]]:
+def _with_options(parsed: Parsed) -> Iterator[tuple[_Path, DownloadOptions | PlainDefaults]]:
     yield ("defaults",), parsed.manifest.defaults
-    for index, entry in enumerate(parsed.manifest.downloads):
-        if isinstance(entry, DownloadEntry):
+    downloads: Sequence[DownloadOptions | PlainEntry] = parsed.manifest.downloads
+    for index, entry in enumerate(downloads):
+        if not isinstance(entry, PlainEntry):
             yield ("downloads", index), entry
 
 
-def _faults(options: DownloadOptions) -> Iterator[tuple[_Path, str]]:
+def _faults(options: DownloadOptions | PlainDefaults) -> Iterator[tuple[_Path, str]]:
     if not isinstance(options.verify, str) and options.cert is None:
         return
     from marscore.adapters.http.tls_files import bundle_fault, certificate_fault  # noqa: PLC0415 - it brings OpenSSL along

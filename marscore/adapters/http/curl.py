@@ -134,8 +134,7 @@ class CurlTransport:
 
     def close_idle(self) -> None:
         """Drop the connections that carry nothing now."""
-        for fd in list(self._idle):
-            self._spoil(fd)
+        self.sockets.close_idle()
 
     def wake(self) -> None:
         """End the current turn, or the next one."""

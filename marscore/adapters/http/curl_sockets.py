@@ -97,6 +97,11 @@ class Sockets:
         if fd >= 0:
             shut_down(fd)
 
+    def close_idle(self) -> None:
+        """Shut the connections down that carry nothing now."""
+        for fd in list(self._idle):
+            self.spoil(fd)
+
     def close(self) -> None:
         """Wait for nothing any more."""
         self._selector.close()

@@ -7,7 +7,6 @@ password. Each version of a file is read once.
 from __future__ import annotations
 
 import os
-import ssl
 from functools import lru_cache
 from pathlib import Path
 
@@ -57,6 +56,8 @@ def _unreadable(error: OSError | ValueError) -> str:
 
 @lru_cache(maxsize=64)
 def _bundle_fault(path: str, _version: _Version) -> str | None:
+    import ssl  # noqa: PLC0415 - it takes its time, and few runs name such files
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         if Path(path).is_dir():
@@ -92,6 +93,8 @@ def _text_fault(cert: ClientCertificate) -> Fault | None:
 
 def _pair_fault(cert: ClientCertificate) -> Fault | None:
     """What OpenSSL says when it takes them."""
+    import ssl  # noqa: PLC0415 - as above
+
     asked: list[bool] = []
 
     def password() -> bytes:
