@@ -37,7 +37,6 @@ _IMPORTED = (
     "marscore.adapters.child_handle",
     "marscore.adapters.http.session",
     "marscore.execute.engine",
-    "marscore.execute.loop",
     "marscore.execute.supervise",
     "marscore.manifest.modelled",
     "marscore.execute.writing",
