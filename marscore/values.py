@@ -166,15 +166,23 @@ class Timeouts:
     total: float | None = None
 
 
+#: Basic is RFC 7617, Digest RFC 7616.
+AuthScheme = Literal["basic", "digest", "auto"]
+
+
 @dataclass(frozen=True, slots=True)
-class Basic:
-    """User name and password for HTTP's Basic scheme (RFC 7617)."""
+class Credentials:
+    """User name and password, and the scheme by which an origin is shown them; `auto` is the one that its challenge asks for.
+
+    A user name whose password is empty is a secret itself: many servers take tokens so.
+    """
 
     username: str
-    password: str
+    password: str = ""
+    scheme: AuthScheme = "basic"
 
     def __repr__(self) -> str:
-        return f"Basic({self.username!r}, ...)"
+        return f"Credentials({repr(self.username) if self.password else '...'}, ...)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +199,14 @@ class Proxies:
 
 @dataclass(frozen=True, slots=True)
 class ClientCertificate:
-    """PEM files that a TLS client shows; `key` is None where `cert` holds both."""
+    """PEM files that a TLS client shows; `key` is None where `cert` holds both, `password` decrypts it."""
 
     cert: str
     key: str | None = None
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        return f"ClientCertificate({self.cert!r}, {self.key!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +220,7 @@ class Access:
     headers: tuple[tuple[str, str], ...] = ()
     timeouts: Timeouts = Timeouts()
     proxies: Proxies | None = None
-    auth: Basic | Literal["netrc"] | None = None
+    auth: Credentials | Literal["netrc"] | None = None
     verify: bool | str = True
     cert: ClientCertificate | None = None
     forward_headers: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import traceback
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -20,13 +21,14 @@ from requests.adapters import HTTPAdapter
 from requests.utils import select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.poolmanager import PoolManager
 from urllib3.util.connection import is_connection_dropped
 
 from marscore.adapters.heads import StrictResponse
 from marscore.adapters.idle import Idle, Waiting
 from marscore.errors import OriginError
 from marscore.policy.redirect import PRIVATE, is_public
-from marscore.url import parse_proxy, parse_url
+from marscore.url import Url, parse_proxy, parse_url
 from marscore.values import Failure, Timeouts
 
 
@@ -135,6 +137,7 @@ class PoolAdapter(HTTPAdapter):
     """requests' adapter with pools whose connections register themselves. Whom they dial and what they ask is what `url.Url` says."""
 
     def __init__(self, live: Connections, **settings: Any) -> None:
+        self._live = live
         self._pools = _pools_of(live)
         super().__init__(max_retries=0, **settings)
 
@@ -146,14 +149,20 @@ class PoolAdapter(HTTPAdapter):
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
         """Make the manager for a proxy, with our pools."""
         manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = self._pools
+        manager.pool_classes_by_scheme = _socks_pools_of(self._live) if _is_socks(manager) else self._pools
         return manager
 
-    def build_connection_pool_key_attributes(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Any:
-        """Say which host and port the pool of a request connects to."""
-        host, settings = super().build_connection_pool_key_attributes(request, *args, **kwargs)
+    def build_connection_pool_key_attributes(self, request: PreparedRequest, verify: Any, cert: Any = None) -> Any:
+        """Say which host and port the pool of a request connects to, and by which certificates."""
+        host, settings = super().build_connection_pool_key_attributes(request, verify, cert)
         url = parse_url(str(request.url))
-        return {**host, "scheme": url.scheme, "host": url.bracketed, "port": url.port}, settings
+        if (password := getattr(cert, "password", None)) is not None:
+            settings["key_password"] = password  # type: ignore[typeddict-unknown-key]  # urllib3 has it
+        return {**host, "scheme": url.scheme, "host": _dialled(url), "port": url.port}, settings
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Say whom a pool's connections trust, whatever the scheme of the URL: that of a proxy may be https where the URL's is http."""
+        super().cert_verify(conn, "https:", verify, cert)  # type: ignore[no-untyped-call]
 
     def request_url(self, request: PreparedRequest, proxies: Any) -> str:
         """The target of the request line: a whole URL for a proxy that is no tunnel (RFC 9112 section 3.2)."""
@@ -170,7 +179,28 @@ class PoolAdapter(HTTPAdapter):
         return {"Proxy-Authorization": f"Basic {credentials}"}
 
 
-def _pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
+def _dialled(url: Url) -> str:
+    """A URL's host with its zone as a number: of its names, some systems read those of link-local addresses only (getaddrinfo)."""
+    address, percent, zone = url.host.partition("%")
+    if percent and not zone.isdecimal():
+        with contextlib.suppress(OSError, AttributeError):
+            return f"[{address}%25{socket.if_nametoindex(zone)}]"
+    return url.bracketed
+
+
+def _is_socks(manager: PoolManager) -> bool:
+    return "_socks_options" in manager.connection_pool_kw
+
+
+def _socks_pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
+    from urllib3.contrib.socks import SOCKSConnection, SOCKSHTTPSConnection  # noqa: PLC0415 - it needs PySocks, which few have
+
+    return _pools_of(live, SOCKSConnection, SOCKSHTTPSConnection)
+
+
+def _pools_of(
+    live: Connections, http: type[HTTPConnection] = HTTPConnection, https: type[HTTPSConnection] = HTTPSConnection
+) -> Mapping[str, type[HTTPConnectionPool]]:
     class Registered:
         """What both kinds of connection add: they say when they connect and when they are used again."""
 
@@ -180,7 +210,11 @@ def _pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
 
         def connect(self) -> None:
             live.idle.make_room()
-            super().connect()  # type: ignore[misc]  # mixed into urllib3's connections below
+            try:
+                super().connect()  # type: ignore[misc]  # mixed into urllib3's connections below
+            except OSError as error:
+                _close_left_open(error)
+                raise
             self.requests_before = 0
             if isinstance(self.sock, ssl.SSLSocket):
                 # An end without close_notify may be an attacker's: a body that is as long as its connection would look whole.
@@ -200,12 +234,19 @@ def _pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
             live.dialled(sock)
             return sock
 
-    plain = type("Connection", (Registered, HTTPConnection), {})
-    secure = type("SecureConnection", (Registered, HTTPSConnection), {})
+    plain = type("Connection", (Registered, http), {})
+    secure = type("SecureConnection", (Registered, https), {})
     return {
         "http": type("Pool", (_keeping(live), HTTPConnectionPool), {"ConnectionCls": plain}),
         "https": type("SecurePool", (_keeping(live), HTTPSConnectionPool), {"ConnectionCls": secure, "_validate_conn": _validate}),
     }
+
+
+def _close_left_open(error: OSError) -> None:
+    """Close the socket that the standard library takes over for TLS, and drops open where the other side reset it just before."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if isinstance(sock := frame.f_locals.get("self"), ssl.SSLSocket):
+            sock.close()
 
 
 def _validate(_pool: HTTPSConnectionPool, connection: HTTPSConnection) -> None:

@@ -15,6 +15,18 @@ from marscore.errors import OriginError
 from marscore.ports import Answer
 from marscore.values import Failure, Timeouts
 
+#: Bytes of a body that nobody wants which are read, so that its connection can be used again.
+DRAINED = 64 * 1024
+
+
+def drop(raw: Any) -> None:
+    """Read off a body that nobody wants, if it is small, and let go of its connection. Never raises."""
+    with contextlib.suppress(Exception):
+        left, most = raw.length_remaining, DRAINED
+        while most > 0 and (left is None or left <= DRAINED) and (data := raw.read1(most, decode_content=False)):
+            most -= len(data)
+        raw.close()
+
 
 class RequestsResponse:
     """Implements `ports.Response` on a urllib3 response."""

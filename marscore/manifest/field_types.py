@@ -100,6 +100,7 @@ EachValue: TypeAlias = Annotated[str, BeforeValidator(read_each_value), Shown(_T
 VariableName: TypeAlias = Annotated[
     str, BeforeValidator(read_text), AfterValidator(check_variable_name), Shown({"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"})
 ]
+AuthScheme: TypeAlias = Annotated[Literal["basic", "digest", "auto"], BeforeValidator(read_word)]
 Kind: TypeAlias = Annotated[FailureKind, BeforeValidator(read_word)]
 IfExists: TypeAlias = Annotated[Literal["keep", "refresh", "replace", "fail"], BeforeValidator(read_word)]
 FailFast: TypeAlias = Annotated[Literal["never", "first_failure"], BeforeValidator(read_word)]

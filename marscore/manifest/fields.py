@@ -15,7 +15,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from marscore.manifest.places import Scalar
-from marscore.manifest.urls import check_url_text
+from marscore.manifest.urls import check_proxy_text, check_url_text
 from marscore.values import parse_checksum, parse_duration, parse_size
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def read_list(value: object) -> object:
 def read_proxy(value: object) -> str:
     """Read the URL of a proxy, or `none` for a direct connection."""
     text = read_text(value)
-    return text if text == _DIRECT else check_url_text(text)
+    return text if text == _DIRECT else check_proxy_text(text)
 
 
 def read_header_value(value: object) -> str:

@@ -94,12 +94,14 @@ class Proxies(Model):
 
 
 class Auth(Model):
-    """User name and password for HTTP's Basic scheme."""
+    """User name and password."""
 
     username: f.Username | None = None
     """User name."""
     password: f.Password | None = None
-    """Password; best taken from the environment, as ${PASSWORD}."""
+    """Password; best taken from the environment, as ${PASSWORD} (empty, as where the user name is a token)."""
+    scheme: f.AuthScheme | None = None
+    """basic sends both with every request; digest proves that they are known; auto waits for what the server asks for (basic)."""
 
 
 class Certificate(Model):
@@ -109,6 +111,8 @@ class Certificate(Model):
     """Path of the certificate."""
     key: f.Text | None = None
     """Path of its private key, where the certificate's file does not hold it."""
+    password: f.Password | None = None
+    """Password of the private key, where it is encrypted; best taken from the environment, as ${PASSWORD}."""
 
 
 class Range(Model):

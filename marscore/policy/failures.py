@@ -70,8 +70,13 @@ def failure_of_status(status: int, statuses: Set[int], retry_after: float | None
         kind = "proxy"
     message = f"the server answered {status}{_phrase(status)}"
     if status == HTTPStatus.UNAUTHORIZED and wants_only_digest(challenge):
-        message += ": it wants Digest authentication, and only Basic is supported"
+        message += ": it wants Digest authentication, which auth.scheme: digest gives it"
     return Failure(kind, message, status, retry_after)
+
+
+def failure_of_connect(status: int) -> Failure:
+    """Name what a proxy's answer means to the request for a tunnel (RFC 9110 section 9.3.6)."""
+    return Failure("proxy", f"the proxy answered {status}{_phrase(status)} to CONNECT", status)
 
 
 def wants_only_digest(challenge: str) -> bool:

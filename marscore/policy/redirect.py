@@ -82,6 +82,20 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
+def says_public(host: str) -> bool:
+    """Whether a host's own text does not say that it is not public, as localhost (RFC 6761) and private addresses do."""
+    return host.removesuffix(".").rpartition(".")[2] != "localhost" if is_name(host) else is_public(host)
+
+
+def is_name(host: str) -> bool:
+    """Whether a host is a name, and no address."""
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return True
+    return False
+
+
 def _nat64(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     # RFC 6052 section 2.1: the well-known prefix.
     return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in ipaddress.IPv6Network("64:ff9b::/96") else None

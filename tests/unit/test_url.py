@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import socket
 import string
 from urllib.parse import urlsplit
 
@@ -333,7 +334,10 @@ def test_whom_the_client_dials_and_what_it_says_there_is_what_was_parsed(text: s
     prepared = requests.Request("GET", url.text).prepare()
     prepared.url = url.text
     pool = adapter.get_connection_with_tls_context(prepared, verify=False)
-    assert (pool.scheme, pool.host, pool.port) == (url.scheme, url.host, url.port)
+    address, _, zone = url.host.partition("%")
+    assert (pool.scheme, pool.host.partition("%")[0], pool.port) == (url.scheme, address, url.port)
+    # A name of a zone that this machine has is a number to the system.
+    assert pool.host.partition("%")[2] in {zone, *(str(number) for number, name in socket.if_nameindex() if name == zone)}
     assert adapter.request_url(prepared, {}) == url.target
     assert adapter.request_url(prepared, {"http": "http://proxy.example"}) == (url.text if url.scheme == "http" else url.target)
 

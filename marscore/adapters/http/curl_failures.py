@@ -9,6 +9,7 @@ import re
 import pycurl
 
 from marscore.frozen import dataclass
+from marscore.policy.failures import failure_of_connect
 from marscore.policy.redirect import TWO_PLACES
 from marscore.values import Failure, Timeouts
 
@@ -40,18 +41,26 @@ _CUT = ("unexpected eof", "SSL_ERROR_SYSCALL", "Connection reset", "errno 104", 
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """What is known of an exchange that broke: whether a head came, by a proxy or not, and the system's last error there."""
+    """What is known of an exchange that broke: whether a head came, by a proxy or not, and the system's last error there.
+
+    `tunnel` is the status with which a proxy answered CONNECT, 0 where it did not.
+    """
 
     timeouts: Timeouts
     answered: bool
     proxied: bool
     system: int = 0
+    tunnel: int = 0
 
 
 def failure_of(code: int, message: str, tried: Try) -> Failure:
     """The failure that libcurl means by a code, and by its message where codes are not enough."""
-    if known := _known(code, message):
-        return known
+    if tried.tunnel >= 300:
+        return failure_of_connect(tried.tunnel)
+    return _known(code, message) or _by_what_is_known(code, message, tried)
+
+
+def _by_what_is_known(code: int, message: str, tried: Try) -> Failure:
     if code == pycurl.E_OPERATION_TIMEDOUT:
         return Failure("timeout", f"no connection within {tried.timeouts.connect:g} s")
     if code in (pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT):

@@ -1,21 +1,23 @@
 """One easy handle of libcurl, and what came of the response that it is at: its head judged, its chunks kept, its end named.
 
-Way (TLS, proxy, credentials) --set up once--> handle --begin--> one hop of an exchange after the other
+Way (TLS, proxy) --set up once--> handle --begin--> one hop of an exchange after the other
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from typing import Protocol
 
 import pycurl
 
 from marscore.adapters.http.access import fields_of
+from marscore.adapters.http.challenges import Challenges
 from marscore.adapters.http.curl_failures import STREAM_ERRORS, Try, failure_of
 from marscore.adapters.http.curl_sharing import Connection, Share, Sharing
+from marscore.adapters.http.curl_sockets import Sockets
 from marscore.adapters.http.curl_way import Way, set_target, set_up
 from marscore.adapters.http.heads import Head, final_head, is_whole
+from marscore.adapters.http.lookups import Hop
 from marscore.adapters.http.sockets import bytes_received
 from marscore.policy.redirect import PRIVATE, is_public, next_url, the_location
 from marscore.ports import Answer, Exchange
@@ -24,8 +26,6 @@ from marscore.values import Failure
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _WHOLE = frozenset({200, 203})
-#: Statuses whose response libcurl may answer by itself, with credentials.
-_CHALLENGES = frozenset({401, 407})
 #: Bytes of a body that nobody wants which are received, so that its connection can be used again.
 DRAINED = 64 * 1024
 #: Bytes of one receive. libcurl does ten of them at a time, and what has come is held in memory.
@@ -37,12 +37,11 @@ class Loop(Protocol):
 
     calls: int
     sharing: Sharing
+    sockets: Sockets
+    digest_proxies: set[Url]
+    challenges: Challenges
 
     def ticks(self) -> float: ...
-
-    def came_since(self, fd: int, call: int) -> bool: ...
-
-    def connection_from(self, local_port: int) -> int | None: ...
 
 
 class Handle:
@@ -79,23 +78,27 @@ class Handle:
         #: What its connection, one of TLS, had received when it was sent.
         self._received_before: tuple[int, int | None] | None = None
         #: How it has to be asked for once more: its connection, which was used before, was closed meanwhile, or brought something else
-        #: (`is_too_early`); or nobody could tell where its body ends.
+        #: (`is_too_early`); its proxy wants credentials by Digest; or nobody could tell where its body ends.
         self.again: Share | None = None
         self.is_too_early = False
+        #: How many challenges it has answered.
+        self.answers = 0
         self._head: Head | Failure | None = None
         self._redirect_failure: Failure | None = None
         self._received = 0
 
-    def begin(
-        self, exchange: Exchange, url: Url, hops: tuple[tuple[Url, Url], ...], connection: Connection, cookies: Sequence[str]
-    ) -> None:
-        """Set the next request up; `cookies` are those of the hops before."""
+    def begin(self, hop: Hop, connection: Connection) -> None:
+        """Set the next request up."""
         self.rest()
-        self.exchange, self.hops, self.url = exchange, hops, url
+        exchange, url = hop.exchange, hop.url
+        self.exchange, self.hops, self.url, self.answers = exchange, hop.hops, url, hop.answers
         curl = self.curl
         curl.setopt(pycurl.URL, url.text)
         set_target(curl, self.way, url)
-        curl.setopt(pycurl.HTTPHEADER, [_line(name, value) for name, value in fields_of(exchange.request, url)])
+        fields = [_line(name, value) for name, value in fields_of(exchange.request, url)]
+        if (value := self._loop.challenges.authorization(exchange.request, url)) is not None:
+            fields.append(b"Authorization: " + value)
+        curl.setopt(pycurl.HTTPHEADER, fields)
         self._fresh = exchange.fresh or connection == "alone"
         curl.setopt(pycurl.FRESH_CONNECT, self._fresh)
         curl.setopt(pycurl.PIPEWAIT, connection == "together")
@@ -105,18 +108,23 @@ class Handle:
         if self._had_cookies:
             # Cookies are for one chain of redirects, whose hops may be on several handles.
             curl.setopt(pycurl.COOKIELIST, "ALL")
-        for cookie in cookies:
+        for cookie in hop.cookies:
             curl.setopt(pycurl.COOKIELIST, cookie)
-        self._had_cookies = bool(cookies)
+        self._had_cookies = bool(hop.cookies)
 
-    def cookies(self) -> Sequence[str]:
-        """The cookies that its hops have set, as libcurl writes them."""
-        return self.curl.getinfo(pycurl.INFO_COOKIELIST) if self._had_cookies else ()
+    def following(self) -> Hop | None:
+        """The hop with which its exchange goes on; None where this was the last one."""
+        url = self.next_url if self.again is None else self.url
+        if self.exchange is None or url is None:
+            return None
+        # As libcurl writes them.
+        cookies = self.curl.getinfo(pycurl.INFO_COOKIELIST) if self._had_cookies else ()
+        return Hop(self.exchange, url, self.hops, self.again, self.answers, cookies, self.paused)
 
     def take_in(self) -> bool:
         """Look at what came; says whether there is something new for its exchange."""
         new = self._head is None and self._read_head()
-        if self.error is not None and self._head is None and self._is_used_up():
+        if self.error is not None and self._head is None and (self._is_used_up() or self._is_for_digest()):
             self.again = Share(self.way.http, "alone")
         if self._chunks:
             self.heard = self._ticks()
@@ -188,6 +196,7 @@ class Handle:
             answered=self._head is not None,
             proxied=self.way.proxy is not None,
             system=self.curl.getinfo(pycurl.OS_ERRNO),
+            tunnel=self.curl.getinfo(pycurl.HTTP_CONNECTCODE),
         )
         return failure_of(*self.error, tried)
 
@@ -207,9 +216,12 @@ class Handle:
             self.again, self.is_too_early = Share(self.way.http, "alone"), True
             return False
         head = final_head(self._lines)
-        if isinstance(head, Head) and head.status in _CHALLENGES and not (self._chunks or self.ended) and self._may_answer(head.status):
+        if isinstance(head, Head) and head.status == 407 and self.way.proxy_digest and not (self._chunks or self.ended):
             return False
         self._head = head
+        if isinstance(head, Head) and head.status == 407 and self._is_for_digest():
+            self.again = Share(self.way.http, "alone")
+            return False
         return isinstance(head, Head) and self._judge(head)
 
     def _is_used_up(self) -> bool:
@@ -227,15 +239,27 @@ class Handle:
         if self._sent is None:
             return True
         connection = self.curl.getinfo(pycurl.ACTIVESOCKET)
-        if self._loop.came_since(connection, self._sent):
+        if self._loop.sockets.came_since(connection, self._sent):
             return False
         # It may have come between that call's sending and its receiving.
         now = bytes_received(connection)
         return now is None or self._received_before == (connection, now)
 
-    def _may_answer(self, status: int) -> bool:
-        """Whether libcurl may answer a challenge by itself."""
-        return status == 407 and self.way.proxy is not None and self.way.proxy.url.username is not None
+    def _is_for_credentials(self, head: Head) -> bool:
+        """Whether the origin asks for credentials by a challenge that can be answered: then the same is asked for once more, with them."""
+        assert self.exchange is not None
+        return self._loop.challenges.learn(self.exchange.request, self.url, head.fields.get("www-authenticate", ""), self.answers)
+
+    def _is_for_digest(self) -> bool:
+        """Whether the proxy took no Basic credentials, and offers to take them by Digest: from now on it gets them so."""
+        proxy = self.way.proxy
+        if proxy is None or proxy.username is None or self.way.proxy_digest:
+            return False
+        status = self.curl.getinfo(pycurl.HTTP_CONNECTCODE) or self.curl.getinfo(pycurl.RESPONSE_CODE)
+        if status != 407 or not self.curl.getinfo(pycurl.PROXYAUTH_AVAIL) & pycurl.HTTPAUTH_DIGEST:
+            return False
+        self._loop.digest_proxies.add(proxy)
+        return True
 
     def _judge(self, head: Head) -> bool:
         assert self.exchange is not None or self.next_url is None
@@ -243,6 +267,9 @@ class Handle:
         if self.exchange is None:
             return False
         location = _location(head)
+        if head.status == 401 and self._is_for_credentials(head):
+            self.next_url, self.answers = self.url, self.answers + 1
+            return False
         if location is None:
             has_streams = not head.protocol.startswith("HTTP/1")
             self._loop.sharing.learn(self.url, has_streams, head.length)
@@ -256,15 +283,17 @@ class Handle:
         if isinstance(following, Failure):
             self._redirect_failure = following
         else:
-            self.next_url = following
+            self.next_url, self.answers = following, 0
             self.hops = (*self.hops, (self.url, following))
         return False
 
     def _before_it_is_sent(self, address: str, _local: str, _port: int, local_port: int) -> int:
         """Called when there is a connection, and nothing has been sent on it yet."""
+        # What came before is a challenge that libcurl answers now.
+        self._lines.clear()
         self._sent, self.heard = self._loop.calls, self._ticks()
         # Who sends it cannot be asked for its connection here.
-        connection = self._loop.connection_from(local_port) if self.way.scheme == "https" else None
+        connection = self._loop.sockets.connection_from(local_port) if self.way.scheme == "https" else None
         self._received_before = None if connection is None else (connection, bytes_received(connection))
         refuses = bool(self.hops) and self.way.access.private_addresses == "refuse" and self.way.proxy is None
         if refuses and not is_public(address):

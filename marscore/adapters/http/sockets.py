@@ -1,4 +1,4 @@
-"""What the system knows of a connection by its descriptor, which belongs to libcurl; and what wakes who waits for descriptors."""
+"""What the system knows of a connection by its descriptor, which belongs to libcurl; and what ends a wait for connections."""
 
 from __future__ import annotations
 
@@ -10,6 +10,36 @@ import sys
 #: Where in Linux' struct tcp_info tcpi_bytes_received is (linux/tcp.h, since 4.1).
 _RECEIVED = struct.Struct("@Q")
 _OFFSET = 128
+
+
+class Waker:
+    """Ends the wait of a selector that has it registered, from any thread or signal handler."""
+
+    def __init__(self) -> None:
+        self._woken, self._waker = socket.socketpair()
+        for end in (self._woken, self._waker):
+            end.setblocking(False)
+
+    def fileno(self) -> int:
+        """What a selector waits for."""
+        return self._woken.fileno()
+
+    def wake(self) -> None:
+        """End the wait that goes on, or the next one."""
+        # Full, it wakes anyhow; closed, there is nobody to wake.
+        with contextlib.suppress(OSError):
+            self._waker.send(b"x")
+
+    def drain(self) -> None:
+        """Forget that it was woken."""
+        with contextlib.suppress(BlockingIOError):
+            while self._woken.recv(4096):
+                pass
+
+    def close(self) -> None:
+        """Wake nobody any more."""
+        self._woken.close()
+        self._waker.close()
 
 
 def bytes_received(fd: int) -> int | None:
@@ -38,29 +68,3 @@ def shut_down(fd: int) -> None:
     """Let a connection carry nothing more; the descriptor stays open."""
     with contextlib.suppress(OSError), socket.fromfd(fd, socket.AF_INET, socket.SOCK_STREAM) as shared:
         shared.shutdown(socket.SHUT_RDWR)
-
-
-class Waker:
-    """Two connected sockets: `woken` can be read from once `wake` was called, from any thread or signal handler."""
-
-    def __init__(self) -> None:
-        self.woken, self._waker = socket.socketpair()
-        for end in (self.woken, self._waker):
-            end.setblocking(False)
-
-    def wake(self) -> None:
-        """Wake who waits."""
-        # Full, it wakes anyhow; closed, there is nobody to wake.
-        with contextlib.suppress(OSError):
-            self._waker.send(b"x")
-
-    def drain(self) -> None:
-        """Forget that it was called."""
-        with contextlib.suppress(BlockingIOError):
-            while self.woken.recv(4096):
-                pass
-
-    def close(self) -> None:
-        """Wake nobody any more."""
-        self.woken.close()
-        self._waker.close()
