@@ -219,9 +219,13 @@ def _credentials(userinfo: str | None) -> tuple[str | None, str | None]:
         return None, None
     username, _, password = userinfo.partition(":")
     try:
-        return unquote(username, errors="strict"), unquote(password, errors="strict")
+        username, password = unquote(username, errors="strict"), unquote(password, errors="strict")
     except UnicodeDecodeError:
         raise ValueError("must have a user name and password in UTF-8, where they are percent-encoded") from None
+    if _CONTROL.search(username) or _CONTROL.search(password):
+        # RFC 7617 section 2; libcurl takes no NUL.
+        raise ValueError("must not hold control characters in its user name and password")
+    return username, password
 
 
 def _target(text: str) -> str:

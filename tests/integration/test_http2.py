@@ -22,11 +22,6 @@ SMALL = {f"{n}.bin": Body(2000 + 531 * (n % 40), seed=n) for n in range(400)}
 LARGE = {f"large{n}.bin": Body(20 * MIB + n, seed=1000 + n) for n in range(3)}
 
 
-@pytest.fixture(autouse=True)
-def _on_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MARSCORE_ENGINE", "loop")
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, tls: Tls) -> Iterator[Nginx]:
     with nginx(tmp_path_factory.mktemp("nginx"), tls, http="2") as running:

@@ -84,7 +84,6 @@ def test_without_models_it_is_what_the_models_make_of_it(top: dict[str, Any], ex
                 "threads": 4,
                 "deadline": "1h",
                 "lane": "requests",
-                "pipeline": 8,
                 "fail_fast": "first_failure",
             }
         },
