@@ -29,7 +29,7 @@ from marscore.adapters.idle import Idle, Waiting
 from marscore.errors import OriginError
 from marscore.policy.redirect import PRIVATE, is_public
 from marscore.url import Url, parse_proxy, parse_url
-from marscore.values import Failure, Timeouts
+from marscore.values import Failure
 
 
 class Connections:
@@ -281,28 +281,3 @@ def _keeping(live: Connections) -> type:
                 idle.keep(Waiting(self, conn))
 
     return Keeping
-
-
-class Way:
-    """How to ask one origin directly: `block` holds the header fields of all requests, the pool opens connections."""
-
-    def __init__(self, pool: HTTPConnectionPool, block: bytes, idle: Idle) -> None:
-        self.block = block
-        self._pool = pool
-        self._idle = idle
-
-    def take(self) -> Waiting | None:
-        """A connection to the origin that waits, whoever used it before."""
-        return self._idle.take(self._pool)
-
-    def keep(self, connection: HTTPConnection, reader: object) -> None:
-        """Let a connection wait for the next request, with what it is read with."""
-        self._idle.keep(Waiting(self._pool, connection, reader))
-
-    def connect(self, timeouts: Timeouts) -> HTTPConnection:
-        """A new connection to the origin."""
-        # urllib3 has no public name for this; requests itself used the pool like so until 2.16.
-        connection: Any = self._pool._new_conn()
-        connection.timeout = timeouts.connect
-        connection.connect()
-        return connection  # type: ignore[no-any-return]  # the pool's own class

@@ -17,9 +17,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from http.client import HTTPException
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import requests
@@ -28,34 +26,25 @@ from requests.auth import AuthBase
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
 from requests.hooks import dispatch_hook
 from requests.utils import select_proxy
-from urllib3.connection import HTTPConnection
-from urllib3.connectionpool import HTTPConnectionPool
 
-from marscore.adapters.connections import Connections, PoolAdapter, Way
-from marscore.adapters.heads import StrictResponse
+from marscore.adapters.connections import Connections, PoolAdapter
 from marscore.adapters.http.access import credentials_of, proxy_of, read_proxy, refused_before, trusted
 from marscore.adapters.http.challenges import Challenges
 from marscore.adapters.http_failures import failure_of, is_closed
 from marscore.adapters.http_response import RequestsResponse, drop
-from marscore.adapters.replay import Replayed
 from marscore.adapters.requests_access import NoAuth, auth_for, cert_of
-from marscore.adapters.wire import block_of
 from marscore.errors import OriginError
 from marscore.policy.failures import failure_of_host
 from marscore.policy.redirect import PRIVATE, headers_for, is_public, next_url, sent_to, the_location
 from marscore.ports import Answer, Request
 from marscore.url import Url, parse_url
-from marscore.values import Access, Credentials, Failure
+from marscore.values import Access, Failure
 from marscore.version import __version__
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PROTOCOLS = {10: "HTTP/1.0", 11: "HTTP/1.1"}
-#: Fields that a request brings itself.
-_OWN = frozenset({"accept-encoding", "range", "if-range", "if-none-match", "if-modified-since"})
 #: Fields of a caller's session that any origin may have.
 _HARMLESS = ("user-agent", "accept", "accept-encoding", "connection")
-#: Fields that change what an answer means, or how long the connection lives. Who sets one of them gets the general client.
-_SPECIAL = (_OWN - {"accept-encoding"}) | {"host", "connection", "transfer-encoding", "content-length", "te", "upgrade", "expect"}
 USER_AGENT = f"marscore/{__version__}"
 
 
@@ -76,7 +65,6 @@ class RequestsClient:
         resolve: Callable[[str, int | None], Iterable[str]] = _addresses,
         session: requests.Session | None = None,
     ) -> None:
-        self.has_cookies = False
         self._live = Connections(connections)
         self.idle = self._live.idle
         self._resolve = resolve
@@ -107,31 +95,6 @@ class RequestsClient:
         with self.idle, self._live.use(fresh, tell):
             return self._follow(request, self._send(request.url, request, jar), jar)
 
-    def take_over(self, request: Request, connection: HTTPConnection, came: bytes) -> RequestsResponse:
-        """Go on with an answer of which some bytes were read from its connection already, as if this client had asked.
-
-        Raises:
-            OriginError: as in `open`.
-        """
-        try:
-            message = StrictResponse(Replayed(connection, came), method="GET")
-            message.begin()
-            raw = urllib3.HTTPResponse(
-                message,
-                urllib3.HTTPHeaderDict(message.msg.items()),
-                message.status,
-                message.version,
-                decode_content=False,
-                preload_content=False,
-                original_response=message,
-                request_method="GET",
-            )
-        except (OSError, HTTPException, urllib3.exceptions.HTTPError, ValueError) as error:
-            connection.close()
-            raise OriginError(self.explain(failure_of(error, request.access.timeouts))) from error
-        self._keep_cookies(self._prepare(request.url, request, None), raw, None)
-        return self._follow(request, raw, None)
-
     def _follow(self, request: Request, raw: Any, jar: RequestsCookieJar | None) -> RequestsResponse:
         url, hops = request.url, list[tuple[Url, Url]]()
         while (location := _location(raw)) is not None:
@@ -147,9 +110,6 @@ class RequestsClient:
         answer = Answer(raw.status, _fields_of(raw), url, tuple(hops), _PROTOCOLS.get(raw.version, ""))
         return RequestsResponse(answer, raw, self._live, request.access.timeouts)
 
-    def ahead(self, requests: Sequence[Request]) -> None:
-        """Nothing: one request at a time."""
-
     def abort(self) -> None:
         """Wake every waiting thread with an error."""
         self._live.abort()
@@ -160,32 +120,12 @@ class RequestsClient:
             self._session.close()
         self.idle.clear()
 
-    def way_to(self, request: Request) -> Way | None:
-        """How to ask a URL's origin directly; None where that would leave out something that this client does."""
-        if self.has_cookies or any(name.lower() in _SPECIAL for name, _ in request.access.headers):
-            return None
-        prepared = self._prepare(request.url, replace(request, fields=()), None)
-        settings = self._settings(request.url, request)
-        if settings["proxies"] or (isinstance(auth := request.access.auth, Credentials) and auth.scheme != "basic"):
-            return None
-        adapter = self._session.get_adapter(request.url.text)
-        assert isinstance(adapter, PoolAdapter)
-        pool = adapter.get_connection_with_tls_context(prepared, settings["verify"], settings["proxies"], settings["cert"])
-        headers = [("Host", request.url.authority), *((n, v) for n, v in _texts(prepared.headers) if n.lower() not in _OWN)]
-        assert isinstance(pool, HTTPConnectionPool)
-        try:
-            return Way(pool, block_of(headers), self.idle)
-        except ValueError:
-            # http.client sends more than RFC 9110 allows in a field.
-            return None
-
     def explain(self, failure: Failure) -> Failure:
         """The failure, or that the run was told to stop where that is what broke the connection."""
         return self._live.explain(failure)
 
     def _keep_cookies(self, prepared: requests.PreparedRequest, raw: Any, jar: RequestsCookieJar | None) -> None:
         extract_cookies_to_jar(self._session.cookies if jar is None else jar, prepared, raw)  # type: ignore[no-untyped-call]  # requests' stubs leave it out
-        self.has_cookies = self.has_cookies or bool(len(self._session.cookies))
 
     def _settings(self, url: Url, request: Request) -> dict[str, Any]:
         """Proxy, certificates and time, as requests' adapters take them.
@@ -304,10 +244,6 @@ def _location(raw: Any) -> str | Failure | None:
             # http.client reads field values as Latin-1; servers send UTF-8 (as requests assumes in get_redirect_target).
             location = location.encode("latin-1").decode("utf-8")
     return location
-
-
-def _texts(headers: Mapping[str, str | bytes]) -> Iterator[tuple[str, str]]:
-    return ((name, value.decode("latin-1") if isinstance(value, bytes) else value) for name, value in headers.items())
 
 
 def _fields_of(raw: Any) -> dict[str, str]:

@@ -5,7 +5,6 @@ Way (TLS, proxy) --set up once--> handle --begin--> one hop of an exchange after
 
 from __future__ import annotations
 
-import contextlib
 from typing import Protocol
 
 import pycurl
@@ -15,16 +14,15 @@ from marscore.adapters.http.challenges import Challenges
 from marscore.adapters.http.curl_failures import STREAM_ERRORS, Try, failure_of
 from marscore.adapters.http.curl_sharing import Connection, Share, Sharing
 from marscore.adapters.http.curl_sockets import Sockets
-from marscore.adapters.http.curl_way import Way, set_target, set_up
-from marscore.adapters.http.heads import Head, final_head, is_whole
+from marscore.adapters.http.curl_way import Way, set_fields, set_target, set_up
+from marscore.adapters.http.heads import Head, final_head, is_whole, location_of
 from marscore.adapters.http.lookups import Hop
 from marscore.adapters.http.sockets import bytes_received
-from marscore.policy.redirect import PRIVATE, is_public, next_url, the_location
+from marscore.policy.redirect import PRIVATE, is_public, next_url
 from marscore.ports import Answer, Exchange
 from marscore.url import Url
 from marscore.values import Failure
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _WHOLE = frozenset({200, 203})
 #: Bytes of a body that nobody wants which are received, so that its connection can be used again.
 DRAINED = 64 * 1024
@@ -95,10 +93,7 @@ class Handle:
         curl = self.curl
         curl.setopt(pycurl.URL, url.text)
         set_target(curl, self.way, url)
-        fields = [_line(name, value) for name, value in fields_of(exchange.request, url)]
-        if (value := self._loop.challenges.authorization(exchange.request, url)) is not None:
-            fields.append(b"Authorization: " + value)
-        curl.setopt(pycurl.HTTPHEADER, fields)
+        set_fields(curl, fields_of(exchange.request, url), self._loop.challenges.authorization(exchange.request, url))
         self._fresh = exchange.fresh or connection == "alone"
         curl.setopt(pycurl.FRESH_CONNECT, self._fresh)
         curl.setopt(pycurl.PIPEWAIT, connection == "together")
@@ -266,7 +261,7 @@ class Handle:
         self._had_cookies = self._had_cookies or head.cookies
         if self.exchange is None:
             return False
-        location = _location(head)
+        location = location_of(head)
         if head.status == 401 and self._is_for_credentials(head):
             self.next_url, self.answers = self.url, self.answers + 1
             return False
@@ -300,21 +295,3 @@ class Handle:
             self._refused = True
             return int(pycurl.PREREQFUNC_ABORT)
         return int(pycurl.PREREQFUNC_OK)
-
-
-def _line(name: str, value: str) -> bytes:
-    # With nothing behind its colon, libcurl would leave the field out.
-    text = f"{name}: {value}" if value.strip() else f"{name};"
-    try:
-        return text.encode("latin-1")
-    except UnicodeEncodeError:
-        return text.encode()
-
-
-def _location(head: Head) -> str | Failure | None:
-    location = the_location(head.locations) if head.status in _REDIRECTS else None
-    if isinstance(location, str):
-        with contextlib.suppress(UnicodeError):
-            # Fields are bytes; servers send UTF-8 here.
-            location = location.encode("latin-1").decode("utf-8")
-    return location

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,23 @@ def set_target(curl: Any, way: Way, url: Url) -> None:
         curl.setopt(pycurl.REQUEST_TARGET, url.text.replace(url.bracketed, host, 1))
     else:
         curl.setopt(pycurl.REQUEST_TARGET, url.target)
+
+
+def set_fields(curl: Any, fields: Iterable[tuple[str, str]], authorization: bytes | None) -> None:
+    """Let the request carry these header fields, and credentials."""
+    lines = [_line(name, value) for name, value in fields]
+    if authorization is not None:
+        lines.append(b"Authorization: " + authorization)
+    curl.setopt(pycurl.HTTPHEADER, lines)
+
+
+def _line(name: str, value: str) -> bytes:
+    # With nothing behind its colon, libcurl would leave the field out.
+    text = f"{name}: {value}" if value.strip() else f"{name};"
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode()
 
 
 def _set_up_tls(curl: Any, way: Way) -> None:

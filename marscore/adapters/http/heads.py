@@ -8,14 +8,17 @@ transfer codings that nobody asked for are failures, whatever the client below w
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from marscore.frozen import dataclass
+from marscore.policy.redirect import the_location
 from marscore.values import Failure
 
 #: What others accept too: curl takes 300 KiB of head, browsers 256 KiB.
 MAX_FIELDS, MAX_BYTES = 1000, 256 * 1024
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _STATUS_LINE = re.compile(rb"HTTP/(1\.[01]|2|3) ([1-9][0-9][0-9])(?: .*)?", re.DOTALL)
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:(.*)", re.DOTALL)
 _LENGTH = re.compile("[0-9]{1,19}")
@@ -116,3 +119,13 @@ def _framed(status: int, protocol: str, fields: dict[str, str], locations: Itera
     # A length says nothing beside a transfer coding (RFC 9112 section 6.3), and identity is none.
     fields.pop("content-length" if coding == "chunked" else "transfer-encoding", None)
     return Head(status, protocol, fields, "set-cookie" in fields, tuple(locations), is_identity)
+
+
+def location_of(head: Head) -> str | Failure | None:
+    """Where a redirect leads; None where it is none."""
+    location = the_location(head.locations) if head.status in _REDIRECTS else None
+    if isinstance(location, str):
+        with contextlib.suppress(UnicodeError):
+            # Fields are bytes; servers send UTF-8 here.
+            location = location.encode("latin-1").decode("utf-8")
+    return location
