@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.job import Job
-from bench.measure import Sample, environment, run, warm
+from bench.measure import Sample, run, warm
 from bench.origin import Origin
 from bench.tools import Tool
 from bench.works import MIB, Work
@@ -85,8 +85,7 @@ class Course:
         if self.keep:
             print(f"  cd {job.desk} && {shlex.join(command)}")
         warm(self.here, job.work.size + _MARGIN)
-        # Which engine runs is told to a tool, not to all of them.
-        return run(command, job.desk, job.desk / "log", self.limit_s, environment({"MARSCORE_ENGINE": ""} | dict(tool.environment)))
+        return run(command, job.desk, job.desk / "log", self.limit_s)
 
 
 def _wrong(job: Job, tool: Tool, content: bool) -> str:

@@ -42,7 +42,6 @@ class Tool:
         cannot: why it cannot do a work; empty where it can.
         place: where a file is found afterwards.
         library: whether it lives in a venv of its own, made by `ready`.
-        environment: variables that it is given.
     """
 
     name: str
@@ -52,7 +51,6 @@ class Tool:
     cannot: Callable[[Work], str] = _can_all
     place: Callable[[Path, File], Path] = _by_name
     library: bool = False
-    environment: tuple[tuple[str, str], ...] = ()
 
     def ready(self) -> str:
         """Make what it needs; the reason why it is missing, or nothing."""
@@ -211,7 +209,6 @@ LIMIT = Tool("limit", limit.command, (sys.executable, "--version"), "", lambda w
 
 TOOLS = [
     Tool("marscore", _marscore, (sys.executable, "-m", "marscore", "--version"), "pip install marscore"),
-    Tool("marscore threads", _marscore, (sys.executable, "-m", "marscore", "--version"), "", environment=(("MARSCORE_ENGINE", "threads"),)),
     Tool("curl", _curl, ("curl", "--version"), "apt-get install curl"),
     Tool("curl -Z", _curl_parallel, ("curl", "--version"), "apt-get install curl", _only_many),
     Tool("aria2c", _aria2, ("aria2c", "--version"), "apt-get install aria2"),

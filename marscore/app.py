@@ -43,7 +43,7 @@ def validate(manifest: ManifestInput, settings: RunSettings) -> int:
     Raises:
         ManifestError: it is wrong.
     """
-    return len(prepare(manifest, settings).downloads)
+    return len(prepare(manifest, settings, "written").downloads)
 
 
 def plan(manifest: ManifestInput, settings: RunSettings) -> PlanDocument:

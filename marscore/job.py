@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marscore.adapters.credentials import ambient_secrets
-from marscore.errors import StorageError
+from marscore.adapters.http.versions import unavailable
+from marscore.adapters.tls_check import TlsFiles, check_tls_files
+from marscore.errors import ManifestError, StorageError
 from marscore.frozen import dataclass
 from marscore.manifest import Parsed, PlainExecution, of_manifest
 from marscore.policy.redact import Redactor
@@ -38,14 +40,17 @@ class Job:
     redactor: Redactor
 
 
-def prepare(manifest: ManifestInput, settings: RunSettings) -> Job:
-    """Read, check and expand a manifest.
+def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles = "all") -> Job:
+    """Read, check and expand a manifest, and look at the files of certificates that it names.
 
     Raises:
         ManifestError: it is wrong; every problem is told.
         StorageError: the system has no such place as the output folder is to be.
     """
     parsed, everything = _read(manifest, settings)
+    if reason := unavailable(parsed.manifest.execution.http):
+        raise ManifestError(parsed.source, (parsed.places.problem(("execution", "http"), reason, "value"),))
+    check_tls_files(parsed, tls_files)
     root = _root(manifest.folder / parsed.manifest.output_dir if settings.output_dir is None else Path(settings.output_dir))
     ambient, own = ambient_secrets(everything), secrets_of(parsed, everything)
     return Job(

@@ -161,6 +161,7 @@ class Run:
             output_identity=self._folder.identity,
             words=tuple(self._job.redactor.words),
             lane=self._job.execution.lane,
+            http=self._job.execution.http,
             cores=cores(),
             chunk=compiled.chunk_size,
             progress="gauge" if self._outlets.draws else "none",

@@ -7,8 +7,10 @@
 Readers of URLs differ: `http://a\\@b/` is at b to some and at a to others, 127.1 and 010.0.0.1 are addresses, other addresses or names, and
 a character of Unicode may become a slash. So the grammar is narrow, what it does not hold is refused, and nobody is given the text itself.
 
-A host is one of: a name of letters, digits, - and _ between dots (after IDNA, UTS 46); an IPv4 address of four decimal numbers; an IPv6
-address in brackets, with a zone or without (RFC 6874). A ValueError says what is wrong and never quotes the URL, which may hold a password.
+Scheme and host are normalized, since they say who is asked. Path and query belong to the server, to which /a/../b, /%7e and /a? may mean
+something else than /b, /%7E and /a, or be what was signed: they are kept as they are written.
+
+What a host may be, `hostname.py` says. A ValueError says what is wrong and never quotes the URL, which may hold a password.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from marscore.frozen import dataclass
+from marscore.hostname import LONGEST_LABEL, has_short_labels, parse_host
 
 #: How a URL is written: `scheme`, what is before the `userinfo`'s @, the `place` (host and port), `path`, `query`. A fragment is left out.
 #: The authority ends at the first of / ? #, and the userinfo at the authority's last @ (RFC 3986 section 3.2).
@@ -33,20 +36,14 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SPACE_OR_CONTROL = re.compile(r"[\s\x00-\x20\x7f-\x9f\ud800-\udfff]")
 
 _PLACE = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]*))?")
-_NAME = re.compile(r"(?=.{1,253}\.?\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
-#: What ends in a number is an address to some readers (inet_aton reads octal, hexadecimal and fewer parts; others do not): it is an address
-#: here too, and in the one form that all of them read alike.
-_NUMERIC = re.compile(r"(?:\A|\.)(?:[0-9]+|0x[0-9a-f]*)\.?\Z")
-_BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_IPV4 = re.compile(rf"{_BYTE}(?:\.{_BYTE}){{3}}")
-_ZONE = re.compile("[A-Za-z0-9._~-]+")
 
-#: A path and query that are sent as they are written: the usual case, in one step. Not so what has a segment that is . or ..
-_PLAIN = r"(?![^?]*/\.\.?(?:[/?]|\Z))/[A-Za-z0-9._~/?=&+,;:@!$'()*-]*"
+#: A path and query in which nothing has to be percent-encoded: the usual case, in one step.
+_PLAIN = r"/[A-Za-z0-9._~/?=&+,;:@!$'()*-]*"
 _PLAIN_TARGET = re.compile(_PLAIN)
-_ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
 #: What a URL of a long manifest looks like, divided where WRITTEN divides it: 1.2 µs for each instead of 2.5.
 _ORDINARY = re.compile(rf"(https?://[A-Za-z0-9.:-]+)({_PLAIN})")
+#: A segment . or .. of a path.
+_DOTS = re.compile(r"(?:\A|/)\.\.?(?:/|\Z)")
 #: What stands before a path.
 _BEFORE_PATH = re.compile("[^:/?#]*://[^/?#]*")
 #: What RFC 3986 does not let stand in a path or a query.
@@ -103,6 +100,11 @@ class Url:
         return f"[{self.host.replace('%', '%25')}]" if ":" in self.host else self.host
 
     @property
+    def can_be_resolved(self) -> bool:
+        """Whether DNS can hold the host at all: no part of its name is longer than it allows."""
+        return has_short_labels(self.host)
+
+    @property
     def _port(self) -> str:
         return "" if _DEFAULT_PORTS.get(self.scheme) == self.port else f":{self.port}"
 
@@ -128,7 +130,10 @@ def parse_proxy(text: str) -> Url:
     Raises:
         ValueError: as in `parse_url`.
     """
-    return _parse(text if "://" in text else f"http://{text}", _PROXY_PORTS, "must begin with http://, https:// or socks5://")
+    url = _parse(text if "://" in text else f"http://{text}", _PROXY_PORTS, "must begin with http://, https:// or socks5://")
+    if not url.can_be_resolved:
+        raise ValueError(f"must name a host whose parts have {LONGEST_LABEL} characters at most")
+    return url
 
 
 def _parse(text: str, schemes: Collection[str], wrong_scheme: str) -> Url:
@@ -145,8 +150,9 @@ def _parse(text: str, schemes: Collection[str], wrong_scheme: str) -> Url:
 def resolve(base: Url, reference: str) -> Url:
     """The URL that a reference of `base` means (RFC 3986 section 5.2, RFC 9110 section 10.2.2), as in a Location field.
 
-    Spaces in its path or query are taken for %20, since servers write them. A user name and password in it are not taken over: who sends
-    a reference has no say in who we are (RFC 9110 section 4.2.4).
+    A path that begins with a / is taken as it is written, dots included; of another one, the segments . and .. say where it leads from
+    the base. Spaces in its path or query are taken for %20, since servers write them. A user name and password in it are not taken over:
+    who sends a reference has no say in who we are (RFC 9110 section 4.2.4).
 
     Raises:
         ValueError: as in `parse_url`.
@@ -164,8 +170,14 @@ def resolve(base: Url, reference: str) -> Url:
     if not path:
         path, query = before, query if parts["query"] else mark + asked
     elif not path.startswith("/"):
-        path = f"{before.rpartition('/')[0]}/{path}"
+        path = _merged(before, path)
     return Url(base.scheme, base.host, base.port, _target(path + query))
+
+
+def _merged(base: str, path: str) -> str:
+    """The path that a relative one means (RFC 3986 section 5.2.3); where it has no segments of dots, nothing else is touched."""
+    merged = f"{base.rpartition('/')[0]}/{path}"
+    return _without_dots(merged) if _DOTS.search(path) else merged
 
 
 def host_of(text: str) -> str:
@@ -190,7 +202,7 @@ def _site(text: str) -> tuple[str, str, int, str | None, str | None]:
     if place is None or not place[1]:
         raise ValueError("must name a host and, if any, a port from 1 to 65535")
     scheme = parts["scheme"].lower()
-    return scheme, _host(place[1]), _port(place[2], scheme), *_credentials(parts["userinfo"])
+    return scheme, parse_host(place[1]), _port(place[2], scheme), *_credentials(parts["userinfo"])
 
 
 def _port(text: str | None, scheme: str) -> int:
@@ -207,63 +219,25 @@ def _credentials(userinfo: str | None) -> tuple[str | None, str | None]:
         return None, None
     username, _, password = userinfo.partition(":")
     try:
-        return unquote(username, errors="strict"), unquote(password, errors="strict")
+        username, password = unquote(username, errors="strict"), unquote(password, errors="strict")
     except UnicodeDecodeError:
         raise ValueError("must have a user name and password in UTF-8, where they are percent-encoded") from None
-
-
-def _host(text: str) -> str:
-    if text.startswith("["):
-        return _ipv6(text[1:-1])
-    host = (text if text.isascii() else idna_of(text)).lower()
-    if not _NAME.fullmatch(host):
-        raise ValueError("must name a host of letters, digits, - and _ between dots, and, if any, a port from 1 to 65535")
-    if _NUMERIC.search(host) and not _IPV4.fullmatch(host):
-        raise ValueError("must write an IPv4 address as four decimal numbers, as in 192.0.2.1")
-    return host
-
-
-def idna_of(text: str) -> str:
-    """A host's name, or a part of one, in ASCII (UTS 46, RFC 5891).
-
-    Raises:
-        ValueError: there is no such form.
-    """
-    import idna  # noqa: PLC0415 - its tables take a tenth of a start, and few hosts need them
-
-    try:
-        # Its rules take their time on what is longer than any name.
-        return idna.encode(text, uts46=True).decode("ascii") if len(text) <= 253 else ""
-    except UnicodeError:
-        raise ValueError("must name a host that IDNA can write") from None
-
-
-def _ipv6(text: str) -> str:
-    import ipaddress  # noqa: PLC0415 - few hosts are written so
-
-    address, percent, zone = text.partition("%")
-    zone = zone.removeprefix("25")
-    try:
-        host = ipaddress.IPv6Address(address).compressed
-    except ValueError:
-        raise ValueError("must have an IPv6 address between its brackets") from None
-    if percent and not _ZONE.fullmatch(zone):
-        raise ValueError("must name an IPv6 zone after %25")
-    return f"{host}%{zone}" if percent else host
+    if _CONTROL.search(username) or _CONTROL.search(password):
+        # RFC 7617 section 2; libcurl takes no NUL.
+        raise ValueError("must not hold control characters in its user name and password")
+    return username, password
 
 
 def _target(text: str) -> str:
-    """A path and query as they are sent: without segments . and .., and with nothing in them that has to be percent-encoded."""
+    """A path and query as they are sent. They are never empty: without a path, it is the root's (RFC 9112 section 3.2.1)."""
     if _PLAIN_TARGET.fullmatch(text):
         return text
-    path, mark, query = as_sent(text).partition("?")
-    return _without_dots(path) + mark + query
+    return as_sent(text if text.startswith("/") else f"/{text}")
 
 
 def as_sent(text: str) -> str:
-    """Text as it stands in a path or query that is sent: percent-encoded in UTF-8 where it has to be."""
-    # What is encoded already stays so. Its digits are written in upper case (RFC 3986 section 6.2.2.1), as urllib3 does on the way out.
-    return _NOT_SENT.sub(_encoded, _ESCAPE.sub(lambda match: match[0].upper(), text))
+    """Text as it stands in a path or query that is sent: percent-encoded in UTF-8 where RFC 3986 does not let it stand, nowhere else."""
+    return _NOT_SENT.sub(_encoded, text)
 
 
 def _encoded(match: re.Match[str]) -> str:

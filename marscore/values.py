@@ -40,6 +40,9 @@ FailureKind = Literal[
 ]
 FAILURE_KINDS: tuple[FailureKind, ...] = get_args(FailureKind)
 
+#: Which versions of HTTP are spoken: auto is HTTP/2 where TLS negotiates it, else 1.1.
+HttpVersion = Literal["auto", "1.1", "2", "3"]
+
 #: hashlib's names; the length is that of the digest in bytes.
 DIGEST_BYTES = {"md5": 16, "sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64, "blake2b": 64}
 #: The algorithms that the Subresource Integrity syntax names (W3C SRI, section 3.5).
@@ -52,13 +55,15 @@ _PLAIN_SHA256 = re.compile("sha256:[0-9a-f]{64}")
 class Failure:
     """What went wrong with one try, in the vocabulary that retry rules, log and report share.
 
-    `retry_after` is the server's own wish in seconds (RFC 9110 section 10.2.3), None where it made none.
+    `retry_after` is the server's own wish in seconds (RFC 9110 section 10.2.3), None where it made none. `lasting` says that no other try
+    of the same source can go better, also where others of this kind may.
     """
 
     kind: FailureKind
     message: str
     status: int | None = None
     retry_after: float | None = None
+    lasting: bool = False
 
 
 def internal(error: BaseException) -> Failure:
@@ -161,15 +166,23 @@ class Timeouts:
     total: float | None = None
 
 
+#: Basic is RFC 7617, Digest RFC 7616.
+AuthScheme = Literal["basic", "digest", "auto"]
+
+
 @dataclass(frozen=True, slots=True)
-class Basic:
-    """User name and password for HTTP's Basic scheme (RFC 7617)."""
+class Credentials:
+    """User name and password, and the scheme by which an origin is shown them; `auto` is the one that its challenge asks for.
+
+    A user name whose password is empty is a secret itself: many servers take tokens so.
+    """
 
     username: str
-    password: str
+    password: str = ""
+    scheme: AuthScheme = "basic"
 
     def __repr__(self) -> str:
-        return f"Basic({self.username!r}, ...)"
+        return f"Credentials({repr(self.username) if self.password else '...'}, ...)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +199,14 @@ class Proxies:
 
 @dataclass(frozen=True, slots=True)
 class ClientCertificate:
-    """PEM files that a TLS client shows; `key` is None where `cert` holds both."""
+    """PEM files that a TLS client shows; `key` is None where `cert` holds both, `password` decrypts it."""
 
     cert: str
     key: str | None = None
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        return f"ClientCertificate({self.cert!r}, {self.key!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +220,7 @@ class Access:
     headers: tuple[tuple[str, str], ...] = ()
     timeouts: Timeouts = Timeouts()
     proxies: Proxies | None = None
-    auth: Basic | Literal["netrc"] | None = None
+    auth: Credentials | Literal["netrc"] | None = None
     verify: bool | str = True
     cert: ClientCertificate | None = None
     forward_headers: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import traceback
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -20,14 +21,15 @@ from requests.adapters import HTTPAdapter
 from requests.utils import select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.poolmanager import PoolManager
 from urllib3.util.connection import is_connection_dropped
 
 from marscore.adapters.heads import StrictResponse
 from marscore.adapters.idle import Idle, Waiting
 from marscore.errors import OriginError
 from marscore.policy.redirect import PRIVATE, is_public
-from marscore.url import parse_proxy, parse_url
-from marscore.values import Failure, Timeouts
+from marscore.url import Url, parse_proxy, parse_url
+from marscore.values import Failure
 
 
 class Connections:
@@ -84,6 +86,16 @@ class Connections:
         self.tell(connection.sock)
         self.check(connection)
 
+    @property
+    def target(self) -> str:
+        """What stands in this thread's next request line."""
+        target: str = self._here.target
+        return target
+
+    @target.setter
+    def target(self, target: str) -> None:
+        self._here.target = target
+
     def public_only(self, yes: bool) -> None:
         """Let this thread's next requests go only to public addresses, or to any again."""
         self._here.public_only = yes
@@ -125,6 +137,7 @@ class PoolAdapter(HTTPAdapter):
     """requests' adapter with pools whose connections register themselves. Whom they dial and what they ask is what `url.Url` says."""
 
     def __init__(self, live: Connections, **settings: Any) -> None:
+        self._live = live
         self._pools = _pools_of(live)
         super().__init__(max_retries=0, **settings)
 
@@ -136,14 +149,20 @@ class PoolAdapter(HTTPAdapter):
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
         """Make the manager for a proxy, with our pools."""
         manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = self._pools
+        manager.pool_classes_by_scheme = _socks_pools_of(self._live) if _is_socks(manager) else self._pools
         return manager
 
-    def build_connection_pool_key_attributes(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Any:
-        """Say which host and port the pool of a request connects to."""
-        host, settings = super().build_connection_pool_key_attributes(request, *args, **kwargs)
+    def build_connection_pool_key_attributes(self, request: PreparedRequest, verify: Any, cert: Any = None) -> Any:
+        """Say which host and port the pool of a request connects to, and by which certificates."""
+        host, settings = super().build_connection_pool_key_attributes(request, verify, cert)
         url = parse_url(str(request.url))
-        return {**host, "scheme": url.scheme, "host": url.bracketed, "port": url.port}, settings
+        if (password := getattr(cert, "password", None)) is not None:
+            settings["key_password"] = password  # type: ignore[typeddict-unknown-key]  # urllib3 has it
+        return {**host, "scheme": url.scheme, "host": _dialled(url), "port": url.port}, settings
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Say whom a pool's connections trust, whatever the scheme of the URL: that of a proxy may be https where the URL's is http."""
+        super().cert_verify(conn, "https:", verify, cert)  # type: ignore[no-untyped-call]
 
     def request_url(self, request: PreparedRequest, proxies: Any) -> str:
         """The target of the request line: a whole URL for a proxy that is no tunnel (RFC 9112 section 3.2)."""
@@ -160,7 +179,28 @@ class PoolAdapter(HTTPAdapter):
         return {"Proxy-Authorization": f"Basic {credentials}"}
 
 
-def _pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
+def _dialled(url: Url) -> str:
+    """A URL's host with its zone as a number: of its names, some systems read those of link-local addresses only (getaddrinfo)."""
+    address, percent, zone = url.host.partition("%")
+    if percent and not zone.isdecimal():
+        with contextlib.suppress(OSError, AttributeError):
+            return f"[{address}%25{socket.if_nametoindex(zone)}]"
+    return url.bracketed
+
+
+def _is_socks(manager: PoolManager) -> bool:
+    return "_socks_options" in manager.connection_pool_kw
+
+
+def _socks_pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
+    from urllib3.contrib.socks import SOCKSConnection, SOCKSHTTPSConnection  # noqa: PLC0415 - it needs PySocks, which few have
+
+    return _pools_of(live, SOCKSConnection, SOCKSHTTPSConnection)
+
+
+def _pools_of(
+    live: Connections, http: type[HTTPConnection] = HTTPConnection, https: type[HTTPSConnection] = HTTPSConnection
+) -> Mapping[str, type[HTTPConnectionPool]]:
     class Registered:
         """What both kinds of connection add: they say when they connect and when they are used again."""
 
@@ -170,7 +210,11 @@ def _pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
 
         def connect(self) -> None:
             live.idle.make_room()
-            super().connect()  # type: ignore[misc]  # mixed into urllib3's connections below
+            try:
+                super().connect()  # type: ignore[misc]  # mixed into urllib3's connections below
+            except OSError as error:
+                _close_left_open(error)
+                raise
             self.requests_before = 0
             if isinstance(self.sock, ssl.SSLSocket):
                 # An end without close_notify may be an attacker's: a body that is as long as its connection would look whole.
@@ -178,11 +222,11 @@ def _pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
             live.check(self)  # type: ignore[arg-type]  # mixed into urllib3's connections below
             live.connected(self)  # type: ignore[arg-type]  # mixed into urllib3's connections below
 
-        def request(self, *args: Any, **kwargs: Any) -> None:
+        def request(self, method: str, _url: str, *args: Any, **kwargs: Any) -> None:
             # Without a socket it connects within, plain or anew.
             before = self.requests_before if self.sock is not None else 0
             live.used(self, before)  # type: ignore[arg-type]  # mixed into urllib3's connections below
-            super().request(*args, **kwargs)  # type: ignore[misc]  # mixed into urllib3's connections below
+            super().request(method, live.target, *args, **kwargs)  # type: ignore[misc]  # mixed into urllib3's connections below
             self.requests_before = before + 1
 
         def _new_conn(self) -> socket.socket:
@@ -190,12 +234,19 @@ def _pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
             live.dialled(sock)
             return sock
 
-    plain = type("Connection", (Registered, HTTPConnection), {})
-    secure = type("SecureConnection", (Registered, HTTPSConnection), {})
+    plain = type("Connection", (Registered, http), {})
+    secure = type("SecureConnection", (Registered, https), {})
     return {
         "http": type("Pool", (_keeping(live), HTTPConnectionPool), {"ConnectionCls": plain}),
         "https": type("SecurePool", (_keeping(live), HTTPSConnectionPool), {"ConnectionCls": secure, "_validate_conn": _validate}),
     }
+
+
+def _close_left_open(error: OSError) -> None:
+    """Close the socket that the standard library takes over for TLS, and drops open where the other side reset it just before."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if isinstance(sock := frame.f_locals.get("self"), ssl.SSLSocket):
+            sock.close()
 
 
 def _validate(_pool: HTTPSConnectionPool, connection: HTTPSConnection) -> None:
@@ -211,7 +262,12 @@ def _keeping(live: Connections) -> type:
     idle = live.idle
 
     class Keeping:
-        """What both kinds of pool do otherwise: their connections wait beside those of all other pools."""
+        """What both kinds of pool do otherwise: targets go out as they are, and connections wait beside those of all other pools."""
+
+        def urlopen(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+            # urllib3 sends what it made of a target: without segments of dots, and with other escapes.
+            live.target = url
+            return super().urlopen(method, "/" if url.startswith("/") else url, *args, **kwargs)  # type: ignore[misc]  # mixed into urllib3's pools
 
         def _get_conn(self, timeout: float | None = None) -> Any:
             while not live.fresh and (waiting := idle.take(self)) is not None:
@@ -225,28 +281,3 @@ def _keeping(live: Connections) -> type:
                 idle.keep(Waiting(self, conn))
 
     return Keeping
-
-
-class Way:
-    """How to ask one origin directly: `block` holds the header fields of all requests, the pool opens connections."""
-
-    def __init__(self, pool: HTTPConnectionPool, block: bytes, idle: Idle) -> None:
-        self.block = block
-        self._pool = pool
-        self._idle = idle
-
-    def take(self) -> Waiting | None:
-        """A connection to the origin that waits, whoever used it before."""
-        return self._idle.take(self._pool)
-
-    def keep(self, connection: HTTPConnection, reader: object) -> None:
-        """Let a connection wait for the next request, with what it is read with."""
-        self._idle.keep(Waiting(self._pool, connection, reader))
-
-    def connect(self, timeouts: Timeouts) -> HTTPConnection:
-        """A new connection to the origin."""
-        # urllib3 has no public name for this; requests itself used the pool like so until 2.16.
-        connection: Any = self._pool._new_conn()
-        connection.timeout = timeouts.connect
-        connection.connect()
-        return connection  # type: ignore[no-any-return]  # the pool's own class

@@ -191,10 +191,11 @@ def _look(path: Path) -> dict[str, tuple[int, int, int] | None]:
     for suffix in ("", "-wal", _JOURNAL):
         try:
             status = _with(path, suffix).stat()
+            # Whoever closes the database last removes it, be it between these two.
+            holds = _is_wal(_with(path, suffix)) if suffix == "-wal" else status.st_size
         except FileNotFoundError:
             found[suffix] = None
         else:
-            holds = _is_wal(_with(path, suffix)) if suffix == "-wal" else status.st_size
             found[suffix] = (status.st_ino, status.st_size, status.st_mtime_ns) if holds else None
     return found
 

@@ -13,7 +13,7 @@ import io
 import re
 import socket
 from collections.abc import Sequence
-from http.client import BadStatusLine, HTTPException, HTTPMessage, HTTPResponse, LineTooLong
+from http.client import BadStatusLine, HTTPException, HTTPMessage, HTTPResponse
 from typing import Any, BinaryIO
 
 from marscore.adapters.http.heads import MAX_BYTES, MAX_FIELDS
@@ -89,6 +89,10 @@ class StrictResponse(HTTPResponse):
         return int(match[1], 16)
 
 
+class HeadTooLarge(HTTPException):
+    """A head has more fields, or more bytes, than are read."""
+
+
 def final_head(stream: BinaryIO) -> tuple[bytes, bool]:
     """Read heads up to the final one, and return that with one field a line; interim ones are skipped (RFC 9110 section 15.2).
 
@@ -114,7 +118,7 @@ def final_head(stream: BinaryIO) -> tuple[bytes, bool]:
 def _line(stream: BinaryIO) -> bytes:
     line = stream.readline(MAX_BYTES + 1)
     if len(line) > MAX_BYTES:
-        raise LineTooLong("head")
+        raise HeadTooLarge
     if not line.endswith(b"\n"):
         raise HTTPException("the head broke off")
     return line[:-1].removesuffix(b"\r").translate(_DANGEROUS)
@@ -137,7 +141,7 @@ def _unfolded(stream: BinaryIO) -> list[tuple[bytes, bytes]]:
         if match is None:
             raise BadStatusLine("a line that is no field")
         fields.append((match[1], match[2].strip(b" \t")))
-    raise HTTPException("too many fields, or too much of them")
+    raise HeadTooLarge
 
 
 def _framed(fields: Sequence[tuple[bytes, bytes]]) -> tuple[list[bytes], bool]:

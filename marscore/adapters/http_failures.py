@@ -17,7 +17,9 @@ from collections.abc import Iterator
 import requests
 from urllib3 import exceptions as u3
 
-from marscore.policy.failures import failure_of_status
+from marscore.adapters.heads import HeadTooLarge
+from marscore.adapters.http.heads import TOO_LARGE
+from marscore.policy.failures import failure_of_connect
 from marscore.values import Failure, Timeouts
 
 #: How a connection shows that the other side has closed it.
@@ -40,8 +42,8 @@ def failure_of(error: BaseException, timeouts: Timeouts) -> Failure:
             if failure:
                 return failure
     if any(isinstance(layer, requests.exceptions.InvalidProxyURL | requests.exceptions.InvalidSchema) for layer in layers):
-        # As of SOCKS, where nothing is installed that speaks it; the scheme of the URL itself was checked.
-        return Failure("proxy", "the proxy is of a kind that cannot be used here")
+        # The scheme of the URL itself was checked.
+        return Failure("proxy", "SOCKS proxies take PySocks here: pip install 'marscore[socks]'", lasting=True)
     return Failure("connection", f"the connection failed ({type(layers[-1]).__name__})")
 
 
@@ -78,13 +80,16 @@ def _tunnel(layer: BaseException, timeouts: Timeouts) -> Failure | None:
     match = _REFUSED_TUNNEL.match(str(layer.args[0])) if isinstance(layer, OSError) and layer.args else None
     if match is None:
         return None
-    refused = failure_of_status(int(match[1]), frozenset(), None)
-    return Failure("proxy", refused.message.replace("the server", "the proxy", 1) + " to CONNECT", refused.status)
+    return failure_of_connect(int(match[1]))
 
 
 def _proxy(layer: BaseException, timeouts: Timeouts) -> Failure | None:
     if isinstance(layer, requests.exceptions.ProxyError | u3.ProxyError):
         return Failure("proxy", "the proxy cannot be reached")
+    # PySocks is not everywhere.
+    errors = {kind.__name__ for kind in type(layer).__mro__ if kind.__module__ == "socks"}
+    if "ProxyError" in errors and not isinstance(getattr(layer, "socket_err", None), TimeoutError):
+        return Failure("proxy", "the proxy cannot be reached" if "ProxyConnectionError" in errors else "the proxy refuses the connection")
     return None
 
 
@@ -113,6 +118,8 @@ def _truncated(layer: BaseException, timeouts: Timeouts) -> Failure | None:
 def _connection(layer: BaseException, timeouts: Timeouts) -> Failure | None:
     if isinstance(layer, http.client.RemoteDisconnected):
         return Failure("connection", "the server closed the connection without an answer")
+    if isinstance(layer, HeadTooLarge):
+        return TOO_LARGE
     if isinstance(layer, http.client.HTTPException):
         return Failure("connection", f"the server does not speak HTTP properly ({type(layer).__name__})")
     if isinstance(layer, OSError) and layer.errno:

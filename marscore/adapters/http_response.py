@@ -1,19 +1,29 @@
-"""The general client's answers: a body read through urllib3 as it arrives, until another reader takes its connection over."""
+"""The general client's answers: a body read through urllib3 as it arrives."""
 
 from __future__ import annotations
 
 import contextlib
-import ssl
 from typing import Any
 
 import urllib3
-from urllib3.connection import HTTPConnection
 
 from marscore.adapters.connections import Connections, shut_down
 from marscore.adapters.http_failures import body_failure_of
 from marscore.errors import OriginError
 from marscore.ports import Answer
 from marscore.values import Failure, Timeouts
+
+#: Bytes of a body that nobody wants which are read, so that its connection can be used again.
+DRAINED = 64 * 1024
+
+
+def drop(raw: Any) -> None:
+    """Read off a body that nobody wants, if it is small, and let go of its connection. Never raises."""
+    with contextlib.suppress(Exception):
+        left, most = raw.length_remaining, DRAINED
+        while most > 0 and (left is None or left <= DRAINED) and (data := raw.read1(most, decode_content=False)):
+            most -= len(data)
+        raw.close()
 
 
 class RequestsResponse:
@@ -43,26 +53,6 @@ class RequestsResponse:
         data = self.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
-
-    def hand_over(self) -> tuple[HTTPConnection, bytes] | None:
-        """The connection and what was read of the body already, for another reader; None where this one has to go on."""
-        connection, message = self._raw._connection, self._raw._original_response
-        if connection is None or connection.sock is None or message is None or message.fp is None or not message.length:
-            return None
-        before = connection.sock.gettimeout()
-        try:
-            connection.sock.settimeout(0)
-            came = message.fp.peek()
-        except ssl.SSLWantReadError:
-            came = b""
-        except (OSError, ValueError):
-            # It meets the same when it reads.
-            return None
-        finally:
-            connection.sock.settimeout(before)
-        # So that it goes back to no pool, and nobody looks for bytes behind the body.
-        self._raw._connection = message.fp = None
-        return connection, came
 
     def abort(self) -> None:
         """Shut the connection down, from any thread."""

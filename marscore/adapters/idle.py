@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 from types import TracebackType
-from typing import Any
 
 from urllib3.connection import HTTPConnection
 
@@ -19,11 +18,10 @@ from marscore.frozen import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A connection that waits. `reader` is what its last user read it with, to be used again."""
+    """A connection that waits, and the pool that it belongs to."""
 
     pool: object
     connection: HTTPConnection
-    reader: Any = None
 
 
 class Idle:

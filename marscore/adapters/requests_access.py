@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import requests
-from requests.auth import AuthBase, HTTPBasicAuth
-from requests.utils import get_netrc_auth, select_proxy
+from requests.auth import AuthBase
 
-from marscore.errors import OriginError
+from marscore.adapters.http.access import shown_certificate
+from marscore.adapters.http.challenges import Challenges
 from marscore.ports import Request
-from marscore.url import Url, parse_proxy
-from marscore.values import Access, Basic, Failure
+from marscore.url import Url
+from marscore.values import Access, ClientCertificate
 
 
 class NoAuth(AuthBase):
@@ -22,43 +19,42 @@ class NoAuth(AuthBase):
         return prepared
 
 
-def auth_of(request: Request) -> AuthBase | None:
-    """The credentials that the manifest gives; None where there are none."""
-    auth, url = request.access.auth, request.url
-    if isinstance(auth, Basic):
-        return _basic(auth.username, auth.password)
-    if auth == "netrc":
-        found = get_netrc_auth(url.text)
-        return _basic(*found) if found else None
-    return None if url.username is None else _basic(url.username, url.password or "")
+class Written(AuthBase):
+    """Credentials as they are sent."""
+
+    def __init__(self, value: bytes) -> None:
+        self._value = value
+
+    def __call__(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+        # The stubs have text only; of text, http.client makes Latin-1.
+        prepared.headers["Authorization"] = self._value  # type: ignore[assignment]
+        return prepared
 
 
-def _basic(username: str, password: str) -> AuthBase:
-    # In UTF-8 (RFC 7617 section 2.1); of text, requests makes Latin-1.
-    return HTTPBasicAuth(username.encode(), password.encode())
+def auth_for(challenges: Challenges, request: Request, url: Url) -> AuthBase | None:
+    """What is shown to `url`; None where there are no credentials for it, or it has not asked for them yet."""
+    value = challenges.authorization(request, url)
+    return None if value is None else Written(value)
 
 
-def proxies_of(access: Access) -> dict[str, Any]:
-    """The proxies that the manifest gives, by scheme."""
-    # A None there is requests' way to say: no proxy for this scheme, whatever the environment says.
-    return {} if access.proxies is None else {"http": access.proxies.http, "https": access.proxies.https}
+class CertificateFiles(tuple[str, str]):
+    """Paths of a certificate and its key, as requests takes them, with the key's password, which it does not know."""
+
+    password: str
+
+    @classmethod
+    def of(cls, cert: ClientCertificate) -> CertificateFiles:
+        """Those of a client certificate."""
+        made = cls((cert.cert, cert.key or cert.cert))
+        made.password = cert.password or ""
+        return made
 
 
-def proxy_for(url: Url, proxies: Mapping[str, Any]) -> dict[str, str]:
-    """The proxy for a URL, read once; none where there is none.
+def cert_of(access: Access) -> CertificateFiles | None:
+    """The certificate that the client shows.
 
     Raises:
-        OriginError: its URL is none.
+        OriginError: it cannot be used.
     """
-    found = select_proxy(url.text, proxies)
-    try:
-        return {url.scheme: parse_proxy(found).text_with_userinfo} if found else {}
-    except ValueError as error:
-        raise OriginError(Failure("proxy", f"the proxy's URL {error}")) from None
-
-
-def cert_of(access: Access) -> str | tuple[str, str] | None:
-    """The certificate that the client shows."""
-    if access.cert is None:
-        return None
-    return access.cert.cert if access.cert.key is None else (access.cert.cert, access.cert.key)
+    cert = shown_certificate(access)
+    return None if cert is None else CertificateFiles.of(cert)

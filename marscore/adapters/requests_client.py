@@ -15,10 +15,9 @@ Connections register themselves, so that `abort` can wake threads that wait for 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from http.client import HTTPException
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import requests
@@ -26,17 +25,16 @@ import urllib3
 from requests.auth import AuthBase
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
 from requests.hooks import dispatch_hook
-from urllib3.connection import HTTPConnection
-from urllib3.connectionpool import HTTPConnectionPool
+from requests.utils import select_proxy
 
-from marscore.adapters.connections import Connections, PoolAdapter, Way
-from marscore.adapters.heads import StrictResponse
+from marscore.adapters.connections import Connections, PoolAdapter
+from marscore.adapters.http.access import credentials_of, proxy_of, read_proxy, refused_before, trusted
+from marscore.adapters.http.challenges import Challenges
 from marscore.adapters.http_failures import failure_of, is_closed
-from marscore.adapters.http_response import RequestsResponse
-from marscore.adapters.replay import Replayed
-from marscore.adapters.requests_access import NoAuth, auth_of, cert_of, proxies_of, proxy_for
-from marscore.adapters.wire import block_of
+from marscore.adapters.http_response import RequestsResponse, drop
+from marscore.adapters.requests_access import NoAuth, auth_for, cert_of
 from marscore.errors import OriginError
+from marscore.policy.failures import failure_of_host
 from marscore.policy.redirect import PRIVATE, headers_for, is_public, next_url, sent_to, the_location
 from marscore.ports import Answer, Request
 from marscore.url import Url, parse_url
@@ -45,12 +43,8 @@ from marscore.version import __version__
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PROTOCOLS = {10: "HTTP/1.0", 11: "HTTP/1.1"}
-#: Fields that a request brings itself.
-_OWN = frozenset({"accept-encoding", "range", "if-range", "if-none-match", "if-modified-since"})
 #: Fields of a caller's session that any origin may have.
 _HARMLESS = ("user-agent", "accept", "accept-encoding", "connection")
-#: Fields that change what an answer means, or how long the connection lives. Who sets one of them gets the general client.
-_SPECIAL = (_OWN - {"accept-encoding"}) | {"host", "connection", "transfer-encoding", "content-length", "te", "upgrade", "expect"}
 USER_AGENT = f"marscore/{__version__}"
 
 
@@ -71,11 +65,11 @@ class RequestsClient:
         resolve: Callable[[str, int | None], Iterable[str]] = _addresses,
         session: requests.Session | None = None,
     ) -> None:
-        self.has_cookies = False
         self._live = Connections(connections)
         self.idle = self._live.idle
         self._resolve = resolve
         self._own = session is None
+        self._challenges = Challenges()
         self._session = requests.Session() if session is None else session
         if session is not None:
             return
@@ -101,31 +95,6 @@ class RequestsClient:
         with self.idle, self._live.use(fresh, tell):
             return self._follow(request, self._send(request.url, request, jar), jar)
 
-    def take_over(self, request: Request, connection: HTTPConnection, came: bytes) -> RequestsResponse:
-        """Go on with an answer of which some bytes were read from its connection already, as if this client had asked.
-
-        Raises:
-            OriginError: as in `open`.
-        """
-        try:
-            message = StrictResponse(Replayed(connection, came), method="GET")
-            message.begin()
-            raw = urllib3.HTTPResponse(
-                message,
-                urllib3.HTTPHeaderDict(message.msg.items()),
-                message.status,
-                message.version,
-                decode_content=False,
-                preload_content=False,
-                original_response=message,
-                request_method="GET",
-            )
-        except (OSError, HTTPException, urllib3.exceptions.HTTPError, ValueError) as error:
-            connection.close()
-            raise OriginError(self.explain(failure_of(error, request.access.timeouts))) from error
-        self._keep_cookies(self._prepare(request.url, request, None), raw, None)
-        return self._follow(request, raw, None)
-
     def _follow(self, request: Request, raw: Any, jar: RequestsCookieJar | None) -> RequestsResponse:
         url, hops = request.url, list[tuple[Url, Url]]()
         while (location := _location(raw)) is not None:
@@ -141,9 +110,6 @@ class RequestsClient:
         answer = Answer(raw.status, _fields_of(raw), url, tuple(hops), _PROTOCOLS.get(raw.version, ""))
         return RequestsResponse(answer, raw, self._live, request.access.timeouts)
 
-    def ahead(self, requests: Sequence[Request]) -> None:
-        """Nothing: one request at a time."""
-
     def abort(self) -> None:
         """Wake every waiting thread with an error."""
         self._live.abort()
@@ -154,57 +120,64 @@ class RequestsClient:
             self._session.close()
         self.idle.clear()
 
-    def way_to(self, request: Request) -> Way | None:
-        """How to ask a URL's origin directly; None where that would leave out something that this client does."""
-        if self.has_cookies or any(name.lower() in _SPECIAL for name, _ in request.access.headers):
-            return None
-        prepared = self._prepare(request.url, replace(request, fields=()), None)
-        settings = self._settings(request.url, request.access)
-        if settings["proxies"]:
-            return None
-        adapter = self._session.get_adapter(request.url.text)
-        assert isinstance(adapter, PoolAdapter)
-        pool = adapter.get_connection_with_tls_context(prepared, settings["verify"], settings["proxies"], settings["cert"])
-        headers = [("Host", request.url.authority), *((n, v) for n, v in _texts(prepared.headers) if n.lower() not in _OWN)]
-        assert isinstance(pool, HTTPConnectionPool)
-        try:
-            return Way(pool, block_of(headers), self.idle)
-        except ValueError:
-            # http.client sends more than RFC 9110 allows in a field.
-            return None
-
     def explain(self, failure: Failure) -> Failure:
         """The failure, or that the run was told to stop where that is what broke the connection."""
         return self._live.explain(failure)
 
     def _keep_cookies(self, prepared: requests.PreparedRequest, raw: Any, jar: RequestsCookieJar | None) -> None:
         extract_cookies_to_jar(self._session.cookies if jar is None else jar, prepared, raw)  # type: ignore[no-untyped-call]  # requests' stubs leave it out
-        self.has_cookies = self.has_cookies or bool(len(self._session.cookies))
 
-    def _settings(self, url: Url, access: Access) -> Any:
-        settings = self._session.merge_environment_settings(
-            url.text, proxies_of(access), True, None if access.verify is True else access.verify, cert_of(access)
-        )
-        if access.verify is not True:
-            # What the manifest says of TLS outranks REQUESTS_CA_BUNDLE and its kin.
-            settings["verify"] = access.verify
-        if access.proxies is not None:
-            settings["proxies"] = proxies_of(access)
-        settings["proxies"] = proxy_for(url, settings["proxies"])
-        return settings
+    def _settings(self, url: Url, request: Request) -> dict[str, Any]:
+        """Proxy, certificates and time, as requests' adapters take them.
+
+        Raises:
+            OriginError: there is no such way to the URL, or a redirect must not take it.
+        """
+        access, session = request.access, self._session
+        proxy = self._proxy(url, access)
+        if refused_before(request, url, proxy):
+            raise OriginError(PRIVATE)
+        secure = url.scheme == "https" or (proxy is not None and proxy.scheme == "https")
+        verify: Any = session.verify if access.verify is True and not self._own else access.verify
+        if secure and (isinstance(access.verify, str) or (verify is True and (self._own or session.trust_env))):
+            verify = trusted(access)
+        return {
+            "stream": True,
+            "verify": verify,
+            "cert": (cert_of(access) if url.scheme == "https" else None) or session.cert,
+            "proxies": {} if proxy is None else {url.scheme: proxy.text_with_userinfo},
+            "timeout": (access.timeouts.connect, access.timeouts.read),
+        }
+
+    def _proxy(self, url: Url, access: Access) -> Url | None:
+        """The manifest's proxy, else that of a caller's session, else the environment's, unless that session forgoes it."""
+        if not self._own and access.proxies is None:
+            found = select_proxy(url.text, self._session.proxies)
+            if found or not self._session.trust_env:
+                return read_proxy(found) if found else None
+        return proxy_of(access, url)
 
     def _send(self, url: Url, request: Request, jar: RequestsCookieJar | None) -> Any:
+        if failure := failure_of_host(url):
+            raise OriginError(failure)
+        for answers in itertools.count():
+            raw = self._send_once(url, request, jar)
+            if raw.status != 401 or not self._challenges.learn(request, url, raw.headers.get("www-authenticate", ""), answers):
+                break
+            drop(raw)
+        return raw
+
+    def _send_once(self, url: Url, request: Request, jar: RequestsCookieJar | None) -> Any:
         prepared = self._prepare(url, request, jar)
         access = request.access
         try:
-            settings = self._settings(url, access)
+            settings = self._settings(url, request)
             # What a name meant when it was looked up and what it means when it is dialled may differ, so both are checked.
             self._live.public_only(request.access.private_addresses == "refuse" and url != request.url)
             while True:
                 try:
                     # Not by Session.send, which would look at redirects by rules of its own.
                     adapter = self._session.get_adapter(url.text)
-                    settings["timeout"] = (access.timeouts.connect, access.timeouts.read)
                     response = dispatch_hook("response", prepared.hooks, adapter.send(prepared, **settings), **settings)  # type: ignore[no-untyped-call]
                     for each in (*response.history, response):
                         self._keep_cookies(each.request or prepared, each.raw, jar)
@@ -240,7 +213,8 @@ class RequestsClient:
         if not sent_to(request.url, url):
             return NoAuth()
         # Any auth that is set keeps requests from looking in netrc, which `auth: netrc` alone asks for.
-        return auth_of(request) or (NoAuth() if self._own else None)
+        given = auth_for(self._challenges, request, url)
+        return given or (NoAuth() if self._own or credentials_of(request, url) else None)
 
     def _kept_back(self, url: Url, request: Request) -> dict[str, Any]:
         """The header fields of a caller's session that another origin is not to have: all but those that tell nothing of who asks."""
@@ -270,10 +244,6 @@ def _location(raw: Any) -> str | Failure | None:
             # http.client reads field values as Latin-1; servers send UTF-8 (as requests assumes in get_redirect_target).
             location = location.encode("latin-1").decode("utf-8")
     return location
-
-
-def _texts(headers: Mapping[str, str | bytes]) -> Iterator[tuple[str, str]]:
-    return ((name, value.decode("latin-1") if isinstance(value, bytes) else value) for name, value in headers.items())
 
 
 def _fields_of(raw: Any) -> dict[str, str]:

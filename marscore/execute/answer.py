@@ -113,8 +113,6 @@ def read_answer(answer: Answer, asked: Asked, statuses: Set[int], now: float) ->
 
 
 def _partial(answer: Answer, asked: Asked) -> Verdict:
-    if asked is None:
-        return _mismatch("the server answered a part of the file to a request for the whole")
     if answer.fields.get("content-type", "").lower().startswith("multipart/byteranges"):
         return _mismatch("the server answered several ranges in one body to a request for one")
     match = _CONTENT_RANGE.fullmatch(answer.fields.get("content-range", "").strip())
@@ -122,10 +120,13 @@ def _partial(answer: Answer, asked: Asked) -> Verdict:
         return _mismatch("the server answered a part of the file without saying which")
     first, last = int(match[1]), int(match[2])
     size = None if match[3] == "*" else int(match[3])
-    wrong = _wrong_range(first, last, size, asked) or _wrong_length(answer, last - first + 1)
+    if asked is None and (first, last + 1) != (0, size):
+        return _mismatch("the server answered a part of the file to a request for the whole")
+    wrong = _wrong_range(first, last, size, asked or (0, None)) or _wrong_length(answer, last - first + 1)
     if wrong:
         return _mismatch(wrong)
-    return Part(_version(answer, size), ByteRange(first, last + 1))
+    version = _version(answer, size)
+    return Part(version, ByteRange(first, last + 1)) if asked else Whole(version, _accepts_ranges(answer))
 
 
 def _wrong_range(first: int, last: int, size: int | None, asked: tuple[int, int | None]) -> str | None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from marscore.frozen import dataclass
 from marscore.settings import LineSettings
+from marscore.values import HttpVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class WorkerSettings:
     output_identity: tuple[int, int] | None = None
     words: tuple[str, ...] = ()
     lane: Literal["auto", "requests"] = "auto"
+    http: HttpVersion = "auto"
     cores: int = 1
     chunk: int = 128 * 1024
     progress: Literal["none", "events", "gauge"] = "none"

@@ -32,10 +32,11 @@ from marscore.manifest.fields import (
     read_size,
     read_text,
     read_verify,
+    read_version,
     read_whole,
     read_word,
 )
-from marscore.values import FailureKind
+from marscore.values import FailureKind, HttpVersion
 
 
 class Also:
@@ -99,9 +100,11 @@ EachValue: TypeAlias = Annotated[str, BeforeValidator(read_each_value), Shown(_T
 VariableName: TypeAlias = Annotated[
     str, BeforeValidator(read_text), AfterValidator(check_variable_name), Shown({"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"})
 ]
+AuthScheme: TypeAlias = Annotated[Literal["basic", "digest", "auto"], BeforeValidator(read_word)]
 Kind: TypeAlias = Annotated[FailureKind, BeforeValidator(read_word)]
 IfExists: TypeAlias = Annotated[Literal["keep", "refresh", "replace", "fail"], BeforeValidator(read_word)]
 FailFast: TypeAlias = Annotated[Literal["never", "first_failure"], BeforeValidator(read_word)]
 Lane: TypeAlias = Annotated[Literal["auto", "requests"], BeforeValidator(read_word)]
+Http: TypeAlias = Annotated[HttpVersion, BeforeValidator(read_version), Shown({"enum": ["auto", "1.1", "2", "3", 1.1, 2, 3]})]
 PrivateAddresses: TypeAlias = Annotated[Literal["allow", "refuse"], BeforeValidator(read_word)]
 Jitter: TypeAlias = Annotated[Literal["full", "none"], BeforeValidator(read_word)]

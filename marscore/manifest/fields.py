@@ -15,7 +15,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from marscore.manifest.places import Scalar
-from marscore.manifest.urls import check_url_text
+from marscore.manifest.urls import check_proxy_text, check_url_text
 from marscore.values import parse_checksum, parse_duration, parse_size
 
 if TYPE_CHECKING:
@@ -126,6 +126,11 @@ def read_word(value: object) -> object:
     return str(value) if isinstance(value, str) else value
 
 
+def read_version(value: object) -> object:
+    """Take the name of a version, with quotes or without, for a Literal to judge."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else read_word(value)
+
+
 def _is_template(info: ValidationInfo) -> bool:
     """Whether the text belongs to an entry with `each`, so that it can be judged only once it is filled in."""
     data: Mapping[str, Any] | None = info.data
@@ -152,7 +157,7 @@ def read_list(value: object) -> object:
 def read_proxy(value: object) -> str:
     """Read the URL of a proxy, or `none` for a direct connection."""
     text = read_text(value)
-    return text if text == _DIRECT else check_url_text(text)
+    return text if text == _DIRECT else check_proxy_text(text)
 
 
 def read_header_value(value: object) -> str:

@@ -94,12 +94,14 @@ class Proxies(Model):
 
 
 class Auth(Model):
-    """User name and password for HTTP's Basic scheme."""
+    """User name and password."""
 
     username: f.Username | None = None
     """User name."""
     password: f.Password | None = None
-    """Password; best taken from the environment, as ${PASSWORD}."""
+    """Password; best taken from the environment, as ${PASSWORD} (empty, as where the user name is a token)."""
+    scheme: f.AuthScheme | None = None
+    """basic sends both with every request; digest proves that they are known; auto waits for what the server asks for (basic)."""
 
 
 class Certificate(Model):
@@ -109,6 +111,8 @@ class Certificate(Model):
     """Path of the certificate."""
     key: f.Text | None = None
     """Path of its private key, where the certificate's file does not hold it."""
+    password: f.Password | None = None
+    """Password of the private key, where it is encrypted; best taken from the environment, as ${PASSWORD}."""
 
 
 class Range(Model):
@@ -239,6 +243,8 @@ class Execution(Model):
     """Longest time for the whole run (no limit)."""
     lane: f.Lane = "auto"
     """What speaks HTTP: auto, libcurl where it is installed, else requests; or requests."""
+    http: f.Http = "auto"
+    """Versions of HTTP: auto is HTTP/2 where TLS negotiates it, for files that take one request, and 1.1 elsewhere; or 1.1, 2 or 3."""
     fail_fast: f.FailFast = "never"
     """Whether the first failure ends the run: never or first_failure."""
 
@@ -248,6 +254,13 @@ class Execution(Model):
         if chunk > info.data.get("buffer_size", chunk):
             raise ValueError("must not be more than buffer_size")
         return chunk
+
+    @field_validator("http")
+    @classmethod
+    def _is_spoken(cls, http: str, info: ValidationInfo) -> str:
+        if http in ("2", "3") and info.data.get("lane") == "requests":
+            raise ValueError("must be auto or 1.1 with lane: requests, which speaks nothing else")
+        return http
 
     @model_validator(mode="after")
     def _chunk_fits(self) -> Execution:

@@ -20,10 +20,12 @@ from marscore.manifest.fields import (
     read_size,
     read_text,
     read_verify,
+    read_version,
     read_whole,
     read_word,
 )
 from marscore.manifest.plain import PlainEntry
+from marscore.values import HttpVersion
 
 _MIB = 1024 * 1024
 
@@ -40,6 +42,7 @@ class PlainExecution:
     chunk_size: int = _MIB
     deadline: float | None = None
     lane: Literal["auto", "requests"] = "auto"
+    http: HttpVersion = "auto"
     fail_fast: Literal["never", "first_failure"] = "never"
 
 
@@ -109,6 +112,8 @@ def _read(written: object, readers: Mapping[str, Callable[[Any], Any]]) -> dict[
 def _execution(written: object) -> PlainExecution:
     values = _read(written, _EXECUTION)
     execution = PlainExecution(**values)
+    if execution.lane == "requests" and execution.http in ("2", "3"):
+        raise ValueError
     if execution.chunk_size <= execution.buffer_size:
         return execution
     if "chunk_size" in values:
@@ -132,9 +137,9 @@ def _within(read: Callable[[object], Any], least: float, most: float) -> Callabl
     return reader
 
 
-def _one_of(*words: str) -> Callable[[object], Any]:
+def _one_of(*words: str, read: Callable[[object], object] = read_word) -> Callable[[object], Any]:
     def reader(value: object) -> Any:
-        word = read_word(value)
+        word = read(value)
         if word not in words:
             raise ValueError
         return word
@@ -154,6 +159,7 @@ _EXECUTION: dict[str, Callable[[Any], Any]] = {
     "chunk_size": _MEMORY,
     "deadline": _within(read_duration, math.ulp(0.0), MAX_DURATION),
     "lane": _one_of("auto", "requests"),
+    "http": _one_of("auto", "1.1", "2", "3", read=read_version),
     "fail_fast": _one_of("never", "first_failure"),
 }
 _DEFAULTS: dict[str, Callable[[Any], Any]] = {

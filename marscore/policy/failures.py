@@ -9,6 +9,8 @@ import re
 from collections.abc import Set
 from http import HTTPStatus
 
+from marscore.hostname import LONGEST_LABEL
+from marscore.url import Url
 from marscore.values import Failure, FailureKind
 
 #: Another try may go better: the network, the server's load, or one damaged transfer.
@@ -38,6 +40,8 @@ _SCHEME = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s+[^\s=]|\s*\Z)")
 
 def is_retryable(failure: Failure, statuses: Set[int]) -> bool:
     """Whether the same source is worth another try. An answer with a status counts only if the rules list it."""
+    if failure.lasting:
+        return False
     if failure.status is not None and failure.status >= 400:
         return failure.status in statuses
     return failure.kind in _PASSING
@@ -46,6 +50,13 @@ def is_retryable(failure: Failure, statuses: Set[int]) -> bool:
 def another_source_may_help(failure: Failure) -> bool:
     """Whether a mirror is worth asking after this one was given up."""
     return failure.kind not in _OF_THE_MACHINE
+
+
+def failure_of_host(url: Url) -> Failure | None:
+    """Why nobody can be asked for a URL, whatever DNS says; None where that is to be seen."""
+    if url.can_be_resolved:
+        return None
+    return Failure("dns", f"a part of the host name is longer than the {LONGEST_LABEL} characters that DNS allows", lasting=True)
 
 
 def failure_of_status(status: int, statuses: Set[int], retry_after: float | None, challenge: str = "") -> Failure:
@@ -59,8 +70,13 @@ def failure_of_status(status: int, statuses: Set[int], retry_after: float | None
         kind = "proxy"
     message = f"the server answered {status}{_phrase(status)}"
     if status == HTTPStatus.UNAUTHORIZED and wants_only_digest(challenge):
-        message += ": it wants Digest authentication, and only Basic is supported"
+        message += ": it wants Digest authentication, which auth.scheme: digest gives it"
     return Failure(kind, message, status, retry_after)
+
+
+def failure_of_connect(status: int) -> Failure:
+    """Name what a proxy's answer means to the request for a tunnel (RFC 9110 section 9.3.6)."""
+    return Failure("proxy", f"the proxy answered {status}{_phrase(status)} to CONNECT", status)
 
 
 def wants_only_digest(challenge: str) -> bool:

@@ -24,11 +24,14 @@ _SIGNING = re.compile(
 _OTHER_SCHEME = re.compile("(?!https?:)[A-Za-z][A-Za-z0-9+.-]*:", re.IGNORECASE)
 
 
+TWO_PLACES = Failure("redirect", "the server redirects to two places at once")
+
+
 def the_location(values: Collection[str]) -> str | Failure | None:
     """The one Location of an answer; None where there is none. Each reader would take another one of several."""
     found = {value.strip() for value in values}
     if len(found) > 1:
-        return Failure("redirect", "the server redirects to two places at once")
+        return TWO_PLACES
     return found.pop() if found else None
 
 
@@ -77,6 +80,20 @@ def is_public(address: str) -> bool:
         if carried is not None:
             ip = carried
     return ip.is_global and not ip.is_multicast
+
+
+def says_public(host: str) -> bool:
+    """Whether a host's own text does not say that it is not public, as localhost (RFC 6761) and private addresses do."""
+    return host.removesuffix(".").rpartition(".")[2] != "localhost" if is_name(host) else is_public(host)
+
+
+def is_name(host: str) -> bool:
+    """Whether a host is a name, and no address."""
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return True
+    return False
 
 
 def _nat64(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:

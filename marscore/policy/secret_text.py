@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from urllib.parse import unquote, unquote_plus
 
-from marscore.url import idna_of
+from marscore.hostname import idna_of
 
 #: A shorter secret is replaced only where it stands alone: the digit 8 in every number would tell more than it hides.
 SHORT = 8

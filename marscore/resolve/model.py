@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from marscore.frozen import dataclass
 from marscore.policy.retry import RetryRules
-from marscore.values import Access, Basic, Checksum, ClientCertificate, Proxies, Timeouts
+from marscore.values import Access, Checksum, ClientCertificate, Credentials, Proxies, Timeouts
 
 IfExists: TypeAlias = Literal["keep", "refresh", "replace", "fail"]
 
@@ -27,7 +27,7 @@ class Options:
     timeouts: Timeouts = Timeouts()
     retry: RetryRules = RetryRules()
     proxies: Proxies | None = None
-    auth: Basic | Literal["netrc"] | None = None
+    auth: Credentials | Literal["netrc"] | None = None
     verify: bool | str = True
     cert: ClientCertificate | None = None
     min_speed: int | None = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from marscore.manifest import AnyDefaults, Entry, PlainEntry
 from marscore.policy.retry import Backoff, RetryRules
 from marscore.resolve.model import Options
-from marscore.values import FAILURE_KINDS, Basic, ClientCertificate, FailureKind, Proxies, Timeouts
+from marscore.values import FAILURE_KINDS, ClientCertificate, Credentials, FailureKind, Proxies, Timeouts
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -138,12 +138,12 @@ def _differing(by_kind: Mapping[Any, int], limit: int) -> Iterable[tuple[Failure
     return ((kind, by_kind[kind]) for kind in FAILURE_KINDS if by_kind.get(kind, limit) != limit)
 
 
-def _auth(auth: Auth | str | None) -> Basic | str | None:
+def _auth(auth: Auth | str | None) -> Credentials | str | None:
     if auth is None or isinstance(auth, str):
         return None if auth == "none" else auth
-    if auth.username is None or auth.password is None:
-        raise ValueError("needs both a username and a password")
-    return Basic(auth.username, auth.password)
+    if auth.username is None:
+        raise ValueError("needs a username")
+    return Credentials(auth.username, auth.password or "", auth.scheme or "basic")
 
 
 def _proxies(proxies: ProxySettings | None) -> Proxies | None:
@@ -154,4 +154,4 @@ def _proxies(proxies: ProxySettings | None) -> Proxies | None:
 
 
 def _certificate(cert: Certificate | None) -> ClientCertificate | None:
-    return ClientCertificate(cert.cert, cert.key) if cert else None
+    return ClientCertificate(cert.cert, cert.key, cert.password) if cert else None

@@ -17,7 +17,7 @@ from marscore.manifest import USERINFO, AnyManifest, Entry, Parsed, Used
 from marscore.policy.redact import MASK
 from marscore.resolve.model import Download, Options
 from marscore.resolve.templates import names_in
-from marscore.values import Basic
+from marscore.values import Credentials
 
 #: Where a name stands, as `manifest.Used` tells it.
 Place: TypeAlias = tuple[str | int, ...]
@@ -76,7 +76,7 @@ def _speaks_of_credentials(place: Place) -> bool:
     *above, last = ("", *place)
     if above[-1] == "headers":
         return _CREDENTIALS.search(str(last)) is not None
-    return last == USERINFO or (above[-1], last) == ("auth", "password")
+    return last == USERINFO or (above[-1], last) in (("auth", "password"), ("cert", "password"))
 
 
 def _is_in_path(used: Used, manifest: AnyManifest) -> bool:
@@ -125,17 +125,22 @@ def _of_options(options: Options) -> Iterator[str]:
             yield value
             # Without its scheme too: `Bearer abc` is a secret for its second word.
             yield from value.split()[1:]
-    if isinstance(options.auth, Basic):
+    if isinstance(options.auth, Credentials):
         yield from basic_secrets(options.auth.username, options.auth.password)
+    if options.cert and options.cert.password:
+        yield options.cert.password
     if options.proxies:
         for proxy in (options.proxies.http, options.proxies.https):
             yield from userinfo_secrets(proxy or "")
 
 
 def basic_secrets(username: str, password: str) -> Iterator[str]:
-    """What of a user name and password must not be shown: the password, and both as they are sent (RFC 7617 section 2)."""
-    if password:
-        yield password
+    """What of a user name and password must not be shown: the password, and both as they are sent (RFC 7617 section 2).
+
+    A user name alone is a token.
+    """
+    if username or password:
+        yield password or username
         yield base64.b64encode(f"{username}:{password}".encode()).decode()
 
 
@@ -143,6 +148,6 @@ def userinfo_secrets(url: str) -> Iterator[str]:
     """What of a URL's userinfo must not be shown, as it is written and as it is sent."""
     found = _USERINFO.match(url) if "@" in url else None
     username, _, password = found[1].partition(":") if found else ("", "", "")
-    if password:
-        yield password
+    if username or password:
+        yield password or username
         yield from basic_secrets(unquote(username), unquote(password))

@@ -8,7 +8,6 @@ import pytest
 
 from marscore.values import Access
 from tests.contract.http_kinds import PATIENCE, TURNED, Kind
-from tests.long import ALL
 from tests.origin import Origin
 from tests.servers import Tls
 
@@ -29,20 +28,3 @@ def kind(request: pytest.FixtureRequest) -> Iterator[Kind]:
 @pytest.fixture
 def access(tls: Tls) -> Access:
     return Access(timeouts=PATIENCE, verify=str(tls.authority))
-
-
-#: The transport by requests leaves a socket of TLS to the garbage collector now and then when a wait is ended.
-_LONG_OVER_TLS = ("session", "session again")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is for long tests."""
-    left_out = set() if ALL else {item for item in items if isinstance(item, pytest.Function) and _is_long(item)}
-    if left_out:
-        config.hook.pytest_deselected(items=[*left_out])
-        items[:] = [item for item in items if item not in left_out]
-
-
-def _is_long(item: pytest.Function) -> bool:
-    parameters = item.callspec.params if hasattr(item, "callspec") else {}
-    return parameters.get("place") == "tls" and parameters.get("kind") in _LONG_OVER_TLS

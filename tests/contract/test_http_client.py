@@ -169,7 +169,27 @@ def test_an_answer_is_read_alike_by_every_client(name: str, kind: Kind, place: O
 
 
 def test_transfer_coding_identity_is_none(kind: Kind, origin: Origin, access: Access) -> None:
-    # libcurl reads such a body to the end of its connection.
-    origin.script("/file", [Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: identity\r\n\r\nok")])
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nTransfer-Encoding: identity\r\n\r\n"
+    # libcurl itself reads such a body to the end of its connection.
+    origin.script("/file", [Raw(head % 2 + b"ok", hold_s=60)])
     outcome = kind.ask(origin, access=access)
     assert (outcome.status, outcome.body, outcome.kind) == (200, b"ok", None)
+    assert "transfer-encoding" not in outcome.fields
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"Content-Length: 0\r\nTransfer-Encoding: identity\r\n\r\n", b""),
+        (b"Content-Length: 2\r\nTransfer-Encoding: Identity\r\n\r\nok and more", b"ok"),
+        (b"Content-Length: 3\r\nTransfer-Encoding: identity\r\n\r\nok", None),
+        (b"Transfer-Encoding: identity\r\n\r\nok", b"ok"),
+    ],
+)
+def test_with_transfer_coding_identity_the_length_is_what_counts(
+    data: bytes, expected: bytes | None, kind: Kind, origin: Origin, access: Access
+) -> None:
+    origin.script("/file", [Raw(b"HTTP/1.1 200 OK\r\n" + data)])
+    outcome = kind.ask(origin, access=access)
+    assert outcome.kind == (None if expected is not None else "truncated")
+    assert expected in (None, outcome.body)

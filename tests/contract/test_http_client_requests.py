@@ -11,7 +11,7 @@ import pytest
 
 from marscore.ports import Request
 from marscore.url import parse_url
-from marscore.values import Access, Basic
+from marscore.values import Access, Credentials
 from tests.contract.http_kinds import IDENTITY, PATIENCE, Kind, outcome_of
 from tests.origin import Body, Good, Origin, Seen, redirect
 from tests.origin.faults import basic_auth, redirect_chain
@@ -41,7 +41,7 @@ def test_a_redirect_leads_to_the_file(status: int, relative: bool, kind: Kind, p
 def test_a_redirect_to_another_origin_takes_no_secret_along(kind: Kind, origin: Origin, other: Origin) -> None:
     other.serve("/there", FILE)
     origin.handle("/file", lambda seen: redirect(other.url("/there")))
-    secret = Access((("X-Token", "secret"),), PATIENCE, auth=Basic("who", "secret"))
+    secret = Access((("X-Token", "secret"),), PATIENCE, auth=Credentials("who", "secret"))
     assert kind.ask(origin, access=secret).url == other.url("/there")
     assert origin.requests_for("/file")[0].fields["x-token"] == "secret"
     assert "secret" not in str(other.requests)
@@ -78,7 +78,7 @@ ACCESSES: dict[str, Access] = {
     "a connection": Access((("Connection", "close"),)),
     "a range": Access((("Range", "bytes=0-1"),)),
     "an encoding": Access((("accept-encoding", "gzip"),)),
-    "basic": Access(auth=Basic("who", "pass:word")),
+    "basic": Access(auth=Credentials("who", "pass:word")),
     "netrc": Access(auth="netrc"),
 }
 FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
@@ -157,7 +157,7 @@ def test_every_client_asks_the_same_of_a_url(host: str, rest: str, origin: Origi
 def test_credentials_open_what_is_closed_without_them(kind: Kind, place: Origin, access: Access) -> None:
     place.handle("/file", basic_auth("who", "pass:word", Good(FILE)))
     place.handle("/closed", basic_auth("who", "pass:word", Good(FILE)))
-    assert kind.ask(place, access=replace(access, auth=Basic("who", "pass:word"))).status == 200
+    assert kind.ask(place, access=replace(access, auth=Credentials("who", "pass:word"))).status == 200
     # The same client for someone else: no credentials go along.
     assert outcome_of(kind.client, Request(parse_url(place.url("/closed")), access, IDENTITY)).status == 401
 

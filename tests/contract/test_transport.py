@@ -138,6 +138,18 @@ def test_a_cookie_goes_along_on_its_chain_of_redirects_and_no_other(transport: T
     assert [seen.fields.get("cookie") for seen in place.requests] == [None, "session=s3cret", None, None, "session=s3cret"]
 
 
+def test_cookies_are_of_a_chain_wherever_its_hops_lead(transport: Transport, origin: Origin, place: Origin, access: Access) -> None:
+    place.serve("/file", FILE)
+    place.handle("/enter", lambda seen: Status(302, (("Location", "/file"), ("Set-Cookie", "session=of-place; Path=/"))))
+    origin.handle("/there", lambda seen: redirect(place.url("/file")))
+    origin.handle("/enter", lambda seen: Status(302, (("Location", place.url("/file")), ("Set-Cookie", "session=of-origin; Path=/"))))
+    for url in (place.url("/enter"), origin.url("/there"), origin.url("/enter"), origin.url("/there")):
+        assert body_of(transport, ask(transport, url, access)) == FILE.read(0, FILE.length)
+    # Both are on one host, and a port is nothing to a cookie (RFC 6265 section 8.5).
+    cookies = [seen.fields.get("cookie") for seen in place.requests_for("/file")]
+    assert cookies == ["session=of-place", None, "session=of-origin", None]
+
+
 def test_fresh_asks_over_a_connection_that_carried_nothing_before(transport: Transport, place: Origin, access: Access) -> None:
     url = place.serve("/file", FILE)
     for fresh in (False, True, True, False):

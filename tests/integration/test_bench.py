@@ -37,12 +37,12 @@ def run(results: Path, *more: str) -> dict[str, Any]:
 
 def test_every_work_has_its_figures_its_limit_and_its_ratios(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = "large-tls,large-h2,large-sha256,small,distant,distant-tls,again"
-    results = run(tmp_path, "--only", names, "--tools", "curl,marscore,marscore threads")
+    results = run(tmp_path, "--only", names, "--tools", "curl,marscore")
     assert set(results) == set(names.split(","))
     for name, result in results.items():
         assert result["repeat"] == 1
         assert result["machine"]["cores"] == len(os.sched_getaffinity(0))
-        for tool in ("curl", "marscore", "marscore threads"):
+        for tool in ("curl", "marscore"):
             entry = result["tools"][tool]
             assert len(entry["samples"]) == 1, (name, entry)
             assert entry["median"]["wall_s"] > 0

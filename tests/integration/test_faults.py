@@ -78,6 +78,14 @@ RANGES = [
         [Raw(b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-2/9\r\nContent-Length: 3\r\n\r\nabc")],
         "range_mismatch",
     ),
+    fault("206-of-the-whole-to-no-range", [Good(ranges="always")], FILE, retries=[], requests=1),
+    fault("206-of-the-whole-to-no-range-chunked", [Good(ranges="always", length="chunked")], FILE, retries=[], requests=1),
+    fault("206-of-the-whole-that-is-cut", [Good(ranges="always", cut_after=MIB)] * 2 + [Good()], FILE, retries=["truncated"] * 2),
+    fault(
+        "206-of-the-whole-of-another-length",
+        [Raw(b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-2/3\r\nContent-Length: 4\r\n\r\nabcd")],
+        "range_mismatch",
+    ),
     fault("206-cut-again-and-again", [CUT, Good(cut_after=MIB // 2)], FILE, retry={"max_retries": 1, "backoff": {"initial": "1ms"}}),
     fault("416", [CUT, Good(ranges="refuse"), Good()], FILE, "resume_discarded"),
     fault("416-always", [CUT, Good(ranges="refuse"), CUT, Good(ranges="refuse"), CUT, Good(ranges="refuse")] * 2, "changed"),
@@ -154,7 +162,7 @@ REDIRECTS = [
     fault("redirect-to-one-place-said-twice", [Status(302, (("Location", "/same"),) * 2)], "http_status", retries=[], requests=1),
     fault("redirect-to-a-port-that-is-none", [redirect("http://127.0.0.1:99999/")], "redirect", retries=[], requests=1),
     fault("redirect-to-a-port-of-letters", [redirect("http://127.0.0.1:x/")], "redirect", retries=[], requests=1),
-    fault("redirect-to-a-label-too-long", [redirect(f"http://{'a' * 64}.example/")], "redirect", retries=[], requests=1),
+    fault("redirect-to-a-label-too-long", [redirect(f"http://{'a' * 64}.example/")], "dns", retries=[], requests=1),
     fault("redirect-to-nonsense", [redirect("http://[::1/x")], "redirect", requests=1),
 ]
 

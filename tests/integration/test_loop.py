@@ -1,7 +1,4 @@
-"""The worker whose one thread owns all that changes, with libcurl: what a run has to do right, tried on it from outside.
-
-It is not what a run uses unless MARSCORE_ENGINE says so; then the other tests here can be run on it as well.
-"""
+"""The worker, whose one thread owns all that changes, with libcurl: what a run has to do right, tried from outside."""
 
 from __future__ import annotations
 
@@ -22,11 +19,6 @@ pytest.importorskip("pycurl", reason="pycurl has no wheel for this system")
 MIB = 1024 * 1024
 SMALL = {f"{n}.bin": Body(2000 + 531 * n, seed=n) for n in range(60)}
 LARGE = {"large.bin": Body(13 * MIB + 17, seed=99)}
-
-
-@pytest.fixture(autouse=True)
-def _on_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MARSCORE_ENGINE", "loop")
 
 
 def served(origin: Origin, bodies: dict[str, Body]) -> list[object]:

@@ -167,6 +167,21 @@ def test_hosts_that_are_not_there(tmp_path: Path, url: str, kind: str) -> None:
     assert len(run.entry()["retries"]) == 1
 
 
+@pytest.mark.parametrize("lane", ["auto", "requests"])
+@pytest.mark.parametrize("host", ["a" * 64 + ".example", "ü" * 60])
+def test_a_name_longer_than_dns_holds_fails_at_once_by_name(origin: Origin, tmp_path: Path, host: str, lane: str) -> None:
+    mirror = origin.serve("/a.bin", Body(10))
+    run = fetch(
+        tmp_path, f"http://{host}/a.bin", {"url": f"http://{host}/a.bin", "mirrors": [mirror], "path": "b.bin"}, execution={"lane": lane}
+    )
+    assert run.code == 1
+    assert run.entry()["error"]["kind"] == "dns"
+    assert "63" in run.entry()["error"]["message"]
+    assert run.entry()["retries"] == []
+    # A mirror of another name may serve it.
+    assert run.entry(1)["status"] == "downloaded"
+
+
 def test_ipv6_is_an_address_like_any_other(tmp_path: Path) -> None:
     try:
         origin = Origin(host="::1")

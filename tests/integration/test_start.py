@@ -48,7 +48,8 @@ def test_single_options_of_the_run_and_of_all_downloads_need_no_model_and_https_
     with Origin(tls=tls.server_context()) as origin:
         entry = {"url": origin.serve("/a.bin", body), "checksum": f"sha256:{body.sha256}", "size": "1000"}
         more: dict[str, Any] = {"execution": {"threads": 4, "per_host": 4, "chunk_size": "64KiB", "deadline": "5m"}}
-        found = imported(tmp_path, entry, **more, defaults={"verify": str(tls.authority), "threads": 2, "if_exists": "keep"})
+        # A file of certificates that is named is looked at by Python's ssl, before anybody is asked.
+        found = imported(tmp_path, entry, **more, defaults={"verify": False, "threads": 2, "if_exists": "keep"})
     assert sorted(found & ALL) == []
 
 
@@ -68,10 +69,9 @@ def test_a_worker_process_imports_only_what_it_uses() -> None:
         "    from marscore.adapters.child import main",
         "from marscore.adapters.working import make_worker",
         "from marscore.execute.setup import Share, WorkerSettings",
-        "from marscore.execute.writing import Reads",
         "from marscore.settings import LineSettings, LineStyle",
         "log = LineSettings('r', styles=(LineStyle('json'),))",
-        "settings = WorkerSettings('.', 1, Reads(1024, 1024), Share(1, None), log=log)",
+        "settings = WorkerSettings('.', 1, 1024, Share(1, None), log=log)",
         "make_worker(settings, 0, print, print)",
         "assert 'pycurl' in sys.modules",
         "print(*sorted(name for name, module in sys.modules.items() if module is not None))",

@@ -120,7 +120,9 @@ LOCATIONS: Mapping[str, str] = {
     "http://GOOD]@EVIL/x": "EVIL",
     # Percent-encoding in an authority.
     "http://GOOD%40EVIL/x": "redirect",
-    "http://EVIL%00@GOOD/x": "GOOD",
+    "http://EVIL%00@GOOD/x": "redirect",
+    "http://GOOD:%0d%0a@EVIL/x": "redirect",
+    "http://GOOD:%C2%85@EVIL/x": "redirect",
     "http://127.0.0%2e2:EVILPORT/x": "redirect",
     "http://%31%32%37.0.0.2:EVILPORT/x": "redirect",
     "http://EVILHOST%3aEVILPORT/x": "redirect",

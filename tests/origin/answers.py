@@ -42,7 +42,7 @@ def plan_answer(step: Good, body: Body, seen: Seen) -> Answer:
         return Answer(_head(step, body, 304, {}), body, stays_open=step.close == "no")
     span = _span(step, body, seen)
     if span is None:
-        return _framed(step, body, _Part(200, 0, body.length))
+        return _framed(step, body, _partial(step, body, 0, body.length) if step.ranges == "always" else _Part(200, 0, body.length))
     if step.ranges == "refuse" or span[0] >= body.length:
         fields = {"Content-Range": f"bytes */{body.length}", "Content-Length": "0"}
         return Answer(_head(step, body, 416, fields), body, stays_open=step.close == "no")

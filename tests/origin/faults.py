@@ -126,7 +126,8 @@ def _digest_holds(seen: Seen, user: str, password: str) -> bool:
         return False
     identity, request = _md5(f"{user}:origin:{password}"), _md5(f"{seen.method}:{seen.target}")
     middle = ":".join(given.get(name, "") for name in ("nonce", "nc", "cnonce", "qop"))
-    return given.get("username") == user and given.get("response") == _md5(f"{identity}:{middle}:{request}")
+    # Fields are read as Latin-1; credentials come in UTF-8.
+    return given.get("username", "") == user.encode().decode("latin-1") and given.get("response") == _md5(f"{identity}:{middle}:{request}")
 
 
 def _md5(text: str) -> str:

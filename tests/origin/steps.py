@@ -20,7 +20,8 @@ class Good:
     Attributes:
         body: another file than the one that is served at the path.
         ranges: `honour` them; `ignore` answers 200; `shift` answers the first bytes; `total` lies about the total; `unsaid` leaves
-            Content-Range away; `multipart`; `gzip` says that it is encoded; `refuse` answers 416.
+            Content-Range away; `multipart`; `gzip` says that it is encoded; `refuse` answers 416; `always` answers 206 of the whole to who
+            asks for no range.
         if_range: `honour` it, `ignore` it (answer 206 whatever it says), or `reject` it (answer 200 whatever it says).
         length: `true`, `none` (the end of the connection ends the body), `chunked`, `chunked_cut`, `chunked_garbage` (more bytes follow
             the last chunk), `chunked_broken` (nonsense where a chunk size belongs), `small` (one less), `large` (one more).
@@ -36,7 +37,7 @@ class Good:
     """
 
     body: Body | None = None
-    ranges: Literal["honour", "ignore", "shift", "total", "unsaid", "multipart", "gzip", "refuse"] = "honour"
+    ranges: Literal["honour", "ignore", "shift", "total", "unsaid", "multipart", "gzip", "refuse", "always"] = "honour"
     if_range: Literal["honour", "ignore", "reject"] = "honour"
     length: Literal["true", "none", "chunked", "chunked_cut", "chunked_garbage", "chunked_broken", "small", "large"] = "true"
     cut_after: int | None = None

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from tests.servers.process import need, running
 from tests.servers.tls import Tls
@@ -19,7 +20,8 @@ pid {here}/pid;
 error_log {here}/error.log;
 events {{ worker_connections 512; }}
 http {{
-    access_log {here}/access.log combined;
+    log_format with_connection '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent $connection';
+    access_log {here}/access.log with_connection;
     sendfile on;
     tcp_nopush on;
     keepalive_requests 100000;
@@ -54,9 +56,15 @@ class Nginx:
         """The request lines that it logged so far."""
         return [line.split('"')[1] for line in self.access_log.read_text().splitlines()]
 
+    def connections(self) -> list[tuple[str, int]]:
+        """Each request line that it logged so far, with the number of its connection."""
+        return [(line.split('"')[1], int(line.split()[-1])) for line in self.access_log.read_text().splitlines()]
+
 
 @contextlib.contextmanager
-def nginx(here: Path, tls: Tls | None = None, more: str = "", throttle: int | None = None) -> Iterator[Nginx]:
+def nginx(
+    here: Path, tls: Tls | None = None, more: str = "", throttle: int | None = None, http: Literal["1.1", "2"] = "1.1"
+) -> Iterator[Nginx]:
     """Run nginx on a free port, serving `here`/root.
 
     Args:
@@ -64,6 +72,7 @@ def nginx(here: Path, tls: Tls | None = None, more: str = "", throttle: int | No
         tls: serve over TLS only.
         more: configuration for the server block.
         throttle: bytes a second for each connection.
+        http: the latest version that it speaks, over TLS.
     """
     program = need("nginx", "nginx-light")
     root = here / "root"
@@ -71,7 +80,11 @@ def nginx(here: Path, tls: Tls | None = None, more: str = "", throttle: int | No
     # Started as root, its worker would take a user who may not read pytest's temporary folders.
     user = "user root;" if os.geteuid() == 0 else ""
     limit = f"limit_rate {throttle}; " if throttle else ""
-    secure = f" ssl;\n        ssl_certificate {tls.certificate};\n        ssl_certificate_key {tls.key}" if tls else ""
+    secure = (
+        f" ssl{' http2' if http == '2' else ''};\n        ssl_certificate {tls.certificate};\n        ssl_certificate_key {tls.key}"
+        if tls
+        else ""
+    )
 
     def command(port: int) -> list[str]:
         configuration = here / "nginx.conf"

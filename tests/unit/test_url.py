@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import socket
 import string
 from urllib.parse import urlsplit
 
@@ -84,15 +85,16 @@ def test_the_host_field_names_the_port_where_it_is_not_the_schemes_own(text: str
     [
         ("", "/"),
         ("?a", "/?a"),
-        ("/a/./b/../c", "/a/c"),
-        ("/../..", "/"),
-        ("/a/..", "/"),
-        ("/a//../b", "/a/b"),
-        ("/..//b", "//b"),
+        ("/a/./b/../c", "/a/./b/../c"),
+        ("/../..", "/../.."),
+        ("/a/..", "/a/.."),
+        ("/a//../b", "/a//../b"),
+        ("/..//b", "/..//b"),
+        ("?", "/?"),
         ("/a?b/../c", "/a?b/../c"),
         ("/é?é", "/%C3%A9?%C3%A9"),
         ("/100%/%zz/%4", "/100%25/%25zz/%254"),
-        ("/%7e%41%2f", "/%7E%41%2F"),
+        ("/%7e%41%2f%2F", "/%7e%41%2f%2F"),
         ('/[a]{b}|c^d`e\\f"g<h>', "/%5Ba%5D%7Bb%7D%7Cc%5Ed%60e%5Cf%22g%3Ch%3E"),
         ("/a;b=c,d@e:f!$&'()*+~", "/a;b=c,d@e:f!$&'()*+~"),
         ("/a?", "/a?"),
@@ -104,6 +106,27 @@ def test_a_target_is_what_is_sent(written: str, sent: str) -> None:
     url = parse_url("http://a.example" + written)
     assert url.target == sent
     assert url.text == "http://a.example" + sent
+
+
+LONG = "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("host", "ascii"), [(LONG, LONG), (f"b.{LONG}.c", f"b.{LONG}.c"), (f"bücher.{LONG}.", f"xn--bcher-kva.{LONG}."), ("ü" * 60, None)]
+)
+def test_a_name_that_dns_cannot_hold_is_a_url_and_known_to_be_unresolvable(host: str, ascii: str | None) -> None:
+    url = parse_url(f"http://{host}/")
+    assert not url.can_be_resolved
+    assert url.host == (ascii or url.host)
+    assert url.host.isascii()
+    assert parse_url(url.text) == url
+    with pytest.raises(ValueError, match="63"):
+        parse_proxy(f"http://{host}")
+
+
+@pytest.mark.parametrize("host", ["a" * 63, "b." + "a" * 63 + ".", "ü" * 20, "[::1]", "[fe80::1%25" + "z" * 90 + "]", "127.0.0.1"])
+def test_every_other_host_can_be_looked_up(host: str) -> None:
+    assert parse_url(f"http://{host}/").can_be_resolved
 
 
 @pytest.mark.parametrize(
@@ -143,6 +166,10 @@ def test_userinfo_is_decoded_and_never_in_the_text(text: str, username: str | No
         ("http://u@/a", "name a host"),
         ("http://a\\b/", "backslash"),
         ("http://u\\@a/", "backslash"),
+        ("http://u%00@a/", "control"),
+        ("http://u%0d%0aX@a/", "control"),
+        ("http://u:p%7f@a/", "control"),
+        ("http://u:%C2%85@a/", "control"),
         ("http://a:0/", "port"),
         ("http://a:000/", "port"),
         ("http://a:65536/", "port"),
@@ -151,10 +178,10 @@ def test_userinfo_is_decoded_and_never_in_the_text(text: str, username: str | No
         ("http://a%20b/", "letters"),
         ("http://a..b/", "letters"),
         ("http://.a/", "letters"),
-        ("http://" + "a" * 64 + "/", "letters"),
         ("http://" + "a." * 127 + "a/", "letters"),
-        ("http://" + "\N{SOFT HYPHEN}" * 300 + "a/", "letters"),
-        ("http://" + "é" * 100_000 + "/", "letters"),
+        ("http://" + "\N{SOFT HYPHEN}" * 300 + "a/", "IDNA"),
+        ("http://" + "é" * 100_000 + "/", "IDNA"),
+        ("http://" + "é" * 250 + "/", "letters"),
         ("http://a\N{FULLWIDTH SOLIDUS}b/", "IDNA"),
         ("http://127.1/", "IPv4"),
         ("http://1/", "IPv4"),
@@ -182,7 +209,7 @@ RFC_EXAMPLES = {
     "?y": "http://a/b/c/d;p?y", "g?y": "http://a/b/c/g?y", "#s": "http://a/b/c/d;p?q", "g#s": "http://a/b/c/g",
     ";x": "http://a/b/c/;x", "g;x": "http://a/b/c/g;x", "g;x?y#s": "http://a/b/c/g;x?y", "": "http://a/b/c/d;p?q", ".": "http://a/b/c/",
     "./": "http://a/b/c/", "..": "http://a/b/", "../": "http://a/b/", "../g": "http://a/b/g", "../..": "http://a/", "../../": "http://a/",
-    "../../g": "http://a/g", "../../../g": "http://a/g", "../../../../g": "http://a/g", "/./g": "http://a/g", "/../g": "http://a/g",
+    "../../g": "http://a/g", "../../../g": "http://a/g", "../../../../g": "http://a/g", "/./g": "http://a/./g", "/../g": "http://a/../g",
     "g.": "http://a/b/c/g.", ".g": "http://a/b/c/.g", "g..": "http://a/b/c/g..", "..g": "http://a/b/c/..g", "./../g": "http://a/b/g",
     "./g/.": "http://a/b/c/g/", "g/./h": "http://a/b/c/g/h", "g/../h": "http://a/b/c/h", "g;x=1/./y": "http://a/b/c/g;x=1/y",
     "g;x=1/../y": "http://a/b/c/y", "g?y/./x": "http://a/b/c/g?y/./x", "g?y/../x": "http://a/b/c/g?y/../x",
@@ -193,6 +220,25 @@ RFC_EXAMPLES = {
 @pytest.mark.parametrize("reference", RFC_EXAMPLES)
 def test_references_mean_what_the_rfc_says(reference: str) -> None:
     assert resolve(parse_url("http://a/b/c/d;p?q"), reference).text == RFC_EXAMPLES[reference]
+
+
+@pytest.mark.parametrize(
+    ("base", "reference", "target"),
+    [
+        ("/a/../b/%7e", "c", "/a/../b/c"),
+        ("/a/../b/%7e", "?c", "/a/../b/%7e?c"),
+        ("/a/../b/%7e?", "", "/a/../b/%7e?"),
+        ("/a/../b/c", "../d", "/d"),
+        ("/a/b", "../c/%2e%2e/d//e?f/../g", "/c/%2e%2e/d//e?f/../g"),
+        ("/a/b", "/c/../d", "/c/../d"),
+        ("/a/b", "//home/c/../d", "/c/../d"),
+        ("/a/b", "http://home/c/./d?", "/c/./d?"),
+        ("/a/b", "c d?e f", "/a/c%20d?e%20f"),
+    ],
+)
+def test_the_path_of_a_reference_is_left_as_it_is_where_it_needs_no_resolving(base: str, reference: str, target: str) -> None:
+    assert resolve(parse_url(f"http://home{base}"), reference) == parse_url(f"http://home{target}")
+    assert resolve(parse_url(f"http://home{base}"), reference).target == target
 
 
 @pytest.mark.parametrize("reference", ["http:g", "g:h", "\n/g", "http:///g", "//", "//\t", "// "])
@@ -272,8 +318,6 @@ def test_what_is_accepted_is_read_the_same_by_all(text: str) -> None:
     assert str(standard.hostname).lower() == url.host.lower().replace("%", "%25")
     theirs = urllib3.util.parse_url(url.text)
     assert (theirs.scheme, (theirs.host or "").strip("[]"), theirs.port or default, theirs.auth) == (url.scheme, url.host, url.port, None)
-    if "%" not in url.host:
-        assert theirs.url == url.text or url.target == "/"
     prepared = requests.Request("GET", url.text).prepare()
     again = parse_url(str(prepared.url))
     assert (again.scheme, again.host, again.port) == (url.scheme, url.host, url.port)
@@ -294,7 +338,10 @@ def test_whom_the_client_dials_and_what_it_says_there_is_what_was_parsed(text: s
     prepared = requests.Request("GET", url.text).prepare()
     prepared.url = url.text
     pool = adapter.get_connection_with_tls_context(prepared, verify=False)
-    assert (pool.scheme, pool.host, pool.port) == (url.scheme, url.host, url.port)
+    address, _, zone = url.host.partition("%")
+    assert (pool.scheme, pool.host.partition("%")[0], pool.port) == (url.scheme, address, url.port)
+    # A name of a zone that this machine has is a number to the system.
+    assert pool.host.partition("%")[2] in {zone, *(str(number) for number, name in socket.if_nameindex() if name == zone)}
     assert adapter.request_url(prepared, {}) == url.target
     assert adapter.request_url(prepared, {"http": "http://proxy.example"}) == (url.text if url.scheme == "http" else url.target)
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from marscore.values import (
     DIGEST_BYTES,
     SRI_ALGORITHMS,
-    Basic,
     ByteRange,
     Checksum,
+    Credentials,
     Proxies,
     format_size,
     gaps,
@@ -166,5 +166,5 @@ def test_a_size_is_shown_for_people(count: int, text: str) -> None:
 
 
 def test_passwords_are_not_in_a_repr() -> None:
-    assert "hidden" not in repr(Basic("user", "hidden"))
+    assert "hidden" not in repr(Credentials("user", "hidden"))
     assert "hidden" not in repr(Proxies("http://user:hidden@proxy", "http://user:hidden@proxy"))

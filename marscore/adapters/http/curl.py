@@ -4,12 +4,11 @@
     turn: sockets, timer --socket_action--> lines of heads, chunks of bodies (list.append: no Python runs for a chunk)
           --> Handle: a redirect? the next hop, on the same handle : the answer, chunks and end of its exchange
 
-What comes on a connection of HTTP/1 that carries no request answers nothing that was asked (RFC 9112 section 6.3); libcurl would take it
-for the answer to the next one, unless the connection was idle for a second. So such connections are watched, and shut down when something
-comes. What came in the last record of TLS shows on no socket: where nothing was received since a request was sent, it is sent again.
+What came in the last record of TLS shows on no socket: where nothing was received since a request was sent on a connection that was used
+before, it is sent again.
 
 libcurl follows no redirect, retries nothing but a kept connection that was closed meanwhile, undoes no content coding and writes no URL
-anew. What it does: connections, TLS, HTTP/1.1 and 2, proxies, authentication, framing.
+anew. What it does: connections, TLS, HTTP/1.1 and 2, proxies and credentials for them, framing.
 """
 
 from __future__ import annotations
@@ -17,55 +16,51 @@ from __future__ import annotations
 import contextlib
 import math
 import selectors
-import socket
 import time
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import pycurl
 
+from marscore.adapters.http.challenges import Challenges
 from marscore.adapters.http.curl_handle import Handle
+from marscore.adapters.http.curl_sharing import Sharing
+from marscore.adapters.http.curl_sockets import Sockets
 from marscore.adapters.http.curl_way import way_to
-from marscore.adapters.http.sockets import port_of, shut_down
+from marscore.adapters.http.lookups import Hop, Lookups
 from marscore.errors import OriginError
+from marscore.policy.redirect import PRIVATE
 from marscore.ports import Exchange
 from marscore.url import Url
-from marscore.values import Failure
+from marscore.values import Failure, HttpVersion
 
 #: Seconds between two looks at who has been silent for too long.
 _LOOK_EVERY = 0.25
 #: Seconds that a body nobody wants may be silent.
 _DRAINED_FOR = 1.0
 _KEPT_HANDLES = 64
-_READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
 class CurlTransport:
     """Implements `ports.Transport`. `connections` is how many may be open, over all hosts, those that wait for a request among them."""
 
-    def __init__(self, connections: int, ticks: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, connections: int, ticks: Callable[[], float] = time.monotonic, http: HttpVersion = "auto") -> None:
         self.ticks = ticks
         self.waited = 0.0
+        self.sharing = Sharing(http)
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, connections)
         self._multi.setopt(pycurl.M_MAXCONNECTS, connections)
-        self._selector = selectors.DefaultSelector()
-        self._woken, self._waker = socket.socketpair()
-        for end in (self._woken, self._waker):
-            end.setblocking(False)
-        self._selector.register(self._woken, _READ)
-        #: What libcurl waits for, by descriptor.
-        self._watched: set[int] = set()
-        #: Connections of HTTP/1 that carry nothing, by descriptor.
-        self._idle: set[int] = set()
-        #: Connections by their ports here.
-        self._ports: dict[int, int] = {}
-        #: How often libcurl was called, and at which of these calls something had come on a connection last.
+        self.sockets = Sockets()
+        self._lookups = Lookups(self.wake)
+        #: How often libcurl was called.
         self.calls = 0
-        self._came: dict[int, int] = {}
+        self.challenges = Challenges()
+        #: The proxies that take no Basic credentials, but by Digest.
+        self.digest_proxies: set[Url] = set()
         #: When libcurl wants to be called, in ticks; and when silence is looked for.
         self._due = self._look = math.inf
         self._active: dict[Any, Handle] = {}
@@ -76,15 +71,17 @@ class CurlTransport:
 
     def start(self, exchange: Exchange) -> None:
         """Begin to send a request."""
-        self._ask(exchange, exchange.request.url, ())
+        self._ask(Hop(exchange, exchange.request.url))
 
     def turn(self, until: float) -> list[Exchange]:
         """Send and receive."""
         now = self.ticks()
-        ready = self._ready(0 if self._ended else max(0.0, min(until, self._due, self._look) - now))
+        ready = self.sockets.ready(0 if self._ended else max(0.0, min(until, self._due, self._look) - now))
         self.waited += self.ticks() - now
         self._turn_libcurl(ready)
         self._note_done()
+        for hop in self._lookups.ended():
+            self._go_on(hop)
         news, self._ended = dict.fromkeys(self._ended), []
         for handle in list(self._active.values()):
             if handle.take_in() and handle.exchange is not None:
@@ -96,38 +93,25 @@ class CurlTransport:
         self._give_up_silent(news)
         return list(news)
 
-    def _turn_libcurl(self, ready: Iterable[tuple[selectors.SelectorKey, int]]) -> None:
-        for fd in [key.fd for key, _ in ready if key.fd in self._idle]:
-            # Before anything is sent on it.
-            self._spoil(fd)
-        for key, events in ready:
-            if key.fileobj is self._woken:
-                self._drain_waker()
-            elif key.fd in self._watched:
-                if events & _READ:
-                    self._came[key.fd] = self.calls + 1
-                self._act(key.fd, (pycurl.CSELECT_IN if events & _READ else 0) | (pycurl.CSELECT_OUT if events & _WRITE else 0))
+    def _turn_libcurl(self, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
+        for fd, events in self.sockets.for_libcurl(ready, self.calls):
+            self._act(fd, events)
         if self._due <= self.ticks():
             self._due = math.inf
             self._act(pycurl.SOCKET_TIMEOUT, 0)
 
-    def _ready(self, seconds: float) -> list[tuple[selectors.SelectorKey, int]]:
-        try:
-            return self._selector.select(seconds)
-        except OSError:
-            # Where the system does not forget a descriptor that is closed (Windows), libcurl may have closed an idle one.
-            for fd in list(self._idle):
-                self._unwatch(fd)
-            return []
-
     def pause(self, exchange: Exchange) -> None:
         """Receive no more of its body for now."""
+        if hop := self._lookups.waiting.get(exchange):
+            hop.paused = True
         if handle := self._of.get(id(exchange)):
             handle.paused = True
             self._hold(handle)
 
     def resume(self, exchange: Exchange) -> None:
         """Go on with it."""
+        if hop := self._lookups.waiting.get(exchange):
+            hop.paused = False
         if (handle := self._of.get(id(exchange))) and handle.paused:
             handle.paused = False
             handle.heard = self.ticks()
@@ -144,6 +128,7 @@ class CurlTransport:
 
     def cancel(self, exchange: Exchange) -> None:
         """Want no more of it."""
+        self._lookups.waiting.pop(exchange, None)
         handle = self._of.pop(id(exchange), None)
         if handle is None:
             return
@@ -153,14 +138,11 @@ class CurlTransport:
 
     def close_idle(self) -> None:
         """Drop the connections that carry nothing now."""
-        for fd in list(self._idle):
-            self._spoil(fd)
+        self.sockets.close_idle()
 
     def wake(self) -> None:
         """End the current turn, or the next one."""
-        # Full, it wakes anyhow; closed, there is nobody to wake.
-        with contextlib.suppress(OSError):
-            self._waker.send(b"x")
+        self.sockets.waker.wake()
 
     def close(self) -> None:
         """Drop everything."""
@@ -169,48 +151,12 @@ class CurlTransport:
         self._of.clear()
         self._free.clear()
         self._multi.close()
-        self._selector.close()
-        self._woken.close()
-        self._waker.close()
+        self.sockets.close()
 
     # What libcurl asks for
 
     def _on_socket(self, what: int, fd: int, _multi: object, _data: object) -> None:
-        self._unwatch(fd)
-        if what != pycurl.POLL_REMOVE:
-            self._watched.add(fd)
-            self._selector.register(fd, (_READ if what & pycurl.POLL_IN else 0) | (_WRITE if what & pycurl.POLL_OUT else 0))
-
-    def _unwatch(self, fd: int) -> None:
-        self._watched.discard(fd)
-        self._idle.discard(fd)
-        with contextlib.suppress(KeyError, ValueError, OSError):
-            self._selector.unregister(fd)
-
-    def came_since(self, fd: int, call: int) -> bool:
-        """Whether something was received on a connection after this call, in which a request was sent on it."""
-        return self._came.get(fd, 0) > call
-
-    def connection_from(self, local_port: int) -> int | None:
-        """The descriptor of the connection from this port of ours, as far as it is known."""
-        if local_port not in self._ports:
-            self._ports = {port: fd for fd in (*self._watched, *self._idle) if (port := port_of(fd)) is not None}
-        return self._ports.get(local_port)
-
-    def _let_rest(self, fd: int) -> None:
-        """Watch the connection of a response that ended well, unless libcurl has given it to a request that waited for one."""
-        if fd not in self._watched:
-            self._unwatch(fd)
-            with contextlib.suppress(OSError):
-                # An answer may have told that it is the last one, and libcurl has closed it.
-                self._selector.register(fd, _READ)
-                self._idle.add(fd)
-
-    def _spoil(self, fd: int) -> None:
-        """Shut a connection down, so that libcurl can use it for nothing more."""
-        self._unwatch(fd)
-        if fd >= 0:
-            shut_down(fd)
+        self.sockets.watch(what, fd)
 
     def _on_timer(self, milliseconds: int) -> int:
         self._due = math.inf if milliseconds < 0 else self.ticks() + milliseconds / 1000
@@ -221,19 +167,16 @@ class CurlTransport:
         with contextlib.suppress(pycurl.error):
             self._multi.socket_action(fd, events)
 
-    def _drain_waker(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while self._woken.recv(4096):
-                pass
-
     # Exchanges
 
-    def _ask(self, exchange: Exchange, url: Url, hops: tuple[tuple[Url, Url], ...], fresh: bool = False) -> None:
+    def _ask(self, hop: Hop) -> None:
         """Ask for a URL on behalf of an exchange."""
+        exchange, url = hop.exchange, hop.url
         try:
-            way = way_to(exchange.request, url)
+            share = hop.share or self.sharing.choose(exchange.request, url)
+            way = way_to(exchange.request, url, share.http, self.digest_proxies)
             handle = self._free[way].pop() if self._free[way] else Handle(way, self)
-            handle.begin(exchange, url, hops, fresh)
+            handle.begin(hop, share.connection)
         except (OriginError, pycurl.error, ValueError) as error:
             # pycurl refuses what libcurl cannot be told.
             failure = error.failure if isinstance(error, OriginError) else Failure("connection", "not a request that can be sent")
@@ -258,25 +201,33 @@ class CurlTransport:
 
     def _end(self, handle: Handle) -> Exchange | None:
         """Take a handle whose response ended out; returns its exchange, unless that goes on with another hop."""
-        exchange, url, hops, again, paused = handle.exchange, handle.next_url, handle.hops, handle.again, handle.paused
-        failure = handle.failure()
-        if again:
-            self._spoil(handle.curl.getinfo(pycurl.ACTIVESOCKET))
-            url, failure = handle.url, None
+        exchange, following, failure = handle.exchange, handle.following(), handle.failure()
+        if handle.is_too_early:
+            self.sockets.spoil(handle.curl.getinfo(pycurl.ACTIVESOCKET))
         connection = handle.connection
         self._let_go(handle)
         if connection is not None:
-            self._let_rest(connection)
+            self.sockets.let_rest(connection)
         if exchange is None:
             return None
         del self._of[id(exchange)]
-        if url is not None and failure is None:
-            self._ask(exchange, url, hops, fresh=again)
-            if paused:
-                self.pause(exchange)
+        if following is not None:
+            self._go_on(following)
             return None
         exchange.over, exchange.failure = True, failure
         return exchange
+
+    def _go_on(self, hop: Hop) -> None:
+        """Ask for the next hop of an exchange, as soon as it is known to be allowed."""
+        if self._lookups.begin(hop):
+            return
+        if hop.allowed is False:
+            hop.exchange.over, hop.exchange.failure = True, PRIVATE
+            self._ended.append(hop.exchange)
+            return
+        self._ask(hop)
+        if hop.paused:
+            self.pause(hop.exchange)
 
     def _let_go(self, handle: Handle) -> None:
         """Take a handle out of libcurl's hands, which closes a connection that was in the middle of a response."""

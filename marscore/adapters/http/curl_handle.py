@@ -1,28 +1,29 @@
 """One easy handle of libcurl, and what came of the response that it is at: its head judged, its chunks kept, its end named.
 
-Way (TLS, proxy, credentials) --set up once--> handle --begin--> one hop of an exchange after the other
+Way (TLS, proxy) --set up once--> handle --begin--> one hop of an exchange after the other
 """
 
 from __future__ import annotations
 
-import contextlib
 from typing import Protocol
 
 import pycurl
 
 from marscore.adapters.http.access import fields_of
-from marscore.adapters.http.curl_failures import Try, failure_of
-from marscore.adapters.http.curl_way import Way, set_up
-from marscore.adapters.http.heads import Head, final_head, is_whole
+from marscore.adapters.http.challenges import Challenges
+from marscore.adapters.http.curl_failures import STREAM_ERRORS, Try, failure_of
+from marscore.adapters.http.curl_sharing import Connection, Share, Sharing
+from marscore.adapters.http.curl_sockets import Sockets
+from marscore.adapters.http.curl_way import Way, set_fields, set_target, set_up
+from marscore.adapters.http.heads import Head, final_head, is_whole, location_of
+from marscore.adapters.http.lookups import Hop
 from marscore.adapters.http.sockets import bytes_received
 from marscore.policy.redirect import PRIVATE, is_public, next_url
 from marscore.ports import Answer, Exchange
 from marscore.url import Url
 from marscore.values import Failure
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-#: Statuses whose response libcurl may answer by itself, with credentials.
-_CHALLENGES = frozenset({401, 407})
+_WHOLE = frozenset({200, 203})
 #: Bytes of a body that nobody wants which are received, so that its connection can be used again.
 DRAINED = 64 * 1024
 #: Bytes of one receive. libcurl does ten of them at a time, and what has come is held in memory.
@@ -33,12 +34,12 @@ class Loop(Protocol):
     """What a handle asks of the transport that turns it."""
 
     calls: int
+    sharing: Sharing
+    sockets: Sockets
+    digest_proxies: set[Url]
+    challenges: Challenges
 
     def ticks(self) -> float: ...
-
-    def came_since(self, fd: int, call: int) -> bool: ...
-
-    def connection_from(self, local_port: int) -> int | None: ...
 
 
 class Handle:
@@ -65,7 +66,7 @@ class Handle:
         self.exchange: Exchange | None = None
         self.hops: tuple[tuple[Url, Url], ...] = ()
         self.next_url: Url | None = None
-        self.ended = self.paused = self.held = False
+        self.ended = self.paused = self.held = self._ended_early = False
         self.error: tuple[int, str] | None = None
         #: When something came of it last, or it was sent.
         self.heard = self._ticks()
@@ -74,48 +75,88 @@ class Handle:
         self._fresh = self._refused = False
         #: What its connection, one of TLS, had received when it was sent.
         self._received_before: tuple[int, int | None] | None = None
-        #: It has to be asked for once more: its connection, which was used before, was closed meanwhile, or brought something else.
-        self.again = False
+        #: How it has to be asked for once more: its connection, which was used before, was closed meanwhile, or brought something else
+        #: (`is_too_early`); its proxy wants credentials by Digest; or nobody could tell where its body ends.
+        self.again: Share | None = None
+        self.is_too_early = False
+        #: How many challenges it has answered.
+        self.answers = 0
         self._head: Head | Failure | None = None
         self._redirect_failure: Failure | None = None
         self._received = 0
 
-    def begin(self, exchange: Exchange, url: Url, hops: tuple[tuple[Url, Url], ...], fresh: bool) -> None:
+    def begin(self, hop: Hop, connection: Connection) -> None:
         """Set the next request up."""
         self.rest()
-        self.exchange, self.hops, self.url = exchange, hops, url
+        exchange, url = hop.exchange, hop.url
+        self.exchange, self.hops, self.url, self.answers = exchange, hop.hops, url, hop.answers
         curl = self.curl
         curl.setopt(pycurl.URL, url.text)
-        curl.setopt(pycurl.HTTPHEADER, [_line(name, value) for name, value in fields_of(exchange.request, url)])
-        self._fresh = exchange.fresh or fresh
+        set_target(curl, self.way, url)
+        set_fields(curl, fields_of(exchange.request, url), self._loop.challenges.authorization(exchange.request, url))
+        self._fresh = exchange.fresh or connection == "alone"
         curl.setopt(pycurl.FRESH_CONNECT, self._fresh)
+        curl.setopt(pycurl.PIPEWAIT, connection == "together")
         curl.setopt(pycurl.MAX_RECV_SPEED_LARGE, exchange.max_rate or 0)
         # libcurl looks at the rate between reads, and reads several times before it returns.
         curl.setopt(pycurl.BUFFERSIZE, max(1024, min(_BUFFER, exchange.max_rate // 160)) if exchange.max_rate else _BUFFER)
-        if self._had_cookies and not hops:
-            # Cookies are for one chain of redirects.
+        if self._had_cookies:
+            # Cookies are for one chain of redirects, whose hops may be on several handles.
             curl.setopt(pycurl.COOKIELIST, "ALL")
-            self._had_cookies = False
+        for cookie in hop.cookies:
+            curl.setopt(pycurl.COOKIELIST, cookie)
+        self._had_cookies = bool(hop.cookies)
+
+    def following(self) -> Hop | None:
+        """The hop with which its exchange goes on; None where this was the last one."""
+        url = self.next_url if self.again is None else self.url
+        if self.exchange is None or url is None:
+            return None
+        # As libcurl writes them.
+        cookies = self.curl.getinfo(pycurl.INFO_COOKIELIST) if self._had_cookies else ()
+        return Hop(self.exchange, url, self.hops, self.again, self.answers, cookies, self.paused)
 
     def take_in(self) -> bool:
         """Look at what came; says whether there is something new for its exchange."""
         new = self._head is None and self._read_head()
-        if self.error is not None and self._head is None:
-            self.again = self._is_used_up()
+        if self.error is not None and self._head is None and (self._is_used_up() or self._is_for_digest()):
+            self.again = Share(self.way.http, "alone")
+        if self._chunks:
+            self.heard = self._ticks()
+            self._received += sum(map(len, self._chunks))
+        if isinstance(self._head, Head) and self._head.is_identity:
+            self._end_at_length(self._head)
         if not self._chunks:
             return new
-        self.heard = self._ticks()
-        self._received += sum(map(len, self._chunks))
         if self.exchange is not None and self.exchange.answer is not None:
             self.exchange.chunks += self._chunks
             new = True
         self._chunks.clear()
         return new
 
+    def _end_at_length(self, head: Head) -> None:
+        """End a body that libcurl would read to the end of its connection, though its length is told."""
+        if head.length is None or self.error is not None:
+            return
+        beyond = self._received - head.length
+        if beyond >= 0:
+            data = b"".join(self._chunks)[: -beyond or None]
+            self._chunks[:] = [data] if data else []
+            self._received = head.length
+            self.ended = self._ended_early = True
+        elif self.ended:
+            self.error = (pycurl.E_PARTIAL_FILE, "")
+
     @property
     def connection(self) -> int | None:
         """The descriptor of a connection of HTTP/1 that carried its response to the end."""
-        if not self.ended or self.error is not None or not isinstance(self._head, Head) or not self._head.protocol.startswith("HTTP/1"):
+        if (
+            not self.ended
+            or self._ended_early
+            or self.error is not None
+            or not isinstance(self._head, Head)
+            or not self._head.protocol.startswith("HTTP/1")
+        ):
             return None
         fd: int = self.curl.getinfo(pycurl.ACTIVESOCKET)
         return fd if fd >= 0 else None
@@ -123,7 +164,7 @@ class Handle:
     @property
     def is_of_no_use(self) -> bool:
         """Whether what still comes is wanted by nobody, and too much to be received for the sake of the connection."""
-        if isinstance(self._head, Failure) or self.again:
+        if isinstance(self._head, Failure) or self.again is not None:
             return True
         unwanted = self.exchange is None or self.next_url is not None or self._redirect_failure is not None
         return unwanted and self._received > DRAINED
@@ -150,6 +191,7 @@ class Handle:
             answered=self._head is not None,
             proxied=self.way.proxy is not None,
             system=self.curl.getinfo(pycurl.OS_ERRNO),
+            tunnel=self.curl.getinfo(pycurl.HTTP_CONNECTCODE),
         )
         return failure_of(*self.error, tried)
 
@@ -166,81 +208,90 @@ class Handle:
             return False
         self.heard = self._ticks()
         if self._is_too_early():
-            self.again = True
+            self.again, self.is_too_early = Share(self.way.http, "alone"), True
             return False
         head = final_head(self._lines)
-        if isinstance(head, Head) and head.status in _CHALLENGES and not (self._chunks or self.ended) and self._may_answer(head.status):
+        if isinstance(head, Head) and head.status == 407 and self.way.proxy_digest and not (self._chunks or self.ended):
             return False
         self._head = head
+        if isinstance(head, Head) and head.status == 407 and self._is_for_digest():
+            self.again = Share(self.way.http, "alone")
+            return False
         return isinstance(head, Head) and self._judge(head)
 
     def _is_used_up(self) -> bool:
         """Whether a connection that was used before brought nothing, or what came before the request was sent."""
-        if self._fresh or self._sent is None or self.curl.getinfo(pycurl.NUM_CONNECTS):
+        assert self.error is not None, "it is asked of what broke"
+        if self._fresh or self._sent is None or self.error[0] in STREAM_ERRORS or self.curl.getinfo(pycurl.NUM_CONNECTS):
             return False
         return not self._lines or self._is_too_early()
 
     def _is_too_early(self) -> bool:
         """Whether a connection that was used before has brought what it did not receive since the request was sent."""
-        is_http2 = bool(self._lines) and self._lines[0].startswith(b"HTTP/2")
-        if self.way.scheme == "http" or is_http2 or self.curl.getinfo(pycurl.NUM_CONNECTS):
+        has_streams = bool(self._lines) and not self._lines[0].startswith(b"HTTP/1")
+        if self.way.scheme == "http" or has_streams or self.curl.getinfo(pycurl.NUM_CONNECTS):
             return False
         if self._sent is None:
             return True
         connection = self.curl.getinfo(pycurl.ACTIVESOCKET)
-        if self._loop.came_since(connection, self._sent):
+        if self._loop.sockets.came_since(connection, self._sent):
             return False
         # It may have come between that call's sending and its receiving.
         now = bytes_received(connection)
         return now is None or self._received_before == (connection, now)
 
-    def _may_answer(self, status: int) -> bool:
-        """Whether libcurl may answer a challenge by itself."""
-        return status == 407 and self.way.proxy is not None and self.way.proxy.url.username is not None
+    def _is_for_credentials(self, head: Head) -> bool:
+        """Whether the origin asks for credentials by a challenge that can be answered: then the same is asked for once more, with them."""
+        assert self.exchange is not None
+        return self._loop.challenges.learn(self.exchange.request, self.url, head.fields.get("www-authenticate", ""), self.answers)
+
+    def _is_for_digest(self) -> bool:
+        """Whether the proxy took no Basic credentials, and offers to take them by Digest: from now on it gets them so."""
+        proxy = self.way.proxy
+        if proxy is None or proxy.username is None or self.way.proxy_digest:
+            return False
+        status = self.curl.getinfo(pycurl.HTTP_CONNECTCODE) or self.curl.getinfo(pycurl.RESPONSE_CODE)
+        if status != 407 or not self.curl.getinfo(pycurl.PROXYAUTH_AVAIL) & pycurl.HTTPAUTH_DIGEST:
+            return False
+        self._loop.digest_proxies.add(proxy)
+        return True
 
     def _judge(self, head: Head) -> bool:
         assert self.exchange is not None or self.next_url is None
         self._had_cookies = self._had_cookies or head.cookies
         if self.exchange is None:
             return False
-        location = _location(head)
+        location = location_of(head)
+        if head.status == 401 and self._is_for_credentials(head):
+            self.next_url, self.answers = self.url, self.answers + 1
+            return False
         if location is None:
+            has_streams = not head.protocol.startswith("HTTP/1")
+            self._loop.sharing.learn(self.url, has_streams, head.length)
+            if has_streams and head.length is None and head.status in _WHOLE:
+                # To libcurl a stream that its server gives up without an error is one that has ended (RFC 9113 section 8.1.1).
+                self.again = Share("1.1")
+                return False
             self.exchange.answer = Answer(head.status, head.fields, self.url, self.hops, head.protocol)
             return True
-        following = next_url(self.url, location, len(self.hops))
+        following = location if isinstance(location, Failure) else next_url(self.url, location, len(self.hops))
         if isinstance(following, Failure):
             self._redirect_failure = following
         else:
-            self.next_url = following
+            self.next_url, self.answers = following, 0
             self.hops = (*self.hops, (self.url, following))
         return False
 
     def _before_it_is_sent(self, address: str, _local: str, _port: int, local_port: int) -> int:
         """Called when there is a connection, and nothing has been sent on it yet."""
+        # What came before is a challenge that libcurl answers now.
+        self._lines.clear()
         self._sent, self.heard = self._loop.calls, self._ticks()
         # Who sends it cannot be asked for its connection here.
-        connection = self._loop.connection_from(local_port) if self.way.scheme == "https" else None
+        connection = self._loop.sockets.connection_from(local_port) if self.way.scheme == "https" else None
         self._received_before = None if connection is None else (connection, bytes_received(connection))
         refuses = bool(self.hops) and self.way.access.private_addresses == "refuse" and self.way.proxy is None
         if refuses and not is_public(address):
             self._refused = True
             return int(pycurl.PREREQFUNC_ABORT)
         return int(pycurl.PREREQFUNC_OK)
-
-
-def _line(name: str, value: str) -> bytes:
-    # With nothing behind its colon, libcurl would leave the field out.
-    text = f"{name}: {value}" if value.strip() else f"{name};"
-    try:
-        return text.encode("latin-1")
-    except UnicodeEncodeError:
-        return text.encode()
-
-
-def _location(head: Head) -> str | None:
-    location = head.fields.get("location") if head.status in _REDIRECTS else None
-    if location is not None:
-        with contextlib.suppress(UnicodeError):
-            # Fields are bytes; servers send UTF-8 here.
-            location = location.encode("latin-1").decode("utf-8")
-    return location

@@ -1,76 +1,135 @@
-"""How an easy handle of libcurl is set up once, for all requests that go the same way: TLS, proxy, credentials, and what we never want."""
+"""How an easy handle of libcurl is set up once, for all requests that go the same way: TLS, a proxy, and what we never want."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 import pycurl
 
-from marscore.adapters.http.access import Proxy, credentials_of, proxy_of, trusted
+from marscore.adapters.http.access import proxy_of, refused_before, shown_certificate, trusted
+from marscore.adapters.http.curl_sharing import Offered
+from marscore.errors import OriginError
 from marscore.frozen import dataclass
+from marscore.policy.failures import failure_of_host
+from marscore.policy.redirect import PRIVATE
 from marscore.ports import Request
 from marscore.url import Url
-from marscore.values import Access, Basic
+from marscore.values import Access
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """What an easy handle is set up with, and may be used again with."""
+    """What an easy handle is set up with, and may be used again with. `http` is the latest version that is offered."""
 
     scheme: str
     access: Access
-    credentials: Basic | None
-    proxy: Proxy | None
+    proxy: Url | None
     trusted: str | None
+    http: Offered
+    #: Whether the proxy is shown credentials by Digest.
+    proxy_digest: bool = False
 
 
-def way_to(request: Request, url: Url) -> Way:
-    """The way to ask for `url`.
+def way_to(request: Request, url: Url, http: Offered, digest_proxies: Collection[Url]) -> Way:
+    """The way to ask for `url`, where HTTP up to this version is offered; `digest_proxies` are those that take credentials by Digest.
 
     Raises:
-        OriginError: the proxy's URL is none.
+        OriginError: nobody can be asked for it, the proxy's URL is none, a redirect leads where it must not, or a file of certificates
+            cannot be used.
     """
-    access = request.access
-    bundle = trusted(access) if url.scheme == "https" else None
-    return Way(url.scheme, access, credentials_of(request, url), proxy_of(access, url), bundle)
+    if failure := failure_of_host(url):
+        raise OriginError(failure)
+    access, proxy = request.access, proxy_of(request.access, url)
+    if refused_before(request, url, proxy):
+        raise OriginError(PRIVATE)
+    if url.scheme == "https":
+        shown_certificate(access)
+    secure = url.scheme == "https" or (proxy is not None and proxy.scheme == "https")
+    return Way(url.scheme, access, proxy, trusted(access) if secure else None, http, proxy in digest_proxies)
 
 
 def set_up(curl: Any, way: Way) -> None:
     """Set a new handle up."""
     for option, value in _ALWAYS:
         curl.setopt(option, value)
+    curl.setopt(pycurl.HTTP_VERSION, _VERSIONS[way.http])
     curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(way.access.timeouts.connect * 1000)))
     if way.scheme == "https":
         _set_up_tls(curl, way)
-    if way.credentials is not None:
-        curl.setopt(pycurl.HTTPAUTH, pycurl.HTTPAUTH_BASIC)
-        curl.setopt(pycurl.USERNAME, way.credentials.username.encode())
-        curl.setopt(pycurl.PASSWORD, way.credentials.password.encode())
-    # Empty, libcurl looks for no proxy in the environment.
-    curl.setopt(pycurl.PROXY, "" if way.proxy is None else way.proxy.url.text.removesuffix("/"))
-    curl.setopt(pycurl.NOPROXY, "" if way.proxy is None else way.proxy.besides)
-    if way.proxy is not None and way.proxy.url.username is not None:
-        curl.setopt(pycurl.PROXYAUTH, pycurl.HTTPAUTH_BASIC)
-        curl.setopt(pycurl.PROXYUSERNAME, way.proxy.url.username.encode())
-        curl.setopt(pycurl.PROXYPASSWORD, (way.proxy.url.password or "").encode())
+    # Empty, libcurl looks for no proxy in the environment, and for no host that goes without.
+    curl.setopt(pycurl.PROXY, "")
+    curl.setopt(pycurl.NOPROXY, "")
+    if way.proxy is not None:
+        _set_up_proxy(curl, way.proxy, way)
+
+
+def _set_up_proxy(curl: Any, proxy: Url, way: Way) -> None:
+    # With its port: where none is written, libcurl takes 1080.
+    curl.setopt(pycurl.PROXY, f"{proxy.scheme}://{proxy.host_port}")
+    if proxy.scheme == "https":
+        _trust(curl, way.trusted, _PROXYS)
+    if proxy.username is not None:
+        curl.setopt(pycurl.PROXYAUTH, pycurl.HTTPAUTH_DIGEST if way.proxy_digest else pycurl.HTTPAUTH_BASIC)
+        curl.setopt(pycurl.PROXYUSERNAME, proxy.username.encode())
+        curl.setopt(pycurl.PROXYPASSWORD, (proxy.password or "").encode())
+
+
+def set_target(curl: Any, way: Way, url: Url) -> None:
+    """Let the request line hold what the URL says; libcurl writes escapes in upper case, and leaves out an empty query for a proxy."""
+    if way.scheme == "http" and way.proxy is not None and way.proxy.scheme in ("http", "https"):
+        # Without a zone, which means nothing elsewhere (RFC 6874 section 4).
+        host = f"[{url.host.partition('%')[0]}]" if "%" in url.host else url.bracketed
+        curl.setopt(pycurl.REQUEST_TARGET, url.text.replace(url.bracketed, host, 1))
+    else:
+        curl.setopt(pycurl.REQUEST_TARGET, url.target)
+
+
+def set_fields(curl: Any, fields: Iterable[tuple[str, str]], authorization: bytes | None) -> None:
+    """Let the request carry these header fields, and credentials."""
+    lines = [_line(name, value) for name, value in fields]
+    if authorization is not None:
+        lines.append(b"Authorization: " + authorization)
+    curl.setopt(pycurl.HTTPHEADER, lines)
+
+
+def _line(name: str, value: str) -> bytes:
+    # With nothing behind its colon, libcurl would leave the field out.
+    text = f"{name}: {value}" if value.strip() else f"{name};"
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode()
 
 
 def _set_up_tls(curl: Any, way: Way) -> None:
-    if way.trusted is None:
-        curl.setopt(pycurl.SSL_VERIFYPEER, 0)
-        curl.setopt(pycurl.SSL_VERIFYHOST, 0)
-    elif Path(way.trusted).is_dir():
-        curl.unsetopt(pycurl.CAINFO)
-        curl.setopt(pycurl.CAPATH, os.fsencode(way.trusted))
-    else:
-        curl.setopt(pycurl.CAINFO, os.fsencode(way.trusted))
+    _trust(curl, way.trusted, _ORIGINS)
     if (cert := way.access.cert) is not None:
         curl.setopt(pycurl.SSLCERT, os.fsencode(cert.cert))
         curl.setopt(pycurl.SSLKEY, os.fsencode(cert.key or cert.cert))
+        # Without one, OpenSSL would ask the terminal for it.
+        curl.setopt(pycurl.KEYPASSWD, (cert.password or "").encode())
 
 
+def _trust(curl: Any, certificates: str | None, options: tuple[int, int, int, int]) -> None:
+    """Verify an origin's certificate, or a proxy's; not at all where there is nothing to verify it by."""
+    file, folder, peer, host = options
+    if certificates is None:
+        curl.setopt(peer, 0)
+        curl.setopt(host, 0)
+    elif Path(certificates).is_dir():
+        curl.unsetopt(file)
+        curl.setopt(folder, os.fsencode(certificates))
+    else:
+        curl.setopt(file, os.fsencode(certificates))
+
+
+#: The options that say who is trusted, and what is verified.
+_ORIGINS = (pycurl.CAINFO, pycurl.CAPATH, pycurl.SSL_VERIFYPEER, pycurl.SSL_VERIFYHOST)
+_PROXYS = (pycurl.PROXY_CAINFO, pycurl.PROXY_CAPATH, pycurl.PROXY_SSL_VERIFYPEER, pycurl.PROXY_SSL_VERIFYHOST)
+_VERSIONS = {"1.1": pycurl.CURL_HTTP_VERSION_1_1, "2": pycurl.CURL_HTTP_VERSION_2TLS, "3": pycurl.CURL_HTTP_VERSION_3}
 #: CURLOPT_SUPPRESS_CONNECT_HEADERS, for which pycurl has no name.
 _SUPPRESS_CONNECT_HEADERS = 265
 _ALWAYS = (
@@ -78,7 +137,6 @@ _ALWAYS = (
     (pycurl.PATH_AS_IS, 1),
     (pycurl.FOLLOWLOCATION, 0),
     (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
-    (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS),
     (pycurl.HTTP_CONTENT_DECODING, 0),
     (_SUPPRESS_CONNECT_HEADERS, 1),
     (pycurl.COOKIEFILE, ""),

@@ -8,20 +8,24 @@ transfer codings that nobody asked for are failures, whatever the client below w
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from marscore.frozen import dataclass
+from marscore.policy.redirect import the_location
 from marscore.values import Failure
 
 #: What others accept too: curl takes 300 KiB of head, browsers 256 KiB.
 MAX_FIELDS, MAX_BYTES = 1000, 256 * 1024
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _STATUS_LINE = re.compile(rb"HTTP/(1\.[01]|2|3) ([1-9][0-9][0-9])(?: .*)?", re.DOTALL)
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:(.*)", re.DOTALL)
 _LENGTH = re.compile("[0-9]{1,19}")
 #: RFC 9110 section 5.5: to be refused or replaced by a space.
 _DANGEROUS = bytes.maketrans(b"\r\n\0", b"   ")
 _BLANK = frozenset({b"\r\n", b"\n", b""})
+TOO_LARGE = Failure("connection", f"the server sends more than {MAX_FIELDS} header fields, or than {MAX_BYTES // 1024} KiB of them")
 _STRANGE = Failure("connection", "the server does not speak HTTP properly")
 
 
@@ -29,13 +33,16 @@ _STRANGE = Failure("connection", "the server does not speak HTTP properly")
 class Head:
     """Status and protocol of a response, and its fields by name in lower case, repeated ones joined (RFC 9110 section 5.3).
 
-    `cookies` says whether any was set.
+    `cookies` says whether any was set; `locations` are the values of Location, which is no list, each as it came; `is_identity` that the
+    length stands beside a Transfer-Encoding of identity, which is none.
     """
 
     status: int
     protocol: str
     fields: Mapping[str, str]
     cookies: bool = False
+    locations: tuple[str, ...] = ()
+    is_identity: bool = False
 
     @property
     def length(self) -> int | None:
@@ -65,6 +72,7 @@ def final_head(lines: Sequence[bytes]) -> Head | Failure | None:
 
 def _head(status: int, protocol: str, lines: Iterable[bytes]) -> Head | Failure:
     fields: dict[str, str] = {}
+    locations: list[str] = []
     count = size = 0
     for line in _unfolded(lines):
         count, size = count + 1, size + len(line)
@@ -72,14 +80,16 @@ def _head(status: int, protocol: str, lines: Iterable[bytes]) -> Head | Failure:
         if match is None:
             return _STRANGE
         if count > MAX_FIELDS or size > MAX_BYTES:
-            return Failure("connection", f"the server sends more than {MAX_FIELDS} header fields, or than {MAX_BYTES // 1024} KiB of them")
+            return TOO_LARGE
         name, value = match[1].decode("ascii").lower(), match[2].translate(_DANGEROUS).strip(b" \t").decode("latin-1")
+        if name == "location":
+            locations.append(value)
         if name == "content-length" and fields.get(name, value) == value:
             # The same once more is no contradiction (RFC 9110 section 8.6).
             fields[name] = value
         else:
             fields[name] = f"{fields[name]}, {value}" if name in fields else value
-    return _framed(status, protocol, fields)
+    return _framed(status, protocol, fields, locations)
 
 
 def _unfolded(lines: Iterable[bytes]) -> Iterable[bytes]:
@@ -99,13 +109,23 @@ def _unfolded(lines: Iterable[bytes]) -> Iterable[bytes]:
         yield before
 
 
-def _framed(status: int, protocol: str, fields: dict[str, str]) -> Head | Failure:
+def _framed(status: int, protocol: str, fields: dict[str, str], locations: Iterable[str]) -> Head | Failure:
     if "content-length" in fields and not _LENGTH.fullmatch(fields["content-length"]):
         return Failure("connection", "the server contradicts itself about the length of its answer")
     coding = fields.get("transfer-encoding", "identity").lower()
     if coding not in ("identity", "chunked", ""):
         return Failure("connection", "the server uses a transfer coding that nobody asked for")
-    if coding == "chunked":
-        # It says nothing beside a transfer coding (RFC 9112 section 6.3).
-        fields.pop("content-length", None)
-    return Head(status, protocol, fields, "set-cookie" in fields)
+    is_identity = coding != "chunked" and "transfer-encoding" in fields
+    # A length says nothing beside a transfer coding (RFC 9112 section 6.3), and identity is none.
+    fields.pop("content-length" if coding == "chunked" else "transfer-encoding", None)
+    return Head(status, protocol, fields, "set-cookie" in fields, tuple(locations), is_identity)
+
+
+def location_of(head: Head) -> str | Failure | None:
+    """Where a redirect leads; None where it is none."""
+    location = the_location(head.locations) if head.status in _REDIRECTS else None
+    if isinstance(location, str):
+        with contextlib.suppress(UnicodeError):
+            # Fields are bytes; servers send UTF-8 here.
+            location = location.encode("latin-1").decode("utf-8")
+    return location

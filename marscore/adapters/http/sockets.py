@@ -1,4 +1,4 @@
-"""What the system knows of a connection by its descriptor, which belongs to libcurl."""
+"""What the system knows of a connection by its descriptor, which belongs to libcurl; and what ends a wait for connections."""
 
 from __future__ import annotations
 
@@ -10,6 +10,36 @@ import sys
 #: Where in Linux' struct tcp_info tcpi_bytes_received is (linux/tcp.h, since 4.1).
 _RECEIVED = struct.Struct("@Q")
 _OFFSET = 128
+
+
+class Waker:
+    """Ends the wait of a selector that has it registered, from any thread or signal handler."""
+
+    def __init__(self) -> None:
+        self._woken, self._waker = socket.socketpair()
+        for end in (self._woken, self._waker):
+            end.setblocking(False)
+
+    def fileno(self) -> int:
+        """What a selector waits for."""
+        return self._woken.fileno()
+
+    def wake(self) -> None:
+        """End the wait that goes on, or the next one."""
+        # Full, it wakes anyhow; closed, there is nobody to wake.
+        with contextlib.suppress(OSError):
+            self._waker.send(b"x")
+
+    def drain(self) -> None:
+        """Forget that it was woken."""
+        with contextlib.suppress(BlockingIOError):
+            while self._woken.recv(4096):
+                pass
+
+    def close(self) -> None:
+        """Wake nobody any more."""
+        self._woken.close()
+        self._waker.close()
 
 
 def bytes_received(fd: int) -> int | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+
 import certifi
 import pytest
 
-from marscore.adapters.http.access import USER_AGENT, Proxy, credentials_of, fields_of, proxy_of, trusted
+from marscore.adapters.http.access import USER_AGENT, credentials_of, fields_of, proxy_of, trusted
 from marscore.errors import OriginError
 from marscore.ports import Request
 from marscore.url import parse_proxy, parse_url
-from marscore.values import Access, Basic, Proxies
+from marscore.values import Access, Credentials, Proxies
 
 HERE, ELSEWHERE = parse_url("http://here.example/a"), parse_url("http://elsewhere.example/a")
 
@@ -38,6 +40,12 @@ def test_a_requests_own_fields_outrank_the_manifests():
     assert sent == (("X", "y"), ("User-Agent", USER_AGENT), ("Accept-Encoding", "identity"))
 
 
+@pytest.mark.parametrize("auth", [Credentials("who", "secret"), Credentials("who", "secret", "digest")])
+def test_credentials_outrank_a_field_of_the_manifest(auth):
+    access = Access((("authorization", "Bearer abc"), ("X", "y"), ("User-Agent", "mine")), auth=auth)
+    assert fields_of(Request(HERE, access), HERE) == (("X", "y"), ("User-Agent", "mine"))
+
+
 def test_elsewhere_only_what_may_go_along_is_sent():
     access = Access((("X", "y"), ("user-agent", "mine"), ("Z", "z")), forward_headers=("z",))
     assert fields_of(Request(HERE, access), ELSEWHERE) == (("user-agent", "mine"), ("Z", "z"))
@@ -47,10 +55,10 @@ def test_elsewhere_only_what_may_go_along_is_sent():
     ("url", "auth", "expected"),
     [
         ("http://here.example/a", None, None),
-        ("http://who:s%C3%BC@here.example/a", None, Basic("who", "sü")),
-        ("http://who@here.example/a", None, Basic("who", "")),
-        ("http://who:secret@here.example/a", Basic("me", "mine"), Basic("me", "mine")),
-        ("http://here.example/a", "netrc", Basic("net", "word")),
+        ("http://who:s%C3%BC@here.example/a", None, Credentials("who", "sü")),
+        ("http://who@here.example/a", None, Credentials("who", "")),
+        ("http://who:secret@here.example/a", Credentials("me", "mine"), Credentials("me", "mine")),
+        ("http://here.example/a", "netrc", Credentials("net", "word")),
         ("http://nowhere.example/a", "netrc", None),
     ],
 )
@@ -72,13 +80,14 @@ def test_a_netrc_that_cannot_be_read_holds_nothing(tmp_path, content):
     ("environment", "url", "expected"),
     [
         ({}, HERE, None),
-        ({"http_proxy": "proxy:3128"}, HERE, Proxy(parse_proxy("http://proxy:3128"))),
-        ({"HTTP_PROXY": "proxy:3128"}, HERE, Proxy(parse_proxy("http://proxy:3128"))),
+        ({"http_proxy": "proxy:3128"}, HERE, parse_proxy("http://proxy:3128")),
+        ({"HTTP_PROXY": "proxy:3128"}, HERE, parse_proxy("http://proxy:3128")),
         ({"HTTP_PROXY": "proxy:3128", "REQUEST_METHOD": "GET"}, HERE, None),
         ({"http_proxy": "", "HTTP_PROXY": "proxy:3128"}, HERE, None),
         ({"https_proxy": "proxy:3128"}, HERE, None),
-        ({"all_proxy": "socks5h://proxy"}, HERE, Proxy(parse_proxy("socks5h://proxy"))),
-        ({"http_proxy": "proxy:1", "no_proxy": "10.0.0.0/8,.example"}, HERE, Proxy(parse_proxy("http://proxy:1"), "10.0.0.0/8,.example")),
+        ({"all_proxy": "socks5h://proxy"}, HERE, parse_proxy("socks5h://proxy")),
+        ({"http_proxy": "proxy:1", "no_proxy": "10.0.0.0/8,.example"}, HERE, None),
+        ({"http_proxy": "proxy:1", "no_proxy": "elsewhere.example"}, HERE, parse_proxy("http://proxy:1")),
     ],
 )
 def test_the_environments_proxy(monkeypatch, environment, url, expected):
@@ -90,7 +99,7 @@ def test_the_environments_proxy(monkeypatch, environment, url, expected):
 def test_the_manifests_proxies_outrank_the_environments(monkeypatch):
     monkeypatch.setenv("http_proxy", "proxy:1")
     monkeypatch.setenv("no_proxy", "*")
-    assert proxy_of(Access(proxies=Proxies("http://other:2")), HERE) == Proxy(parse_proxy("http://other:2"))
+    assert proxy_of(Access(proxies=Proxies("http://other:2")), HERE) == parse_proxy("http://other:2")
     assert proxy_of(Access(proxies=Proxies()), HERE) is None
 
 
@@ -101,9 +110,14 @@ def test_a_proxy_that_is_no_url_is_named():
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"])
-def test_what_is_trusted(monkeypatch, name):
+def test_what_is_trusted(monkeypatch, tmp_path, name):
     assert trusted(Access()) == certifi.where()
     assert trusted(Access(verify=False)) is None
-    monkeypatch.setenv(name, "/some/bundle")
-    assert trusted(Access()) == "/some/bundle"
-    assert trusted(Access(verify="/mine")) == "/mine"
+    some, mine = (str(tmp_path / each) for each in ("some", "mine"))
+    monkeypatch.setenv(name, some)
+    with pytest.raises(OriginError, match=f"{name} names {some}, which is not there"):
+        trusted(Access())
+    shutil.copy(certifi.where(), some)
+    shutil.copy(certifi.where(), mine)
+    assert trusted(Access()) == some
+    assert trusted(Access(verify=mine)) == mine

@@ -49,6 +49,18 @@ def test_a_transfer_coding_makes_the_length_void():
     assert head("HTTP/1.1 200 OK\nContent-Length: 5\nTransfer-Encoding: identity\n").length == 5
 
 
+def test_identity_is_no_transfer_coding_and_marks_a_length_as_one_that_counts():
+    found = head("HTTP/1.1 200 OK\nContent-Length: 5\nTransfer-Encoding: Identity\n")
+    assert (found.length, found.fields, found.is_identity) == (5, {"content-length": "5"}, True)
+    for text in ("Transfer-Encoding: chunked\n", "Content-Length: 5\n"):
+        assert not head(f"HTTP/1.1 200 OK\n{text}").is_identity
+
+
+def test_every_location_is_kept_as_it_came():
+    assert head("HTTP/1.1 302 Found\nLocation: /a, b\nlocation: \nLOCATION: /c\n").locations == ("/a, b", "", "/c")
+    assert head("HTTP/1.1 302 Found\nX: y\n").locations == ()
+
+
 def test_cookies_are_seen():
     assert head("HTTP/1.1 200 OK\nSet-Cookie: a=b\n").cookies
     assert not head("HTTP/1.1 200 OK\n").cookies

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import io
+import socket
 import subprocess
 import sys
 import threading
@@ -16,9 +18,11 @@ from requests.adapters import BaseAdapter
 from requests.auth import HTTPDigestAuth
 
 from marscore.adapters.http.session import SessionTransport
+from marscore.adapters.requests_client import RequestsClient
+from marscore.errors import OriginError
 from marscore.ports import Exchange, Request
 from marscore.url import parse_url
-from marscore.values import Access, Basic
+from marscore.values import Access, Credentials
 from tests.origin import Body, Good, Origin, redirect
 from tests.origin.faults import basic_auth, digest_auth, needs_cookie
 
@@ -85,7 +89,7 @@ def test_the_auth_of_the_manifest_outranks_its_own(session: requests.Session, tr
     session.auth = ("other", "wrong")
     origin.serve("/file", FILE)
     origin.handle("/file", basic_auth("who", "secret"))
-    assert body_of(carried(transport, origin.url("/file"), Access(auth=Basic("who", "secret")))) == WHOLE
+    assert body_of(carried(transport, origin.url("/file"), Access(auth=Credentials("who", "secret")))) == WHOLE
 
 
 def test_nothing_secret_of_it_goes_to_another_origin(session: requests.Session, transport: SessionTransport, origin: Origin) -> None:
@@ -179,6 +183,44 @@ def test_where_the_system_starts_no_thread_the_exchange_ends(origin: Origin) -> 
     assert exchange.failure.kind == "resources"
     assert body_of(carried(transport, origin.url("/file"))) == WHOLE
     transport.close()
+
+
+def test_a_server_that_resets_a_connection_before_its_handshake_leaves_no_socket_open() -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+    url = parse_url(f"https://127.0.0.1:{listening.getsockname()[1]}/")
+
+    def reset(copy: socket.socket, _is_copy: bool) -> None:
+        """Called between the connect and the handshake: nobody has taken the connection, so that closing resets it."""
+        copy.close()
+        listening.close()
+
+    client = RequestsClient(1)
+    with pytest.raises(OriginError) as caught:
+        client.open_apart(Request(url, Access()), True, reset)
+    client.close()
+    assert caught.value.failure.kind == "connection"
+    del caught
+    gc.collect()
+
+
+def test_socks_without_pysocks_says_what_to_do() -> None:
+    program = """
+import sys, time
+sys.modules["socks"] = None
+from marscore.adapters.http.session import SessionTransport
+from marscore.ports import Exchange, Request
+from marscore.url import parse_url
+from marscore.values import Access, Proxies
+transport = SessionTransport(1)
+exchange = Exchange(Request(parse_url("http://there.invalid/"), Access(proxies=Proxies("socks5h://127.0.0.1:9"))))
+transport.start(exchange)
+while not exchange.over:
+    transport.turn(time.monotonic() + 1)
+transport.close()
+print(exchange.failure.kind, exchange.failure.lasting, exchange.failure.message)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "proxy True SOCKS proxies take PySocks here: pip install 'marscore[socks]'\n"
 
 
 def test_it_needs_no_pycurl() -> None:

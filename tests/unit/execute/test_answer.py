@@ -80,6 +80,19 @@ def test_takes_the_asked_range() -> None:
     )
 
 
+@pytest.mark.parametrize("length", [{"content_length": "100"}, {}, {"transfer_encoding": "chunked"}])
+def test_takes_a_part_that_is_the_whole_where_no_range_was_asked_for(length: dict[str, str]) -> None:
+    verdict = judge(206, None, content_range="bytes 0-99/100", etag='"v1"', **length)
+    assert verdict == Whole(Version(100, Validator('"v1"')), None)
+
+
+@pytest.mark.parametrize("content_range", ["bytes 0-98/100", "bytes 1-99/100", "bytes 0-99/*", "bytes 0-100/100", "lines 0-99/100", ""])
+def test_takes_no_other_part_there(content_range: str) -> None:
+    assert isinstance(judge(206, None, content_range=content_range), Refused)
+    assert isinstance(judge(206, None, content_range="bytes 0-99/100", content_length="99"), Refused)
+    assert isinstance(judge(206, None, content_range="bytes 0-99/100", content_type="multipart/byteranges; boundary=x"), Refused)
+
+
 def test_takes_a_shorter_range_than_asked() -> None:
     verdict = judge(206, (10, 20), content_range="bytes 10-14/100")
     assert isinstance(verdict, Part)

@@ -6,8 +6,9 @@ import email.utils
 
 import pytest
 
-from marscore.policy.failures import failure_of_status, is_retryable, parse_retry_after
+from marscore.policy.failures import failure_of_host, failure_of_status, is_retryable, parse_retry_after
 from marscore.policy.retry import DEFAULT_STATUSES, NO_FAILURES, Backoff, GiveUp, RetryRules, RetryState, Wait
+from marscore.url import parse_url
 from marscore.values import Failure, FailureKind
 
 RESET = Failure("connection", "reset")
@@ -103,6 +104,15 @@ def test_a_listed_status_has_the_kind_of_what_it_says(status: int, kind: Failure
 def test_a_server_that_offers_digest_alone_is_named(challenge: str, only: bool) -> None:
     assert ("Digest" in failure_of_status(401, frozenset(), None, challenge).message) is only
     assert "Digest" not in failure_of_status(403, frozenset(), None, challenge).message
+
+
+def test_what_lasts_is_not_retried_whatever_its_kind_or_status() -> None:
+    failure = failure_of_host(parse_url(f"http://{'a' * 64}.example/"))
+    assert failure is not None
+    assert failure.kind == "dns"
+    assert not is_retryable(failure, DEFAULT_STATUSES)
+    assert not is_retryable(Failure("server_error", "", 503, lasting=True), DEFAULT_STATUSES)
+    assert failure_of_host(parse_url(f"http://{'a' * 63}.example/")) is None
 
 
 def test_a_listed_404_is_retried() -> None:

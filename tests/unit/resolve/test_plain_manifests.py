@@ -84,7 +84,6 @@ def test_without_models_it_is_what_the_models_make_of_it(top: dict[str, Any], ex
                 "threads": 4,
                 "deadline": "1h",
                 "lane": "requests",
-                "pipeline": 8,
                 "fail_fast": "first_failure",
             }
         },
@@ -138,3 +137,13 @@ def test_a_report_s_head_is_written_with_the_fields_of_the_model_in_their_order(
 def test_both_expand_to_the_same_downloads() -> None:
     data = {"version": 1, "downloads": [URL], "defaults": {"threads": 2, "verify": "/ca.pem", "min_speed": 0, "if_exists": "fail"}}
     assert expand(read_mapping(data, {})) == expand(read_mapping({**data, "security": {}}, {}))
+
+
+@pytest.mark.parametrize("http", ["auto", "1.1", "2", "3", 1.1, 2])
+def test_a_version_of_http_takes_no_model_unless_nothing_speaks_it(http: object) -> None:
+    written = {"version": 1, "downloads": [URL], "execution": {"http": http}}
+    read = plain(written)
+    assert type(read) is PlainManifest
+    assert read.execution.http == str(http)
+    asks_for_more = {"version": 1, "downloads": [URL], "execution": {"http": http, "lane": "requests"}}
+    assert (plain(asks_for_more) is None) == (str(http) in ("2", "3"))
