@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import selectors
 import time
 from collections import defaultdict
 from collections.abc import Callable, Hashable
@@ -27,7 +26,7 @@ from marscore.adapters.http.challenges import Challenges
 from marscore.adapters.http.curl_handle import Handle
 from marscore.adapters.http.curl_sharing import Sharing
 from marscore.adapters.http.curl_sockets import Sockets
-from marscore.adapters.http.curl_way import way_to
+from marscore.adapters.http.curl_way import Ways
 from marscore.adapters.http.lookups import Hop, Lookups
 from marscore.errors import OriginError
 from marscore.policy.redirect import PRIVATE
@@ -40,6 +39,8 @@ _LOOK_EVERY = 0.25
 #: Seconds that a body nobody wants may be silent.
 _DRAINED_FOR = 1.0
 _KEPT_HANDLES = 64
+#: Chunks, of 16 KiB at most, that a turn brings of large bodies before they are taken in.
+_MANY_CHUNKS = 64
 
 
 class CurlTransport:
@@ -56,11 +57,14 @@ class CurlTransport:
         self._multi.setopt(pycurl.M_MAXCONNECTS, connections)
         self.sockets = Sockets()
         self._lookups = Lookups(self.wake)
+        #: Handles whose bodies are larger than a few chunks.
+        self.large: set[Handle] = set()
         #: How often libcurl was called.
         self.calls = 0
         self.challenges = Challenges()
         #: The proxies that take no Basic credentials, but by Digest.
         self.digest_proxies: set[Url] = set()
+        self._ways = Ways(self.challenges, self.digest_proxies)
         #: When libcurl wants to be called, in ticks; and when silence is looked for.
         self._due = self._look = math.inf
         self._active: dict[Any, Handle] = {}
@@ -93,9 +97,12 @@ class CurlTransport:
         self._give_up_silent(news)
         return list(news)
 
-    def _turn_libcurl(self, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
+    def _turn_libcurl(self, ready: list[tuple[int, int]]) -> None:
         for fd, events in self.sockets.for_libcurl(ready, self.calls):
             self._act(fd, events)
+            if self.large and sum(handle.waiting for handle in self.large) >= _MANY_CHUNKS:
+                # Others have their turn when these are written: in the next one they are ready still.
+                break
         if self._due <= self.ticks():
             self._due = math.inf
             self._act(pycurl.SOCKET_TIMEOUT, 0)
@@ -174,9 +181,9 @@ class CurlTransport:
         exchange, url = hop.exchange, hop.url
         try:
             share = hop.share or self.sharing.choose(exchange.request, url)
-            way = way_to(exchange.request, url, share.http, self.digest_proxies)
+            way, fields = self._ways.find(exchange.request, url, share.http)
             handle = self._free[way].pop() if self._free[way] else Handle(way, self)
-            handle.begin(hop, share.connection)
+            handle.begin(hop, share.connection, fields)
         except (OriginError, pycurl.error, ValueError) as error:
             # pycurl refuses what libcurl cannot be told.
             failure = error.failure if isinstance(error, OriginError) else Failure("connection", "not a request that can be sent")
@@ -232,6 +239,7 @@ class CurlTransport:
     def _let_go(self, handle: Handle) -> None:
         """Take a handle out of libcurl's hands, which closes a connection that was in the middle of a response."""
         del self._active[handle.curl]
+        self.large.discard(handle)
         self._multi.remove_handle(handle.curl)
         free = self._free[handle.way]
         if len(free) < _KEPT_HANDLES:

@@ -5,16 +5,16 @@ Way (TLS, proxy) --set up once--> handle --begin--> one hop of an exchange after
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import pycurl
 
-from marscore.adapters.http.access import fields_of
 from marscore.adapters.http.challenges import Challenges
 from marscore.adapters.http.curl_failures import STREAM_ERRORS, Try, failure_of
 from marscore.adapters.http.curl_sharing import Connection, Share, Sharing
 from marscore.adapters.http.curl_sockets import Sockets
-from marscore.adapters.http.curl_way import Way, set_fields, set_target, set_up
+from marscore.adapters.http.curl_way import Way, set_target, set_up
 from marscore.adapters.http.heads import Head, final_head, is_whole, location_of
 from marscore.adapters.http.lookups import Hop
 from marscore.adapters.http.sockets import bytes_received
@@ -26,6 +26,8 @@ from marscore.values import Failure
 _WHOLE = frozenset({200, 203})
 #: Bytes of a body that nobody wants which are received, so that its connection can be used again.
 DRAINED = 64 * 1024
+#: Bytes from which on a body may be more than what one turn is to bring.
+_LARGE = 256 * 1024
 #: Bytes of one receive. libcurl does ten of them at a time, and what has come is held in memory.
 _BUFFER = 128 * 1024
 
@@ -38,6 +40,7 @@ class Loop(Protocol):
     sockets: Sockets
     digest_proxies: set[Url]
     challenges: Challenges
+    large: set[Handle]
 
     def ticks(self) -> float: ...
 
@@ -53,6 +56,9 @@ class Handle:
         self._lines: list[bytes] = []
         self._chunks: list[bytes] = []
         self._had_cookies = False
+        #: What it was told last, which stays as it is.
+        self._fields: Sequence[bytes] | None = None
+        self._options: tuple[bool, bool, int | None] | None = None
         self.rest()
         set_up(self.curl, way)
         self.curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
@@ -85,27 +91,40 @@ class Handle:
         self._redirect_failure: Failure | None = None
         self._received = 0
 
-    def begin(self, hop: Hop, connection: Connection) -> None:
-        """Set the next request up."""
+    @property
+    def waiting(self) -> int:
+        """How many chunks have come that nobody has looked at."""
+        return len(self._chunks)
+
+    def begin(self, hop: Hop, connection: Connection, fields: Sequence[bytes]) -> None:
+        """Set the next request up, which carries these lines of header fields."""
         self.rest()
         exchange, url = hop.exchange, hop.url
         self.exchange, self.hops, self.url, self.answers = exchange, hop.hops, url, hop.answers
         curl = self.curl
         curl.setopt(pycurl.URL, url.text)
         set_target(curl, self.way, url)
-        set_fields(curl, fields_of(exchange.request, url), self._loop.challenges.authorization(exchange.request, url))
+        if fields != self._fields:
+            self._fields = fields
+            curl.setopt(pycurl.HTTPHEADER, list(fields))
         self._fresh = exchange.fresh or connection == "alone"
-        curl.setopt(pycurl.FRESH_CONNECT, self._fresh)
-        curl.setopt(pycurl.PIPEWAIT, connection == "together")
-        curl.setopt(pycurl.MAX_RECV_SPEED_LARGE, exchange.max_rate or 0)
-        # libcurl looks at the rate between reads, and reads several times before it returns.
-        curl.setopt(pycurl.BUFFERSIZE, max(1024, min(_BUFFER, exchange.max_rate // 160)) if exchange.max_rate else _BUFFER)
+        options = self._fresh, connection == "together", exchange.max_rate
+        if options != self._options:
+            self._options = options
+            self._set_options(*options)
         if self._had_cookies:
             # Cookies are for one chain of redirects, whose hops may be on several handles.
             curl.setopt(pycurl.COOKIELIST, "ALL")
         for cookie in hop.cookies:
             curl.setopt(pycurl.COOKIELIST, cookie)
         self._had_cookies = bool(hop.cookies)
+
+    def _set_options(self, fresh: bool, waits: bool, max_rate: int | None) -> None:
+        self.curl.setopt(pycurl.FRESH_CONNECT, fresh)
+        self.curl.setopt(pycurl.PIPEWAIT, waits)
+        self.curl.setopt(pycurl.MAX_RECV_SPEED_LARGE, max_rate or 0)
+        # libcurl looks at the rate between reads, and reads several times before it returns.
+        self.curl.setopt(pycurl.BUFFERSIZE, max(1024, min(_BUFFER, max_rate // 160)) if max_rate else _BUFFER)
 
     def following(self) -> Hop | None:
         """The hop with which its exchange goes on; None where this was the last one."""
@@ -273,6 +292,8 @@ class Handle:
                 self.again = Share("1.1")
                 return False
             self.exchange.answer = Answer(head.status, head.fields, self.url, self.hops, head.protocol)
+            if head.length is None or head.length > _LARGE:
+                self._loop.large.add(self)
             return True
         following = location if isinstance(location, Failure) else next_url(self.url, location, len(self.hops))
         if isinstance(following, Failure):

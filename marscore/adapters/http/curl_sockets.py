@@ -8,69 +8,68 @@ comes.
 from __future__ import annotations
 
 import contextlib
-import selectors
 from collections.abc import Iterator
 
 import pycurl
 
+from marscore.adapters.http.polling import READ, WRITE, choose
 from marscore.adapters.http.sockets import Waker, port_of, shut_down
 
-_READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+#: What libcurl asks for, and what it is told.
+_WANTED = {pycurl.POLL_IN: READ, pycurl.POLL_OUT: WRITE, pycurl.POLL_INOUT: READ | WRITE}
+_TOLD = {READ: pycurl.CSELECT_IN, WRITE: pycurl.CSELECT_OUT, READ | WRITE: pycurl.CSELECT_IN | pycurl.CSELECT_OUT}
 
 
 class Sockets:
     """By descriptor; they belong to libcurl."""
 
-    def __init__(self) -> None:
+    def __init__(self, portable: bool = False) -> None:
         self.waker = Waker()
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self.waker, _READ)
+        self._polling = choose(portable)
+        self._polling.want(self.waker.fileno(), READ)
         #: What libcurl waits for.
         self._watched: set[int] = set()
         #: Connections of HTTP/1 that carry nothing.
         self._idle: set[int] = set()
+        #: What was last wanted of a descriptor, whether it is anything's by now or not.
+        self._wanted: dict[int, int] = {}
         #: Connections by their ports here.
         self._ports: dict[int, int] = {}
         #: At which call of libcurl something had come on a connection last.
         self._came: dict[int, int] = {}
 
-    def ready(self, seconds: float) -> list[tuple[selectors.SelectorKey, int]]:
+    def ready(self, seconds: float) -> list[tuple[int, int]]:
         """Wait for something to happen; what idle connections bring ends them, before anything is sent on them."""
-        try:
-            ready = self._selector.select(seconds)
-        except OSError:
-            # Where the system does not forget a descriptor that is closed (Windows), libcurl may have closed an idle one.
-            for fd in list(self._idle):
-                self.unwatch(fd)
-            return []
-        for fd in [key.fd for key, _ in ready if key.fd in self._idle]:
-            self.spoil(fd)
+        ready = []
+        for fd, events in self._polling.wait(seconds):
+            if fd in self._watched:
+                ready.append((fd, events))
+            elif fd == self.waker.fileno():
+                self.waker.drain()
+            elif fd in self._idle:
+                self._end_idle(fd)
+            else:
+                # libcurl will ask again, if it still has it.
+                self._forget(fd)
         return ready
 
-    def for_libcurl(self, ready: list[tuple[selectors.SelectorKey, int]], call: int) -> Iterator[tuple[int, int]]:
+    def for_libcurl(self, ready: list[tuple[int, int]], call: int) -> Iterator[tuple[int, int]]:
         """What libcurl is to be told of: descriptors and its own flags. `call` counts the calls of it so far."""
-        for key, events in ready:
-            if key.fileobj is self.waker:
-                self.waker.drain()
-            elif key.fd in self._watched:
+        for fd, events in ready:
+            if fd in self._watched:
                 call += 1
-                if events & _READ:
-                    self._came[key.fd] = call
-                yield key.fd, (pycurl.CSELECT_IN if events & _READ else 0) | (pycurl.CSELECT_OUT if events & _WRITE else 0)
+                if events & READ:
+                    self._came[fd] = call
+                yield fd, _TOLD[events]
 
     def watch(self, what: int, fd: int) -> None:
         """Wait for what libcurl asks for."""
-        self.unwatch(fd)
-        if what != pycurl.POLL_REMOVE:
-            self._watched.add(fd)
-            self._selector.register(fd, (_READ if what & pycurl.POLL_IN else 0) | (_WRITE if what & pycurl.POLL_OUT else 0))
-
-    def unwatch(self, fd: int) -> None:
-        """Wait for nothing of a connection."""
-        self._watched.discard(fd)
+        if what == pycurl.POLL_REMOVE:
+            self._watched.discard(fd)
+            return
         self._idle.discard(fd)
-        with contextlib.suppress(KeyError, ValueError, OSError):
-            self._selector.unregister(fd)
+        self._watched.add(fd)
+        self._want(fd, _WANTED[what])
 
     def came_since(self, fd: int, call: int) -> bool:
         """Whether something was received on a connection after this call, in which a request was sent on it."""
@@ -85,24 +84,40 @@ class Sockets:
     def let_rest(self, fd: int) -> None:
         """Watch the connection of a response that ended well, unless libcurl has given it to a request that waited for one."""
         if fd not in self._watched:
-            self.unwatch(fd)
             with contextlib.suppress(OSError):
                 # An answer may have told that it is the last one, and libcurl has closed it.
-                self._selector.register(fd, _READ)
+                if self._wanted.get(fd) != READ:
+                    self._want(fd, READ)
                 self._idle.add(fd)
 
     def spoil(self, fd: int) -> None:
-        """Shut a connection down, so that libcurl can use it for nothing more."""
-        self.unwatch(fd)
+        """Shut down a connection that libcurl has, so that it can use it for nothing more; -1 is none."""
         if fd >= 0:
+            self._watched.discard(fd)
+            self._idle.discard(fd)
+            self._forget(fd)
             shut_down(fd)
 
     def close_idle(self) -> None:
         """Shut the connections down that carry nothing now."""
         for fd in list(self._idle):
-            self.spoil(fd)
+            self._end_idle(fd)
 
     def close(self) -> None:
         """Wait for nothing any more."""
-        self._selector.close()
+        self._polling.close()
         self.waker.close()
+
+    def _end_idle(self, fd: int) -> None:
+        self._idle.discard(fd)
+        # libcurl may have closed it without a word, and its number may be another file's.
+        if self._forget(fd):
+            shut_down(fd)
+
+    def _forget(self, fd: int) -> bool:
+        self._wanted.pop(fd, None)
+        return self._polling.forget(fd)
+
+    def _want(self, fd: int, flags: int) -> None:
+        self._polling.want(fd, flags)
+        self._wanted[fd] = flags

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pycurl
 
-from marscore.adapters.http.access import proxy_of, refused_before, shown_certificate, trusted
+from marscore.adapters.http.access import fields_of, proxy_of, refused_before, shown_certificate, trusted
+from marscore.adapters.http.challenges import Challenges
 from marscore.adapters.http.curl_sharing import Offered
 from marscore.errors import OriginError
 from marscore.frozen import dataclass
@@ -18,6 +19,10 @@ from marscore.policy.redirect import PRIVATE
 from marscore.ports import Request
 from marscore.url import Url
 from marscore.values import Access
+
+#: What two requests have in common that go the same way and carry the same: access, origin, version of HTTP, own fields.
+_Alike: TypeAlias = tuple[int, str, Offered, tuple[tuple[str, str], ...]]
+_MOST_KNOWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +92,41 @@ def set_target(curl: Any, way: Way, url: Url) -> None:
         curl.setopt(pycurl.REQUEST_TARGET, url.target)
 
 
-def set_fields(curl: Any, fields: Iterable[tuple[str, str]], authorization: bytes | None) -> None:
-    """Let the request carry these header fields, and credentials."""
-    lines = [_line(name, value) for name, value in fields]
-    if authorization is not None:
-        lines.append(b"Authorization: " + authorization)
-    curl.setopt(pycurl.HTTPHEADER, lines)
+class Ways:
+    """Finds ways, and what requests carry. For many files of one origin that are asked for alike, it looks once.
+
+    `digest_proxies` are those that take credentials by Digest. The environment is that of the first request.
+    """
+
+    def __init__(self, challenges: Challenges, digest_proxies: Collection[Url]) -> None:
+        self._challenges = challenges
+        self._digest_proxies = digest_proxies
+        #: By what the answer depends on; the access is held, so that its id is nobody else's.
+        self._known: dict[_Alike, tuple[Access, Way, tuple[bytes, ...]]] = {}
+
+    def find(self, request: Request, url: Url, http: Offered) -> tuple[Way, tuple[bytes, ...]]:
+        """The way to ask for `url`, and the lines of header fields that the request carries.
+
+        Raises:
+            OriginError: as in `way_to`.
+        """
+        alike = (id(request.access), url.origin, http, request.fields)
+        if (known := self._known.get(alike)) is not None and _is_plain(request, url):
+            return known[1:]
+        way = way_to(request, url, http, self._digest_proxies)
+        lines = [_line(name, value) for name, value in fields_of(request, url)]
+        if (authorization := self._challenges.authorization(request, url)) is not None:
+            lines.append(b"Authorization: " + authorization)
+        if _is_plain(request, url) and way.proxy is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[alike] = (request.access, way, tuple(lines))
+        return way, tuple(lines)
+
+
+def _is_plain(request: Request, url: Url) -> bool:
+    """Whether its URL is the manifest's own, and nobody asks for credentials."""
+    return url is request.url and url.username is None and request.access.auth is None
 
 
 def _line(name: str, value: str) -> bytes:

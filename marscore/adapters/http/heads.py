@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from marscore.frozen import dataclass
 from marscore.policy.redirect import the_location
@@ -61,13 +62,32 @@ def final_head(lines: Sequence[bytes]) -> Head | Failure | None:
     begin = max((number for number, line in enumerate(lines) if line.startswith(b"HTTP/")), default=None)
     if begin is None:
         return None
-    match = _STATUS_LINE.fullmatch(lines[begin].rstrip(b"\r\n"))
-    if match is None:
+    first = _status_line(lines[begin])
+    if first is None:
         return _STRANGE
-    status = int(match[2])
+    status, protocol = first
     if status < 200:
         return Failure("connection", "the server changed to another protocol") if status == 101 else None
-    return _head(status, f"HTTP/{match[1].decode()}", lines[begin + 1 :])
+    return _head(status, protocol, lines[begin + 1 :])
+
+
+@lru_cache(256)
+def _status_line(line: bytes) -> tuple[int, str] | None:
+    match = _STATUS_LINE.fullmatch(line.rstrip(b"\r\n"))
+    return None if match is None else (int(match[2]), f"HTTP/{match[1].decode()}")
+
+
+def _field(line: bytes) -> tuple[str, str] | None:
+    """Name and value of a field; None where it is none."""
+    match = _FIELD.fullmatch(line)
+    if match is None:
+        return None
+    return match[1].decode("ascii").lower(), match[2].translate(_DANGEROUS).strip(b" \t").decode("latin-1")
+
+
+#: Most lines of a head are those of the one before.
+_known_field = lru_cache(4096)(_field)
+_SHORT = 128
 
 
 def _head(status: int, protocol: str, lines: Iterable[bytes]) -> Head | Failure:
@@ -76,12 +96,12 @@ def _head(status: int, protocol: str, lines: Iterable[bytes]) -> Head | Failure:
     count = size = 0
     for line in _unfolded(lines):
         count, size = count + 1, size + len(line)
-        match = _FIELD.fullmatch(line)
-        if match is None:
+        field = _known_field(line) if len(line) < _SHORT else _field(line)
+        if field is None:
             return _STRANGE
         if count > MAX_FIELDS or size > MAX_BYTES:
             return TOO_LARGE
-        name, value = match[1].decode("ascii").lower(), match[2].translate(_DANGEROUS).strip(b" \t").decode("latin-1")
+        name, value = field
         if name == "location":
             locations.append(value)
         if name == "content-length" and fields.get(name, value) == value:
