@@ -11,6 +11,8 @@ from marscore.errors import ManifestError, StorageError
 from marscore.settings import ManifestInput, RunSettings
 
 if TYPE_CHECKING:
+    import requests
+
     from marscore.manifest import Manifest
     from marscore.planning.document import PlanDocument
     from marscore.report.model import Report
@@ -36,13 +38,16 @@ _PLACES = {
 }
 
 
-def run(manifest: str | Path | Mapping[str, Any] | Manifest, settings: RunSettings = _QUIET) -> Report:
+def run(
+    manifest: str | Path | Mapping[str, Any] | Manifest, settings: RunSettings = _QUIET, *, session: requests.Session | None = None
+) -> Report:
     """Fetch what a manifest lists.
 
     Args:
         manifest: the path of a YAML file, its content as a mapping, or a Manifest. A mapping's output_dir is relative to the current
             folder, a file's to its own.
         settings: what is to be otherwise than the manifest says.
+        session: what sends the requests, with its adapters, auth and cookies, in place of libcurl; all in this process. It is not closed.
 
     Returns:
         The report; `report.exit_code` is 0 if every download is in place. Failed downloads do not raise.
@@ -54,7 +59,8 @@ def run(manifest: str | Path | Mapping[str, Any] | Manifest, settings: RunSettin
     """
     from marscore import app  # noqa: PLC0415 - loads pydantic, requests and yaml only when there is something to do
 
-    ended = app.run(_input_of(manifest), _checked(settings))
+    _check_session(session, settings)
+    ended = app.run(_input_of(manifest), _checked(settings), session=session)
     if ended.trouble is not None:
         raise StorageError(ended.trouble)
     return ended.report()
@@ -82,6 +88,7 @@ def downloader(  # noqa: PLR0913 - the parameters of the original marscore, kept
     verify: bool | str = True,
     *,
     urls: str | Sequence[str] | None = None,
+    session: requests.Session | None = None,
 ) -> list[bool]:
     """Fetch one URL or several and say of each whether its file is in place.
 
@@ -98,6 +105,7 @@ def downloader(  # noqa: PLR0913 - the parameters of the original marscore, kept
         timeout: seconds to connect and to wait for the next bytes, or one number for each.
         proxies: a URL for each of http and https, or one for both; by default the environment's.
         verify: whether to verify TLS certificates, or the path of a CA bundle.
+        session: what sends the requests, as in `run`.
 
     Returns:
         For each URL, in their order, whether its file is in place. The same URL twice is fetched once.
@@ -124,11 +132,22 @@ def downloader(  # noqa: PLR0913 - the parameters of the original marscore, kept
         "downloads": [_entry(each, output_filename) for each in distinct],
     }
     try:
-        report = run(data)
+        report = run(data, session=session)
     except ManifestError as error:
         raise _named(error) from error
     in_place = {each: entry.status in ("downloaded", "up_to_date") for each, entry in zip(distinct, report.downloads, strict=True)}
     return [in_place[each] for each in wanted]
+
+
+def _check_session(session: object, settings: RunSettings) -> None:
+    if session is None:
+        return
+    import requests  # noqa: PLC0415 - whoever has a session has imported it
+
+    if not isinstance(session, requests.Session):
+        arguments.refuse("session", session, "a requests.Session")
+    if settings.processes not in (None, 1):
+        raise ValueError("session is used in this process alone, so processes must be 1")
 
 
 def _urls_of(url: str | Sequence[str] | None, urls: str | Sequence[str] | None) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ from marscore.running import Run
 from marscore.settings import ManifestInput, RunSettings
 
 if TYPE_CHECKING:
+    import requests
+
     from marscore.planning.document import PlanDocument
 
 
@@ -60,7 +63,7 @@ def plan(manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
     return document(compiled, job.name, well_formed(str(job.root)), job.redactor, seen.warnings)
 
 
-def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = False) -> Ended:
+def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = False, session: requests.Session | None = None) -> Ended:
     """Carry out a manifest: every download is in place afterwards, or the report says why not.
 
     Args:
@@ -68,6 +71,7 @@ def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = F
         settings: what the caller wants otherwise than the manifest says.
         handle_signals: take SIGINT, SIGTERM and SIGHUP as the wish to stop in order, which ends the process where no run has begun. For
             command lines; a host program keeps its own.
+        session: what sends the requests, in this process, in place of libcurl.
 
     Raises:
         ManifestError: the manifest is wrong; nothing was started.
@@ -76,7 +80,7 @@ def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = F
         KeyboardInterrupt: without `handle_signals`, after everything was put in order.
     """
     with listening(handle_signals) as stop:
-        job = prepare(manifest, settings)
+        job = prepare(manifest, settings if session is None else replace(settings, processes=1))
         own = job.root / OWN_FOLDER
         if settings.report is not None or settings.log_file is not None:
             refuse_overlap(settings, _files_of(manifest, job))
@@ -89,7 +93,7 @@ def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = F
                 # From here on a report tells how it ended, also where nothing could begin: an earlier run's would be taken for this one's.
                 stop.on_signal = note
                 with contextlib.closing(_state(own / "state.db", stop)) as state:
-                    return Run(job, outputs, stop, state, lock).carry_out(raise_interrupt=not handle_signals)
+                    return Run(job, outputs, stop, state, lock, session).carry_out(raise_interrupt=not handle_signals)
 
 
 def _files_of(manifest: ManifestInput, job: Job) -> dict[str, str]:

@@ -65,7 +65,12 @@ class Exchange:
 
 
 class Transport(Protocol):
-    """Carries exchanges, many at once, in the thread that calls `turn`. Only `wake` may be called from others, and from signal handlers."""
+    """Carries exchanges, many at once, in the thread that calls `turn`. Only `wake` may be called from others, and from signal handlers.
+
+    `waited` is for how many seconds turns have waited so far for something to come.
+    """
+
+    waited: float
 
     def start(self, exchange: Exchange) -> None:
         """Begin to send its request; what comes of it comes in later turns, that it cannot be sent included."""

@@ -9,6 +9,7 @@ import queue
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from marscore.adapters.atomic import write_text
 from marscore.adapters.books import Books
@@ -41,6 +42,9 @@ from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Refuse, 
 from marscore.values import Failure
 from marscore.version import __version__
 
+if TYPE_CHECKING:
+    import requests
+
 #: Outcomes that are told at once.
 _BATCH = 1000
 
@@ -48,12 +52,15 @@ _BATCH = 1000
 class Run:
     """One run, under the folder's lock."""
 
-    def __init__(self, job: Job, outputs: Outputs, stop: Stop, state: SqliteState | NoState, lock: Held) -> None:
+    def __init__(
+        self, job: Job, outputs: Outputs, stop: Stop, state: SqliteState | NoState, lock: Held, session: requests.Session | None = None
+    ) -> None:
         self._job = job
         self._outputs = outputs
         self._stop = stop
         self._state = state
         self._lock = lock
+        self._session = session
         self._reserve: Reserve | None = None
         self._clock = SystemClock()
         self._began = self._clock.ticks()
@@ -160,7 +167,7 @@ class Run:
             progress="gauge" if self._outlets.draws else "none",
             log=self._outlets.log,
         )
-        crew = ProcessCrew(settings, inbox, self._lock)
+        crew = ProcessCrew(settings, inbox, self._lock, self._session)
         supervisor = Supervisor(compiled, crew, inbox, self._clock, self._take)
         self._stop.on_signal = lambda number: inbox.put(_stop_of(number))
         self._stop.check()

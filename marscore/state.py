@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from marscore.frozen import dataclass
@@ -119,6 +120,8 @@ def digests_in(text: object) -> tuple[str, ...] | None:
     return tuple(digests) if sound else None
 
 
+# A small file asks four times for two of them, soon after each other.
+@lru_cache(4096)
 def key_of(text: str) -> str:
     """The key under which a path or a URL stands in state and journal: the first 128 bits of its SHA-256, as hex."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -20,6 +20,8 @@ from marscore.execute.setup import Share, WorkerSettings
 from marscore.values import Failure, internal
 
 if TYPE_CHECKING:
+    import requests
+
     from marscore.adapters.child_handle import ChildHandle
 
 _TOO_LITTLE = Failure("resources", "the system gives too little memory")
@@ -29,12 +31,13 @@ _ENDED = Failure("interrupted", "the run was ended by an error")
 
 
 class ProcessCrew:
-    """Implements `handles.Crew`."""
+    """Implements `handles.Crew`. A caller's `session` serves the worker in this process."""
 
-    def __init__(self, settings: WorkerSettings, inbox: Inbox, lock: Held) -> None:
+    def __init__(self, settings: WorkerSettings, inbox: Inbox, lock: Held, session: requests.Session | None = None) -> None:
         self._each = settings
         self._inbox = inbox
         self._lock = lock
+        self._session = session
         self._here: list[_Here] = []
         self._children: list[ChildHandle] = []
         self._gauges: list[Gauge] = []
@@ -70,7 +73,7 @@ class ProcessCrew:
             StorageError: the system gives it no thread, no memory, or not the open file to load it with.
         """
         try:
-            worker = _Here(number, self._settings(share), self._inbox)
+            worker = _Here(number, self._settings(share), self._inbox, self._session)
         except OSError as error:
             raise storage_error(error, "cannot load what fetches") from error
         except (RuntimeError, MemoryError) as error:
@@ -108,7 +111,7 @@ class ProcessCrew:
 
 
 class _Here:
-    def __init__(self, number: int, settings: WorkerSettings, inbox: Inbox) -> None:
+    def __init__(self, number: int, settings: WorkerSettings, inbox: Inbox, session: requests.Session | None) -> None:
         # It brings all that sends and receives, which a parent of children never needs: a tenth of a second.
         from marscore.adapters.working import make_worker  # noqa: PLC0415  see above
 
@@ -116,7 +119,7 @@ class _Here:
         self._inbox = inbox
         self._told_to_leave = False
         self._leaving: threading.Thread | None = None
-        self._worker = make_worker(settings, number, inbox.put, lambda: inbox.put(_GIVEN_UP))
+        self._worker = make_worker(settings, number, inbox.put, lambda: inbox.put(_GIVEN_UP), session)
         self._worker.on_pause(lambda host, seconds: inbox.put(Paused(number, host, seconds)))
         self._worker.start()
 

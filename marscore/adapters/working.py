@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from marscore.adapters.clock import SystemClock
 from marscore.adapters.discreet import clean
 from marscore.adapters.files import Folder
 from marscore.adapters.gauge import Gauge
+from marscore.adapters.memory import keep_what_is_freed
 from marscore.adapters.teller import Teller
 from marscore.events import Event
 from marscore.execute.engine import Ports
@@ -19,17 +21,30 @@ from marscore.execute.worker import Worker
 from marscore.policy.redact import Redactor
 from marscore.ports import Transport
 
+if TYPE_CHECKING:
+    import requests
 
-def make_worker(settings: WorkerSettings, number: int, send: Callable[[Batch | Alive], None], give_up: Callable[[], None]) -> Worker:
-    """A worker with real adapters, whose events are told as the run's log wants them; `give_up` as in `Ports`."""
+
+def make_worker(
+    settings: WorkerSettings,
+    number: int,
+    send: Callable[[Batch | Alive], None],
+    give_up: Callable[[], None],
+    session: requests.Session | None = None,
+) -> Worker:
+    """A worker with real adapters, whose events are told as the run's log wants them; `give_up` as in `Ports`.
+
+    A caller's `session` sends its requests, if there is one.
+    """
     redactor = Redactor(dict(settings.secrets), settings.words)
     teller = Teller(redactor, settings.log)
 
     def tell(events: list[Event]) -> None:
         send(Batch(number, *teller.tell(events)))
 
+    keep_what_is_freed()
     ports = Ports(
-        _transport(settings),
+        _transport(settings, session),
         Folder(Path(settings.output_dir), identity=settings.output_identity),
         SystemClock(),
         lambda exchange, answer: clean(redactor, exchange.request, answer),
@@ -41,13 +56,13 @@ def make_worker(settings: WorkerSettings, number: int, send: Callable[[Batch | A
     return Worker(settings, ports, tell)
 
 
-def _transport(settings: WorkerSettings) -> Transport:
+def _transport(settings: WorkerSettings, session: requests.Session | None) -> Transport:
     """The transport by libcurl, where it is there and wanted, else the one by requests."""
-    if settings.lane == "auto":
+    if settings.lane == "auto" and session is None:
         with contextlib.suppress(ImportError):
             from marscore.adapters.http.curl import CurlTransport  # noqa: PLC0415 - pycurl is not everywhere
 
             return CurlTransport(max(1, settings.threads), http=settings.http)
     from marscore.adapters.http.session import SessionTransport  # noqa: PLC0415 - requests takes its time to be imported
 
-    return SessionTransport(max(1, settings.threads))
+    return SessionTransport(max(1, settings.threads), session)

@@ -100,6 +100,12 @@ class Commands:
 
     def tell(self, transfer: Transfer, fact: Fact) -> bool:
         """Let the transfer decide and do what it says; says whether it wants the body of the answer."""
+        receive = self.carry_out(transfer, fact)
+        self._board.settle(transfer)
+        return receive
+
+    def carry_out(self, transfer: Transfer, fact: Fact) -> bool:
+        """Do as `tell`, for a caller that lets the board know itself what has changed."""
         receive, facts = False, [fact]
         while facts:
             for command in transfer.step(facts.pop(0)):
@@ -109,7 +115,6 @@ class Commands:
                         facts.append(following)
                 except Exception as error:  # noqa: BLE001 - what goes wrong with a file is told to its transfer
                     facts.append(Broke(self.moment(), None, failure_of(error)))
-        self._board.settle(transfer)
         return receive
 
     def _do(self, transfer: Transfer, command: Command) -> Fact | None:
@@ -117,7 +122,7 @@ class Commands:
             case Emit():
                 self._put(command.event)
             case PauseHost():
-                self._board.slots.pause(command.host, self._clock.ticks() + command.seconds)
+                self._board.pause(command.host, self._clock.ticks() + command.seconds)
                 self.tell_pause(command.host, command.seconds)
             case Verify() | Place():
                 return self._with_partial(transfer, command)

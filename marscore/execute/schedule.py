@@ -43,6 +43,10 @@ class Board:
 
     def __init__(self, per_host: int) -> None:
         self.slots = HostSlots(per_host)
+        #: Whether further connections would help a file; a process without processor time left gains nothing from them.
+        self.sharing = True
+        #: Whether something happened since somebody looked what there is to take.
+        self.changed = True
         self.open: dict[str, Transfer] = {}
         self._queue: dict[str, deque[Work]] = {}
         #: The transfers that could use a connection: those that have none, and those that could use a further one.
@@ -60,6 +64,7 @@ class Board:
 
     def add(self, works: Iterable[Work]) -> None:
         """Put new downloads in the queue."""
+        self.changed = True
         for work in works:
             self._queue.setdefault(host_of(work.download.url), deque()).append(work)
 
@@ -88,6 +93,7 @@ class Board:
 
     def settle(self, transfer: Transfer) -> bool:
         """Take note of what a step of this transfer changed: that it is over, or what is due. Returns whether something is."""
+        self.changed = True
         if transfer.closed:
             self.open.pop(transfer.download.id, None)
         several = bool(transfer.ledger.active)
@@ -111,11 +117,18 @@ class Board:
 
     def release(self, host: str) -> None:
         """Give a slot back."""
+        self.changed = True
         self.slots.release(host)
 
     def widen(self, per_host: int) -> None:
         """Change how many connections to one host this process may have."""
+        self.changed = True
         self.slots.capacity = per_host
+
+    def pause(self, host: str, until: float) -> None:
+        """Let no request to a host start before `until` ticks."""
+        self.changed = True
+        self.slots.pause(host, until)
 
     def _from_waiting(self, waiting: Waiting, ticks: float) -> Assignment | None:
         due = [entry for entry in waiting.first() if entry.due <= ticks and self.slots.free_at(entry.host, ticks) == ticks]
@@ -144,7 +157,7 @@ class Board:
         return transfer
 
     def _from_largest(self, ticks: float, idle: int) -> Assignment | None:
-        candidates = [t for t in self._shareable() if (t.free_at or 0.0) <= ticks]
+        candidates = [t for t in self._shareable() if (t.free_at or 0.0) <= ticks and t.is_worth_sharing(ticks)]
         largest = max(candidates, key=_largest_remaining, default=None)
         if largest is None or self.slots.free_at(largest.host, ticks) != ticks:
             return None
@@ -155,7 +168,8 @@ class Board:
 
     def _shareable(self) -> list[Transfer]:
         """Those of whose largest range another connection could take a part, now or later."""
-        return [t for t in self.open.values() if t.ledger.active and t.can_share()] if len(self.open) <= _MANY else []
+        open_ = self.open.values() if self.sharing and len(self.open) <= _MANY else ()
+        return [t for t in open_ if t.ledger.active and t.can_share()]
 
     def _next_change(self, ticks: float) -> float | None:
         entries = [*self._without.first(), *self._further.first()]

@@ -79,6 +79,8 @@ from marscore.values import Failure, FailureKind
 _WORTHLESS: frozenset[FailureKind] = frozenset({"checksum", "size", "too_large", "changed"})
 #: A server that says nothing about ranges is tried with one only where there is this much to win.
 _WORTH_TRYING = 8 * 1024 * 1024
+#: Seconds that a range has to take for a part of it to be asked for over another connection: some round trips.
+WORTH_SHARING = 0.25
 #: The names of a few codings (RFC 9110 section 8.4.1).
 _CODINGS = re.compile("[a-z0-9-]{1,16}(?:, ?[a-z0-9-]{1,16}){0,3}")
 #: They say nothing of parts.
@@ -159,10 +161,11 @@ class Transfer:
 
         None: it has nothing to ask for, or all the connections that it may have, or its partial file is still being looked at.
         """
-        if self.closed or not self._is_open or self._checking:
+        earliest = self.ledger.earliest()
+        if earliest is None or self.closed or not self._is_open or self._checking:
             return None
-        free, earliest = self.free_at, self.ledger.earliest()
-        return None if free is None or earliest is None else max(free, earliest)
+        free = self.free_at
+        return None if free is None else max(free, earliest)
 
     @property
     def free_at(self) -> float | None:
@@ -216,6 +219,11 @@ class Transfer:
         if largest is None or (self.known.ranges is None and largest.remaining < _WORTH_TRYING):
             return False
         return self.ledger.can_share()
+
+    def is_worth_sharing(self, ticks: float) -> bool:
+        """Whether the largest range takes so long that asking for a part of it over another connection pays."""
+        largest = self.ledger.largest()
+        return largest is not None and (largest.pace is None or largest.pace.seconds_for(largest.remaining, ticks) >= WORTH_SHARING)
 
     def share(self, hands: int) -> None:
         """Make ranges pending for `hands` idle connections out of the largest active one. Call it where `can_share` says so."""

@@ -76,7 +76,7 @@ class Worker:
 
     def pause(self, host: str, seconds: float) -> None:
         """Hold back new requests to a host, as another process was asked to."""
-        self._say(lambda: self._engine.board.slots.pause(host, self._clock.ticks() + seconds))
+        self._say(lambda: self._engine.board.pause(host, self._clock.ticks() + seconds))
 
     def widen(self, share: Share) -> None:
         """Take a new share of the run's limits."""
@@ -120,9 +120,11 @@ class Worker:
 
     def _settle(self) -> None:
         """Do what was said to a loop that has ended: a helper that was still at work then lets go of what it opened."""
-        with self._settling, contextlib.suppress(queue.Empty):
-            while True:
-                self._inbox.get_nowait()()
+        with self._settling:
+            while not self._inbox.empty():
+                # All that it had has its outcome: what goes wrong now is nobody's.
+                with contextlib.suppress(Exception):
+                    self._inbox.get_nowait()()
 
     def _join(self) -> None:
         if threading.current_thread() is not self._thread and self._thread.ident is not None:

@@ -5,6 +5,7 @@ All take the time as an argument, in seconds on a clock that never jumps.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -133,6 +134,11 @@ class Pace:
         self.speed = self._bytes / (now - self._since)
         self._since, self._bytes = now, 0
         return True
+
+    def seconds_for(self, count: int, now: float) -> float:
+        """How long so many more bytes take at the speed so far."""
+        speed = self.speed if self.speed is not None else self._total / max(1e-6, now - self._began)
+        return count / speed if speed > 0 else math.inf
 
     def mean(self, now: float) -> float | None:
         """The speed since the first bytes; None where that is too short a time to tell."""

@@ -22,6 +22,7 @@ class FakeTransport:
     def __init__(self, bodies: Mapping[str, bytes], ticks: Callable[[], float] = time.monotonic) -> None:
         self.bodies = dict(bodies)
         self._ticks = ticks
+        self.waited = 0.0
         self._woken = threading.Event()
         self._active: dict[Exchange, Iterator[None]] = {}
         self._paused: set[Exchange] = set()
@@ -50,7 +51,9 @@ class FakeTransport:
         """Go on with each exchange by one step; wait where there is none."""
         going = [exchange for exchange in self._active if exchange not in self._paused]
         if not going:
-            self._woken.wait(min(_PATIENCE, max(0.0, until - self._ticks())))
+            began = self._ticks()
+            self._woken.wait(min(_PATIENCE, max(0.0, until - began)))
+            self.waited += self._ticks() - began
         self._woken.clear()
         for exchange in going:
             if next(self._active[exchange], exchange) is exchange:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 import yaml
 
 import marscore
@@ -116,3 +117,37 @@ def test_an_interrupt_reaches_the_caller_after_everything_is_in_order(origin: Or
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False, env=environment())
     assert done.stdout.strip() == "interrupted", done.stderr
     assert list((tmp_path / ".marscore" / "partial").glob("*.journal"))
+
+
+class Signed(requests.auth.AuthBase):
+    """Signs each request by its path."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["X-Signature"] = request.path_url[::-1]
+        return request
+
+
+def test_a_session_of_the_caller_s_sends_the_requests_and_stays_open(origin: Origin, tmp_path: Path) -> None:
+    large = Body(9 * MIB, seed=3)
+    urls = [origin.serve("/a.bin", Body(1000)), origin.serve("/large.bin", large, [Good(cut_after=MIB), Good()])]
+    with requests.Session() as session:
+        session.headers["X-Own"] = "of the session"
+        session.auth = Signed()
+        data = {"version": 1, "output_dir": str(tmp_path), "execution": {"processes": 4}, "downloads": urls}
+        report = marscore.run(data, session=session)
+        assert report.exit_code == 0
+        assert report.plan is not None
+        assert report.plan.processes == 1, "no other process could have it"
+        assert session.get(origin.url("/a.bin"), timeout=20).content == Body(1000).read(0, 1000)
+        assert marscore.downloader(origin.serve("/b.bin", Body(10)), output_dir=tmp_path, session=session) == [True]
+    assert (tmp_path / "large.bin").read_bytes() == large.read(0, large.length)
+    assert {seen.fields["x-own"] for seen in origin.requests} == {"of the session"}
+    assert all(seen.fields["x-signature"] == seen.target[::-1] for seen in origin.requests)
+
+
+def test_what_is_no_session_or_cannot_be_used_is_refused(tmp_path: Path) -> None:
+    data = {"version": 1, "output_dir": str(tmp_path), "downloads": ["http://origin.example/a"]}
+    with pytest.raises(TypeError, match=r"session must be a requests\.Session"):
+        marscore.run(data, session="a session")  # type: ignore[arg-type]
+    with requests.Session() as session, pytest.raises(ValueError, match="session is used in this process alone"):
+        marscore.run(data, marscore.RunSettings(processes=2), session=session)

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -143,6 +144,24 @@ ssize_t pwrite(int fd, const void *data, size_t length, off_t offset) {
     return count;
 }
 ssize_t pwrite64(int fd, const void *data, size_t length, off_t offset) { return pwrite(fd, data, length, offset); }
+
+/* Each of the pieces is a record of its own: a cut may be between any of them. */
+ssize_t pwritev2(int fd, const struct iovec *pieces, int number, off_t offset, int flags) {
+    begin();
+    ssize_t count = REAL(pwritev2)(fd, pieces, number, offset, flags), left = count;
+    for (int i = 0; i < number && left > 0; i++) {
+        ssize_t part = left < (ssize_t)pieces[i].iov_len ? left : (ssize_t)pieces[i].iov_len;
+        wrote(fd, pieces[i].iov_base, part, offset);
+        offset += part, left -= part;
+    }
+    end();
+    return count;
+}
+ssize_t pwritev64v2(int fd, const struct iovec *pieces, int number, off_t offset, int flags) {
+    return pwritev2(fd, pieces, number, offset, flags);
+}
+ssize_t pwritev(int fd, const struct iovec *pieces, int number, off_t offset) { return pwritev2(fd, pieces, number, offset, 0); }
+ssize_t pwritev64(int fd, const struct iovec *pieces, int number, off_t offset) { return pwritev2(fd, pieces, number, offset, 0); }
 
 ssize_t write(int fd, const void *data, size_t length) {
     begin();

@@ -48,6 +48,7 @@ class CurlTransport:
     def __init__(self, connections: int, ticks: Callable[[], float] = time.monotonic, http: HttpVersion = "auto") -> None:
         self.ticks = ticks
         self.sharing = Sharing(http)
+        self.waited = 0.0
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
@@ -76,6 +77,7 @@ class CurlTransport:
         """Send and receive."""
         now = self.ticks()
         ready = self.sockets.ready(0 if self._ended else max(0.0, min(until, self._due, self._look) - now))
+        self.waited += self.ticks() - now
         self._turn_libcurl(ready)
         self._note_done()
         for hop in self._lookups.ended():

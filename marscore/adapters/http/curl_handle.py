@@ -27,7 +27,7 @@ _WHOLE = frozenset({200, 203})
 #: Bytes of a body that nobody wants which are received, so that its connection can be used again.
 DRAINED = 64 * 1024
 #: Bytes of one receive. libcurl does ten of them at a time, and what has come is held in memory.
-_BUFFER = 32 * 1024
+_BUFFER = 128 * 1024
 
 
 class Loop(Protocol):

@@ -85,6 +85,7 @@ class SessionTransport:
     def __init__(self, connections: int, session: requests.Session | None = None, ticks: Callable[[], float] = time.monotonic) -> None:
         self._most = connections
         self._ticks = ticks
+        self.waited = 0.0
         self._client = RequestsClient(connections, session=session)
         self._threads: list[threading.Thread] = []
         self._tasks: _Tasks = queue.SimpleQueue()
@@ -114,7 +115,10 @@ class SessionTransport:
         news = dict.fromkeys(self._ended)
         self._ended.clear()
         due = min([until, *self._draining.values()])
-        for told in self._told(0.0 if news else due - self._ticks()):
+        began = self._ticks()
+        told_now = self._told(0.0 if news else due - began)
+        self.waited += self._ticks() - began
+        for told in told_now:
             if told is not None and (exchange := self._take_in(told)):
                 news[exchange] = None
         self._end_drains()
