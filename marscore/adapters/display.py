@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Mapping
@@ -120,9 +121,13 @@ def _table(files: list[FileProgress], width: int) -> Table:
     return table
 
 
+#: What is said of a file that receives nothing.
+_WAITS = {"retry": "retry in {} s", "connection": "waits for a connection", "verifying": "verifying"}
+
+
 def _cells(file: FileProgress) -> tuple[str, ...]:
     size = format_size(file.bytes_done) if file.size is None else f"{format_size(file.bytes_done)}/{format_size(file.size)}"
-    threads = f"{file.threads_active} active {file.threads_finished} done"
+    threads = _WAITS.get(file.at, f"{file.threads_active} active {file.threads_finished} done").format(math.ceil(file.wait))
     retries = number(file.retries, "retry", "retries") if file.retries else ""
     return percent(file.fraction), size, f"{format_size(file.speed)}/s", clock(file.eta), threads, retries
 

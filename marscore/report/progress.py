@@ -6,6 +6,7 @@ event + now --ProgressFold.add--> active files and sums --overall(now), files(no
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal, TypeAlias
 
 from marscore.events import (
     DownloadFailed,
@@ -25,9 +26,16 @@ from marscore.report.speed import Speed
 from marscore.url import WRITTEN
 
 
+#: What an active file is at: bytes that come, all of them there and hashed or named, a wait for a retry, or for a connection.
+Stage: TypeAlias = Literal["receiving", "verifying", "retry", "connection"]
+
+
 @dataclass(frozen=True, slots=True)
 class FileProgress:
-    """One active file. `fraction` and `eta` are None where the size is unknown, `speed` is bytes a second, `eta` seconds."""
+    """One active file. `fraction` and `eta` are None where the size is unknown, `speed` is bytes a second, `eta` seconds.
+
+    `at` is what it is at; `wait` is for how many seconds a retry is still to wait.
+    """
 
     name: str
     fraction: float | None
@@ -38,6 +46,8 @@ class FileProgress:
     threads_active: int
     threads_finished: int
     retries: int
+    at: Stage = "receiving"
+    wait: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,16 @@ class _Active:
     speed: Speed
     last: ProgressMade | None = None
     retries: int = 0
+    #: When its retry is due.
+    due: float = 0.0
+
+    def stage(self, now: float) -> Stage:
+        """What it is at."""
+        if self.last is None or self.last.threads_active:
+            return "receiving"
+        if self.size is not None and self.bytes_done >= self.size:
+            return "verifying"
+        return "retry" if now < self.due else "connection"
 
     @property
     def bytes_downloaded(self) -> int:
@@ -159,7 +179,7 @@ class ProgressFold:
             case ProgressMade():
                 self._progress(event, now)
             case RetryScheduled():
-                self._retry(event)
+                self._retry(event, now)
             case DownloadFinished() | DownloadFailed() | DownloadSkipped():
                 self._close(event, now)
             case _:
@@ -214,9 +234,10 @@ class ProgressFold:
             active.speed.sample(now, event.bytes_downloaded)
             self._speed.sample(now, self._bytes_downloaded())
 
-    def _retry(self, event: RetryScheduled) -> None:
+    def _retry(self, event: RetryScheduled, now: float) -> None:
         if active := self._active.get(event.download):
             active.retries += 1
+            active.due = now + event.wait_s
         else:
             self._over.retries += 1
 
@@ -274,6 +295,8 @@ def _file(active: _Active, now: float) -> FileProgress:
         threads_active=active.last.threads_active if active.last else 0,
         threads_finished=active.last.threads_finished if active.last else 0,
         retries=active.retries,
+        at=active.stage(now),
+        wait=max(0.0, active.due - now),
     )
 
 

@@ -47,8 +47,8 @@ class CurlTransport:
 
     def __init__(self, connections: int, ticks: Callable[[], float] = time.monotonic, http: HttpVersion = "auto") -> None:
         self.ticks = ticks
-        self.sharing = Sharing(http)
         self.waited = 0.0
+        self.sharing = Sharing(http)
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)

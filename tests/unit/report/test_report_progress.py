@@ -173,3 +173,17 @@ def test_an_empty_file_and_an_empty_run_divide_nothing_by_zero():
     assert fold.files(1.0, 1)[0].fraction == 1.0
     fold.add(finished(0, size=0), 1.0)
     assert fold.overall(1.0).fraction == 1.0
+
+
+def test_a_file_that_receives_nothing_says_what_it_is_at():
+    fold = a_fold(1)
+    fold.add(started(0), 0.0)
+    fold.add(progress(0, 10, 100), 1.0)
+    assert fold.files(1.0, 1)[0].at == "receiving"
+    fold.add(retry(0), 1.0)
+    fold.add(progress(0, 10, 100, active=0), 1.25)
+    waiting = fold.files(1.25, 1)[0]
+    assert (waiting.at, waiting.wait) == ("retry", 0.75)
+    assert fold.files(2.0, 1)[0].at == "connection"
+    fold.add(progress(0, 100, 100, active=0), 6.0)
+    assert fold.files(6.0, 1)[0].at == "verifying"
