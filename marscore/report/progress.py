@@ -25,7 +25,6 @@ from marscore.frozen import dataclass
 from marscore.report.speed import Speed
 from marscore.url import WRITTEN
 
-
 #: What an active file is at: bytes that come, all of them there and hashed or named, a wait for a retry, or for a connection.
 Stage: TypeAlias = Literal["receiving", "verifying", "retry", "connection"]
 
