@@ -23,11 +23,6 @@ BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DI
 QUICK: dict[str, Any] = {"retry": {"max_retries": 2, "backoff": {"initial": "1ms"}}}
 
 
-@pytest.fixture(autouse=True)
-def _on_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MARSCORE_ENGINE", "loop")
-
-
 def told(run: Run) -> str:
     """All that a run has written, but for the files themselves."""
     return run.out + run.err + json.dumps(run.report)
