@@ -17,7 +17,7 @@ import contextlib
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any
 
 import pycurl
@@ -69,7 +69,8 @@ class CurlTransport:
         self._due = self._look = math.inf
         self._active: dict[Any, Handle] = {}
         self._of: dict[int, Handle] = {}
-        self._free: dict[Hashable, list[Handle]] = defaultdict(list)
+        #: Handles that rest, by the identity of their way: to hash one for every file costs as much as to look at its head.
+        self._free: dict[int, list[Handle]] = defaultdict(list)
         #: Exchanges that ended without libcurl.
         self._ended: list[Exchange] = []
 
@@ -182,7 +183,8 @@ class CurlTransport:
         try:
             share = hop.share or self.sharing.choose(exchange.request, url)
             way, fields = self._ways.find(exchange.request, url, share.http)
-            handle = self._free[way].pop() if self._free[way] else Handle(way, self)
+            free = self._free[id(way)]
+            handle = free.pop() if free else Handle(way, self)
             handle.begin(hop, share.connection, fields)
         except (OriginError, pycurl.error, ValueError) as error:
             # pycurl refuses what libcurl cannot be told.
@@ -241,7 +243,7 @@ class CurlTransport:
         del self._active[handle.curl]
         self.large.discard(handle)
         self._multi.remove_handle(handle.curl)
-        free = self._free[handle.way]
+        free = self._free[id(handle.way)]
         if len(free) < _KEPT_HANDLES:
             handle.rest()
             free.append(handle)

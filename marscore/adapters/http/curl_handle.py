@@ -286,7 +286,8 @@ class Handle:
             return False
         if location is None:
             has_streams = not head.protocol.startswith("HTTP/1")
-            self._loop.sharing.learn(self.url, has_streams, head.length)
+            if self.way.scheme == "https":
+                self._loop.sharing.learn(self.url, has_streams, head.length)
             if has_streams and head.length is None and head.status in _WHOLE:
                 # To libcurl a stream that its server gives up without an error is one that has ended (RFC 9113 section 8.1.1).
                 self.again = Share("1.1")

@@ -101,6 +101,8 @@ class Ways:
     def __init__(self, challenges: Challenges, digest_proxies: Collection[Url]) -> None:
         self._challenges = challenges
         self._digest_proxies = digest_proxies
+        #: Each way by itself: two that are equal are one.
+        self._same: dict[Way, Way] = {}
         #: By what the answer depends on; the access is held, so that its id is nobody else's.
         self._known: dict[_Alike, tuple[Access, Way, tuple[bytes, ...]]] = {}
 
@@ -114,6 +116,7 @@ class Ways:
         if (known := self._known.get(alike)) is not None and _is_plain(request, url):
             return known[1:]
         way = way_to(request, url, http, self._digest_proxies)
+        way = self._same.setdefault(way, way)
         lines = [_line(name, value) for name, value in fields_of(request, url)]
         if (authorization := self._challenges.authorization(request, url)) is not None:
             lines.append(b"Authorization: " + authorization)
