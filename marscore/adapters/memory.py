@@ -11,11 +11,11 @@ import sys
 
 #: M_TRIM_THRESHOLD of <malloc.h>.
 _TRIM_THRESHOLD = -1
-_KEPT = 32 * 1024 * 1024
+_KEPT = 8 * 1024 * 1024
 
 
 def keep_what_is_freed() -> None:
-    """Keep up to 32 MiB of freed memory, where the C library can be told to."""
+    """Keep up to 8 MiB of freed memory, where the C library can be told to."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform.startswith("linux") else None
     if mallopt is not None:
         mallopt(_TRIM_THRESHOLD, _KEPT)

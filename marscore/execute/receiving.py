@@ -195,10 +195,10 @@ class Receiving:
         if room:
             assert self._bodies is not None
             self._bodies.write(fetch, chunks if room == count else _front(chunks, room), room)
+        self._slow_down(count, ticks)
         if not room or fetch.has_all:
             self._finished(fetch, Ended(self._moment(), fetch.segment))
             return False
-        self._slow_down(count, ticks)
         fetch.check_time(count, ticks)
         return True
 
