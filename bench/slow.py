@@ -1,7 +1,7 @@
 """`python -m bench.slow`: a worker whose disk is slower than its network: 5 ms for each file that is stored, 20 ms for each write.
 
-    small files, each of which takes 5 ms to its place             --> files a second
-    one large file whose writes sleep, beside small ones that don't --> how long the small ones took, beside how long without it
+small files, each of which takes 5 ms to its place             --> files a second
+one large file whose writes sleep, beside small ones that don't --> how long the small ones took, beside how long without it
 """
 
 from __future__ import annotations

@@ -162,7 +162,6 @@ class Run:
             words=tuple(self._job.redactor.words),
             lane=self._job.execution.lane,
             http=self._job.execution.http,
-            cores=cores(),
             chunk=compiled.chunk_size,
             progress="gauge" if self._outlets.draws else "none",
             log=self._outlets.log,

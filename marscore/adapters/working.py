@@ -62,7 +62,7 @@ def _transport(settings: WorkerSettings, session: requests.Session | None) -> Tr
         with contextlib.suppress(ImportError):
             from marscore.adapters.http.curl import CurlTransport  # noqa: PLC0415 - pycurl is not everywhere
 
-            return CurlTransport(max(1, settings.threads), http=settings.http)
+            return CurlTransport(max(1, settings.threads), http=settings.http, buffer=settings.chunk)
     from marscore.adapters.http.session import SessionTransport  # noqa: PLC0415 - requests takes its time to be imported
 
     return SessionTransport(max(1, settings.threads), session)

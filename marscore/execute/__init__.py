@@ -1,1 +1,1 @@
-"""Works -> events: transfers that decide, drivers that act, workers, and the supervisor of them all."""
+"""Works -> events: transfers that decide, loops that act, workers, and the supervisor of them all."""

@@ -1,9 +1,9 @@
-"""What passes between a transfer, which decides, and its driver, which acts.
+"""What passes between a transfer, which decides, and its loop, which acts.
 
-    driver --Fact--> Transfer.step --Command...--> driver
+    loop --Fact--> Transfer.step --Command...--> loop
 
 A fact says what happened, with the moment at which it did; a command says what to do next. Both are frozen, and hold all that is needed to
-act on them: who performs a command looks at nothing else that another thread may have changed since.
+act on them: who performs a command, a helper maybe, looks at nothing else that may have changed since.
 """
 
 from __future__ import annotations

@@ -40,7 +40,6 @@ class WorkerSettings:
     words: tuple[str, ...] = ()
     lane: Literal["auto", "requests"] = "auto"
     http: HttpVersion = "auto"
-    cores: int = 1
     chunk: int = 128 * 1024
     progress: Literal["none", "events", "gauge"] = "none"
     gauge: int | None = None

@@ -159,7 +159,7 @@ class Supervisor:
     def _first_depth(self) -> int:
         if self._plan.start == "when_needed" or self._plan.processes == 1:
             return self._plan.threads
-        # Spread a short list over the seats; a longer one fills every thread, and a long one keeps them busy until more is on its way.
+        # Spread a short list over the seats; a longer one fills every connection, and a long one keeps them busy until more is on its way.
         fair = -(-len(self._waiting) // max(1, self._seats - len(self._members)))
         return max(1, min(fair, max(self._plan.threads, min(DEEPEST, fair // 4))))
 

@@ -88,7 +88,7 @@ _BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 
 
 class Transfer:
-    """Decides for one download. Not safe for threads: its owner holds a lock around every call."""
+    """Decides for one download. It belongs to the loop's thread."""
 
     def __init__(self, work: Work, at: Moment) -> None:
         self.work = work
@@ -124,7 +124,7 @@ class Transfer:
         #: What the log says once: of the source in use, that it has no parts for us; of the file, that it comes encoded.
         self._told_ranges = self._told_encoding = False
 
-    # What the driver and the board ask
+    # What the loop and the board ask
 
     @property
     def url(self) -> str:

@@ -39,6 +39,8 @@ _LOOK_EVERY = 0.25
 #: Seconds that a body nobody wants may be silent.
 _DRAINED_FOR = 1.0
 _KEPT_HANDLES = 64
+#: Bytes of one receive, at most. libcurl does ten of them at a time, and what has come is held in memory.
+MOST_AT_ONCE = 128 * 1024
 #: Chunks, of 16 KiB at most, that a turn brings of large bodies before they are taken in.
 _MANY_CHUNKS = 64
 
@@ -46,8 +48,12 @@ _MANY_CHUNKS = 64
 class CurlTransport:
     """Implements `ports.Transport`. `connections` is how many may be open, over all hosts, those that wait for a request among them."""
 
-    def __init__(self, connections: int, ticks: Callable[[], float] = time.monotonic, http: HttpVersion = "auto") -> None:
+    def __init__(
+        self, connections: int, ticks: Callable[[], float] = time.monotonic, http: HttpVersion = "auto", buffer: int = MOST_AT_ONCE
+    ) -> None:
+        """Receive at most `buffer` bytes at once."""
         self.ticks = ticks
+        self.buffer = max(1024, min(buffer, MOST_AT_ONCE))
         self.waited = 0.0
         self.sharing = Sharing(http)
         self._multi = pycurl.CurlMulti()

@@ -28,8 +28,6 @@ _WHOLE = frozenset({200, 203})
 DRAINED = 64 * 1024
 #: Bytes from which on a body may be more than what one turn is to bring.
 _LARGE = 256 * 1024
-#: Bytes of one receive. libcurl does ten of them at a time, and what has come is held in memory.
-_BUFFER = 128 * 1024
 
 
 class Loop(Protocol):
@@ -41,6 +39,7 @@ class Loop(Protocol):
     digest_proxies: set[Url]
     challenges: Challenges
     large: set[Handle]
+    buffer: int
 
     def ticks(self) -> float: ...
 
@@ -124,7 +123,7 @@ class Handle:
         self.curl.setopt(pycurl.PIPEWAIT, waits)
         self.curl.setopt(pycurl.MAX_RECV_SPEED_LARGE, max_rate or 0)
         # libcurl looks at the rate between reads, and reads several times before it returns.
-        self.curl.setopt(pycurl.BUFFERSIZE, max(1024, min(_BUFFER, max_rate // 160)) if max_rate else _BUFFER)
+        self.curl.setopt(pycurl.BUFFERSIZE, max(1024, min(self._loop.buffer, max_rate // 160)) if max_rate else self._loop.buffer)
 
     def following(self) -> Hop | None:
         """The hop with which its exchange goes on; None where this was the last one."""

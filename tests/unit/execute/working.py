@@ -48,7 +48,7 @@ def outcomes(
         AssertionError: a download had two outcomes, or some had none in time.
     """
     told: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()
-    settings = WorkerSettings("", threads, 8 * MIB, Share(per_host, max_rate), cores=8)
+    settings = WorkerSettings("", threads, 8 * MIB, Share(per_host, max_rate))
     worker = Worker(settings, Ports(transport, files, clock or SystemClock()), told.put)
     worker.start()
     worker.submit(works)
