@@ -12,12 +12,12 @@ import pycurl
 
 from marscore.adapters.http.challenges import Challenges
 from marscore.adapters.http.curl_failures import STREAM_ERRORS, Try, failure_of
+from marscore.adapters.http.curl_sent import Sent
 from marscore.adapters.http.curl_sharing import Connection, Share, Sharing
 from marscore.adapters.http.curl_sockets import Sockets
 from marscore.adapters.http.curl_way import Way, set_target, set_up
 from marscore.adapters.http.heads import Head, final_head, is_whole, location_of
 from marscore.adapters.http.lookups import Hop
-from marscore.adapters.http.sockets import bytes_received
 from marscore.policy.redirect import PRIVATE, is_public, next_url
 from marscore.ports import Answer, Exchange
 from marscore.url import Url
@@ -75,11 +75,8 @@ class Handle:
         self.error: tuple[int, str] | None = None
         #: When something came of it last, or it was sent.
         self.heard = self._ticks()
-        #: The call of libcurl in which it was sent.
-        self._sent: int | None = None
+        self._sent = Sent()
         self._fresh = self._refused = False
-        #: What its connection, one of TLS, had received when it was sent.
-        self._received_before: tuple[int, int | None] | None = None
         #: How it has to be asked for once more: its connection, which was used before, was closed meanwhile, or brought something else
         #: (`is_too_early`); its proxy wants credentials by Digest; or nobody could tell where its body ends.
         self.again: Share | None = None
@@ -216,7 +213,7 @@ class Handle:
     def silent_for_too_long(self, now: float) -> Failure | None:
         """The failure, if its server has said nothing for the time that it has. What connects has another time, which libcurl keeps."""
         limit = self.way.access.timeouts.read
-        if self.paused or self._sent is None or now - self.heard < limit:
+        if self.paused or self._sent.call is None or now - self.heard < limit:
             return None
         return Failure("timeout", f"nothing came for {limit:g} s")
 
@@ -240,7 +237,7 @@ class Handle:
     def _is_used_up(self) -> bool:
         """Whether a connection that was used before brought nothing, or what came before the request was sent."""
         assert self.error is not None, "it is asked of what broke"
-        if self._fresh or self._sent is None or self.error[0] in STREAM_ERRORS or self.curl.getinfo(pycurl.NUM_CONNECTS):
+        if self._fresh or self._sent.call is None or self.error[0] in STREAM_ERRORS or self.curl.getinfo(pycurl.NUM_CONNECTS):
             return False
         return not self._lines or self._is_too_early()
 
@@ -249,14 +246,7 @@ class Handle:
         has_streams = bool(self._lines) and not self._lines[0].startswith(b"HTTP/1")
         if self.way.scheme == "http" or has_streams or self.curl.getinfo(pycurl.NUM_CONNECTS):
             return False
-        if self._sent is None:
-            return True
-        connection = self.curl.getinfo(pycurl.ACTIVESOCKET)
-        if self._loop.sockets.came_since(connection, self._sent):
-            return False
-        # It may have come between that call's sending and its receiving.
-        now = bytes_received(connection)
-        return now is None or self._received_before == (connection, now)
+        return not self._sent.has_come_since(self.curl.getinfo(pycurl.ACTIVESOCKET), self._loop.sockets)
 
     def _is_for_credentials(self, head: Head) -> bool:
         """Whether the origin asks for credentials by a challenge that can be answered: then the same is asked for once more, with them."""
@@ -307,10 +297,9 @@ class Handle:
         """Called when there is a connection, and nothing has been sent on it yet."""
         # What came before is a challenge that libcurl answers now.
         self._lines.clear()
-        self._sent, self.heard = self._loop.calls, self._ticks()
+        self.heard = self._ticks()
         # Who sends it cannot be asked for its connection here.
-        connection = self._loop.sockets.connection_from(local_port) if self.way.scheme == "https" else None
-        self._received_before = None if connection is None else (connection, bytes_received(connection))
+        self._sent.note(self._loop.calls, self._loop.sockets.connection_from(local_port) if self.way.scheme == "https" else None)
         refuses = bool(self.hops) and self.way.access.private_addresses == "refuse" and self.way.proxy is None
         if refuses and not is_public(address):
             self._refused = True
