@@ -144,7 +144,10 @@ class Engine:
     def make_room(self) -> None:
         """Take connections from files that have several, for files that wait and have none."""
         while segment := self.board.crowded_out(self._clock.ticks(), self._free()):
-            fetch = next(fetch for fetch in self._fetches if fetch.segment is segment)
+            fetch = next((fetch for fetch in self._fetches if fetch.segment is segment), None)
+            if fetch is None:
+                # It has no connection any more: what came of it is still being written.
+                return
             self._receiving.guarded(fetch, self._receiving.yield_)
             self.fill()
 

@@ -37,6 +37,7 @@ class Fetch:
         "then",
         "transfer",
         "under_way",
+        "waits_since",
         "watch",
         "writer",
     )
@@ -53,6 +54,8 @@ class Fetch:
         self.watch: SpeedWatch | None = None
         #: Why its sender is held back, if it is.
         self.held: tuple[Why, ...] = ()
+        #: Since when it waits for the disk, in ticks.
+        self.waits_since = 0.0
         self.queue: list[bytes | memoryview] = []
         self.queued = 0
         self.under_way = False

@@ -102,12 +102,24 @@ class Receiving:
     # Flow
 
     def hold(self, fetch: Fetch) -> None:
-        """Let its sender wait for the disk."""
+        """Let its sender wait for the disk: for as long, it is not slow."""
+        if "disk" in fetch.held:
+            return
         self._fetches.hold(fetch, "disk")
+        fetch.waits_since = self._ticks()
+        if fetch.segment.pace is not None:
+            fetch.segment.pace.hold(fetch.waits_since)
 
     def go_on(self, fetch: Fetch) -> None:
         """Let its sender go on."""
+        if "disk" not in fetch.held:
+            return
         self._fetches.go_on(fetch, "disk")
+        now = self._ticks()
+        if fetch.watch is not None:
+            fetch.watch.rested(now - fetch.waits_since)
+        if fetch.segment.pace is not None:
+            fetch.segment.pace.go_on(now)
 
     def not_written(self, fetch: Fetch, error: BaseException) -> None:
         """End a fetch whose bytes could not be written."""

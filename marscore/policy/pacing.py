@@ -109,7 +109,7 @@ class Pace:
     The clock starts at once: a connection that never brings a byte is slow, too.
     """
 
-    __slots__ = ("_began", "_bytes", "_first", "_since", "_total", "speed")
+    __slots__ = ("_began", "_bytes", "_first", "_held", "_since", "_total", "speed")
 
     def __init__(self, now: float) -> None:
         self.speed: float | None = None
@@ -118,6 +118,19 @@ class Pace:
         self._first = True
         self._bytes = 0
         self._total = 0
+        #: Since when its sender is held back.
+        self._held: float | None = None
+
+    def hold(self, now: float) -> None:
+        """Leave out the time from now on, in which nothing is wanted of it."""
+        self._held = now
+
+    def go_on(self, now: float) -> None:
+        """Count the time again."""
+        if self._held is not None:
+            rested, self._held = now - self._held, None
+            self._since += rested
+            self._began += rested
 
     def add(self, count: int, now: float) -> None:
         """Take in `count` more bytes. The first ones are not counted: they may have waited here for long."""
@@ -129,7 +142,7 @@ class Pace:
 
     def look(self, now: float) -> bool:
         """Say whether a window ends now, whether bytes come or not."""
-        if now - self._since < PACE_WINDOW:
+        if self._held is not None or now - self._since < PACE_WINDOW:
             return False
         self.speed = self._bytes / (now - self._since)
         self._since, self._bytes = now, 0

@@ -114,3 +114,15 @@ def test_the_mean_of_a_connection_says_something_after_a_while() -> None:
 )
 def test_a_connection_lags_behind_the_mean_of_two_or_more(speed: float, others: list[float], remaining: int, lag: Lag | None) -> None:
     assert lag_of(speed, others, remaining) == lag
+
+
+def test_the_time_for_which_a_connection_is_held_back_is_left_out() -> None:
+    pace = Pace(0.0)
+    pace.add(1, now=1.0)
+    pace.add(100, now=1.0 + PACE_WINDOW / 2)
+    pace.hold(1.0 + PACE_WINDOW / 2)
+    assert not pace.look(100.0)
+    pace.go_on(101.0 + PACE_WINDOW / 2)
+    assert not pace.look(101.0 + PACE_WINDOW * 3 / 4)
+    assert pace.look(101.0 + PACE_WINDOW)
+    assert pace.speed == 100 / PACE_WINDOW
