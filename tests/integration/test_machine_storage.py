@@ -160,6 +160,17 @@ def test_too_few_open_files_make_a_run_with_fewer_processes_and_whatever_fails_h
     assert all((run.folder / name).read_bytes() == body.read(0, body.length) for name, body in bodies.items())
 
 
+@pytest.mark.parametrize("limit", range(9, 20))
+def test_whatever_there_are_too_few_open_files_for_has_a_name(origin: Origin, tmp_path: Path, limit: int) -> None:
+    manifest = write(tmp_path, [origin.serve("/small.bin", SMALL)], execution={"processes": 1})
+    run = limited(tmp_path, manifest, before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+    assert "Traceback" not in run.err
+    assert run.code in (0, 1, 3)
+    assert (run.code == 0) == (run.folder / "small.bin").exists()
+    if run.code != 0:
+        assert "Too many open files" in run.err + str(run.report) or run.report["downloads"][0]["error"]["kind"] == "connection"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user takes the superuser, who alone can")
 def test_a_folder_that_may_not_be_written_fails_its_files_and_the_others_go_on(origin: Origin) -> None:
     with own_folder() as folder:

@@ -14,7 +14,9 @@ anew. What it does: connections, TLS, HTTP/1.1 and 2, proxies and credentials fo
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -46,7 +48,10 @@ _MANY_CHUNKS = 64
 
 
 class CurlTransport:
-    """Implements `ports.Transport`. `connections` is how many may be open, over all hosts, those that wait for a request among them."""
+    """Implements `ports.Transport`. `connections` is how many may be open, over all hosts, those that wait for a request among them.
+
+    Raises OSError where the system does not even give what it waits by.
+    """
 
     def __init__(
         self, connections: int, ticks: Callable[[], float] = time.monotonic, http: HttpVersion = "auto", buffer: int = MOST_AT_ONCE
@@ -56,7 +61,7 @@ class CurlTransport:
         self.buffer = max(1024, min(buffer, MOST_AT_ONCE))
         self.waited = 0.0
         self.sharing = Sharing(http)
-        self._multi = pycurl.CurlMulti()
+        self._multi = _new_multi()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, connections)
@@ -272,3 +277,11 @@ class CurlTransport:
                 exchange.over, exchange.failure = True, failure
                 news[exchange] = None
         self._look = now + _LOOK_EVERY if self._active else math.inf
+
+
+def _new_multi() -> Any:
+    try:
+        return pycurl.CurlMulti()
+    except pycurl.error:
+        # It does not say why; what it needs is memory, little of it, and descriptors.
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE)) from None
