@@ -103,8 +103,8 @@ class Bodies:
         fetch.queued -= count
         self._note(seconds)
         if fetch.segment.cancelled:
-            # Another has its bytes, or they are of a version that is gone.
-            fetch.forget_queue()
+            # Another has its bytes, or they are of a version that is gone. That nothing more of it is written is still to be told.
+            fetch.queue, fetch.queued = [], 0
         self._hand_over(fetch)
         if fetch.queued <= self._share(fetch):
             self._flow.go_on(fetch)

@@ -108,7 +108,7 @@ class Commands:
         """Do as `tell`, for a caller that lets the board know itself what has changed."""
         receive, facts = False, [fact]
         while facts:
-            for command in transfer.step(facts.pop(0)):
+            for command in self._decided(transfer, facts.pop(0)):
                 receive = receive or isinstance(command, Receive)
                 try:
                     if (following := self._do(transfer, command)) is not None:
@@ -116,6 +116,12 @@ class Commands:
                 except Exception as error:  # noqa: BLE001 - what goes wrong with a file is told to its transfer
                     facts.append(Broke(self.moment(), None, failure_of(error)))
         return receive
+
+    def _decided(self, transfer: Transfer, fact: Fact) -> list[Command]:
+        try:
+            return transfer.step(fact)
+        except Exception as error:  # noqa: BLE001 - a defect fails its one download by name, and the run goes on
+            return transfer.step(Broke(self.moment(), None, internal(error)))
 
     def _do(self, transfer: Transfer, command: Command) -> Fact | None:
         match command:

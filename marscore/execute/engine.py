@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
 from marscore.events import DownloadSkipped, ProgressMade
 from marscore.execute.commands import Commands
@@ -18,7 +17,7 @@ from marscore.execute.fetch import Fetch, Fetches
 from marscore.execute.helpers import Done, Helpers
 from marscore.execute.outbox import Outbox
 from marscore.execute.placing import MOST_WAITING, Placing
-from marscore.execute.protocol import Opened, Segment, Work
+from marscore.execute.protocol import Broke, Opened, Segment, Work
 from marscore.execute.receiving import Receiving
 from marscore.execute.schedule import Assignment, Board
 from marscore.execute.setup import Share, WorkerSettings
@@ -28,7 +27,7 @@ from marscore.frozen import dataclass
 from marscore.ports import Answer, Clock, Exchange, FileStore, Partial, Request, Transport
 from marscore.resolve.model import Options
 from marscore.url import parse_url
-from marscore.values import Access, Failure, Timeouts
+from marscore.values import Access, Failure
 
 #: Reading and hashing keep a core busy each; what waits for a disk gains from more.
 _HASHING, _AT_THE_DISK = 4, 16
@@ -127,9 +126,9 @@ class Engine:
         if not self.board.changed and self._clock.ticks() < self._until:
             return
         self._until = math.inf
-        # Nothing is begun while nothing is received, or what was waits for the disk.
-        self.board.changed = self._receiving.held_until < math.inf or self._placing.waiting >= MOST_WAITING
-        if self.board.changed:
+        # Nothing is begun while nothing is received, or what was waits for the disk: it is looked for again later.
+        self.board.changed = blocked = self._receiving.held_until < math.inf or self._placing.waiting >= MOST_WAITING
+        if blocked:
             return
         while (free := self._free()) > 0:
             chosen = self.board.take(self._moment(), free - 1)
@@ -194,15 +193,11 @@ class Engine:
         self._fetches.begin(Fetch(transfer, segment, host, exchange))
 
     def _access(self, transfer: Transfer) -> Access:
+        # The same for many: how to reach an origin is looked up by it.
         last = self._last_access
         if last is None or last[0] is not transfer.options:
             last = self._last_access = transfer.options, transfer.options.access
-        access = last[1]
-        if transfer.deadline is None:
-            return access
-        left = max(0.1, transfer.deadline - self._clock.ticks())
-        times = access.timeouts
-        return replace(access, timeouts=Timeouts(min(times.connect, left), min(times.read, left), times.total))
+        return last[1]
 
     # Now and then
 
@@ -214,6 +209,8 @@ class Engine:
         for fetch in self._fetches:
             lags = id(fetch.segment) in lagging
             self._receiving.guarded(fetch, lambda fetch, lags=lags: self._receiving.look(fetch, ticks, lags))  # type: ignore[misc]
+        for transfer in [transfer for transfer in self.board.open.values() if transfer.waits_too_long(ticks)]:
+            self.commands.tell(transfer, Broke(self._moment(), None, transfer.overdue))
 
     def _measure(self, ticks: float) -> None:
         """Let files have further connections where this thread waits for bytes for most of its time."""

@@ -79,7 +79,7 @@ class Fetch:
             self.writer.header = self.transfer.header
 
     def forget_queue(self) -> None:
-        """Write nothing of it that is not being written."""
+        """Write nothing of it that is not being written, and tell nobody."""
         self.queue, self.queued, self.then = [], 0, None
 
     def record(self) -> None:
@@ -90,15 +90,16 @@ class Fetch:
             writer.record()
 
     def check_time(self, count: int, ticks: float) -> None:
-        """Give up on a connection, or a download, that takes too long.
+        """Give up on a connection that is too slow, or on a download that takes too long.
 
         Raises:
             OriginError: it does.
         """
         options = self.transfer.options
         if self.transfer.deadline is not None and ticks >= self.transfer.deadline:
-            raise OriginError(Failure("timeout", f"the download took longer than its total of {options.timeouts.total:g} s"))
-        if self.watch is not None and self.watch.too_slow(count, ticks):
+            raise OriginError(self.transfer.overdue)
+        # Whose sender is held back is not slow.
+        if self.watch is not None and not self.held and self.watch.too_slow(count, ticks):
             raise OriginError(Failure("too_slow", f"slower than min_speed, {options.min_speed} bytes/s, for {SLOW_WINDOW:g} s"))
 
 

@@ -75,13 +75,13 @@ class Receiving:
 
     def look(self, fetch: Fetch, ticks: float, lags: bool) -> None:
         """Give up what takes too long; `lags` tells that its connection is far slower than others."""
-        if lags:
-            self._finished(fetch, Lagged(self._moment(), fetch.segment))
-        elif fetch.writer is not None and fetch.transfer.deadline is not None:
-            fetch.check_time(0, ticks)
-        elif fetch.segment.cancelled:
+        if fetch.segment.cancelled:
             # Another has its bytes, or they are of a version that is gone.
             self._finished(fetch, Ended(self._moment(), fetch.segment))
+        elif lags:
+            self._finished(fetch, Lagged(self._moment(), fetch.segment))
+        else:
+            fetch.check_time(0, ticks)
 
     def yield_(self, fetch: Fetch) -> None:
         """Give up its connection, which another file needs."""
@@ -243,13 +243,13 @@ class Receiving:
         seconds = self._rate.take(count, ticks) if self._rate else 0.0
         if seconds <= 0:
             return
+        held = ticks if self.held_until == math.inf else self.held_until
+        self.held_until = max(held, ticks + seconds)
         for fetch in self._fetches:
             if fetch.writer is not None:
                 self._fetches.hold(fetch, "rate")
             if fetch.watch is not None:
-                fetch.watch.rested(seconds)
-        until = ticks + seconds
-        self.held_until = until if self.held_until == math.inf else max(self.held_until, until)
+                fetch.watch.rested(self.held_until - held)
 
 
 def _front(chunks: list[bytes | memoryview], count: int) -> list[bytes | memoryview]:

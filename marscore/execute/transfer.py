@@ -143,6 +143,15 @@ class Transfer:
         return None if total is None else self.began.ticks + total
 
     @property
+    def overdue(self) -> Failure:
+        """What is said of it when its total time is over."""
+        return Failure("timeout", f"the download took longer than its total of {self.options.timeouts.total:g} s")
+
+    def waits_too_long(self, ticks: float) -> bool:
+        """Whether its total time is over while it waits for a connection."""
+        return self._is_open and not self._checking and not self.ledger.active and self._past_deadline(ticks)
+
+    @property
     def header(self) -> Header:
         """What the journal is to say of the bytes of this epoch."""
         encoding = self.known.version.encoding if self.known.version else None
@@ -412,7 +421,7 @@ class Transfer:
 
     def _go_on_with_the_whole(self) -> bool:
         """Leave all to a connection whose answer is the whole file. False: there is none."""
-        full = next((s for s in self.ledger.active if s.whole), None)
+        full = next((s for s in self.ledger.active if s.whole and s.remaining), None)
         if full is None or self.known.size is None:
             return False
         self.ledger.absorb(full, self.known.size)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import math
 import queue
+import sys
 import threading
 from collections.abc import Callable, Iterable
 
@@ -95,8 +96,8 @@ class Worker:
             told.set()
 
         self._say(take)
-        told.wait(STOP_GRACE)
-        return used[0]
+        # A loop that does not answer in time may hold any number.
+        return used[0] if told.wait(STOP_GRACE) else sys.maxsize
 
     def stop(self, reason: Failure, unbegun: str) -> None:
         """Stop at once: what was received is recorded, begun downloads end with `reason`, the others as skipped.

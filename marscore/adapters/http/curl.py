@@ -38,7 +38,7 @@ from marscore.values import Failure, HttpVersion
 
 #: Seconds between two looks at who has been silent for too long.
 _LOOK_EVERY = 0.25
-#: Seconds that a body nobody wants may be silent.
+#: Seconds that a body which nobody wants may take.
 _DRAINED_FOR = 1.0
 _KEPT_HANDLES = 64
 #: Bytes of one receive, at most. libcurl does ten of them at a time, and what has come is held in memory.
@@ -136,7 +136,8 @@ class CurlTransport:
             handle.heard = self.ticks()
             if handle.held:
                 handle.held = False
-                handle.curl.pause(pycurl.PAUSE_CONT)
+                with contextlib.suppress(pycurl.error):
+                    handle.curl.pause(pycurl.PAUSE_CONT)
 
     def _hold(self, handle: Handle) -> None:
         """Let libcurl receive no more, once there is a connection: before, it refuses to."""
@@ -152,6 +153,7 @@ class CurlTransport:
         if handle is None:
             return
         handle.exchange = None
+        handle.unwanted_since = self.ticks()
         if handle.paused or not handle.is_worth_draining():
             self._let_go(handle)
 
@@ -268,10 +270,10 @@ class CurlTransport:
             return
         for handle in list(self._active.values()):
             exchange = handle.exchange
-            if exchange is None:
-                if now - handle.heard > _DRAINED_FOR:
-                    self._let_go(handle)
-            elif failure := handle.silent_for_too_long(now):
+            if handle.unwanted_since is not None and now - handle.unwanted_since > _DRAINED_FOR:
+                if ended := self._end(handle):
+                    news[ended] = None
+            elif exchange is not None and (failure := handle.silent_for_too_long(now)):
                 del self._of[id(exchange)]
                 self._let_go(handle)
                 exchange.over, exchange.failure = True, failure

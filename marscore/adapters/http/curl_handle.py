@@ -55,6 +55,8 @@ class Handle:
         self._lines: list[bytes] = []
         self._chunks: list[bytes] = []
         self._had_cookies = False
+        self._sent = Sent()
+        self._head: Head | Failure | None = None
         #: What it was told last, which stays as it is.
         self._fields: Sequence[bytes] | None = None
         self._options: tuple[bool, bool, int | None] | None = None
@@ -66,6 +68,9 @@ class Handle:
 
     def rest(self) -> None:
         """Forget what it was at."""
+        if self._sent.call is not None and not isinstance(self._head, Head):
+            # Of a head that nobody has read, libcurl may have kept a cookie.
+            self._had_cookies = True
         self._lines.clear()
         self._chunks.clear()
         self.exchange: Exchange | None = None
@@ -83,9 +88,11 @@ class Handle:
         self.is_too_early = False
         #: How many challenges it has answered.
         self.answers = 0
-        self._head: Head | Failure | None = None
+        self._head = None
         self._redirect_failure: Failure | None = None
         self._received = 0
+        #: Since when what comes of it is wanted by nobody.
+        self.unwanted_since: float | None = None
 
     @property
     def waiting(self) -> int:
@@ -266,12 +273,13 @@ class Handle:
 
     def _judge(self, head: Head) -> bool:
         assert self.exchange is not None or self.next_url is None
-        self._had_cookies = self._had_cookies or head.cookies
+        # An interim answer may set one too.
+        self._had_cookies = self._had_cookies or head.cookies or b" 1" in self._lines[0][:10]
         if self.exchange is None:
             return False
         location = location_of(head)
         if head.status == 401 and self._is_for_credentials(head):
-            self.next_url, self.answers = self.url, self.answers + 1
+            self.next_url, self.answers, self.unwanted_since = self.url, self.answers + 1, self._ticks()
             return False
         if location is None:
             has_streams = not head.protocol.startswith("HTTP/1")
@@ -285,6 +293,7 @@ class Handle:
             if head.length is None or head.length > _LARGE:
                 self._loop.large.add(self)
             return True
+        self.unwanted_since = self._ticks()
         following = location if isinstance(location, Failure) else next_url(self.url, location, len(self.hops))
         if isinstance(following, Failure):
             self._redirect_failure = following

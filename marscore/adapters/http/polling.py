@@ -7,6 +7,7 @@ system call a file in place of four. Who is closed is forgotten by epoll itself,
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import selectors
 from typing import Any, Protocol
@@ -79,18 +80,21 @@ class Selecting:
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
+        #: What is behind each number, as far as the system tells.
+        self._behind: dict[int, tuple[int, int] | None] = {}
 
     def want(self, fd: int, flags: int) -> None:
         """Register it anew: the system may have forgotten a descriptor that was closed, and the selector has not."""
         self.forget(fd)
         self._selector.register(fd, flags)
+        self._behind[fd] = _identity(fd)
 
     def forget(self, fd: int) -> bool:
         """Take it out."""
+        before = self._behind.pop(fd, None)
         with contextlib.suppress(KeyError, ValueError, OSError):
             self._selector.unregister(fd)
-            return True
-        return False
+        return before is not None and before == _identity(fd)
 
     def wait(self, seconds: float) -> list[tuple[int, int]]:
         """Wait; where the system does not forget a descriptor that is closed (Windows), such a one is forgotten here."""
@@ -105,6 +109,15 @@ class Selecting:
     def close(self) -> None:
         """Wait for nothing any more."""
         self._selector.close()
+
+
+def _identity(fd: int) -> tuple[int, int] | None:
+    """What tells a file from another that gets its number; None where the system does not say (sockets on Windows)."""
+    try:
+        status = os.fstat(fd)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _is_closed(fd: int) -> bool:
