@@ -11,6 +11,10 @@ import sys
 from collections.abc import Callable
 
 
+#: pathlib lists a folder by the one or the other, as Python's version has it.
+_ALIKE = {"os.listdir": ("os.listdir", "os.scandir")}
+
+
 def send_at(moment: str, number: int, times: int) -> None:
     """Send this process a signal when that comes for the first time, so many times."""
     name, _, about = moment.partition(" ")
@@ -22,7 +26,7 @@ def send_at(moment: str, number: int, times: int) -> None:
             os.kill(os.getpid(), number)
 
     def hear(event: str, arguments: tuple[object, ...]) -> None:
-        if event == name and any(_names(argument, about) for argument in arguments):
+        if event in _ALIKE.get(name, (name,)) and any(_names(argument, about) for argument in arguments):
             send()
 
     if name == "fsync":
