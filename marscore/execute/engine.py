@@ -96,6 +96,16 @@ class Engine:
         self.board.widen(share.per_host)
         self._receiving.limit(share.max_rate)
 
+    def pause(self, host: str, seconds: float) -> None:
+        """Begin no request to a host for so long."""
+        ticks = self._clock.ticks()
+        self.board.pause(host, ticks + seconds, ticks)
+
+    def pace(self, host: str) -> None:
+        """Ask a host more slowly."""
+        self.board.changed = True
+        self.board.slots.pace(host).cut(self._clock.ticks())
+
     def turn(self, until: float) -> None:
         """Send and receive until something comes, at most until `until` ticks."""
         for exchange in self._ports.transport.turn(min(until, self._until, self._receiving.held_until)):
