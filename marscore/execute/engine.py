@@ -93,7 +93,7 @@ class Engine:
 
     def widen(self, share: Share) -> None:
         """Take another share of the run's limits."""
-        self.board.widen(share.per_host)
+        self.board.widen(share.per_host, self._clock.ticks())
         self._receiving.limit(share.max_rate)
 
     def pause(self, host: str, seconds: float) -> None:
@@ -104,7 +104,7 @@ class Engine:
     def pace(self, host: str) -> None:
         """Ask a host more slowly."""
         self.board.changed = True
-        self.board.slots.pace(host).cut(self._clock.ticks())
+        self.board.slots.pace(host).slow_down(self._clock.ticks())
 
     def turn(self, until: float) -> None:
         """Send and receive until something comes, at most until `until` ticks."""

@@ -120,10 +120,10 @@ class Board:
         self.changed = True
         self.slots.release(host)
 
-    def widen(self, per_host: int) -> None:
+    def widen(self, per_host: int, ticks: float) -> None:
         """Change how many connections to one host this process may have."""
         self.changed = True
-        self.slots.capacity = per_host
+        self.slots.widen(per_host, ticks)
 
     def pause(self, host: str, until: float, ticks: float) -> None:
         """Let no request to a host start before `until` ticks."""

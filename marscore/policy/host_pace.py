@@ -5,11 +5,11 @@
 A few refusals among many answers say nothing of a pace, and a host that does nothing but refuse has none: what it says then is about the
 files, whose retries deal with it. Where a host that answers otherwise refuses a good part of what it is asked, the rate falls to a little
 less than what it accepted of late, since that is what it allows, however it counts: by a leaky bucket, by connections, by minutes. At
-first its limit is not known: the rate begins low, doubles several times a second, and is cut where that is too much. From then on it grows
-slowly, and ever faster the longer nothing speaks against it. The models are TCP's slow start, and its increase by little and decrease by a
-factor (RFC 5681), and the adaptive throttling of "Handling Overload", Site Reliability Engineering, 2016.
+first its limit is searched for: the rate begins low, doubles several times a second, and is cut where that is too much. From then on it
+grows slowly, and ever faster the longer nothing speaks against it. The models are TCP's slow start, and its increase by little and
+decrease by a factor (RFC 5681), and the adaptive throttling of "Handling Overload", Site Reliability Engineering, 2016.
 
-Times are seconds on a clock that never jumps.
+Times are seconds on a clock that never jumps. A pause that a host asks for counts as no time, since nothing could be accepted in it.
 """
 
 from __future__ import annotations
@@ -17,37 +17,51 @@ from __future__ import annotations
 import math
 from collections import deque
 
-#: So many refusals in a second, and so large a share of the answers, are about the pace. Where each of them asks for a pause, one is.
+#: So many refusals, and so large a share of the answers, are about the pace. Where each of them asks for a pause, one is.
 REFUSALS, SHARE = 3, 0.1
 EXPLICIT_REFUSALS, EXPLICIT_SHARE = 1, 0.01
 #: Seconds from one cut to the next: what is refused meanwhile was asked for before the first.
 BETWEEN_CUTS = 0.5
-#: The part of what was accepted at which a host is asked next, so that what it holds back of the rest comes to its end.
-CUT = 0.93
-SEARCH_CUT = 0.9
-#: The part of the rate that is left where too little was accepted to tell (that of CUBIC, RFC 9438).
-DECREASE = 0.7
-#: The part of what was accepted at which the search for a limit begins: a host accepts more at first. In requests a second, at least.
-FIRST_CUT, FIRST_RATE = 1 / 8, 10.0
-#: Seconds in which the rate doubles while the limit is not known.
+#: The part of what was accepted of late at which a host is asked next: of a rate that was steady; of one that was searched for, where this
+#: process was refused; and where another one was, which searched beside this one.
+CUT, FOUND, FOUND_BY_OTHERS = 0.93, 0.93, 0.8
+#: The part of the rate that is left where too few answers came to tell what is accepted (RFC 9438 has the same), and where none did.
+LESS, STARVING = 0.7, 0.25
+#: The part of what was accepted at which a search begins, since a host accepts more at first: so many requests a second, at least.
+FIRST, FIRST_RATE = 1 / 8, 20.0
+#: Seconds in which the rate doubles while the limit is searched for.
 DOUBLING = 0.2
-#: By how much a known rate grows in a second, for each second since it was cut. Where a refusal means a pause, it stays for a while first.
+#: By how much a steady rate grows in a second, for each second since it was cut. Where a refusal means a pause, it stays for a while first.
 GROWTH, HOLD = 0.1, 10.0
 #: A rate is never lower: many limits are of so many a minute, and its end should not be missed. Where it is higher than the other, it is none.
 SLOWEST, FASTEST = 0.2, 20_000.0
 #: Seconds for which an answer shows that a host answers otherwise; one that has a pace is asked for longer than a minute whether it does.
 ANSWERED_LATELY, STARVED = 10.0, 75.0
-#: Answers are counted in steps of so many seconds. What is said of late goes back so many of them, while the limit is searched for and
-#: later, or as many as it takes for `_ENOUGH` answers.
+#: Answers are counted in steps of so many seconds. What is said of late goes back so many of them, in a search and otherwise; further, but
+#: not without end, where those hold fewer answers than are enough.
 _STEP = 0.1
-_SEARCHED, _KNOWN, _LONGEST = 4, 10, 100
+_IN_A_SEARCH, _OTHERWISE, _LONGEST = 4, 10, 100
 _ENOUGH = 10
 
 
 class HostPace:
     """Of one host, as one process sees it. `rate` is in requests a second; None: as many as there are connections for."""
 
-    __slots__ = ("_answered", "_cut", "_cut_at", "_measured", "_explicit", "_frozen", "_grown", "_next", "_paused_until", "_rested", "_searching", "_steps", "rate")
+    __slots__ = (
+        "_answered",
+        "_cut_at",
+        "_explicit",
+        "_frozen",
+        "_grown",
+        "_next",
+        "_paused_until",
+        "_rested",
+        "_searching",
+        "_since",
+        "_steps",
+        "_worth",
+        "rate",
+    )
 
     def __init__(self) -> None:
         self.rate: float | None = None
@@ -55,12 +69,15 @@ class HostPace:
         self._steps: deque[list[int]] = deque(maxlen=_LONGEST)
         #: When it last answered with anything but a refusal.
         self._answered: float | None = None
-        #: When the rate was last cut, from when on its growth is still to be counted, and when the next request may start.
-        self._cut = self._cut_at = self._grown = self._next = 0.0
-        self._measured = 1.0
-        #: Whether the limit is not known, and whether the host names pauses where it refuses.
+        #: When the next request may start, and when the rate was last cut.
+        self._next = self._cut_at = 0.0
+        #: In time without pauses: since when the rate is what it is, but for its growth, and until when that is counted.
+        self._since = self._grown = 0.0
+        #: Whether the limit is searched for, and whether the host names pauses where it refuses.
         self._searching, self._explicit = True, False
-        #: Pauses do not count as time: what it was when the last one began, its end, and how long all were.
+        #: By how much an answer raises the rate that still comes during the pause after a search.
+        self._worth = 0.0
+        #: Time without pauses, when the last one began; its end; and how long all were.
         self._frozen = self._paused_until = self._rested = 0.0
 
     def free_at(self, now: float) -> float:
@@ -82,10 +99,10 @@ class HostPace:
     def accepted(self, now: float) -> None:
         """Take note of an answer that is no refusal."""
         self._answered = now
-        own = self._time(now)
-        self._step(own)[1] += 1
+        time = self._time(now)
+        self._step(time)[1] += 1
         if self.rate is not None:
-            self._grow(own, now < self._paused_until)
+            self._grow(self.rate, time, now < self._paused_until)
 
     def refused(self, now: float, explicit: bool) -> bool:
         """Take note of a refusal, which names a pause or does not; returns whether the rate was cut for it."""
@@ -95,74 +112,78 @@ class HostPace:
             return False
         self._explicit = explicit
         self._step(self._time(now))[2] += 1
-        return self._is_about_the_pace(self._time(now)) and self._cut_to(now, True)
+        accepted, refused, _ = self._lately(self._time(now))
+        least, share = (EXPLICIT_REFUSALS, EXPLICIT_SHARE) if explicit else (REFUSALS, SHARE)
+        return refused >= max(least, share * (accepted + refused)) and self._cut(now, FOUND)
 
-    def cut(self, now: float) -> bool:
-        return self._cut_to(now, False)
-
-    def _cut_to(self, now: float, here: bool) -> bool:
-        """Lower the rate, for what is refused here or to another process; returns whether it was not only just done."""
-        own = self._time(now)
-        accepted, _, seconds = self._lately(own)
-        was_searching = self._searching and self.rate is not None
+    def slow_down(self, now: float) -> None:
+        """Lower the rate since another process was refused."""
         if self._answered is None:
             # It answers others.
             self._answered = now
-        if self.rate is None:
-            self.rate, self._searching = max(FIRST_RATE, FIRST_CUT * accepted / seconds), True
-        elif now < self._paused_until or now - self._cut_at < BETWEEN_CUTS:
+        self._cut(now, FOUND_BY_OTHERS)
+
+    def search(self, now: float) -> None:
+        """Look for the limit anew: another process, which had a part of it, has left."""
+        self._searching, self._since = True, self._time(now)
+
+    def _cut(self, now: float, found: float) -> bool:
+        """Lower the rate; returns whether it was not only just done. `found` is the part to take of what a search came to."""
+        if self.rate is not None and (now < self._paused_until or now - self._cut_at < BETWEEN_CUTS):
             return False
-        elif not accepted:
-            self.rate, self._searching = max(SLOWEST, self.rate / 4), True
-        elif self._searching or accepted >= (_ENOUGH if self._explicit else 1):
-            most = FASTEST if self._searching else self.rate
-            self.rate, self._searching = max(SLOWEST, (SEARCH_CUT if was_searching else CUT) * min(most, accepted / seconds)), False
+        time = self._time(now)
+        self._worth = 0.0
+        if self.rate is None:
+            accepted, _, seconds = self._lately(time)
+            self.rate, self._searching = max(FIRST_RATE if found == FOUND else FIRST_RATE / 2, FIRST * accepted / seconds), True
         else:
-            # So few may be what a bucket had room for after the pause.
-            self.rate = max(SLOWEST, DECREASE * self.rate)
-        self._cut, self._cut_at, self._grown = own, now, own
-        self._measured = seconds if here and was_searching and not self._searching else math.inf
+            self.rate = max(SLOWEST, self._lower(self.rate, time, found))
+        self._since, self._grown, self._cut_at = time, time, now
         self._next = now + 1 / self.rate
         return True
 
-    def _is_about_the_pace(self, own: float) -> bool:
-        accepted, refused, _ = self._lately(own)
-        least, share = (EXPLICIT_REFUSALS, EXPLICIT_SHARE) if self._explicit else (REFUSALS, SHARE)
-        return refused >= max(least, share * (accepted + refused))
+    def _lower(self, rate: float, time: float, found: float) -> float:
+        accepted, _, seconds = self._lately(time)
+        was_searching, self._searching = self._searching, not accepted
+        if not accepted:
+            return rate * STARVING
+        if was_searching:
+            # What a leaky bucket still holds was accepted, too.
+            self._worth = found / seconds if found == FOUND else 0.0
+            return found * accepted / seconds
+        # After a pause, a few may be what a bucket had room for again.
+        return LESS * rate if self._explicit and accepted < _ENOUGH else CUT * min(rate, accepted / seconds)
 
-    def _lately(self, own: float) -> tuple[int, int, float]:
+    def _lately(self, time: float) -> tuple[int, int, float]:
         """How much was accepted and refused of late, at the present rate, and in how many seconds."""
-        is_known = self.rate is not None
-        span = _STEP * (_SEARCHED if is_known and self._searching else _KNOWN)
-        least = max(self._cut, own - _LONGEST * _STEP) if is_known else own - span
+        span = _STEP * (_IN_A_SEARCH if self.rate is not None and self._searching else _OTHERWISE)
+        least = time - span if self.rate is None else max(self._since, time - _LONGEST * _STEP)
         accepted = refused = 0
-        since = own
+        begin = time
         for step, good, bad in reversed(self._steps):
-            if (step + 1) * _STEP <= least or (own - since >= span and accepted + refused >= _ENOUGH):
+            if (step + 1) * _STEP <= least or (time - begin >= span and accepted + refused >= _ENOUGH):
                 break
-            accepted, refused, since = accepted + good, refused + bad, max(least, step * _STEP)
-        return accepted, refused, max(own - since, min(span, own - least), _STEP)
+            accepted, refused, begin = accepted + good, refused + bad, max(least, step * _STEP)
+        return accepted, refused, max(time - begin, min(span, time - least), _STEP)
 
-    def _grow(self, own: float, is_paused: bool) -> None:
+    def _grow(self, rate: float, time: float, is_paused: bool) -> None:
         """Let the rate grow with what is accepted, so that it does not while nothing is asked."""
-        seconds, self._grown = own - self._grown, own
-        assert self.rate is not None
-        if is_paused and own - self._cut < BETWEEN_CUTS and not self._searching:
-            self.rate += SEARCH_CUT / self._measured
+        seconds, self._grown = time - self._grown, time
         if self._searching:
-            self.rate *= 2 ** (min(seconds, DOUBLING / 2) / DOUBLING)
+            rate *= 2 ** (min(seconds, DOUBLING / 2) / DOUBLING)
+        elif is_paused and time - self._since < BETWEEN_CUTS:
+            rate += self._worth
         else:
-            since = own - self._cut - (HOLD if self._explicit else 0.0)
-            self.rate *= 1 + GROWTH * max(0.0, since) * min(seconds, 1.0)
-        if self.rate > FASTEST:
-            self.rate = None
+            steady = time - self._since - (HOLD if self._explicit else 0.0)
+            rate *= 1 + GROWTH * max(0.0, steady) * min(seconds, 1.0)
+        self.rate = rate if rate < FASTEST else None
 
     def _time(self, now: float) -> float:
         """The time without pauses."""
         return now - self._rested if now >= self._paused_until else self._frozen
 
-    def _step(self, own: float) -> list[int]:
-        number = int(own / _STEP)
+    def _step(self, time: float) -> list[int]:
+        number = math.floor(time / _STEP)
         if not self._steps or self._steps[-1][0] != number:
             self._steps.append([number, 0, 0])
         return self._steps[-1]

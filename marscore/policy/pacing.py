@@ -78,6 +78,13 @@ class HostSlots:
         """Count one less."""
         self._used[host] -= 1
 
+    def widen(self, capacity: int, now: float) -> None:
+        """Change how many connections each host may have. Where they become more, so may the requests."""
+        if capacity > self.capacity:
+            for pace in self._paces.values():
+                pace.search(now)
+        self.capacity = capacity
+
     def pause(self, host: str, until: float, now: float) -> None:
         """Let no request to the host start before `until`; a longer pause stands."""
         self._paused_until[host] = max(until, self._paused_until.get(host, until))
