@@ -108,10 +108,11 @@ class Commands:
             pace.accepted(ticks)
             return False
         pause = parse_retry_after(answer.fields.get("retry-after"), self._clock.now())
-        if pause is not None and answer.status != HTTPStatus.TOO_MANY_REQUESTS:
+        too_many = answer.status == HTTPStatus.TOO_MANY_REQUESTS
+        if pause is not None and not too_many:
             # It is out of service, and says for how long.
             return False
-        if pace.refused(ticks, explicit=bool(pause)) and pace.rate is not None:
+        if pace.refused(ticks, explicit=bool(pause), too_many=too_many) and pace.rate is not None:
             self._board.changed = True
             self._put(HostPaced(self._clock.now(), transfer.download.id, host, round(pace.rate, 2)))
             self.tell_pace(host)

@@ -83,7 +83,7 @@ class Engine:
         self._looked: tuple[float, float] | None = None
         self.board.sharing = False
         self._last_access: tuple[Options, Access] | None = None
-        self.widen(settings.share)
+        self._receiving.limit(settings.share.max_rate)
 
     def take_in(self, works: Sequence[Work]) -> None:
         """Add downloads."""

@@ -6,7 +6,7 @@
 A free connection goes, in this order, to: a file that has none and waits for its (re)try, a new download, another range of a file, a part
 of what another connection has before it. So many files are fetched side by side as long as there are any, and the end of the last large
 one is as parallel as its start. Where all connections are in use and a file has none, one that has several gives one up (`crowded_out`).
-A host whose connections are all in use, that asked for a pause, or that was asked just before as fast as it allows, is passed over. No I/O, no clock.
+A host whose connections are all in use, that asked for a pause, or that was asked as fast as it allows, is passed over. No I/O, no clock.
 """
 
 from __future__ import annotations

@@ -202,17 +202,14 @@ class Supervisor:
                 pass
             case Batch():
                 self._take_in(message)
-            case Paused():
-                for member in self._others(message.worker):
-                    member.handle.pause(message.host, message.seconds)
-            case Paced():
-                for member in self._others(message.worker):
-                    member.handle.pace(message.host)
+            case Paused() | Paced():
+                for handle in (member.handle for number, member in self._members.items() if number != message.worker):
+                    if isinstance(message, Paused):
+                        handle.pause(message.host, message.seconds)
+                    else:
+                        handle.pace(message.host)
             case Gone():
                 self._lose(message)
-
-    def _others(self, worker: int) -> list[Member]:
-        return [member for number, member in self._members.items() if number != worker]
 
     def _take_in(self, batch: Batch) -> None:
         member = self._members.get(batch.worker)

@@ -33,9 +33,10 @@ FIRST, FIRST_RATE = 1 / 8, 20.0
 DOUBLING = 0.2
 #: By how much a steady rate grows in a second, for each second since it was cut. Where a refusal means a pause, it stays for a while first.
 GROWTH, HOLD = 0.1, 10.0
-#: A rate is never lower: many limits are of so many a minute, and its end should not be missed. Where it is higher than the other, it is none.
+#: A rate is never lower: many limits are of so many a minute, and its end should not be missed. One that is higher than the other is none.
 SLOWEST, FASTEST = 0.2, 20_000.0
-#: Seconds for which an answer shows that a host answers otherwise; one that has a pace is asked for longer than a minute whether it does.
+#: Seconds for which an answer shows that a host answers otherwise. One that says itself that it was asked too much (429) is asked longer
+#: than a minute whether it does: that may be the time that it counts by.
 ANSWERED_LATELY, STARVED = 10.0, 75.0
 #: Answers are counted in steps of so many seconds. What is said of late goes back so many of them, in a search and otherwise; further, but
 #: not without end, where those hold fewer answers than are enough.
@@ -104,9 +105,15 @@ class HostPace:
         if self.rate is not None:
             self._grow(self.rate, time, now < self._paused_until)
 
-    def refused(self, now: float, explicit: bool) -> bool:
-        """Take note of a refusal, which names a pause or does not; returns whether the rate was cut for it."""
-        patience = ANSWERED_LATELY if self.rate is None else STARVED
+    def refused(self, now: float, *, explicit: bool, too_many: bool) -> bool:
+        """Take note of a refusal; returns whether the rate was cut for it.
+
+        Args:
+            now: the moment.
+            explicit: it names a pause.
+            too_many: it says that there were too many requests, and not only that there is no service.
+        """
+        patience = STARVED if too_many and self.rate is not None else ANSWERED_LATELY
         if self._answered is None or now - self._answered > patience:
             self.rate = None
             return False
