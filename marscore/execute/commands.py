@@ -28,6 +28,7 @@ from marscore.execute.protocol import (
     Placed,
     Receive,
     Release,
+    Segment,
     Stopped,
     Store,
     Verify,
@@ -101,7 +102,7 @@ class Commands:
         file = self._files[transfer.download.id] = OpenFile(self._store, transfer.download.path, partial)
         return file
 
-    def heard(self, transfer: Transfer, host: str, answer: Answer) -> bool:
+    def heard(self, transfer: Transfer, segment: Segment, host: str, answer: Answer) -> bool:
         """Let the pace of a host follow from its answer; says whether that is a refusal for the sake of the pace."""
         pace, ticks = self._board.slots.pace(host), self._clock.ticks()
         if answer.status not in BUSY or answer.status not in transfer.options.retry.statuses:
@@ -111,6 +112,9 @@ class Commands:
         too_many = answer.status == HTTPStatus.TOO_MANY_REQUESTS
         if pause is not None and not too_many:
             # It is out of service, and says for how long.
+            return False
+        if pace.rate is None and segment.retry.failures:
+            # One file's refusals, however many, are about the file.
             return False
         if pace.refused(ticks, explicit=bool(pause), too_many=too_many) and pace.rate is not None:
             self._board.changed = True

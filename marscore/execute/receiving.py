@@ -132,7 +132,7 @@ class Receiving:
         exchange = fetch.exchange
         if exchange.answer is not None and fetch.answer is None:
             fetch.answer = self._clean(exchange, exchange.answer)
-            fetch.paced = self._commands.heard(fetch.transfer, fetch.host, fetch.answer)
+            fetch.paced = self._commands.heard(fetch.transfer, fetch.segment, fetch.host, fetch.answer)
             fetch.small = self._small_size(fetch, fetch.answer)
             if fetch.small is None and not self._answered(fetch):
                 return
