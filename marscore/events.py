@@ -107,6 +107,16 @@ class HostPaused:
 
 
 @dataclass(frozen=True, slots=True)
+class HostPaced:
+    """The host refuses what it is asked too fast: from now on it is asked `rate` times a second."""
+
+    at: float
+    download: str
+    host: str
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
 class MirrorSwitched:
     at: float
     download: str
@@ -252,6 +262,7 @@ LoggedEvent: TypeAlias = (
     | ResumeDiscarded
     | RetryScheduled
     | HostPaused
+    | HostPaced
     | MirrorSwitched
     | RangesUnsupported
     | ConnectionRedialled

@@ -1,6 +1,6 @@
 """What a child process runs: one worker, told what to do over standard input.
 
-frames of Call --stdin--> Worker --stdout--> frames of Batch, Paused and Alive
+frames of Call --stdin--> Worker --stdout--> frames of Batch, Paused, Paced and Alive
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 from marscore.adapters.frames import TOO_LITTLE, Call, read_frame, write_frame
 from marscore.adapters.terminal import occupy_standard_descriptors
 from marscore.adapters.working import make_worker
-from marscore.execute.messages import Alive, Batch, Paused
+from marscore.execute.messages import Alive, Batch, Paced, Paused
 from marscore.execute.setup import WorkerSettings
 from marscore.values import Failure
 
@@ -46,7 +46,7 @@ def _serve(commands: IO[bytes], out: IO[bytes]) -> None:
         return
     lock = threading.Lock()
 
-    def send(message: Batch | Paused | Alive) -> None:
+    def send(message: Batch | Paused | Paced | Alive) -> None:
         try:
             with lock:
                 write_frame(out, message)
@@ -57,6 +57,7 @@ def _serve(commands: IO[bytes], out: IO[bytes]) -> None:
     # Who holds this process hears of its end, and gives its downloads to another.
     worker = make_worker(settings, 0, send, lambda: os._exit(TOO_LITTLE))
     worker.on_pause(lambda host, seconds: send(Paused(0, host, seconds)))
+    worker.on_pace(lambda host: send(Paced(0, host)))
     worker.start()
     _obey(worker, commands)
 

@@ -96,6 +96,10 @@ class ChildHandle:
         """Let it know that a server wants to be left alone."""
         self._call("pause", host, seconds)
 
+    def pace(self, host: str) -> None:
+        """Let it know that a server was asked too fast."""
+        self._call("pace", host)
+
     def widen(self, share: Share) -> None:
         """Give it a larger share."""
         self._call("widen", share)

@@ -14,7 +14,7 @@ from marscore.adapters.lock import LEAVE, Held
 from marscore.adapters.storage import storage_error
 from marscore.errors import StorageError
 from marscore.events import ProgressMade
-from marscore.execute.messages import Gone, Inbox, Paused, StopRequested
+from marscore.execute.messages import Gone, Inbox, Paced, Paused, StopRequested
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share, WorkerSettings
 from marscore.values import Failure, internal
@@ -121,6 +121,7 @@ class _Here:
         self._leaving: threading.Thread | None = None
         self._worker = make_worker(settings, number, inbox.put, lambda: inbox.put(_GIVEN_UP), session)
         self._worker.on_pause(lambda host, seconds: inbox.put(Paused(number, host, seconds)))
+        self._worker.on_pace(lambda host: inbox.put(Paced(number, host)))
         self._worker.start()
 
     def submit(self, works: Sequence[Work]) -> None:
@@ -128,6 +129,9 @@ class _Here:
 
     def pause(self, host: str, seconds: float) -> None:
         self._worker.pause(host, seconds)
+
+    def pace(self, host: str) -> None:
+        self._worker.pace(host)
 
     def widen(self, share: Share) -> None:
         self._worker.widen(share)

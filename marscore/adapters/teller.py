@@ -21,6 +21,7 @@ from marscore.events import (
     DownloadSkipped,
     DownloadStarted,
     Event,
+    HostPaced,
     HostPaused,
     Redirected,
 )
@@ -33,7 +34,7 @@ from marscore.settings import LineSettings
 from marscore.state import Row, row_of
 
 #: What only the log tells.
-_ONLY_LOGGED = frozenset({ChecksumVerified, HostPaused, Redirected})
+_ONLY_LOGGED = frozenset({ChecksumVerified, HostPaced, HostPaused, Redirected})
 #: As a tuple: a test against the union takes five times as long.
 _OUTCOMES = (DownloadFinished, DownloadFailed, DownloadSkipped)
 

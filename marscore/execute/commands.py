@@ -7,9 +7,10 @@ fact --tell--> Transfer.step --commands--> events, files, pauses --> the next fa
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 
 from marscore.errors import IntegrityError, OriginError, StorageError
-from marscore.events import Event, Warned
+from marscore.events import Event, HostPaced, Warned
 from marscore.execute.helpers import Helpers
 from marscore.execute.placing import Item, Placing
 from marscore.execute.protocol import (
@@ -27,6 +28,7 @@ from marscore.execute.protocol import (
     Placed,
     Receive,
     Release,
+    Segment,
     Stopped,
     Store,
     Verify,
@@ -35,7 +37,8 @@ from marscore.execute.schedule import Board
 from marscore.execute.transfer import Transfer
 from marscore.execute.writing import OpenFile
 from marscore.exhaustive import assert_never
-from marscore.ports import Clock, FileStore, Partial
+from marscore.policy.failures import BUSY, parse_retry_after
+from marscore.ports import Answer, Clock, FileStore, Partial
 from marscore.state import FileIdentity
 from marscore.values import Failure, internal
 
@@ -62,6 +65,7 @@ class Commands:
         self._placing: Placing | None = None
         self._files: dict[str, OpenFile] = {}
         self.tell_pause: Callable[[str, float], None] = lambda host, seconds: None
+        self.tell_pace: Callable[[str], None] = lambda host: None
         self.let_go: Callable[[Transfer], None] = lambda transfer: None
 
     def place_by(self, placing: Placing) -> None:
@@ -98,6 +102,26 @@ class Commands:
         file = self._files[transfer.download.id] = OpenFile(self._store, transfer.download.path, partial)
         return file
 
+    def heard(self, transfer: Transfer, segment: Segment, host: str, answer: Answer) -> bool:
+        """Let the pace of a host follow from its answer; says whether that is a refusal for the sake of the pace."""
+        pace, ticks = self._board.slots.pace(host), self._clock.ticks()
+        if answer.status not in BUSY or answer.status not in transfer.options.retry.statuses:
+            pace.accepted(ticks)
+            return False
+        pause = parse_retry_after(answer.fields.get("retry-after"), self._clock.now())
+        too_many = answer.status == HTTPStatus.TOO_MANY_REQUESTS
+        if pause is not None and not too_many:
+            # It is out of service, and says for how long.
+            return False
+        if pace.rate is None and segment.retry.failures:
+            # One file's refusals, however many, are about the file.
+            return False
+        if pace.refused(ticks, explicit=bool(pause), too_many=too_many) and pace.rate is not None:
+            self._board.changed = True
+            self._put(HostPaced(self._clock.now(), transfer.download.id, host, round(pace.rate, 2)))
+            self.tell_pace(host)
+        return pace.rate is not None
+
     def tell(self, transfer: Transfer, fact: Fact) -> bool:
         """Let the transfer decide and do what it says; says whether it wants the body of the answer."""
         receive = self.carry_out(transfer, fact)
@@ -128,7 +152,8 @@ class Commands:
             case Emit():
                 self._put(command.event)
             case PauseHost():
-                self._board.pause(command.host, self._clock.ticks() + command.seconds)
+                ticks = self._clock.ticks()
+                self._board.pause(command.host, ticks + command.seconds, ticks)
                 self.tell_pause(command.host, command.seconds)
             case Verify() | Place():
                 return self._with_partial(transfer, command)

@@ -82,7 +82,7 @@ class Engine:
         self._looked: tuple[float, float] | None = None
         self.board.sharing = False
         self._last_access: tuple[Options, Access] | None = None
-        self.widen(settings.share)
+        self._receiving.limit(settings.share.max_rate)
 
     def take_in(self, works: Sequence[Work]) -> None:
         """Add downloads."""
@@ -92,8 +92,18 @@ class Engine:
 
     def widen(self, share: Share) -> None:
         """Take another share of the run's limits."""
-        self.board.widen(share.per_host)
+        self.board.widen(share.per_host, self._clock.ticks())
         self._receiving.limit(share.max_rate)
+
+    def pause(self, host: str, seconds: float) -> None:
+        """Begin no request to a host for so long."""
+        ticks = self._clock.ticks()
+        self.board.pause(host, ticks + seconds, ticks)
+
+    def pace(self, host: str) -> None:
+        """Ask a host more slowly."""
+        self.board.changed = True
+        self.board.slots.pace(host).slow_down(self._clock.ticks())
 
     def turn(self, until: float) -> None:
         """Send and receive until something comes, at most until `until` ticks."""

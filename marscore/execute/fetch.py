@@ -30,6 +30,7 @@ class Fetch:
         "exchange",
         "held",
         "host",
+        "paced",
         "queue",
         "queued",
         "segment",
@@ -49,6 +50,8 @@ class Fetch:
         self.exchange = exchange
         #: The answer, once it was looked at.
         self.answer: Answer | None = None
+        #: Whether that refuses it for the sake of the pace.
+        self.paced = False
         self.small: int | None = None
         self.writer: Writer | None = None
         self.watch: SpeedWatch | None = None

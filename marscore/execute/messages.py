@@ -45,6 +45,14 @@ class Paused:
 
 
 @dataclass(frozen=True, slots=True)
+class Paced:
+    """A worker asks a host more slowly from now on, since it was asked too fast."""
+
+    worker: int
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
 class Alive:
     """A worker in a process of its own has something to do or not, and can be reckoned with."""
 
@@ -67,5 +75,5 @@ class StopRequested:
     unbegun: str
 
 
-Message: TypeAlias = Batch | Paused | Alive | Gone | StopRequested
+Message: TypeAlias = Batch | Paused | Paced | Alive | Gone | StopRequested
 Inbox: TypeAlias = "queue.SimpleQueue[Message]"

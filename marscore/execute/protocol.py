@@ -112,9 +112,12 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
+    """The head of an answer came; `paced` tells that it is a refusal by which a host that answers otherwise slows all requests."""
+
     at: Moment
     segment: Segment
     answer: Answer
+    paced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +132,12 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Broke:
-    """A try failed; what came before is written."""
+    """A try failed; what came before is written. `paced`: see `Answered`."""
 
     at: Moment
     segment: Segment | None
     failure: Failure
+    paced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,7 @@ class Receiving:
         exchange = fetch.exchange
         if exchange.answer is not None and fetch.answer is None:
             fetch.answer = self._clean(exchange, exchange.answer)
+            fetch.paced = self._commands.heard(fetch.transfer, fetch.segment, fetch.host, fetch.answer)
             fetch.small = self._small_size(fetch, fetch.answer)
             if fetch.small is None and not self._answered(fetch):
                 return
@@ -178,7 +179,7 @@ class Receiving:
     def _answered(self, fetch: Fetch) -> bool:
         """Let the transfer judge an answer; says whether its body is wanted."""
         assert fetch.answer is not None
-        wanted = self._commands.tell(fetch.transfer, Answered(self._moment(), fetch.segment, fetch.answer))
+        wanted = self._commands.tell(fetch.transfer, Answered(self._moment(), fetch.segment, fetch.answer, fetch.paced))
         transfer, segment = fetch.transfer, fetch.segment
         partial = self._commands.file(transfer).of(segment.epoch) if wanted else None
         if partial is None:

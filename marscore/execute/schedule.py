@@ -6,7 +6,7 @@
 A free connection goes, in this order, to: a file that has none and waits for its (re)try, a new download, another range of a file, a part
 of what another connection has before it. So many files are fetched side by side as long as there are any, and the end of the last large
 one is as parallel as its start. Where all connections are in use and a file has none, one that has several gives one up (`crowded_out`).
-A host whose connections are all in use, or that asked for a pause, is passed over. No I/O, no clock.
+A host whose connections are all in use, that asked for a pause, or that was asked as fast as it allows, is passed over. No I/O, no clock.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Board:
             or self._from_largest(at.ticks, idle)
         )
         if assignment:
-            self.slots.acquire(assignment.host)
+            self.slots.acquire(assignment.host, at.ticks)
             return assignment
         return Idle(self._next_change(at.ticks))
 
@@ -113,22 +113,22 @@ class Board:
     def _wanting(self, ticks: float) -> Iterable[str]:
         """The hosts to which a file without a connection could use one now."""
         due = [entry.host for entry in self._without.first() if entry.due <= ticks]
-        return [host for host in dict.fromkeys([*due, *self._queue]) if not self.slots.is_paused(host, ticks)]
+        return [host for host in dict.fromkeys([*due, *self._queue]) if not self.slots.is_held_back(host, ticks)]
 
     def release(self, host: str) -> None:
         """Give a slot back."""
         self.changed = True
         self.slots.release(host)
 
-    def widen(self, per_host: int) -> None:
+    def widen(self, per_host: int, ticks: float) -> None:
         """Change how many connections to one host this process may have."""
         self.changed = True
-        self.slots.capacity = per_host
+        self.slots.widen(per_host, ticks)
 
-    def pause(self, host: str, until: float) -> None:
+    def pause(self, host: str, until: float, ticks: float) -> None:
         """Let no request to a host start before `until` ticks."""
         self.changed = True
-        self.slots.pause(host, until)
+        self.slots.pause(host, until, ticks)
 
     def _from_waiting(self, waiting: Waiting, ticks: float) -> Assignment | None:
         due = [entry for entry in waiting.first() if entry.due <= ticks and self.slots.free_at(entry.host, ticks) == ticks]

@@ -1,7 +1,7 @@
 """Hands the work to workers, wherever they run, and passes their events on: the only place that knows how many there are.
 
     works --batches--> whichever worker has room --Batch(events, told)--> sink
-                       Paused(host) --> every other worker;  Gone --> its downloads go to another (`deaths`)
+                       Paused, Paced (host) --> every other worker;  Gone --> its downloads go to another (`deaths`)
                        nothing, for too long --> it is ended (`members`)
 
 Nothing here waits for a worker: one that stands still holds up neither the others nor a signal.
@@ -23,7 +23,7 @@ from marscore.events import DownloadFailed, DownloadSkipped, Outcome, Warned
 from marscore.execute.deaths import MOST_IN_A_ROW, Deaths
 from marscore.execute.handles import Crew, LocalHandle, Sink, WorkerHandle
 from marscore.execute.members import DEEPEST, LOOK_EVERY, PATIENCE, Member
-from marscore.execute.messages import Alive, Batch, Gone, Inbox, Paused, StopRequested
+from marscore.execute.messages import Alive, Batch, Gone, Inbox, Paced, Paused, StopRequested
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share
 from marscore.execute.worker import FLUSH_EVERY
@@ -196,16 +196,18 @@ class Supervisor:
             sender.hear()
         self._heed(message)
 
-    def _heed(self, message: Batch | Paused | Alive | Gone) -> None:
+    def _heed(self, message: Batch | Paused | Paced | Alive | Gone) -> None:
         match message:
             case Alive():
                 pass
             case Batch():
                 self._take_in(message)
-            case Paused():
-                for number, member in self._members.items():
-                    if number != message.worker:
-                        member.handle.pause(message.host, message.seconds)
+            case Paused() | Paced():
+                for handle in (member.handle for number, member in self._members.items() if number != message.worker):
+                    if isinstance(message, Paused):
+                        handle.pause(message.host, message.seconds)
+                    else:
+                        handle.pace(message.host)
             case Gone():
                 self._lose(message)
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Literal
 
 from marscore.errors import IntegrityError
@@ -67,7 +66,7 @@ from marscore.execute.protocol import (
 from marscore.exhaustive import assert_never
 from marscore.journal import Header
 from marscore.planning.segments import MIN_SPLIT
-from marscore.policy.failures import another_source_may_help, is_retryable
+from marscore.policy.failures import BUSY, another_source_may_help, is_retryable
 from marscore.policy.pacing import MAX_REDIALS, PACE_REMEMBERED, lag_of
 from marscore.policy.retry import NO_FAILURES, GiveUp, Wait
 from marscore.state import Claim, FileIdentity, key_of
@@ -83,8 +82,6 @@ _WORTH_TRYING = 8 * 1024 * 1024
 WORTH_SHARING = 0.25
 #: The names of a few codings (RFC 9110 section 8.4.1).
 _CODINGS = re.compile("[a-z0-9-]{1,16}(?:, ?[a-z0-9-]{1,16}){0,3}")
-#: They say nothing of parts.
-_BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
 class Transfer:
@@ -357,7 +354,7 @@ class Transfer:
             case Unsatisfiable():
                 return commands + self._unsatisfiable(segment, verdict, at)
             case Refused():
-                return commands + self._broke(Broke(at, segment, verdict.failure))
+                return commands + self._broke(Broke(at, segment, verdict.failure, fact.paced))
             case _:
                 assert_never(verdict)
 
@@ -623,7 +620,7 @@ class Transfer:
             self.ledger.pending.append(Pending(rest.start, rest.end, segment.retry))
             return [Drop(), *self._refused(segment, failure, at)]
         state = segment.retry.progressed() if kept else segment.retry
-        decision = state.after(failure, self.options.retry, at.draw)
+        decision = state.after(failure, self.options.retry, at.draw, paced=fact.paced)
         if isinstance(decision, GiveUp) or self._past_deadline(at.ticks + decision.seconds):
             reason = decision.reason if isinstance(decision, GiveUp) else f"{failure.message}; no time is left for a retry"
             self.ledger.pending.append(rest)
@@ -663,7 +660,7 @@ class Transfer:
             or self._past_deadline(at.ticks)
         ):
             return False
-        return failure.status is not None and failure.status >= 400 and failure.status not in _BUSY
+        return failure.status is not None and failure.status >= 400 and failure.status not in BUSY
 
     def _wait(self, again: Pending, segment: Segment, at: Moment, kept: bool) -> list[Command]:
         """Put back what a broken segment has left, or all of the file where its bytes cannot be joined by others."""

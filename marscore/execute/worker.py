@@ -1,6 +1,6 @@
 """One process's share of the run, in one thread: its loop owns the board, the transfers, the timers and the connections.
 
-    submit, pause, widen, stop --inbox--> loop: Engine.turn (heads, chunks, ends --> transfers --> commands), Engine.fill
+    submit, pause, pace, widen, stop --inbox--> loop: Engine.turn (heads, chunks, ends --> transfers --> commands), Engine.fill
                                   helpers (what takes its time) --Done--> inbox                 --> events, in batches
 
 Nothing here is guarded by a lock, since nobody else reaches it: whoever wants something of a worker puts it into the inbox, and wakes the
@@ -62,6 +62,10 @@ class Worker:
         """Have `tell(host, seconds)` called when a server asks this process to wait, so that others hear of it."""
         self._engine.commands.tell_pause = tell
 
+    def on_pace(self, tell: Callable[[str], None]) -> None:
+        """Have `tell(host)` called when this process begins to ask a host more slowly."""
+        self._engine.commands.tell_pace = tell
+
     def start(self) -> None:
         """Start the loop.
 
@@ -77,7 +81,11 @@ class Worker:
 
     def pause(self, host: str, seconds: float) -> None:
         """Hold back new requests to a host, as another process was asked to."""
-        self._say(lambda: self._engine.board.pause(host, self._clock.ticks() + seconds))
+        self._say(lambda: self._engine.pause(host, seconds))
+
+    def pace(self, host: str) -> None:
+        """Ask a host more slowly, as another process was made to."""
+        self._say(lambda: self._engine.pace(host))
 
     def widen(self, share: Share) -> None:
         """Take a new share of the run's limits."""

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from marscore.frozen import dataclass
+from marscore.policy.host_pace import HostPace
 
 #: Seconds over which a connection must be slower than `min_speed` to count as too slow (curl's --speed-time has the same default).
 SLOW_WINDOW = 30.0
@@ -46,12 +47,13 @@ class TokenBucket:
 
 
 class HostSlots:
-    """Counts the connections to each host and remembers which hosts asked for a pause."""
+    """Counts the connections to each host, and remembers which hosts asked for a pause and how fast each may be asked."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self._used: Counter[str] = Counter()
         self._paused_until: dict[str, float] = {}
+        self._paces: dict[str, HostPace] = {}
 
     @property
     def most_used(self) -> int:
@@ -59,26 +61,45 @@ class HostSlots:
         return max(self._used.values(), default=0)
 
     def free_at(self, host: str, now: float) -> float | None:
-        """When a request to the host may start: `now` or the end of its pause; None while all its connections are in use."""
-        if self._used[host] >= self.capacity:
-            return None
-        return max(now, self._paused_until.get(host, now))
+        """When a request to the host may start: `now`, or later for its pause or pace; None while all its connections are in use."""
+        return None if self._used[host] >= self.capacity else self._may_be_asked_at(host, now)
 
-    def is_paused(self, host: str, now: float) -> bool:
-        """Whether it asked for a pause that is not over."""
-        return self._paused_until.get(host, now) > now
+    def is_held_back(self, host: str, now: float) -> bool:
+        """Whether it may not be asked now, for its pause or pace."""
+        return self._may_be_asked_at(host, now) > now
 
-    def acquire(self, host: str) -> None:
-        """Count one more connection."""
+    def acquire(self, host: str, now: float) -> None:
+        """Count one more connection, and the request that starts on it."""
         self._used[host] += 1
+        if pace := self._paces.get(host):
+            pace.start(now)
 
     def release(self, host: str) -> None:
         """Count one less."""
         self._used[host] -= 1
 
-    def pause(self, host: str, until: float) -> None:
+    def widen(self, capacity: int, now: float) -> None:
+        """Change how many connections each host may have. Where they become more, so may the requests."""
+        if capacity > self.capacity:
+            for pace in self._paces.values():
+                pace.search(now)
+        self.capacity = capacity
+
+    def pause(self, host: str, until: float, now: float) -> None:
         """Let no request to the host start before `until`; a longer pause stands."""
         self._paused_until[host] = max(until, self._paused_until.get(host, until))
+        self.pace(host).pause(now, until)
+
+    def pace(self, host: str) -> HostPace:
+        """How fast the host may be asked."""
+        pace = self._paces.get(host)
+        if pace is None:
+            pace = self._paces[host] = HostPace()
+        return pace
+
+    def _may_be_asked_at(self, host: str, now: float) -> float:
+        pace = self._paces.get(host)
+        return max(self._paused_until.get(host, now), now if pace is None else pace.free_at(now))
 
 
 class SpeedWatch:

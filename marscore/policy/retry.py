@@ -19,6 +19,9 @@ from marscore.values import Failure, FailureKind
 #: does not answer it (Cloudflare's 520 to 524), and 529, overloaded. Not its 525 and 526, which are of certificates.
 DEFAULT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 
+#: So many times in a row a file is refused for the sake of the pace, and no retry is spent.
+MOST_REFUSALS = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
@@ -69,12 +72,16 @@ class GiveUp:
 
 @dataclass(frozen=True, slots=True)
 class RetryState:
-    """Failures in a row, by kind, since the last try that made progress."""
+    """Failures in a row, by kind, since the last try that made progress; and `refusals`, for which a host's pace was to blame."""
 
     failures: tuple[tuple[FailureKind, int], ...] = ()
+    refusals: int = 0
 
-    def after(self, failure: Failure, rules: RetryRules, draw: float) -> Wait | GiveUp:
-        """Decide what follows a failed try. `draw` is a random number in [0, 1)."""
+    def after(self, failure: Failure, rules: RetryRules, draw: float, *, paced: bool = False) -> Wait | GiveUp:
+        """Decide what follows a failed try. `draw` is a random number in [0, 1).
+
+        Where the host is `paced`, since it was asked too fast, that is no failure of the file: its retries are not spent, for a while.
+        """
         if not is_retryable(failure, rules.statuses):
             return GiveUp(failure.message)
         if failure.retry_after is not None and failure.retry_after > rules.max_retry_after:
@@ -83,16 +90,19 @@ class RetryState:
         counts = dict(self.failures)
         before = counts.get(failure.kind, 0)
         limit_for_kind = rules.limit(failure.kind)
-        if before >= limit_for_kind:
-            return GiveUp(f"{failure.message} (after {before} {'retry' if before == 1 else 'retries'})")
-        total_before = sum(counts.values())
+        spared = paced and limit_for_kind > 0 and self.refusals < MOST_REFUSALS
+        if before >= limit_for_kind and not spared:
+            made = before + self.refusals
+            return GiveUp(f"{failure.message} (after {made} {'retry' if made == 1 else 'retries'})")
+        seconds = failure.retry_after if failure.retry_after is not None else rules.backoff.seconds(sum(counts.values()), draw)
+        if spared:
+            return Wait(seconds, min(before + 1, limit_for_kind), limit_for_kind, RetryState(self.failures, self.refusals + 1))
         counts[failure.kind] = before + 1
-        seconds = failure.retry_after if failure.retry_after is not None else rules.backoff.seconds(total_before, draw)
-        return Wait(seconds, before + 1, limit_for_kind, RetryState(tuple(counts.items())))
+        return Wait(seconds, before + 1, limit_for_kind, RetryState(tuple(counts.items()), self.refusals))
 
     def progressed(self) -> RetryState:
         """The state after a try that brought bytes: the count starts anew."""
-        return NO_FAILURES if self.failures else self
+        return NO_FAILURES if self.failures or self.refusals else self
 
 
 NO_FAILURES = RetryState()

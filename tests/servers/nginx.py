@@ -31,6 +31,7 @@ http {{
     uwsgi_temp_path {here}/t4;
     scgi_temp_path {here}/t5;
     default_type application/octet-stream;
+    {zone}
     server {{
         listen 127.0.0.1:{port}{tls};
         root {root};
@@ -63,7 +64,7 @@ class Nginx:
 
 @contextlib.contextmanager
 def nginx(
-    here: Path, tls: Tls | None = None, more: str = "", throttle: int | None = None, http: Literal["1.1", "2"] = "1.1"
+    here: Path, tls: Tls | None = None, more: str = "", throttle: int | None = None, http: Literal["1.1", "2"] = "1.1", zone: str = ""
 ) -> Iterator[Nginx]:
     """Run nginx on a free port, serving `here`/root.
 
@@ -73,6 +74,7 @@ def nginx(
         more: configuration for the server block.
         throttle: bytes a second for each connection.
         http: the latest version that it speaks, over TLS.
+        zone: configuration for all servers, such as the zone of a rate limit.
     """
     program = need("nginx", "nginx-light")
     root = here / "root"
@@ -88,7 +90,8 @@ def nginx(
 
     def command(port: int) -> list[str]:
         configuration = here / "nginx.conf"
-        configuration.write_text(_CONFIGURATION.format(here=here, root=root, port=port, tls=secure, more=limit + more, user=user))
+        places = {"here": here, "root": root, "port": port}
+        configuration.write_text(_CONFIGURATION.format(**places, tls=secure, more=limit + more, zone=zone, user=user))
         return [program, "-e", str(here / "error.log"), "-c", str(configuration), "-p", str(here)]
 
     with running(command, here / "nginx.out") as port:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from marscore.execute.protocol import Answered, Broke, Ended, Fact, Hashed, Moment, Opened, Place, Placed, Stopped, Verify, Work, Yielded
 from marscore.execute.schedule import Assignment, Board, Idle
 from marscore.execute.transfer import Transfer
+from marscore.policy.host_pace import HostPace
 from marscore.policy.retry import Backoff, RetryRules
 from marscore.ports import Answer
 from marscore.resolve.model import Download, Options
@@ -31,6 +32,7 @@ STEP = st.one_of(
     st.tuples(st.just("end"), st.integers(0, 20), ENDS),
     st.tuples(st.just("time"), st.sampled_from([0.1, 0.5, 4.0, 30.0])),
     st.tuples(st.just("pause"), st.sampled_from(HOSTS), st.sampled_from([1.0, 10.0])),
+    st.tuples(st.just("pace"), st.sampled_from(HOSTS)),
     st.tuples(st.just("widen"), st.integers(1, 3)),
     st.tuples(st.just("stop"), st.integers(0, 20)),
 )
@@ -78,12 +80,13 @@ class Desk:
             self._answer(held, 40 * MIB)
             return
         self.held.remove(held)
+        self._hear(self.board.slots.pace(held.host), how)
         match how:
             case "503":
                 self._step(transfer, Answered(self.now, segment, Answer(503, {}, parse_url(segment.url))))
             case "503 with Retry-After":
                 self._step(transfer, Answered(self.now, segment, Answer(503, {"retry-after": "3"}, parse_url(segment.url))))
-                self.board.slots.pause(held.host, self.ticks + 3)
+                self.board.pause(held.host, self.ticks + 3, self.ticks)
             case "404":
                 self._step(transfer, Answered(self.now, segment, Answer(404, {}, parse_url(segment.url))))
             case "cut":
@@ -100,14 +103,24 @@ class Desk:
         self.board.release(held.host)
         self.board.settle(transfer)
 
+    def _hear(self, pace: HostPace, how: str) -> None:
+        if how == "503":
+            pace.refused(self.ticks, explicit=False, too_many=False)
+        elif how != "503 with Retry-After":
+            pace.accepted(self.ticks)
+
     def time(self, seconds: float) -> None:
         self.ticks += seconds
 
     def pause(self, host: str, seconds: float) -> None:
-        self.board.slots.pause(f"{host}:80", self.ticks + seconds)
+        self.board.pause(f"{host}:80", self.ticks + seconds, self.ticks)
 
     def widen(self, per_host: int) -> None:
-        self.board.widen(per_host)
+        self.board.widen(per_host, self.ticks)
+
+    def pace(self, host: str) -> None:
+        """Another process is refused."""
+        self.board.slots.pace(f"{host}:80").slow_down(self.ticks)
 
     def finish(self) -> None:
         """Go on, with nothing but good answers, until every download is over."""
@@ -170,6 +183,8 @@ class Desk:
         assert isinstance(chosen, Idle)
         times = self.may_ask_at()
         assert all(at > self.ticks for at in times), "something may be asked for now, and nobody is told to"
+        if self.board.waiting and not self.held:
+            assert chosen.until is not None, "nobody will begin what is waiting"
         if times:
             assert chosen.until is not None, "something may be asked for later, and nobody will"
             assert self.ticks < chosen.until <= min(times)
@@ -202,4 +217,7 @@ def test_files_of_one_host_that_fail_again_and_again_end_by_name_beside_those_th
             desk.ticks += chance.uniform(0.001, 0.02)
             desk.end(number, "503" if bad else "whole")
         else:
-            desk.ticks = max(desk.ticks, min(desk.may_ask_at()))
+            idle = desk.board.take(desk.now, 0)
+            assert isinstance(idle, Idle)
+            assert idle.until is not None
+            desk.ticks = idle.until

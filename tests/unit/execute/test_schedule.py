@@ -72,10 +72,10 @@ def test_a_large_file_is_not_shared_beyond_what_its_host_may_have() -> None:
     begin(board)
     assigned(board)
     assert board.take(at(), 5) == Idle(None)
-    board.widen(3)
+    board.widen(3, 0.0)
     assigned(board)
-    board.widen(4)
-    board.slots.pause("a:80", 9.0)
+    board.widen(4, 0.0)
+    board.slots.pause("a:80", 9.0, 0.0)
     assert isinstance(board.take(at(), 5), Idle)
 
 
@@ -109,7 +109,7 @@ def test_a_retry_waits_without_holding_a_thread() -> None:
 def test_a_paused_host_is_passed_over_until_its_pause_ends() -> None:
     board = Board(per_host=16)
     board.add([work(0, "a"), work(1, "b")])
-    board.slots.pause("a:80", 9.0)
+    board.slots.pause("a:80", 9.0, 0.0)
     assert assigned(board).host == "b:80"
     assert board.take(at(1.0), 0) == Idle(9.0)
     assert assigned(board, 9.0).host == "a:80"
@@ -119,7 +119,7 @@ def test_a_retry_to_a_paused_host_waits_for_the_pause() -> None:
     board = Board(per_host=16)
     board.add([work(0, threads=1)])
     first = begin(board)
-    board.slots.pause(first.host, 30.0)
+    board.slots.pause(first.host, 30.0, 0.0)
     breaks(board, first, 1.0)
     assert isinstance(board.take(at(6.0), 0), Idle)
     assert assigned(board, 30.0).transfer is first.transfer
@@ -204,7 +204,7 @@ def test_connections_to_a_full_host_are_given_up_to_it_and_by_files_of_that_host
     assert board.crowded_out(0.0, 4) is None, "the other host has connections"
     board.add([work(2)])
     assert board.crowded_out(0.0, 4) is large.ledger.active[-1]
-    board.slots.pause(large.host, 5.0)
+    board.slots.pause(large.host, 5.0, 0.0)
     assert board.crowded_out(0.0, 4) is None, "who waits for the end of a pause waits for no connection"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from marscore.errors import StorageError
 from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, DownloadStarted, Event, Warned
-from marscore.execute.messages import Alive, Batch, Gone, Inbox, Paused, StopRequested
+from marscore.execute.messages import Alive, Batch, Gone, Inbox, Paced, Paused, StopRequested
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share
 from marscore.execute.supervise import Supervisor
@@ -60,6 +60,9 @@ class FakeWorker:
 
     def pause(self, host: str, seconds: float) -> None:
         self.heard.append((host, seconds))
+
+    def pace(self, host: str) -> None:
+        self.heard.append((host,))
 
     def widen(self, share: Share) -> None:
         self.widened = share
@@ -279,6 +282,17 @@ def test_a_pause_reaches_the_other_workers_only() -> None:
     crew, _ = play(PLAN, 4, script)
     assert crew.workers[0].heard == []
     assert crew.workers[1].heard == [("a:80", 3.0)]
+
+
+def test_a_worker_that_is_made_to_ask_more_slowly_makes_the_others() -> None:
+    def script(worker: FakeWorker, each: Work) -> object:
+        if each.download.id == "downloads[0]":
+            worker.inbox.put(Paced(worker.number, "a:80"))
+        return finished(each)
+
+    crew, _ = play(PLAN, 4, script)
+    assert crew.workers[0].heard == []
+    assert crew.workers[1].heard == [("a:80",)]
 
 
 def test_a_stop_leaves_what_was_not_begun_as_skipped() -> None:

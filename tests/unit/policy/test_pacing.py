@@ -55,16 +55,31 @@ def test_a_debt_is_paid_off_at_the_rate() -> None:
 def test_a_host_gets_no_more_connections_than_its_slots_and_none_during_its_pause() -> None:
     slots = HostSlots(2)
     assert slots.free_at("h", 5.0) == 5.0
-    slots.acquire("h")
-    slots.acquire("h")
+    slots.acquire("h", 5.0)
+    slots.acquire("h", 5.0)
     assert slots.free_at("h", 5.0) is None
     assert slots.free_at("other", 5.0) == 5.0
     assert slots.most_used == 2
     slots.release("h")
-    slots.pause("h", 9.0)
-    slots.pause("h", 7.0)
+    slots.pause("h", 9.0, 5.0)
+    slots.pause("h", 7.0, 5.0)
     assert slots.free_at("h", 5.0) == 9.0
     assert slots.free_at("h", 10.0) == 10.0
+
+
+def test_a_host_with_a_pace_gets_one_request_at_a_time_and_no_connection_is_given_up_for_it() -> None:
+    slots = HostSlots(9)
+    slots.pace("h").accepted(0.0)
+    for _ in range(3):
+        slots.pace("h").refused(0.0, explicit=False, too_many=False)
+    free = slots.free_at("h", 0.0)
+    assert free is not None
+    assert free > 0.0
+    assert slots.is_held_back("h", 0.0)
+    assert slots.free_at("other", 0.0) == 0.0
+    assert slots.free_at("h", free) == free
+    slots.acquire("h", free)
+    assert slots.is_held_back("h", free)
 
 
 def test_the_speed_of_a_connection_is_that_of_its_last_window() -> None:

@@ -7,7 +7,7 @@ import email.utils
 import pytest
 
 from marscore.policy.failures import failure_of_host, failure_of_status, is_retryable, parse_retry_after
-from marscore.policy.retry import DEFAULT_STATUSES, NO_FAILURES, Backoff, GiveUp, RetryRules, RetryState, Wait
+from marscore.policy.retry import DEFAULT_STATUSES, MOST_REFUSALS, NO_FAILURES, Backoff, GiveUp, RetryRules, RetryState, Wait
 from marscore.url import parse_url
 from marscore.values import Failure, FailureKind
 
@@ -153,3 +153,24 @@ def test_an_absurd_retry_after_is_a_number_too() -> None:
 
 def test_states_are_values() -> None:
     assert RetryState() == NO_FAILURES
+
+
+def test_what_is_refused_for_the_sake_of_the_pace_spends_no_retry_for_a_while() -> None:
+    rules = RetryRules(max_retries=2, backoff=Backoff(initial=1, factor=2, jitter="none"))
+    busy, state = Failure("server_error", "busy", 503), NO_FAILURES
+    told = []
+    while isinstance(decision := state.after(busy, rules, 0.0, paced=True), Wait):
+        told.append((decision.seconds, decision.attempt))
+        state = decision.state
+    assert told == [(1, 1)] * MOST_REFUSALS + [(1, 1), (2, 2)]
+    assert decision == GiveUp(f"busy (after {MOST_REFUSALS + 2} retries)")
+    assert state.progressed() == NO_FAILURES
+
+
+def test_retries_that_are_spent_already_or_none_at_all_are_no_matter_of_the_pace() -> None:
+    busy = Failure("rate_limited", "busy", 429)
+    spent = RetryState((("rate_limited", 2),))
+    decision = spent.after(busy, RetryRules(max_retries=2), 0.0, paced=True)
+    assert isinstance(decision, Wait)
+    assert (decision.attempt, decision.limit, decision.state) == (2, 2, RetryState(spent.failures, 1))
+    assert isinstance(NO_FAILURES.after(busy, RetryRules(max_retries=0), 0.0, paced=True), GiveUp)

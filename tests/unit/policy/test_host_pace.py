@@ -1,0 +1,232 @@
+"""How fast a host is asked that refuses what comes too fast: against models of such hosts, on a clock that the test turns."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import pytest
+
+from marscore.policy.host_pace import ANSWERED_LATELY, FASTEST, FIRST_RATE, REFUSALS, SLOWEST, STARVED, HostPace
+
+#: What a host does with a request at a moment: after how many seconds it answers, or None for a refusal at once.
+Host: TypeAlias = Callable[[float], float | None]
+
+ROUND_TRIP = 0.001
+
+
+def leaky_bucket(rate: float, burst: int, nodelay: bool = False) -> Host:
+    """As nginx's limit_req counts."""
+    excess, last = -1.0, 0.0  # the first one counts for nothing
+
+    def ask(now: float) -> float | None:
+        nonlocal excess, last
+        level = max(0.0, excess - (now - last) * rate + 1)
+        if level > burst:
+            return None
+        excess, last = level, now
+        return 0.0 if nodelay else level / rate
+
+    return ask
+
+
+def fixed_window(count: int, seconds: float) -> Host:
+    """So many in each window of so many seconds."""
+    seen: dict[int, int] = {}
+
+    def ask(now: float) -> float | None:
+        window = int(now / seconds)
+        seen[window] = seen.get(window, 0) + 1
+        return 0.0 if seen[window] <= count else None
+
+    return ask
+
+
+def at_once(most: int, mean: float) -> Host:
+    """So many at a time, of which each takes its time."""
+    chance, ends = random.Random(1), list[float]()
+
+    def ask(now: float) -> float | None:
+        ends[:] = [end for end in ends if end > now]
+        if len(ends) >= most:
+            return None
+        ends.append(now + chance.expovariate(1 / mean))
+        return ends[-1] - now
+
+    return ask
+
+
+def now_and_then(share: float) -> Host:
+    chance = random.Random(1)
+    return lambda now: None if chance.random() < share else 0.002
+
+
+@dataclass
+class Client:
+    """Asks for `files` over 8 connections, at its pace; what is refused is asked for again after up to half a second, or a pause of all."""
+
+    host: Host
+    files: int
+    pause: float | None = None
+    pace: HostPace = field(default_factory=HostPace)
+    now: float = 0.0
+    done: int = 0
+    refusals: int = 0
+    cuts: int = 0
+
+    def run(self) -> Client:
+        chance, paused_until, under_way = random.Random(1), 0.0, 0
+        waiting = [0.0] * self.files
+        answers: list[tuple[float, bool]] = []
+        while self.done < self.files:
+            while under_way < 8 and waiting:
+                begin = max(self.now, paused_until, self.pace.free_at(self.now), waiting[0])
+                if answers and answers[0][0] < begin:
+                    break
+                self.now = begin
+                heapq.heappop(waiting)
+                self.pace.start(begin)
+                under_way += 1
+                takes = self.host(begin)
+                heapq.heappush(answers, (begin + ROUND_TRIP + (takes or 0.0), takes is not None))
+            at, accepted = heapq.heappop(answers)
+            self.now, under_way = max(self.now, at), under_way - 1
+            if accepted:
+                self.pace.accepted(self.now)
+                self.done += 1
+                continue
+            self.refusals += 1
+            self.cuts += self.pace.refused(self.now, explicit=self.pause is not None, too_many=True)
+            if self.pause is not None:
+                paused_until = self.now + self.pause
+                self.pace.pause(self.now, paused_until)
+            heapq.heappush(waiting, self.now + (self.pause or chance.uniform(0.0, 0.5)))
+        return self
+
+
+@pytest.mark.parametrize(
+    ("host", "files", "pause", "ideal", "slower", "refusals"),
+    [
+        (leaky_bucket(50, 5), 300, None, 6.0, 1.5, 0.1),
+        (leaky_bucket(50, 5), 3000, None, 60.0, 1.15, 0.1),
+        (leaky_bucket(50, 5, nodelay=True), 300, None, 6.0, 1.5, 0.15),
+        (leaky_bucket(50, 100, nodelay=True), 1000, None, 18.0, 1.2, 0.15),
+        (leaky_bucket(50, 5), 3000, 1.0, 60.0, 1.3, 0.02),
+        (leaky_bucket(1, 5), 100, None, 100.0, 1.2, 0.6),
+        (leaky_bucket(1, 0), 60, None, 60.0, 1.7, 1.0),
+        (leaky_bucket(1, 5), 100, 1.0, 100.0, 1.2, 0.5),
+        (leaky_bucket(800, 20), 8000, None, 10.0, 1.5, 0.1),
+        (fixed_window(60, 60.0), 300, None, 240.0, 1.1, 1.3),
+        (fixed_window(100, 1.0), 1000, None, 10.0, 1.5, 0.3),
+        (at_once(4, 0.05), 1000, None, 12.5, 2.2, 0.3),
+    ],
+    ids=[
+        "bucket", "bucket-long", "nodelay", "large-burst", "pauses", "one-a-second", "no-burst", "one-a-second-pauses", "fast", "minutes",
+        "seconds", "connections",
+    ],
+)  # fmt: skip
+def test_a_host_that_limits_is_asked_about_as_fast_as_it_allows(
+    host: Host, files: int, pause: float | None, ideal: float, slower: float, refusals: float
+) -> None:
+    client = Client(host, files, pause).run()
+    assert client.now <= slower * ideal
+    assert client.refusals <= refusals * files
+
+
+@pytest.mark.parametrize("share", [1 / 500, 1 / 50])
+def test_a_refusal_now_and_then_slows_nobody(share: float) -> None:
+    client = Client(now_and_then(share), 20_000).run()
+    assert client.refusals > 20
+    assert client.cuts == 0
+    assert client.pace.rate is None
+
+
+def refuse(pace: HostPace, now: float, times: int = REFUSALS) -> bool:
+    return sum(pace.refused(now, explicit=False, too_many=True) for _ in range(times)) > 0
+
+
+def test_a_host_that_answers_nothing_else_has_no_pace() -> None:
+    pace = HostPace()
+    assert not refuse(pace, 1.0, 20)
+    pace.accepted(2.0)
+    assert not refuse(pace, 2.1 + ANSWERED_LATELY, 20)
+    assert pace.free_at(99.0) == 99.0
+
+
+def test_one_that_had_a_pace_is_asked_for_a_while_whether_it_answers_again() -> None:
+    pace, now = HostPace(), 0.0
+    pace.accepted(now)
+    assert refuse(pace, now)
+    while now < STARVED - 6:
+        now = pace.free_at(now + 0.01)
+        pace.start(now)
+        pace.refused(now, explicit=False, too_many=True)
+    assert pace.rate is not None
+    assert pace.rate <= 1.0
+    before = pace.rate
+    pace.accepted(now)
+    pace.accepted(now + 0.1)
+    assert pace.rate > before
+    pace.refused(now + STARVED + 1.0, explicit=False, too_many=True)
+    assert pace.rate is None
+
+
+def test_a_rate_is_cut_once_for_what_was_asked_before() -> None:
+    pace = HostPace()
+    pace.accepted(5.0)
+    assert not refuse(pace, 5.0, REFUSALS - 1)
+    assert refuse(pace, 5.0, 1)
+    assert pace.rate == FIRST_RATE
+    assert not refuse(pace, 5.1, 50)
+    assert pace.free_at(5.0) == 5.0 + 1 / FIRST_RATE
+
+
+def test_where_another_process_is_refused_this_one_is_slower_too() -> None:
+    pace = HostPace()
+    pace.slow_down(3.0)
+    assert pace.rate is not None
+    assert pace.rate < FIRST_RATE
+    pace.slow_down(3.1)
+    assert pace.rate == FIRST_RATE / 2
+    pace.slow_down(4.0)
+    assert SLOWEST < pace.rate < FIRST_RATE / 2
+
+
+def test_nothing_is_counted_while_the_host_is_paused() -> None:
+    pace = HostPace()
+    pace.accepted(0.0)
+    assert pace.refused(0.0, explicit=True, too_many=True)
+    pace.pause(0.0, 100.0)
+    before = pace.rate
+    assert not pace.refused(50.0, explicit=True, too_many=True)
+    assert pace.rate == before
+    pace.accepted(100.0)
+    assert pace.rate == before
+    pace.accepted(100.1)
+    assert before is not None
+    assert before < pace.rate < 2 * before  # type: ignore[operator]
+
+
+def test_a_rate_that_nothing_speaks_against_is_none_at_last() -> None:
+    pace, now = HostPace(), 0.0
+    pace.accepted(now)
+    assert refuse(pace, now)
+    while pace.rate is not None:
+        now = pace.free_at(now + 0.02)
+        pace.start(now)
+        pace.accepted(now)
+        assert pace.rate is None or pace.rate < FASTEST
+        assert now < 10.0
+
+
+def test_one_without_service_has_a_pace_for_a_shorter_while() -> None:
+    pace = HostPace()
+    pace.accepted(0.0)
+    assert refuse(pace, 0.0)
+    pace.refused(ANSWERED_LATELY, explicit=False, too_many=False)
+    assert pace.rate is not None
+    pace.refused(ANSWERED_LATELY + 1, explicit=False, too_many=False)
+    assert pace.rate is None
