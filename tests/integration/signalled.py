@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Callable
 
-
 #: pathlib lists a folder by the one or the other, as Python's version has it.
 _ALIKE = {"os.listdir": ("os.listdir", "os.scandir")}
 

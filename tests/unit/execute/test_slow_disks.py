@@ -10,11 +10,18 @@ import pytest
 
 from marscore.errors import StorageError
 from marscore.events import DownloadFailed, DownloadFinished
-from marscore.execute.bodies import SLOW_WRITE
+from marscore.execute.bodies import SLOW_WRITE, Bodies
+from marscore.execute.fetch import Fetch
+from marscore.execute.helpers import Act, Then
 from marscore.execute.placing import SLOW_STORE
+from marscore.execute.protocol import Moment, Opened
+from marscore.execute.transfer import Transfer
+from marscore.execute.writing import Writer
 from marscore.ports import Exchange, Request
 from marscore.state import Content, FileIdentity
-from marscore.values import Failure
+from marscore.url import parse_url
+from marscore.values import Access, Failure
+from tests.fakes.clock import FakeClock
 from tests.fakes.files import MemoryFolder, MemoryPartial
 from tests.fakes.transport import FakeTransport
 from tests.unit.execute.working import HUNG, KIB, MIB, outcomes, wanted
@@ -126,3 +133,53 @@ def test_a_disk_that_stands_still_holds_back_its_own_sender_and_nobody_else(fail
         assert transport.sent <= 9 * MIB
     else:
         assert folder.files["large"].content == LARGE
+
+
+class Later:
+    """Helpers that do what they were given when they are told to."""
+
+    def __init__(self) -> None:
+        self.tasks: list[tuple[Act, Then]] = []
+
+    def do(self, act: Act, then: Then) -> None:
+        self.tasks.append((act, then))
+
+    def work(self) -> None:
+        act, then = self.tasks.pop(0)
+        then(act(), None)
+
+
+class Nobody:
+    """Holds nothing back."""
+
+    def hold(self, fetch: Fetch) -> None:
+        pass
+
+    go_on = hold
+
+    def not_written(self, fetch: Fetch, error: BaseException) -> None:
+        raise error
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_what_waits_for_the_last_write_of_a_segment_comes_also_where_that_was_cancelled_meanwhile(cancelled: bool) -> None:
+    folder, helpers, clock = MemoryFolder(), Later(), FakeClock()
+    transfer = Transfer(wanted(0, f"{BASE}large", "large"), Moment(0.0, 0.0))
+    transfer.step(Opened(Moment(0.0, 0.0)))
+    segment = transfer.take(0.0)
+    assert segment
+    fetch = Fetch(transfer, segment, transfer.host, Exchange(Request(parse_url(segment.url), Access())))
+    fetch.writer = Writer(folder.create("large"), 0)
+    bodies = Bodies(helpers, clock, Nobody(), 8 * MIB)  # type: ignore[arg-type]  # it is asked for no more than that
+    # A write that takes long: the next ones are left to helpers.
+    bodies._note(1.0)
+    bodies.write(fetch, [b"first"], 5)
+    bodies.write(fetch, [b"second"], 6)
+    told: list[int] = []
+    bodies.after(fetch, lambda: told.append(segment.written))
+    segment.cancelled = cancelled
+    while helpers.tasks:
+        assert not told
+        helpers.work()
+    assert told == [5 if cancelled else 11]
+    assert bytes(folder.parts["large"]) == (b"first" if cancelled else b"firstsecond")
