@@ -8,7 +8,7 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 MUTANTS ?= 300
 SEED ?= 1
 
-.PHONY: help demo test test-long torture fuzz mutants bench check format schemas clean
+.PHONY: help demo test test-long test-requests torture fuzz mutants bench check format schemas clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ test: $(STAMP)  ## all tests, in parallel; says which it left out for want of a 
 
 test-long: $(STAMP)  ## the same with every row of the long matrices, of which `make test` tries some; about a quarter of an hour
 	@MARSCORE_LONG=1 $(BIN)/python -m pytest -n $(WORKERS)
+
+test-requests: $(STAMP)  ## the integration tests with requests in the place of libcurl
+	@MARSCORE_LANE=requests $(BIN)/python -m pytest -n $(WORKERS) tests/integration
 
 bench: $(STAMP)  ## run marscore beside its peers on one nginx (BENCH=--quick: a minute), write bench/results
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'

@@ -1,4 +1,4 @@
-"""The connections that urllib3 opens for us: registered, so that they can be shut down from another thread, and lent for direct use.
+"""The connections that urllib3 opens for us: registered, so that they can be shut down from another thread.
 
 Connections register themselves when they connect; `abort` wakes threads that wait for their bytes. Those that wait for the next request
 do so in one place for all pools (`idle`), since what a process may hold open is one number.
@@ -44,8 +44,8 @@ class Connections:
         self._here = threading.local()
 
     @contextlib.contextmanager
-    def use(self, fresh: bool, tell: Callable[[socket.socket, bool], None]) -> Iterator[None]:
-        """Let this thread meanwhile use no connection that waits, if `fresh`, and tell of each socket that it uses.
+    def use(self, fresh: bool, tell: Callable[[socket.socket, bool], None] | None) -> Iterator[None]:
+        """Let this thread meanwhile use no connection that waits, if `fresh`, and tell of each socket that it uses, if anybody asks.
 
         `tell` is called with the socket, and with whether that is a copy, to be closed when the next is told of.
         """

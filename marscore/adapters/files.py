@@ -4,7 +4,7 @@
     <output_dir>/.marscore/partial/KEY.journal    which pieces of them were written
     <output_dir>/PATH                             appears by one rename, whole and verified
 
-`create` always makes a new inode, so a thread that still writes to the file of an older epoch writes into one that has no name any more.
+`create` always makes a new inode, so a helper that still writes to the file of an older epoch writes into one that has no name any more.
 Nothing is opened through a symbolic link that leads out of the folder.
 """
 

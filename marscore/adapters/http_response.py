@@ -27,7 +27,7 @@ def drop(raw: Any) -> None:
 
 
 class RequestsResponse:
-    """Implements `ports.Response` on a urllib3 response."""
+    """An answer, and the body that follows it, by a urllib3 response."""
 
     def __init__(self, answer: Answer, raw: Any, live: Connections, timeouts: Timeouts) -> None:
         self.answer = answer
@@ -47,12 +47,6 @@ class RequestsResponse:
             raise OriginError(self._live.explain(Failure("interrupted", "")))
         self._ended = not data
         return data
-
-    def read_into(self, buffer: memoryview) -> int:
-        """Fill `buffer` with what has arrived of the body, as far as that goes."""
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
 
     def abort(self) -> None:
         """Shut the connection down, from any thread."""

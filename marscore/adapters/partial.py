@@ -53,7 +53,7 @@ class _InUse:
 class PartialFile:
     """Implements `ports.Partial`. `place` makes the final path of a download, with its folder.
 
-    Closing waits for calls in other threads, so that none writes to a descriptor that was given away.
+    A descriptor is closed when the last call in another thread has ended, so that none writes to one that was given away.
     """
 
     def __init__(

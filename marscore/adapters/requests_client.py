@@ -1,4 +1,4 @@
-"""The general HTTP client: requests over urllib3's connection pools, behind `ports.HttpClient`.
+"""The general HTTP client: requests over urllib3's connection pools, for the transport by requests (`http/session.py`).
 
     Request --prepare--> requests.PreparedRequest --send, one hop at a time--> Answer + body as it arrives
 
@@ -78,18 +78,13 @@ class RequestsClient:
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
 
-    def open(self, request: Request) -> RequestsResponse:
-        """Send a GET and follow its redirects."""
-        with self.idle:
-            return self._follow(request, self._send(request.url, request, None), None)
-
-    def open_apart(self, request: Request, fresh: bool, tell: Callable[[socket.socket, bool], None]) -> RequestsResponse:
-        """Do as `open`, with cookies for these hops alone, unless the session is a caller's.
+    def open(self, request: Request, fresh: bool = False, tell: Callable[[socket.socket, bool], None] | None = None) -> RequestsResponse:
+        """Send a GET and follow its redirects, with cookies for these hops alone, unless the session is a caller's.
 
         If `fresh`, no connection that waits is used; `tell` is called with each socket that is, and with whether that is a copy.
 
         Raises:
-            OriginError: as in `open`.
+            OriginError: there is no answer (dns, connection, tls, proxy, timeout, redirect).
         """
         jar = RequestsCookieJar() if self._own else None
         with self.idle, self._live.use(fresh, tell):
@@ -119,10 +114,6 @@ class RequestsClient:
         if self._own:
             self._session.close()
         self.idle.clear()
-
-    def explain(self, failure: Failure) -> Failure:
-        """The failure, or that the run was told to stop where that is what broke the connection."""
-        return self._live.explain(failure)
 
     def _keep_cookies(self, prepared: requests.PreparedRequest, raw: Any, jar: RequestsCookieJar | None) -> None:
         extract_cookies_to_jar(self._session.cookies if jar is None else jar, prepared, raw)  # type: ignore[no-untyped-call]  # requests' stubs leave it out

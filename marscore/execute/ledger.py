@@ -136,10 +136,10 @@ class Ledger:
             segment.end = first.end
             self.pending += [Pending(r.start, r.end, NO_FAILURES) for r in others]
 
-    def can_share(self, minimum: int = MIN_SPLIT) -> bool:
+    def can_share(self) -> bool:
         """Whether some active segment is large enough to be cut in two."""
         largest = self.largest()
-        return largest is not None and largest.remaining >= 2 * minimum
+        return largest is not None and largest.remaining >= 2 * MIN_SPLIT
 
     def _add_done(self, piece: ByteRange) -> None:
         self.done = merge_ranges((*self.done, piece))

@@ -2,8 +2,8 @@
 
     loop --Fact--> Transfer.step --Command...--> loop
 
-A fact says what happened, with the moment at which it did; a command says what to do next. Both are frozen, and hold all that is needed to
-act on them: who performs a command, a helper maybe, looks at nothing else that may have changed since.
+A fact says what happened, with the moment at which it did; a command says what to do next. Both are frozen, but for the segment that some
+name, and hold all that is needed to act on them: who performs a command, a helper maybe, looks at nothing else that may have changed since.
 """
 
 from __future__ import annotations

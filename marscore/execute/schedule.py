@@ -43,7 +43,7 @@ class Board:
 
     def __init__(self, per_host: int) -> None:
         self.slots = HostSlots(per_host)
-        #: Whether further connections would help a file; a process without processor time left gains nothing from them.
+        #: Whether further connections would help a file: not where the bytes that come keep the loop busy.
         self.sharing = True
         #: Whether something happened since somebody looked what there is to take.
         self.changed = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -31,7 +32,13 @@ BEFORE = [
     "open .marscore/lock",
 ]
 #: Of a run that has everything before it.
-DURING = ["sqlite3.connect state.db*", "os.listdir .marscore/partial", "import marscore.adapters.crew", "import pycurl", "open .part"]
+DURING = [
+    "sqlite3.connect state.db*",
+    "os.listdir .marscore/partial",
+    "import marscore.adapters.crew",
+    *([] if os.environ.get("MARSCORE_LANE") == "requests" else ["import pycurl"]),
+    "open .part",
+]
 #: Once every download has its outcome.
 AT_THE_END = ["fsync", "open .marscore/.marscore-*", "os.rename .marscore/report.json", "os.remove lock.pid"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from tests.integration.command import LIMIT_S, environment, fetch, read_report, write
 from tests.origin import Body, Origin
 from tests.servers import Tls
+
+pytestmark = pytest.mark.skipif(os.environ.get("MARSCORE_LANE") == "requests", reason="what a start by libcurl imports")
 
 #: A run over libcurl has no use for another client, and a manifest of plain downloads none for the models.
 UNUSED = {"requests", "urllib3", "charset_normalizer", "certifi", "idna", "rich", "structlog"}

@@ -265,7 +265,7 @@ def _carry(client: RequestsClient, task: Task, news: _AllNews) -> None:
     control = task.control
     if control.given_up:
         return
-    response = client.open_apart(task.request, task.fresh, control.uses)
+    response = client.open(task.request, task.fresh, control.uses)
     try:
         control.ends_by(response.abort)
         news.put(News(control, response.answer))
