@@ -4,8 +4,9 @@
     turn: sockets, timer --socket_action--> lines of heads, chunks of bodies (list.append: no Python runs for a chunk)
           --> Handle: a redirect? the next hop, on the same handle : the answer, chunks and end of its exchange
 
-What came in the last record of TLS shows on no socket: where nothing was received since a request was sent on a connection that was used
-before, it is sent again.
+What follows an answer on a kept connection is no answer to the next request. What is in the socket by the time that this is sent keeps it
+from being sent (`curl_sockets`); what TLS has read already shows by how much was taken from the socket since (`curl_sent`). Then it is sent
+on a connection of its own.
 
 libcurl follows no redirect, retries nothing but a kept connection that was closed meanwhile, undoes no content coding and writes no URL
 anew. What it does: connections, TLS, HTTP/1.1 and 2, proxies and credentials for them, framing.

@@ -141,7 +141,7 @@ class Handle:
     def take_in(self) -> bool:
         """Look at what came; says whether there is something new for its exchange."""
         new = self._head is None and self._read_head()
-        if self.error is not None and self._head is None and (self._is_used_up() or self._is_for_digest()):
+        if self.error is not None and self._head is None and (self.is_too_early or self._is_used_up() or self._is_for_digest()):
             self.again = Share(self.way.http, "alone")
         if self._chunks:
             self.heard = self._ticks()
@@ -253,7 +253,8 @@ class Handle:
         has_streams = bool(self._lines) and not self._lines[0].startswith(b"HTTP/1")
         if self.way.scheme == "http" or has_streams or self.curl.getinfo(pycurl.NUM_CONNECTS):
             return False
-        return not self._sent.has_come_since(self.curl.getinfo(pycurl.ACTIVESOCKET), self._loop.sockets)
+        came = sum(map(len, self._lines)) + sum(map(len, self._chunks))
+        return not self._sent.is_answered_by(came, self.curl.getinfo(pycurl.ACTIVESOCKET), self._loop.sockets)
 
     def _is_for_credentials(self, head: Head) -> bool:
         """Whether the origin asks for credentials by a challenge that can be answered: then the same is asked for once more, with them."""
@@ -307,6 +308,9 @@ class Handle:
         # What came before is a challenge that libcurl answers now.
         self._lines.clear()
         self.heard = self._ticks()
+        if self._loop.sockets.is_out_of_step(local_port, self.way.http == "1.1"):
+            self.is_too_early = True
+            return int(pycurl.PREREQFUNC_ABORT)
         # Who sends it cannot be asked for its connection here.
         self._sent.note(self._loop.calls, self._loop.sockets.connection_from(local_port) if self.way.scheme == "https" else None)
         refuses = bool(self.hops) and self.way.access.private_addresses == "refuse" and self.way.proxy is None

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pycurl
 
 from marscore.adapters.http.polling import READ, WRITE, choose
-from marscore.adapters.http.sockets import Waker, port_of, shut_down
+from marscore.adapters.http.sockets import Waker, has_unread, port_of, shut_down
 
 #: What libcurl asks for, and what it is told.
 _WANTED = {pycurl.POLL_IN: READ, pycurl.POLL_OUT: WRITE, pycurl.POLL_INOUT: READ | WRITE}
@@ -35,6 +35,9 @@ class Sockets:
         self._wanted: dict[int, int] = {}
         #: Connections by their ports here.
         self._ports: dict[int, int] = {}
+        #: From which port of ours a request was sent last, by descriptor; and the same of those on which an answer of HTTP/1 ended.
+        self._used: dict[int, int] = {}
+        self._http1: dict[int, int | None] = {}
         #: At which call of libcurl something had come on a connection last.
         self._came: dict[int, int] = {}
 
@@ -77,12 +80,26 @@ class Sockets:
 
     def connection_from(self, local_port: int) -> int | None:
         """The descriptor of the connection from this port of ours, as far as it is known."""
-        if local_port not in self._ports:
+        fd = self._ports.get(local_port)
+        if fd is None or port_of(fd) != local_port:
             self._ports = {port: fd for fd in (*self._watched, *self._idle) if (port := port_of(fd)) is not None}
         return self._ports.get(local_port)
 
+    def is_out_of_step(self, local_port: int, surely_http1: bool) -> bool:
+        """Whether a connection that a request is about to be sent on has brought something since the last answer.
+
+        It was watched while it carried nothing, up to the call in which the request is sent; here is the moment before. `surely_http1` says
+        that it has no streams, whose frames may come at any time.
+        """
+        fd = self.connection_from(local_port)
+        if fd is None:
+            return False
+        before, self._used[fd] = self._used.get(fd), local_port
+        return before == local_port and (surely_http1 or self._http1.get(fd) == local_port) and has_unread(fd)
+
     def let_rest(self, fd: int) -> None:
         """Watch the connection of a response that ended well, unless libcurl has given it to a request that waited for one."""
+        self._http1[fd] = self._used.get(fd)
         if fd not in self._watched:
             with contextlib.suppress(OSError):
                 # An answer may have told that it is the last one, and libcurl has closed it.

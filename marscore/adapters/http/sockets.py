@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import array
 import contextlib
 import socket
 import struct
 import sys
+from collections.abc import Iterator
+
+if sys.platform.startswith("linux"):
+    import fcntl
+    import termios
 
 #: Where in Linux' struct tcp_info tcpi_bytes_received is (linux/tcp.h, since 4.1).
 _RECEIVED = struct.Struct("@Q")
@@ -42,26 +48,44 @@ class Waker:
         self._waker.close()
 
 
-def bytes_received(fd: int) -> int | None:
-    """How many bytes a TCP connection has received so far, whether they were read or not; None where the system does not say."""
-    if not sys.platform.startswith("linux"):
-        return None
-    try:
-        with socket.fromfd(fd, socket.AF_INET, socket.SOCK_STREAM) as shared:
-            info = shared.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _OFFSET + _RECEIVED.size)
-    except OSError:
-        return None
-    return _RECEIVED.unpack_from(info, _OFFSET)[0] if len(info) >= _OFFSET + _RECEIVED.size else None
-
-
 def port_of(fd: int) -> int | None:
     """The port of our end; None of what is no connection of TCP."""
-    try:
-        with socket.fromfd(fd, socket.AF_INET, socket.SOCK_STREAM) as shared:
-            name = shared.getsockname()
-    except OSError:
+    with contextlib.suppress(OSError), _borrowed(fd) as sock:
+        name = sock.getsockname()
+        return name[1] if isinstance(name, tuple) else None
+    return None
+
+
+def bytes_taken(fd: int) -> int | None:
+    """How many of the bytes that a TCP connection has received were read so far; None where the system does not say."""
+    if not sys.platform.startswith("linux"):
         return None
-    return name[1] if isinstance(name, tuple) else None
+    with contextlib.suppress(OSError), _borrowed(fd) as sock:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _OFFSET + _RECEIVED.size)
+        # What comes between the two calls is counted as unread, and not as received.
+        unread = array.array("i", [0])
+        fcntl.ioctl(fd, termios.FIONREAD, unread)
+        if len(info) >= _OFFSET + _RECEIVED.size:
+            received: int = _RECEIVED.unpack_from(info, _OFFSET)[0]
+            return received - unread[0]
+    return None
+
+
+def has_unread(fd: int) -> bool:
+    """Whether bytes have come on a connection that nobody has read; the end of it is none."""
+    with contextlib.suppress(OSError), _borrowed(fd) as sock:
+        return bool(sock.recv(1, socket.MSG_PEEK))
+    return False
+
+
+@contextlib.contextmanager
+def _borrowed(fd: int) -> Iterator[socket.socket]:
+    """A connection of libcurl's as Python has it, without a copy of its descriptor."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, fileno=fd)
+    try:
+        yield sock
+    finally:
+        sock.detach()
 
 
 def shut_down(fd: int) -> None:
