@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import requests
@@ -186,7 +186,10 @@ class RequestsClient:
     def _prepare(self, url: Url, request: Request, jar: RequestsCookieJar | None) -> requests.PreparedRequest:
         own = self._kept_back(url, request) | headers_for(request.access, request.url, url) | dict(request.fields)
         try:
-            asked = requests.Request("GET", url.text, headers=own, auth=self._auth(url, request), cookies=jar)
+            own_params: Any = self._session.params
+            # A caller's own parameters are for the first request, as requests has it; a value of None leaves one out.
+            params = None if url == request.url else dict.fromkeys(own_params) if isinstance(own_params, Mapping) else {}
+            asked = requests.Request("GET", url.text, headers=own, auth=self._auth(url, request), cookies=jar, params=params)
             prepared = self._session.prepare_request(asked)
             if parse_url(str(prepared.url)).origin != url.origin:
                 raise ValueError("requests reads another origin")

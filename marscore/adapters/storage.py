@@ -16,6 +16,10 @@ _KINDS: dict[int, FailureKind] = {
     errno.EACCES: "permission",
     errno.EPERM: "permission",
     errno.EROFS: "permission",
+    # Of this process, or of the machine: another path would not help.
+    errno.EMFILE: "resources",
+    errno.ENFILE: "resources",
+    errno.ENOMEM: "resources",
 }
 
 

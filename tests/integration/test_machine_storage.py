@@ -153,7 +153,7 @@ def test_too_few_open_files_make_a_run_with_fewer_processes_and_whatever_fails_h
     assert "Traceback" not in run.err
     assert any("cannot start a worker process: Too many open files" in warned["message"] for warned in run.events("warned"))
     for name, (status, kind) in entries_of(run).items():
-        assert (status, kind) in [("downloaded", None), ("failed", "path"), ("failed", "connection")]
+        assert (status, kind) in [("downloaded", None), ("failed", "resources"), ("failed", "connection")]
         assert (status == "downloaded") == (run.folder / name).exists()
     assert run.report["totals"]["downloaded"] > 0
     assert marscore("run", manifest, cwd=tmp_path).code == 0

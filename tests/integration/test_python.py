@@ -12,7 +12,7 @@ import yaml
 
 import marscore
 from tests.integration.command import environment
-from tests.origin import Body, Good, Origin, busy
+from tests.origin import Body, Good, Origin, busy, redirect
 
 MIB = 1024 * 1024
 
@@ -151,3 +151,13 @@ def test_what_is_no_session_or_cannot_be_used_is_refused(tmp_path: Path) -> None
         marscore.run(data, session="a session")  # type: ignore[arg-type]
     with requests.Session() as session, pytest.raises(ValueError, match="session is used in this process alone"):
         marscore.run(data, marscore.RunSettings(processes=2), session=session)
+
+
+def test_the_parameters_of_a_session_are_for_the_first_request_alone(origin: Origin, tmp_path: Path) -> None:
+    with Origin() as stranger, requests.Session() as session:
+        session.params = {"api_key": "hunter2-secret"}
+        stranger.serve("/there.bin", Body(10))
+        url = origin.handle("/a.bin", lambda seen: redirect(stranger.url("/there.bin?own=1")))
+        assert marscore.downloader(url, output_dir=tmp_path, session=session) == [True]
+        assert [seen.target for seen in stranger.requests] == ["/there.bin?own=1"]
+    assert [seen.target for seen in origin.requests] == ["/a.bin?api_key=hunter2-secret"]

@@ -34,7 +34,9 @@ def test_a_redirect_to_a_private_address_is_refused_where_the_manifest_says_so(o
         assert run.entry(0)["error"]["kind"] == "redirect"
         assert "private_addresses" in run.entry(0)["error"]["message"]
         assert run.entry(1)["status"] == "downloaded", "the manifest's own URL is its author's choice"
-        assert not inner.requests
+        # Who redirects learns nothing of what is there, not even whether somebody listens.
+        assert inner.connections_accepted == 0
+        assert run.entry(0)["retries"] == []
 
 
 @pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f.1", "0177.0.0.1"])

@@ -5,6 +5,7 @@ Way (TLS, proxy) --set up once--> handle --begin--> one hop of an exchange after
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -65,6 +66,8 @@ class Handle:
         self.curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
         self.curl.setopt(pycurl.WRITEFUNCTION, self._chunks.append)
         self.curl.setopt(pycurl.PREREQFUNCTION, self._before_it_is_sent)
+        if way.access.private_addresses == "refuse" and way.proxy is None:
+            self.curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
 
     def rest(self) -> None:
         """Forget what it was at."""
@@ -93,6 +96,14 @@ class Handle:
         self._received = 0
         #: Since when what comes of it is wanted by nobody.
         self.unwanted_since: float | None = None
+
+    def _open_socket(self, _purpose: int, address: tuple[int, int, int, tuple[object, ...]]) -> socket.socket | int:
+        """Called before a connection is dialled: a redirect leads to no address that is not public, not even for a handshake."""
+        family, kind, protocol, place = address
+        if self.hops and family != getattr(socket, "AF_UNIX", None) and not is_public(str(place[0])):
+            self._refused = True
+            return int(pycurl.SOCKET_BAD)
+        return socket.socket(family, kind, protocol)
 
     @property
     def waiting(self) -> int:
