@@ -196,7 +196,7 @@ def test_a_server_that_resets_a_connection_before_its_handshake_leaves_no_socket
 
     client = RequestsClient(1)
     with pytest.raises(OriginError) as caught:
-        client.open_apart(Request(url, Access()), True, reset)
+        client.open(Request(url, Access()), True, reset)
     client.close()
     assert caught.value.failure.kind == "connection"
     del caught
