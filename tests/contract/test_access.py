@@ -23,7 +23,7 @@ from marscore.adapters.http.curl import CurlTransport
 from marscore.policy.redirect import is_public
 from marscore.ports import Exchange, Request, Transport
 from marscore.url import parse_url
-from marscore.values import Access, ClientCertificate, Credentials, Failure, Proxies
+from marscore.values import Access, ClientCertificate, Credentials, Failure, Proxies, Timeouts
 from tests.contract.http_kinds import IDENTITY, PATIENCE, TRANSPORTS
 from tests.origin import Body, Good, Origin, Raw, Seen, Status, Step, redirect
 from tests.origin.faults import basic_auth, digest_auth
@@ -515,7 +515,7 @@ def test_a_zone_says_which_way_and_is_not_sent(transport: Transport) -> None:
             url = f"http://[::1%25{zone}]:{origin.port}/file"
             assert got(carried(transport, url, Access())) == (200, WHOLE)
         assert {seen.fields["host"] for seen in origin.requests} == {f"[::1]:{origin.port}"}
-        assert carried(transport, f"http://[fe80::1%25nosuchzone]:{origin.port}/file", Access()).failure is not None
+        assert carried(transport, f"http://[fe80::1%25nosuchzone]:{origin.port}/file", Access(timeouts=Timeouts(2, 2))).failure is not None
 
 
 # What comes instead of an answer

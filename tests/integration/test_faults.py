@@ -19,7 +19,7 @@ import marscore
 from marscore.settings import RunSettings
 from tests.disk import wrong_in
 from tests.integration.command import fetch
-from tests.long import some
+from tests.long import ALL, some
 from tests.origin import Body, Good, HangUp, Origin, Raw, Status, Step, busy, redirect
 from tests.origin.faults import busy_until, endless_body, endless_head, error_page, gzipped, header_flood
 
@@ -302,7 +302,7 @@ def test_a_connection_that_falls_silent_beside_others_is_dialled_anew(origin: Or
     assert told == [silent]
 
 
-@pytest.mark.parametrize("turn", range(3))
+@pytest.mark.parametrize("turn", range(3 if ALL else 1))
 def test_files_of_one_host_with_one_connection_end_though_every_other_one_is_always_busy(origin: Origin, tmp_path: Path, turn: int) -> None:
     entries = [origin.serve(f"/{n}.bin", Body(1000, seed=n), [busy(503)] if n % 2 else ()) for n in range(12)]
     retry = {"max_retries": 6, "backoff": {"initial": "10ms", "max": "50ms"}}

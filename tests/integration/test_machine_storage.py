@@ -162,7 +162,7 @@ def test_too_few_open_files_make_a_run_with_fewer_processes_and_whatever_fails_h
 
 @pytest.mark.parametrize("limit", range(9, 20))
 def test_whatever_there_are_too_few_open_files_for_has_a_name(origin: Origin, tmp_path: Path, limit: int) -> None:
-    manifest = write(tmp_path, [origin.serve("/small.bin", SMALL)], execution={"processes": 1})
+    manifest = write(tmp_path, [origin.serve("/small.bin", SMALL)], execution={"processes": 1}, defaults={"retry": {"max_retries": 1}})
     run = limited(tmp_path, manifest, before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
     assert "Traceback" not in run.err
     assert run.code in (0, 1, 3)
