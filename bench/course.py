@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,7 +68,7 @@ class Course:
         outcome.reason = sample.reason or wrong
         print(f"{work.name:13} {turn + 1}/{self.repeat} {tool.name:16} {sample.wall_s:8.3f} s  {outcome.reason}", flush=True)
         if not (self.keep or work.again):
-            shutil.rmtree(job.folder)
+            _remove(job.folder)
 
     def _job(self, work: Work, tool: Tool, turn: int) -> Job:
         desk = self.here / work.name / tool.name.replace(" ", "")
@@ -107,3 +108,13 @@ def _sha256(path: Path) -> str:
         while block := source.read(1024 * 1024):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, in which what was killed may write for a moment yet."""
+    for _ in range(100):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.02)
+    shutil.rmtree(folder)
