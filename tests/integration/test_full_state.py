@@ -115,7 +115,8 @@ def test_a_file_of_unknown_length_that_fills_the_disk_costs_neither_the_report_n
     assert len(in_place) == run.report["totals"]["downloaded"] == claimed(small_disk)
     assert not run.events("warned")
     parts = [path for path in run.partials() if path.endswith(".part")]
-    assert parts == ([f"{key_of('large.bin')}.part"] if validator else []), "only what a later run can go on with is kept"
+    # Nor is what found no room for its journal, where the others had filled the disk before.
+    assert set(parts) <= ({f"{key_of('large.bin')}.part"} if validator else set()), "only what a later run can go on with is kept"
     if not validator:
         assert len(failed) <= 5, "its room is given to the others"
     subprocess.run(["mount", "-o", "remount,size=64m", run.folder], check=True)
