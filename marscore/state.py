@@ -136,10 +136,7 @@ class Measured:
 
 
 class Content:
-    """The whole of a file in memory, with digests that were made of these very bytes: algorithm -> lowercase hex.
-
-    What it is made of is copied: memory that bodies are received into is used again.
-    """
+    """The whole of a file in memory, with digests that were made of these very bytes: algorithm -> lowercase hex."""
 
     __slots__ = ("_data", "_digests")
 

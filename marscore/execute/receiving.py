@@ -1,7 +1,7 @@
 """What comes of exchanges, as their transfers want it: heads judged, bodies written, ends told.
 
 exchange --> head --> Transfer (Answered) --> chunks --Bodies--> disk --> Ended, Broke --> Transfer
-                  \\-> a small file, kept until it is whole --> Transfer (Delivered)
+         or, of a small file, kept until it is whole                  --> Delivered    --> Transfer
 """
 
 from __future__ import annotations
@@ -169,7 +169,8 @@ class Receiving:
     def _deliver(self, fetch: Fetch, size: int) -> None:
         chunks, count = fetch.take()
         if count != size:
-            raise OriginError(Failure("truncated", f"the body ended {size - count} bytes early"))
+            what = f"ended {size - count} bytes early" if count < size else f"has {count - size} bytes more than were announced"
+            raise OriginError(Failure("truncated", f"the body {what}"))
         assert fetch.answer is not None
         self._fetches.let_go(fetch)
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import signal
 import socket
 import ssl
@@ -350,6 +351,15 @@ def test_an_exchange_that_waits_for_a_connection_can_be_cancelled(transport: Tra
 
 
 # Waking
+
+
+def test_connections_that_may_lead_to_public_addresses_alone_leave_no_socket(transport: Transport, place: Origin, access: Access) -> None:
+    place.serve("/file", FILE)
+    careful = replace(access, private_addresses="refuse")
+    for _ in range(3):
+        # The manifest's own URL is its author's choice. A socket that is left to the garbage collector is an error here.
+        assert body_of(transport, ask(transport, place.url("/file"), careful, fresh=True)) == FILE.read(0, FILE.length)
+        gc.collect()
 
 
 def test_wake_ends_a_turn_from_another_thread(transport: Transport) -> None:

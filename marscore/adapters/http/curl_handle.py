@@ -5,7 +5,6 @@ Way (TLS, proxy) --set up once--> handle --begin--> one hop of an exchange after
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -19,6 +18,7 @@ from marscore.adapters.http.curl_sockets import Sockets
 from marscore.adapters.http.curl_way import Way, set_target, set_up
 from marscore.adapters.http.heads import Head, final_head, is_whole, location_of
 from marscore.adapters.http.lookups import Hop
+from marscore.adapters.http.sockets import Dialled
 from marscore.policy.redirect import PRIVATE, is_public, next_url
 from marscore.ports import Answer, Exchange
 from marscore.url import Url
@@ -97,13 +97,17 @@ class Handle:
         #: Since when what comes of it is wanted by nobody.
         self.unwanted_since: float | None = None
 
-    def _open_socket(self, _purpose: int, address: tuple[int, int, int, tuple[object, ...]]) -> socket.socket | int:
+    def _open_socket(self, _purpose: int, address: tuple[int, int, int, tuple[object, ...]]) -> Dialled | int:
         """Called before a connection is dialled: a redirect leads to no address that is not public, not even for a handshake."""
         family, kind, protocol, place = address
-        if self.hops and family != getattr(socket, "AF_UNIX", None) and not is_public(str(place[0])):
+        if self.hops and not is_public(str(place[0])):
             self._refused = True
             return int(pycurl.SOCKET_BAD)
-        return socket.socket(family, kind, protocol)
+        try:
+            return Dialled(family, kind, protocol)
+        except OSError:
+            # Nobody could catch it: libcurl says that there is no connection.
+            return int(pycurl.SOCKET_BAD)
 
     @property
     def waiting(self) -> int:

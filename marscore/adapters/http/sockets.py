@@ -18,6 +18,23 @@ _RECEIVED = struct.Struct("@Q")
 _OFFSET = 128
 
 
+class Dialled:
+    """A new socket for libcurl, which takes a copy of its descriptor and lets go of this one without a word."""
+
+    _fd = -1
+
+    def __init__(self, family: int, kind: int, protocol: int) -> None:
+        self._fd = socket.socket(family, kind, protocol).detach()
+
+    def fileno(self) -> int:
+        """What is copied."""
+        return self._fd
+
+    def __del__(self) -> None:
+        if self._fd >= 0:
+            socket.close(self._fd)
+
+
 class Waker:
     """Ends the wait of a selector that has it registered, from any thread or signal handler."""
 
