@@ -35,6 +35,8 @@ class Sockets:
         self._wanted: dict[int, int] = {}
         #: Connections by their ports here.
         self._ports: dict[int, int] = {}
+        #: Our ports from which requests were sent: a connection from one of them was used before, or its number was.
+        self._used_ports: set[int] = set()
         #: From which port of ours a request was sent last, by descriptor; and the same of those on which an answer of HTTP/1 ended.
         self._used: dict[int, int] = {}
         self._http1: dict[int, int | None] = {}
@@ -91,11 +93,13 @@ class Sockets:
         It was watched while it carried nothing, up to the call in which the request is sent; here is the moment before. `surely_http1` says
         that it has no streams, whose frames may come at any time.
         """
+        was_used = local_port in self._used_ports
+        self._used_ports.add(local_port)
         fd = self.connection_from(local_port)
         if fd is None:
             return False
-        before, self._used[fd] = self._used.get(fd), local_port
-        return before == local_port and (surely_http1 or self._http1.get(fd) == local_port) and has_unread(fd)
+        self._used[fd] = local_port
+        return was_used and (surely_http1 or self._http1.get(fd) == local_port) and has_unread(fd)
 
     def let_rest(self, fd: int) -> None:
         """Watch the connection of a response that ended well, unless libcurl has given it to a request that waited for one."""
