@@ -52,12 +52,14 @@ class Exchange:
 
     `answer` is the head of the final response, after its redirects, and there before the first of `chunks`, the body as it came; who has
     used chunks takes them out. `over` tells that no more comes: the body ended as the protocol says it should, or `failure` says why not.
-    `fresh` asks for a connection that carried nothing before, `max_rate` for no more bytes a second than that.
+    `fresh` asks for a connection that carried nothing before, `max_rate` for no more bytes a second than that, and `at_once` for about so
+    many bytes in a turn at most, since they are held in memory.
     """
 
     request: Request
     fresh: bool = False
     max_rate: int | None = None
+    at_once: int | None = None
     answer: Answer | None = None
     chunks: list[bytes] = field(default_factory=list)
     over: bool = False

@@ -19,8 +19,6 @@ from marscore.ports import Clock
 
 #: Seconds of a write of a turn's chunks, a MiB or so, from which on a disk counts as slow; and for which it then does.
 SLOW_WRITE, SLOW_FOR = 0.03, 10.0
-#: Bytes that may still come of a fetch after it was paused.
-_ON_THE_WAY = 512 * 1024
 
 
 class Flow(Protocol):
@@ -70,7 +68,8 @@ class Bodies:
             act()
 
     def _share(self, fetch: Fetch) -> int:
-        return max(0, self._buffer // fetch.transfer.options.threads - _ON_THE_WAY)
+        # What comes in one turn, after the last look at this, is counted for itself (`Exchange.at_once`).
+        return self._buffer // 3 // fetch.transfer.options.threads
 
     def _note(self, seconds: float) -> None:
         if seconds >= SLOW_WRITE:

@@ -199,8 +199,16 @@ class Engine:
 
     def _ask(self, transfer: Transfer, segment: Segment, host: str) -> None:
         request = Request(parse_url(segment.url), self._access(transfer), transfer.request_fields(segment))
-        exchange = Exchange(request, max_rate=self._receiving.max_rate)
+        exchange = Exchange(request, max_rate=self._receiving.max_rate, at_once=self._at_once(transfer, segment))
         self._fetches.begin(Fetch(transfer, segment, host, exchange))
+
+    def _at_once(self, transfer: Transfer, segment: Segment) -> int:
+        """What a connection may bring in a turn: of what may be held of a file the first a third, and the others a share of another.
+
+        The last third is what may wait for a disk that is slow (`Bodies`).
+        """
+        third = self._settings.buffer // 3
+        return third if transfer.ledger.active[0] is segment else third // transfer.options.threads
 
     def _access(self, transfer: Transfer) -> Access:
         # The same for many: how to reach an origin is looked up by it.

@@ -5,10 +5,14 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from marscore.ports import Exchange, Request
+from marscore.url import parse_url
+from marscore.values import Access
 from tests.integration.command import command, environment, read_report, write
 from tests.servers import Nginx
 
@@ -45,5 +49,32 @@ def test_a_file_of_1_gib_needs_no_more_memory_than_one_of_1_mib(web: Nginx, tmp_
     large = peak_of(tmp_path / "b", web.url("gib.bin"), buffer_size="10MiB")
     assert read_report(tmp_path / "b" / "data")["downloads"][0]["size"] == GIB
     (tmp_path / "b" / "data" / "gib.bin").unlink()
-    # What is held is at most buffer_size; the rest of the margin is what four threads and their sockets need of the allocator.
+    # What is held is about buffer_size at most; the rest of the margin is what four threads and their sockets need of the allocator.
     assert large - small < 10 * MIB + 16 * MIB
+
+
+@pytest.mark.parametrize("at_once", [512 * 1024, 4 * MIB])
+def test_a_turn_brings_no_more_of_an_exchange_than_it_asks_for(web: Nginx, at_once: int) -> None:
+    """A loop that was kept from its sockets finds them full, by as much as the kernel's windows have grown to."""
+    module = pytest.importorskip("marscore.adapters.http.curl")
+    with (web.root / "large.bin").open("wb") as file:
+        file.truncate(64 * MIB)
+    transport = module.CurlTransport(4)
+    try:
+        request = Request(parse_url(web.url("large.bin")), Access())
+        exchanges = [Exchange(request, at_once=at_once) for _ in range(4)]
+        for exchange in exchanges:
+            transport.start(exchange)
+        received, most = 0, 0
+        while not all(exchange.over for exchange in exchanges):
+            transport.turn(time.monotonic() + 1)
+            for exchange in exchanges:
+                count = sum(map(len, exchange.chunks))
+                exchange.chunks.clear()
+                received, most = received + count, max(most, count)
+            time.sleep(0.01)
+        assert received == 4 * 64 * MIB
+        # What is taken in before it counts as much is a MiB, over all.
+        assert at_once / 16 < most <= at_once + MIB
+    finally:
+        transport.close()

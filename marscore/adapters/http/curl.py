@@ -42,9 +42,9 @@ _LOOK_EVERY = 0.25
 #: Seconds that a body which nobody wants may take.
 _DRAINED_FOR = 1.0
 _KEPT_HANDLES = 64
-#: Bytes of one receive, at most. libcurl does ten of them at a time, and what has come is held in memory.
+#: Bytes of one receive, at most. libcurl does some twenty of them at a time, and what has come is held in memory.
 MOST_AT_ONCE = 128 * 1024
-#: Chunks, of 16 KiB at most, that a turn brings of large bodies before they are taken in.
+#: Chunks, of 16 KiB at most, that a turn brings before they are taken in.
 _MANY_CHUNKS = 64
 
 
@@ -69,8 +69,6 @@ class CurlTransport:
         self._multi.setopt(pycurl.M_MAXCONNECTS, connections)
         self.sockets = Sockets()
         self._lookups = Lookups(self.wake)
-        #: Handles whose bodies are larger than a few chunks.
-        self.large: set[Handle] = set()
         #: How often libcurl was called.
         self.calls = 0
         self.challenges = Challenges()
@@ -80,6 +78,8 @@ class CurlTransport:
         #: When libcurl wants to be called, in ticks; and when silence is looked for.
         self._due = self._look = math.inf
         self._active: dict[Any, Handle] = {}
+        #: The chunks of these, to count them by.
+        self._chunks: dict[Any, list[bytes]] = {}
         self._of: dict[int, Handle] = {}
         #: Handles that rest, by the identity of their way: to hash one for every file costs as much as to look at its head.
         self._free: dict[int, list[Handle]] = defaultdict(list)
@@ -113,7 +113,7 @@ class CurlTransport:
     def _turn_libcurl(self, ready: list[tuple[int, int]]) -> None:
         for fd, events in self.sockets.for_libcurl(ready, self.calls):
             self._act(fd, events)
-            if self.large and sum(handle.waiting for handle in self.large) >= _MANY_CHUNKS:
+            if sum(map(len, self._chunks.values())) >= _MANY_CHUNKS:
                 # Others have their turn when these are written: in the next one they are ready still.
                 break
         if self._due <= self.ticks():
@@ -208,6 +208,7 @@ class CurlTransport:
             return
         self._of[id(exchange)] = handle
         self._active[handle.curl] = handle
+        self._chunks[handle.curl] = handle.chunks
         self._look = min(self._look, self.ticks() + _LOOK_EVERY)
         self._multi.add_handle(handle.curl)
 
@@ -255,7 +256,7 @@ class CurlTransport:
     def _let_go(self, handle: Handle) -> None:
         """Take a handle out of libcurl's hands, which closes a connection that was in the middle of a response."""
         del self._active[handle.curl]
-        self.large.discard(handle)
+        del self._chunks[handle.curl]
         self._multi.remove_handle(handle.curl)
         free = self._free[id(handle.way)]
         if len(free) < _KEPT_HANDLES:

@@ -27,8 +27,10 @@ from marscore.values import Failure
 _WHOLE = frozenset({200, 203})
 #: Bytes of a body that nobody wants which are received, so that its connection can be used again.
 DRAINED = 64 * 1024
-#: Bytes from which on a body may be more than what one turn is to bring.
-_LARGE = 256 * 1024
+#: The smallest buffer that libcurl takes (CURLOPT_BUFFERSIZE).
+_LEAST_BUFFER = 1024
+#: How many buffers libcurl fills for one response in a turn, at most (8.23: two rounds of eleven reads a call, and two calls).
+_BUFFERS = 44
 
 
 class Loop(Protocol):
@@ -39,7 +41,6 @@ class Loop(Protocol):
     sockets: Sockets
     digest_proxies: set[Url]
     challenges: Challenges
-    large: set[Handle]
     buffer: int
 
     def ticks(self) -> float: ...
@@ -54,17 +55,19 @@ class Handle:
         self._loop = loop
         self._ticks = loop.ticks
         self._lines: list[bytes] = []
-        self._chunks: list[bytes] = []
+        #: What has come of the body and nobody has looked at.
+        self.chunks: list[bytes] = []
         self._had_cookies = False
         self._sent = Sent()
         self._head: Head | Failure | None = None
         #: What it was told last, which stays as it is.
         self._fields: Sequence[bytes] | None = None
-        self._options: tuple[bool, bool, int | None] | None = None
+        self._options: tuple[bool, bool, int] | None = None
+        self._buffer = 0
         self.rest()
         set_up(self.curl, way)
         self.curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
-        self.curl.setopt(pycurl.WRITEFUNCTION, self._chunks.append)
+        self.curl.setopt(pycurl.WRITEFUNCTION, self.chunks.append)
         self.curl.setopt(pycurl.PREREQFUNCTION, self._before_it_is_sent)
         if way.access.private_addresses == "refuse" and way.proxy is None:
             self.curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
@@ -75,7 +78,7 @@ class Handle:
             # Of a head that nobody has read, libcurl may have kept a cookie.
             self._had_cookies = True
         self._lines.clear()
-        self._chunks.clear()
+        self.chunks.clear()
         self.exchange: Exchange | None = None
         self.hops: tuple[tuple[Url, Url], ...] = ()
         self.next_url: Url | None = None
@@ -109,11 +112,6 @@ class Handle:
             # Nobody could catch it: libcurl says that there is no connection.
             return int(pycurl.SOCKET_BAD)
 
-    @property
-    def waiting(self) -> int:
-        """How many chunks have come that nobody has looked at."""
-        return len(self._chunks)
-
     def begin(self, hop: Hop, connection: Connection, fields: Sequence[bytes]) -> None:
         """Set the next request up, which carries these lines of header fields."""
         self.rest()
@@ -126,10 +124,14 @@ class Handle:
             self._fields = fields
             curl.setopt(pycurl.HTTPHEADER, list(fields))
         self._fresh = exchange.fresh or connection == "alone"
-        options = self._fresh, connection == "together", exchange.max_rate
+        options = self._fresh, connection == "together", exchange.max_rate or 0
         if options != self._options:
             self._options = options
             self._set_options(*options)
+        size = self._buffer_for(exchange)
+        if size != self._buffer:
+            self._buffer = size
+            curl.setopt(pycurl.BUFFERSIZE, size)
         if self._had_cookies:
             # Cookies are for one chain of redirects, whose hops may be on several handles.
             curl.setopt(pycurl.COOKIELIST, "ALL")
@@ -137,12 +139,19 @@ class Handle:
             curl.setopt(pycurl.COOKIELIST, cookie)
         self._had_cookies = bool(hop.cookies)
 
-    def _set_options(self, fresh: bool, waits: bool, max_rate: int | None) -> None:
+    def _set_options(self, fresh: bool, waits: bool, max_rate: int) -> None:
         self.curl.setopt(pycurl.FRESH_CONNECT, fresh)
         self.curl.setopt(pycurl.PIPEWAIT, waits)
-        self.curl.setopt(pycurl.MAX_RECV_SPEED_LARGE, max_rate or 0)
-        # libcurl looks at the rate between reads, and reads several times before it returns.
-        self.curl.setopt(pycurl.BUFFERSIZE, max(1024, min(self._loop.buffer, max_rate // 160)) if max_rate else self._loop.buffer)
+        self.curl.setopt(pycurl.MAX_RECV_SPEED_LARGE, max_rate)
+
+    def _buffer_for(self, exchange: Exchange) -> int:
+        """The bytes of one read: libcurl reads several times before it returns, and looks at the rate between reads."""
+        bounds = [self._loop.buffer]
+        if exchange.max_rate:
+            bounds.append(exchange.max_rate // 160)
+        if exchange.at_once is not None:
+            bounds.append(exchange.at_once // _BUFFERS)
+        return max(_LEAST_BUFFER, min(bounds))
 
     def following(self) -> Hop | None:
         """The hop with which its exchange goes on; None where this was the last one."""
@@ -158,17 +167,17 @@ class Handle:
         new = self._head is None and self._read_head()
         if self.error is not None and self._head is None and (self.is_too_early or self._is_used_up() or self._is_for_digest()):
             self.again = Share(self.way.http, "alone")
-        if self._chunks:
+        if self.chunks:
             self.heard = self._ticks()
-            self._received += sum(map(len, self._chunks))
+            self._received += sum(map(len, self.chunks))
         if isinstance(self._head, Head) and self._head.is_identity:
             self._end_at_length(self._head)
-        if not self._chunks:
+        if not self.chunks:
             return new
         if self.exchange is not None and self.exchange.answer is not None:
-            self.exchange.chunks += self._chunks
+            self.exchange.chunks += self.chunks
             new = True
-        self._chunks.clear()
+        self.chunks.clear()
         return new
 
     def _end_at_length(self, head: Head) -> None:
@@ -177,8 +186,8 @@ class Handle:
             return
         beyond = self._received - head.length
         if beyond >= 0:
-            data = b"".join(self._chunks)[: -beyond or None]
-            self._chunks[:] = [data] if data else []
+            data = b"".join(self.chunks)[: -beyond or None]
+            self.chunks[:] = [data] if data else []
             self._received = head.length
             self.ended = self._ended_early = True
         elif self.ended:
@@ -241,14 +250,14 @@ class Handle:
 
     def _read_head(self) -> bool:
         """Read the head once it is whole; says whether it is the answer."""
-        if not (self._chunks or is_whole(self._lines)):
+        if not (self.chunks or is_whole(self._lines)):
             return False
         self.heard = self._ticks()
         if self._is_too_early():
             self.again, self.is_too_early = Share(self.way.http, "alone"), True
             return False
         head = final_head(self._lines)
-        if isinstance(head, Head) and head.status == 407 and self.way.proxy_digest and not (self._chunks or self.ended):
+        if isinstance(head, Head) and head.status == 407 and self.way.proxy_digest and not (self.chunks or self.ended):
             return False
         self._head = head
         if isinstance(head, Head) and head.status == 407 and self._is_for_digest():
@@ -268,7 +277,7 @@ class Handle:
         has_streams = bool(self._lines) and not self._lines[0].startswith(b"HTTP/1")
         if self.way.scheme == "http" or has_streams or self.curl.getinfo(pycurl.NUM_CONNECTS):
             return False
-        came = sum(map(len, self._lines)) + sum(map(len, self._chunks))
+        came = sum(map(len, self._lines)) + sum(map(len, self.chunks))
         return not self._sent.is_answered_by(came, self.curl.getinfo(pycurl.ACTIVESOCKET), self._loop.sockets)
 
     def _is_for_credentials(self, head: Head) -> bool:
@@ -306,8 +315,6 @@ class Handle:
                 self.again = Share("1.1")
                 return False
             self.exchange.answer = Answer(head.status, head.fields, self.url, self.hops, head.protocol)
-            if head.length is None or head.length > _LARGE:
-                self._loop.large.add(self)
             return True
         self.unwanted_since = self._ticks()
         following = location if isinstance(location, Failure) else next_url(self.url, location, len(self.hops))
