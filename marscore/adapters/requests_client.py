@@ -195,6 +195,9 @@ class RequestsClient:
                 raise ValueError("requests reads another origin")
         except (requests.RequestException, ValueError) as error:
             raise OriginError(Failure("redirect" if url != request.url else "connection", "not a URL that can be asked")) from error
+        if not self._own and not sent_to(request.url, url):
+            prepared.headers.pop("Cookie", None)
+            prepared.prepare_cookies(_with_domains(self._session.cookies))
         if self._own:
             # With its path as it is written: requests decodes what need not be encoded. A caller's session may have signed its own reading.
             prepared.url = url.text
@@ -229,6 +232,15 @@ def _raw_of(response: requests.Response) -> Any:
     if isinstance(response.raw, urllib3.BaseHTTPResponse):
         return response.raw
     return urllib3.HTTPResponse(response.raw, response.headers, response.status_code, preload_content=False, decode_content=False)
+
+
+def _with_domains(cookies: RequestsCookieJar) -> RequestsCookieJar:
+    """The cookies that belong to a host: one that a caller set without a domain would go to every host."""
+    jar = RequestsCookieJar()
+    for cookie in cookies:
+        if cookie.domain:
+            jar.set_cookie(cookie)
+    return jar
 
 
 def _location(raw: Any) -> str | Failure | None:

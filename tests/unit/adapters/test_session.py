@@ -95,6 +95,8 @@ def test_the_auth_of_the_manifest_outranks_its_own(session: requests.Session, tr
 def test_nothing_secret_of_it_goes_to_another_origin(session: requests.Session, transport: SessionTransport, origin: Origin) -> None:
     session.auth = ("who", "secret")
     session.headers.update({"X-Token": "secret", "Authorization": "secret", "User-Agent": "mine/1"})
+    session.cookies.set("anywhere", "secret")
+    session.cookies.set("there", "theirs", domain="127.0.0.1")
     with Origin() as other:
         other.serve("/file", FILE)
         origin.handle("/file", lambda seen: redirect(other.url("/file")))
@@ -103,6 +105,8 @@ def test_nothing_secret_of_it_goes_to_another_origin(session: requests.Session, 
         assert "secret" not in str(other.requests)
         assert "authorization" not in other.requests[0].fields
         assert other.requests[0].fields["user-agent"] == "mine/1"
+        # Cookies know no ports (RFC 6265 section 8.5): the other one is on the same host.
+        assert other.requests[0].fields["cookie"] == "there=theirs"
 
 
 class Memory(BaseAdapter):
