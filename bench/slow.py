@@ -15,9 +15,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from marscore.adapters.clock import SystemClock
-from marscore.adapters.files import Folder
-from marscore.adapters.http.curl import CurlTransport
-from marscore.adapters.partial import PartialFile
+from marscore.adapters.files.folder import Folder
+from marscore.adapters.files.partial import PartialFile
+from marscore.adapters.http.curl_transport import CurlTransport
 from marscore.events import DownloadFinished, Event, Outcome
 from marscore.execute.engine import Ports
 from marscore.execute.protocol import Work

@@ -3,13 +3,13 @@
 import os
 import sys
 
-from marscore.adapters.signals import take_for_good
+from marscore.adapters.terminal.signals import take_for_good
 
 
 def main() -> None:
     """Run the command line and exit with its code. Signals are taken before anything that takes time is imported."""
     take_for_good()
-    from marscore.adapters.terminal import occupy_standard_descriptors, start_again_in_utf8  # noqa: PLC0415  as said
+    from marscore.adapters.terminal.streams import occupy_standard_descriptors, start_again_in_utf8  # noqa: PLC0415  as said
     from marscore.cli.main import cli  # noqa: PLC0415  as said
 
     start_again_in_utf8()

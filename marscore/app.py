@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marscore.adapters.clock import cores
-from marscore.adapters.files import OWN_FOLDER, Folder
-from marscore.adapters.inspect import look
-from marscore.adapters.lock import hold
-from marscore.adapters.outputs import Outputs, refuse_overlap
-from marscore.adapters.regular import demand_folder
-from marscore.adapters.signals import Stop, listening, note
-from marscore.adapters.state import NoState, SqliteState, claims_at
-from marscore.adapters.storage import naming
+from marscore.adapters.files.decisions import look
+from marscore.adapters.files.failures import naming
+from marscore.adapters.files.folder import OWN_FOLDER, Folder
+from marscore.adapters.files.named_outputs import Outputs, refuse_overlap
+from marscore.adapters.files.regular import demand_folder
+from marscore.adapters.state.lock import hold
+from marscore.adapters.state.store import NoState, SqliteState, claims_at
+from marscore.adapters.terminal.signals import Stop, listening, note
 from marscore.errors import StorageError
 from marscore.job import Job, prepare
 from marscore.planning.model import compile_plan

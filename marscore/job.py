@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marscore.adapters.credentials import ambient_secrets
+from marscore.adapters.http.tls_check import TlsFiles, check_tls_files
 from marscore.adapters.http.versions import unavailable
-from marscore.adapters.tls_check import TlsFiles, check_tls_files
 from marscore.errors import ManifestError, StorageError
 from marscore.frozen import dataclass
 from marscore.manifest import Parsed, PlainExecution, of_manifest

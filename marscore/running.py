@@ -11,20 +11,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from marscore.adapters.atomic import write_text
-from marscore.adapters.books import Books
 from marscore.adapters.clock import SystemClock, cores
-from marscore.adapters.files import MOVED, OWN_FOLDER, Folder
-from marscore.adapters.in_place import InPlace
-from marscore.adapters.inspect import look, prove
-from marscore.adapters.lock import Held
-from marscore.adapters.outlets import Outlets
-from marscore.adapters.outputs import Output, Outputs, shown
-from marscore.adapters.reserve import Reserve
-from marscore.adapters.signals import Stop, note
-from marscore.adapters.state import NoState, SqliteState
-from marscore.adapters.storage import naming
-from marscore.adapters.teller import Teller
+from marscore.adapters.files.atomic import write_text
+from marscore.adapters.files.decisions import look, prove
+from marscore.adapters.files.failures import naming
+from marscore.adapters.files.folder import MOVED, OWN_FOLDER, Folder
+from marscore.adapters.files.named_outputs import Output, Outputs, shown
+from marscore.adapters.files.reserve import Reserve
+from marscore.adapters.records import Teller
+from marscore.adapters.state.lock import Held
+from marscore.adapters.state.recording import Books
+from marscore.adapters.state.store import NoState, SqliteState
+from marscore.adapters.terminal.outlets import Outlets
+from marscore.adapters.terminal.signals import Stop, note
+from marscore.adapters.unchanged_records import InPlace
 from marscore.errors import StorageError
 from marscore.events import Event, PlanCompiled, ProofMade, ProvingStarted, RunStarted, Warned
 from marscore.execute.messages import Inbox, StopRequested, Told
@@ -146,7 +146,7 @@ class Run:
         self._reserve = Reserve(self._job.root / OWN_FOLDER, len(self._job.downloads))
         # requests and all else that sends and receives takes a tenth of a second to import, and more open files than there may be.
         with naming("cannot load what fetches"):
-            from marscore.adapters.crew import ProcessCrew  # noqa: PLC0415
+            from marscore.adapters.processes.workers import ProcessCrew  # noqa: PLC0415
             from marscore.execute.setup import Share, WorkerSettings  # noqa: PLC0415
             from marscore.execute.supervise import Supervisor  # noqa: PLC0415
 

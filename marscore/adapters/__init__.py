@@ -1,1 +1,1 @@
-"""The only code that touches requests, files, SQLite, clocks and structlog: each module implements one port."""
+"""The only code that touches the network, the disk, SQLite, clocks, processes and the terminal: a folder for each, behind `ports`."""

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 
 import click
 
-from marscore.adapters.signals import told_to_stop
-from marscore.adapters.terminal import printable
-from marscore.adapters.writer import Writer, target_of
+from marscore.adapters.terminal.signals import told_to_stop
+from marscore.adapters.terminal.streams import printable
+from marscore.adapters.terminal.writer import Writer, target_of
 from marscore.errors import Interrupted, ManifestError, MarscoreError, StorageError
 
 _INTERRUPTED = 130

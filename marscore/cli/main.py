@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import click
 
-from marscore.adapters.terminal import is_terminal
+from marscore.adapters.terminal.streams import is_terminal
 from marscore.cli.engine import engine
 from marscore.cli.exits import complain, exits, say, say_json
 from marscore.cli.inputs import manifest_of_urls, read_manifest

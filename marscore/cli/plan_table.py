@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from marscore.adapters.terminal import is_terminal, printable, wants_color
+from marscore.adapters.terminal.streams import is_terminal, printable, wants_color
 from marscore.cli.summary import counted
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from marscore.adapters.http.curl import CurlTransport
-from marscore.adapters.http.session import SessionTransport
+from marscore.adapters.http.curl_transport import CurlTransport
+from marscore.adapters.http.requests_transport import SessionTransport
 from marscore.errors import OriginError
 from marscore.ports import Request, Transport
 from marscore.url import parse_url

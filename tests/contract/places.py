@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from marscore.adapters.files import Folder
+from marscore.adapters.files.folder import Folder
 from marscore.ports import FileStore, Partial
 from marscore.state import key_of
 from tests.fakes.files import MemoryFolder

@@ -19,7 +19,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from marscore.adapters.http.curl import CurlTransport
+from marscore.adapters.http.curl_transport import CurlTransport
 from marscore.policy.redirect import is_public
 from marscore.ports import Exchange, Request, Transport
 from marscore.url import parse_url

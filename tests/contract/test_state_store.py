@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marscore.adapters.state import SqliteState
+from marscore.adapters.state.store import SqliteState
 from marscore.ports import StateStore
 from marscore.state import Claim, FileIdentity, key_of, row_of
 from marscore.validator import Validator

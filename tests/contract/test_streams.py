@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from marscore.adapters.http.curl import CurlTransport
+from marscore.adapters.http.curl_transport import CurlTransport
 from marscore.ports import Exchange, Request
 from marscore.url import parse_url
 from marscore.values import Access, HttpVersion

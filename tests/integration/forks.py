@@ -32,10 +32,10 @@ _OF_A_START = ("PYTHON", "LC_", "LANG", "TZ", "LD_", "MALLOC_")
 #: What a run that fetches something imports.
 _IMPORTED = (
     "marscore.app",
-    "marscore.adapters.crew",
-    "marscore.adapters.working",
-    "marscore.adapters.child_handle",
-    "marscore.adapters.http.session",
+    "marscore.adapters.processes.workers",
+    "marscore.adapters.processes.assembly",
+    "marscore.adapters.processes.parent",
+    "marscore.adapters.http.requests_transport",
     "marscore.execute.engine",
     "marscore.execute.worker",
     "marscore.execute.supervise",
@@ -170,7 +170,7 @@ def _become(message: dict[str, object], streams: list[int]) -> None:
 if __name__ == "__main__":
     # In the order in which a run imports it, and as lean as there.
     importlib.import_module("marscore.cli.main")
-    from marscore.adapters.lean import lean
+    from marscore.adapters.processes.imports import lean
 
     with lean():
         for name in _IMPORTED:

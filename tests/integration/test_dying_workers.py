@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from marscore.adapters.lock import hold
+from marscore.adapters.state.lock import hold
 from tests.disk import contradictions, files_in, wrong_in
 from tests.integration.command import command, write
 from tests.integration.test_interrupt_and_resume import wait_until

@@ -25,7 +25,7 @@ from marscore.values import ByteRange
 from tests.disk import wrong_in
 from tests.integration.command import LIMIT_S, Run, command, environment, fetch, marscore, read_report, write
 from tests.origin import Body, Good, Origin
-from tests.unit.adapters.unprivileged import own_folder
+from tests.unprivileged import own_folder
 
 MIB = 1024 * 1024
 SMALL = Body(40_000, seed=31)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from marscore.adapters.clock import SystemClock
-from marscore.adapters.files import Folder
-from marscore.adapters.http.curl import CurlTransport
+from marscore.adapters.files.folder import Folder
+from marscore.adapters.http.curl_transport import CurlTransport
 from marscore.events import DownloadFinished, Event, RetryScheduled
 from marscore.execute.engine import Ports
 from marscore.execute.protocol import Work

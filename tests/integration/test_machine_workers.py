@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from marscore.adapters.clock import SystemClock
-from marscore.adapters.files import Folder
-from marscore.adapters.http.curl import CurlTransport
+from marscore.adapters.files.folder import Folder
+from marscore.adapters.http.curl_transport import CurlTransport
 from marscore.events import DownloadFinished, Event
 from marscore.execute.engine import Ports
 from marscore.execute.protocol import Work
@@ -180,7 +180,7 @@ BROKEN = """
 import sys, threading, time
 from pathlib import Path
 import marscore
-from marscore.adapters.outlets import Outlets
+from marscore.adapters.terminal.outlets import Outlets
 from marscore.events import DownloadStarted
 from marscore.settings import RunSettings
 show = Outlets.show

@@ -56,7 +56,7 @@ def test_a_file_of_1_gib_needs_no_more_memory_than_one_of_1_mib(web: Nginx, tmp_
 @pytest.mark.parametrize("at_once", [512 * 1024, 4 * MIB])
 def test_a_turn_brings_no_more_of_an_exchange_than_it_asks_for(web: Nginx, at_once: int) -> None:
     """A loop that was kept from its sockets finds them full, by as much as the kernel's windows have grown to."""
-    module = pytest.importorskip("marscore.adapters.http.curl")
+    module = pytest.importorskip("marscore.adapters.http.curl_transport")
     with (web.root / "large.bin").open("wb") as file:
         file.truncate(64 * MIB)
     transport = module.CurlTransport(4)

@@ -24,7 +24,7 @@ from marscore.values import Failure
 from tests.integration.command import LIMIT_S, command, ended, environment, write
 from tests.integration.command import marscore as run_command
 from tests.origin import Body, Origin, Status
-from tests.unit.adapters.unprivileged import NOBODY, own_folder
+from tests.unprivileged import NOBODY, own_folder
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes, devices, links and modes as POSIX has them")
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from marscore.adapters.crew import ProcessCrew
-from marscore.adapters.lock import Held
+from marscore.adapters.processes.workers import ProcessCrew
+from marscore.adapters.state.lock import Held
 from marscore.events import DownloadFinished, Event, ProgressMade
 from marscore.execute.messages import Batch, Gone, Inbox
 from marscore.execute.protocol import Work

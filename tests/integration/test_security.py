@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from marscore.adapters.requests_client import RequestsClient
+from marscore.adapters.http.requests_client import RequestsClient
 from marscore.errors import OriginError
 from marscore.ports import Request
 from marscore.url import parse_url

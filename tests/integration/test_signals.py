@@ -35,7 +35,7 @@ BEFORE = [
 DURING = [
     "sqlite3.connect state.db*",
     "os.listdir .marscore/partial",
-    "import marscore.adapters.crew",
+    "import marscore.adapters.processes.workers",
     *([] if os.environ.get("MARSCORE_LANE") == "requests" else ["import pycurl"]),
     "open .part",
 ]
@@ -151,7 +151,9 @@ def test_at_the_end_of_a_run_that_failed_report_and_code_say_the_same(
     assert run.entry(2)["status"] == "failed"
 
 
-@pytest.mark.parametrize("moment", ["import click", "import marscore.adapters.crew", "fsync", "os.rename .marscore/report.json"])
+@pytest.mark.parametrize(
+    "moment", ["import click", "import marscore.adapters.processes.workers", "fsync", "os.rename .marscore/report.json"]
+)
 def test_the_second_signal_ends_at_once_whatever_is_going_on(origin: Origin, tmp_path: Path, moment: str) -> None:
     manifest = write(tmp_path, served(origin), execution={"processes": 1})
     run = signalled(tmp_path, moment, signal.SIGTERM, "run", manifest, times=2)

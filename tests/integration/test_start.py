@@ -22,7 +22,7 @@ MODELS = {"pydantic", "pydantic_core", "annotated_types", "marscore.manifest.mod
 #: Nor has it for these of the standard library.
 UNUSED_OF_PYTHON = {"ssl", "asyncio", "email", "http.client", "http.cookiejar", "multiprocessing", "urllib.request"}
 #: One process starts no other.
-FOR_PROCESSES = {"pickle", "marscore.adapters.child_handle"}
+FOR_PROCESSES = {"pickle", "marscore.adapters.processes.parent"}
 ALL = UNUSED | MODELS | UNUSED_OF_PYTHON | FOR_PROCESSES
 #: Hides a module from every import: Python's own way (docs.python.org, "The module cache").
 HIDDEN = "import sys; sys.modules['pycurl'] = None; sys.argv = ['marscore', *sys.argv[1:]]\n"
@@ -41,7 +41,7 @@ def imported(folder: Path, *downloads: Any, **more: Any) -> set[str]:
 def test_a_run_of_one_plain_file_imports_only_what_it_uses(origin: Origin, tmp_path: Path) -> None:
     pytest.importorskip("pycurl", reason="pycurl has no wheel for this system")
     found = imported(tmp_path, origin.serve("/a.bin", Body(1000)))
-    assert {"pycurl", "marscore.adapters.http.curl", "yaml", "sqlite3"} <= found
+    assert {"pycurl", "marscore.adapters.http.curl_transport", "yaml", "sqlite3"} <= found
     assert sorted(found & ALL) == []
 
 
@@ -67,10 +67,10 @@ def test_a_worker_process_imports_only_what_it_uses() -> None:
     pytest.importorskip("pycurl", reason="pycurl has no wheel for this system")
     lines = [
         "import sys",
-        "from marscore.adapters.lean import lean",
+        "from marscore.adapters.processes.imports import lean",
         "with lean():",
-        "    from marscore.adapters.child import main",
-        "from marscore.adapters.working import make_worker",
+        "    from marscore.adapters.processes.child import main",
+        "from marscore.adapters.processes.assembly import make_worker",
         "from marscore.execute.setup import Share, WorkerSettings",
         "from marscore.settings import LineSettings, LineStyle",
         "log = LineSettings('r', styles=(LineStyle('json'),))",

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import marscore
-from marscore.adapters.files import Folder
-from marscore.adapters.inspect import look
-from marscore.adapters.state import SqliteState
+from marscore.adapters.files.decisions import look
+from marscore.adapters.files.folder import Folder
+from marscore.adapters.state.store import SqliteState
 from marscore.app import prepare
 from marscore.resolve.reconcile import UpToDate
 from marscore.settings import ManifestInput, RunSettings

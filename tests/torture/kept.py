@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from marscore.adapters.files import Folder
-from marscore.adapters.inspect import look, prove
-from marscore.adapters.lock import hold
-from marscore.adapters.state import SqliteState
+from marscore.adapters.files.decisions import look, prove
+from marscore.adapters.files.folder import Folder
+from marscore.adapters.state.lock import hold
+from marscore.adapters.state.store import SqliteState
 from marscore.journal import Journal, Piece, PieceHasher, decode
 from marscore.resolve.model import Download
 from marscore.resolve.reconcile import UpToDate

@@ -28,26 +28,26 @@ BEFORE = {
 #: Once it has, and before everything is in place: the report says the same code.
 DURING = {
     "state opened": "sqlite3.connect state.db*",
-    "state read": "call marscore.adapters.state SqliteState.claims 1",
+    "state read": "call marscore.adapters.state.store SqliteState.claims 1",
     "look": "os.listdir .marscore/partial",
-    "crew": "import marscore.adapters.crew",
+    "crew": "import marscore.adapters.processes.workers",
     "transport": "import pycurl",
     "part opened": "open .part",
-    "first byte": "call marscore.adapters.partial PartialFile._write_all 1",
-    "mid file": "call marscore.adapters.partial PartialFile._write_all 5",
-    "verifying": "call marscore.adapters.partial PartialFile.digests 1",
-    "placing": "call marscore.adapters.partial PartialFile.finish 1",
+    "first byte": "call marscore.adapters.files.partial PartialFile._write_all 1",
+    "mid file": "call marscore.adapters.files.partial PartialFile._write_all 5",
+    "verifying": "call marscore.adapters.files.partial PartialFile.digests 1",
+    "placing": "call marscore.adapters.files.partial PartialFile.finish 1",
     "renaming a large file": "os.rename data/large.bin",
     "renaming a small file": "os.rename data/small.bin",
-    "claims committed": "call marscore.adapters.state SqliteState.record 1",
+    "claims committed": "call marscore.adapters.state.store SqliteState.record 1",
 }
 #: Only where there are workers in processes of their own.
-CHILDREN = {"first worker": "subprocess.Popen *", "worker starting": "import marscore.adapters.child"}
+CHILDREN = {"first worker": "subprocess.Popen *", "worker starting": "import marscore.adapters.processes.child"}
 #: Once all have their outcomes: the code is what the report says.
 AT_THE_END = {
-    "last claims": "call marscore.adapters.books Books.close 1",
-    "final flush": "call marscore.adapters.durable flush 1",
-    "claims are durable": "call marscore.adapters.state SqliteState.flushed 1",
+    "last claims": "call marscore.adapters.state.recording Books.close 1",
+    "final flush": "call marscore.adapters.files.durability flush 1",
+    "claims are durable": "call marscore.adapters.state.store SqliteState.flushed 1",
     "report": "open .marscore/.marscore-*",
     "report renamed": "os.rename .marscore/report.json",
     "lock let go": "os.remove lock.pid",

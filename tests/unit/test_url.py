@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from requests.utils import select_proxy
 
-from marscore.adapters.connections import Connections, PoolAdapter
+from marscore.adapters.http.requests_connections import Connections, PoolAdapter
 from marscore.url import Url, host_of, parse_proxy, parse_url, resolve
 from tests.integration.test_urls_and_credentials import LOCATIONS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from marscore.adapters.follower import Follower
+from marscore.adapters.files.hashing import Follower
 from marscore.events import Event, Warned
 from marscore.execute.outbox import Outbox
 from marscore.values import internal

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from marscore.adapters.files import OWN_FOLDER, Folder
+from marscore.adapters.files.folder import OWN_FOLDER, Folder
 from marscore.execute.protocol import Moment, Opened
 from marscore.execute.writing import OpenFile, reopen
 from marscore.journal import Header, Piece, PieceHasher

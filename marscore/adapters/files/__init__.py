@@ -1,0 +1,1 @@
+"""The output folder: partial files and how they are written, hashed, named and proven. Implements `ports.FileStore` and `ports.Partial`."""

@@ -1,0 +1,260 @@
+"""The output folder: the only code that opens payload files and the partial files behind them.
+
+    <output_dir>/.marscore/partial/KEY.part       bytes at their final offsets      KEY = state.key_of(output path)
+    <output_dir>/.marscore/partial/KEY.journal    which pieces of them were written
+    <output_dir>/PATH                             appears by one rename, whole and verified
+
+`create` always makes a new inode, so a helper that still writes to the file of an older epoch writes into one that has no name any more.
+Nothing is opened through a symbolic link that leads out of the folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from marscore.adapters.files import positioned
+from marscore.adapters.files.failures import naming
+from marscore.adapters.files.leftovers import Leftover, leftovers_in
+from marscore.adapters.files.partial import PartialFile, digests_of_file, journal_of, part_of
+from marscore.adapters.files.regular import demand_regular, read_file
+from marscore.adapters.files.rename import NEW, OLD, identity_of, rename
+from marscore.errors import StorageError
+from marscore.journal import Header, Journal, decode, encode_finished, encode_header
+from marscore.state import Content, FileIdentity, Measured, key_of
+from marscore.values import Failure
+
+#: What marscore keeps for itself, under the output folder.
+OWN_FOLDER = ".marscore"
+#: What is said where another folder, or none, has the output folder's name.
+MOVED = Failure("path", "the output folder was moved or replaced while the run worked")
+_FOLDER_IN_THE_WAY = Failure("path", "a folder stands where the file should be")
+#: Bytes of a path that no system refuses for its length: Windows takes 260, others a thousand and more.
+_SHORT = 240
+
+
+class Folder:
+    """Implements `ports.FileStore` on one output folder. With `portable` it uses no POSIX-only call.
+
+    `identity` is the device and inode of the folder that the run has locked; None: whichever is there now, if there is one. Should another
+    take its name meanwhile, nothing is written, renamed or removed there.
+    """
+
+    def __init__(self, root: Path, portable: bool = False, identity: tuple[int, int] | None = None) -> None:
+        self._root = root
+        self.identity = identity or _identity(root)
+        self._partials = root / OWN_FOLDER / "partial"
+        self._io = positioned.choose(portable)
+        # Plain strings where a call is made for each of a hundred thousand files: a Path costs as much as the call itself.
+        self._prefix = os.path.join(root, "")
+        self._partial_prefix = os.path.join(self._partials, "")
+        self._short = _SHORT - len(os.fsencode(self._prefix))
+        self._known_folders: set[str] = set()
+        # Where a journal may be in the way of a new one. What another process leaves meanwhile is seen by `reopen` first.
+        self._journals = {self._partial_prefix + key for key in self.partial_keys()}
+
+    def create(self, path: str) -> PartialFile:
+        """Begin a partial file, in place of any there was."""
+        base = self._partial_prefix + key_of(path)
+        self._check_place(path)
+        with naming("cannot create a partial file"):
+            return PartialFile(base, self.place, self._io, self._new_part(base))
+
+    def _new_part(self, base: str) -> int:
+        try:
+            if base not in self._journals:
+                return os.open(part_of(base), NEW, 0o666)
+        except FileNotFoundError:
+            self._partials.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            pass
+        for old in (journal_of(base), part_of(base)):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(old)
+        return os.open(part_of(base), NEW, 0o666)
+
+    def prepare(self, path: str) -> None:
+        """Refuse a path that the system does not take."""
+        # Each takes one as short as this; to ask it for each of many small files costs as much as their sha256.
+        if len(path) > self._short or not path.isascii():
+            self._check_place(path)
+
+    def store(self, path: str, content: Content) -> FileIdentity:
+        """Put a whole file in place."""
+        base = self._partial_prefix + key_of(path)
+        target = self.place(path)
+        with naming("cannot write"):
+            status = self._written_at_once(base, memoryview(content.data))
+            try:
+                if status.st_size != len(content.data):
+                    raise StorageError(Failure("path", f"{len(content.data)} bytes were written, and the file has {status.st_size}"))
+                return rename(part_of(base), target, status, content.digests["sha256"])
+            except (OSError, StorageError):
+                with contextlib.suppress(OSError):
+                    os.unlink(part_of(base))
+                if os.path.isdir(target):
+                    raise StorageError(_FOLDER_IN_THE_WAY) from None
+                raise
+
+    def _written_at_once(self, base: str, data: memoryview) -> os.stat_result:
+        fd = self._new_part(base)
+        try:
+            write, offset = self._io(fd).write, 0
+            while offset < len(data):
+                offset += write([data[offset:]], offset)
+            return os.fstat(fd)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(part_of(base))
+            raise
+        finally:
+            os.close(fd)
+
+    def reopen(self, path: str) -> tuple[PartialFile, Journal] | None:
+        """Open what an earlier run left, or None."""
+        base = self._partial_prefix + key_of(path)
+        try:
+            data = read_file(journal_of(base))
+            self._journals.add(base)
+            journal = decode(data)
+            if journal is None:
+                return None
+            if journal.torn:
+                # What is appended behind half a line would be lost with it.
+                os.truncate(journal_of(base), journal.sound)
+            partial = self._open_old(base)
+            partial.header = journal.header
+            return partial, journal
+        except (OSError, StorageError):
+            return None
+
+    def finished(self, path: str) -> Journal | None:
+        """The journal of a file that got its name in a run which could not claim it any more; None where there is none."""
+        base = self._partial_prefix + key_of(path)
+        try:
+            journal = None if os.path.lexists(part_of(base)) else decode(read_file(journal_of(base)))
+        except OSError:
+            return None
+        return journal if journal and journal.finished else None
+
+    def note_finished(self, path: str, header: Header, sha256: str) -> None:
+        """Leave a journal for `finished`, of a file that came without one; where that cannot be written, there is none."""
+        if not self.is_there:
+            return
+        journal = journal_of(self._partial_prefix + key_of(path))
+        with contextlib.suppress(OSError):
+            self._partials.mkdir(parents=True, exist_ok=True)
+            with open(journal, "xb") as file:
+                file.write(encode_header(header) + encode_finished(sha256))
+
+    def _open_old(self, base: str) -> PartialFile:
+        log = os.open(journal_of(base), OLD | os.O_APPEND)
+        try:
+            return PartialFile(base, self.place, self._io, _opened(part_of(base)), log)
+        except OSError:
+            os.close(log)
+            raise
+
+    def identify(self, path: str) -> FileIdentity | None:
+        """What identifies the finished file."""
+        try:
+            return identity_of(os.lstat(self._prefix + path))
+        except (OSError, UnicodeEncodeError):
+            return None
+
+    def measure(self, path: str, algorithms: Sequence[str], seen: Callable[[int], None] = lambda count: None) -> Measured:
+        """Hash a finished file. `seen` is told how many bytes each read brought, and may raise to end it."""
+        with naming("cannot read the file in place"):
+            fd = os.open(self.place(path), OLD & ~os.O_RDWR)
+            try:
+                before = identity_of(os.fstat(fd))
+                digests = digests_of_file(self._io(fd), before.size, algorithms, seen)
+                if identity_of(os.fstat(fd)) != before:
+                    raise StorageError(Failure("path", "the file in place changed while it was read"))
+                return Measured(before, digests)
+            finally:
+                os.close(fd)
+
+    def partial_keys(self) -> set[str]:
+        """The keys of all partial files that a run left here."""
+        try:
+            return {entry.stem for entry in self._partials.iterdir() if entry.suffix == ".journal"}
+        except OSError:
+            return set()
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the folder still has its name."""
+        return self.identity is None or _identity(self._root) == self.identity
+
+    def leftovers(self) -> dict[str, Leftover]:
+        """What runs left here of files on their way, by key."""
+        return leftovers_in(self._partials) if self.is_there else {}
+
+    def forget_partial(self, path: str) -> None:
+        """Remove what is left of a partial file whose finished file is claimed."""
+        self.remove_left([key_of(path)])
+
+    def remove_left(self, keys: Iterable[str]) -> None:
+        """Remove what is left under these keys."""
+        if not self.is_there:
+            return
+        for key in keys:
+            base = self._partial_prefix + key
+            for old in (journal_of(base), part_of(base)):
+                with contextlib.suppress(OSError):
+                    os.unlink(old)
+
+    def leave_empty(self) -> None:
+        """Remove the folder of the partial files where none is left in it."""
+        if self.is_there:
+            with contextlib.suppress(OSError):
+                os.rmdir(self._partials)
+
+    def place(self, path: str) -> str:
+        """The final path of a download, with its folder made.
+
+        Raises:
+            StorageError: the folder cannot be made, or a symbolic link leads out of the output folder.
+        """
+        if not self.is_there:
+            raise StorageError(MOVED)
+        target = self._prefix + path
+        below = path.rpartition("/")[0]
+        if below not in self._known_folders:
+            folder = os.path.dirname(target)
+            # Looked at before a folder is made, which may be one outside. realpath takes a loop of links; Path.resolve does not.
+            if not Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(self._root)):
+                raise StorageError(Failure("path", "a symbolic link leads out of the output folder"))
+            with naming("cannot make the folder"):
+                os.makedirs(folder, exist_ok=True)
+            self._known_folders.add(below)
+        return target
+
+    def _check_place(self, path: str) -> None:
+        # What the system does not even look at here, it would not rename to: said before the first byte rather than after the last.
+        with naming("cannot make the file"), contextlib.suppress(FileNotFoundError):
+            if stat.S_ISDIR(os.lstat(self._prefix + path).st_mode):
+                raise StorageError(_FOLDER_IN_THE_WAY)
+        self.place(path)
+
+
+def _opened(part: str) -> int:
+    descriptor = os.open(part, OLD | getattr(os, "O_NONBLOCK", 0))
+    try:
+        demand_regular(descriptor)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        status = os.stat(folder)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

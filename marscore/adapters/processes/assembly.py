@@ -1,0 +1,68 @@
+"""A worker with real adapters, for whatever process it is to run in. Only what it uses is imported: requests takes a fifth of a start."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from marscore.adapters.clock import SystemClock
+from marscore.adapters.files.folder import Folder
+from marscore.adapters.http.redacted_answers import clean
+from marscore.adapters.processes.allocator import keep_what_is_freed
+from marscore.adapters.processes.shared_progress import Gauge
+from marscore.adapters.records import Teller
+from marscore.events import Event
+from marscore.execute.engine import Ports
+from marscore.execute.messages import Alive, Batch
+from marscore.execute.setup import WorkerSettings
+from marscore.execute.worker import Worker
+from marscore.policy.redact import Redactor
+from marscore.ports import Transport
+
+if TYPE_CHECKING:
+    import requests
+
+
+def make_worker(
+    settings: WorkerSettings,
+    number: int,
+    send: Callable[[Batch | Alive], None],
+    give_up: Callable[[], None],
+    session: requests.Session | None = None,
+) -> Worker:
+    """A worker with real adapters, whose events are told as the run's log wants them; `give_up` as in `Ports`.
+
+    A caller's `session` sends its requests, if there is one.
+    """
+    redactor = Redactor(dict(settings.secrets), settings.words)
+    teller = Teller(redactor, settings.log)
+
+    def tell(events: list[Event]) -> None:
+        send(Batch(number, *teller.tell(events)))
+
+    keep_what_is_freed()
+    ports = Ports(
+        _transport(settings, session),
+        Folder(Path(settings.output_dir), identity=settings.output_identity),
+        SystemClock(),
+        lambda exchange, answer: clean(redactor, exchange.request, answer),
+        Gauge(settings.gauge).show if settings.gauge is not None else None,
+        teller.expect,
+        lambda: send(Alive(number)),
+        give_up,
+    )
+    return Worker(settings, ports, tell)
+
+
+def _transport(settings: WorkerSettings, session: requests.Session | None) -> Transport:
+    """The transport by libcurl, where it is there and wanted, else the one by requests."""
+    if settings.lane == "auto" and session is None:
+        with contextlib.suppress(ImportError):
+            from marscore.adapters.http.curl_transport import CurlTransport  # noqa: PLC0415 - pycurl is not everywhere
+
+            return CurlTransport(max(1, settings.threads), http=settings.http, buffer=settings.chunk)
+    from marscore.adapters.http.requests_transport import SessionTransport  # noqa: PLC0415 - requests takes its time to be imported
+
+    return SessionTransport(max(1, settings.threads), session)

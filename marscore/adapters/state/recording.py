@@ -1,0 +1,152 @@
+"""Writes what a run finished into the state database, in bulk.
+
+A claim is committed as soon as a piece's worth of bytes, or a quarter of a second, is at stake, so that a kill -9 costs no more than it
+may. It is marked durable only after the file was flushed to the disk, once for all at the end; until then it has to be proven again
+before it is believed.
+
+That a claim cannot be written, on a full disk or while another program has the database locked, ends no run: the file is in place, and
+is tried again after a pause that grows. What is not written in the end is noted in a journal, by which the next run proves the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from marscore.adapters.files import durability
+from marscore.adapters.files.folder import Folder
+from marscore.adapters.files.leftovers import forgotten, told
+from marscore.adapters.state.claims import claim_of
+from marscore.errors import StorageError
+from marscore.events import DownloadFinished, Event
+from marscore.journal import PIECE_SIZE, Header
+from marscore.ports import Clock, StateStore
+from marscore.resolve.model import Download
+from marscore.state import Claim, Claims, Row, key_of, row_of
+from marscore.state import claim_of as claim_in
+
+_COMMIT_EVERY = 0.25
+#: The longest pause after claims could not be written, in seconds; the first is `_COMMIT_EVERY`, and each is twice the one before.
+_LONGEST_PAUSE = 8.0
+
+
+class Books:
+    """Keeps claims for finished downloads; one thread uses it. `trouble` says why some are not written down, if so."""
+
+    def __init__(self, root: Path, state: StateStore, folder: Folder, clock: Clock, downloads: Mapping[str, Download]) -> None:
+        self.trouble: str | None = None
+        self._root = root
+        self._state = state
+        self._folder = folder
+        self._clock = clock
+        self._downloads = downloads
+        self._left = folder.partial_keys()
+        self._open: list[Row] = []
+        self._done_with: list[str] = []
+        self._finished: set[str] = set()
+        self._written: dict[str, str] = {}
+        self._at_stake = 0
+        self._committed_at = clock.ticks()
+        self._pause = 0.0
+
+    @cached_property
+    def before(self) -> Claims:
+        """What was known when the run began."""
+        return self._state.claims()
+
+    def note(self, event: Event, row: Row | None = None) -> None:
+        """Take note of a finished download; `row` is what the state is to hold of it, where that is made."""
+        if not isinstance(event, DownloadFinished):
+            return
+        path = self._downloads[event.download].path
+        if row is None or event.status == "up_to_date":
+            row = self._row(event)
+        key, durable = row[0], row[-1]
+        self._finished.add(key)
+        # Only these can have a journal: a small file that came at once has none, and there may be a million of them.
+        if event.size >= PIECE_SIZE or event.segments > 1 or key in self._left:
+            self._done_with.append(path)
+        if not durable or claim_in(row) != self.before.get(key):
+            self._open.append(row)
+            self._at_stake += event.size
+        if not durable:
+            self._written[key] = path
+        waited = self._clock.ticks() - self._committed_at
+        if waited >= self._pause and (self._at_stake >= PIECE_SIZE or waited >= _COMMIT_EVERY):
+            self.commit()
+
+    def _row(self, event: DownloadFinished) -> Row:
+        """What the state is to hold, with what was known before and still holds."""
+        claim = claim_of(event, self._downloads[event.download])
+        before = self.before.get(claim.path_key) if event.status == "up_to_date" else None
+        if before is None or not _have_one_content(before, claim):
+            return row_of(claim)
+        # What was known of this content still holds, also where it was copied or touched.
+        if not claim.validator and before.url_key == claim.url_key:
+            claim = replace(claim, validator=before.validator)
+        digests = tuple(dict.fromkeys((*claim.digests, *before.digests)))
+        return row_of(replace(claim, digests=digests, durable=before.durable and before.identity == claim.identity))
+
+    def commit(self) -> None:
+        """Write the open claims down, and drop the journals of their files. Where that fails, the next commit tries again."""
+        self._at_stake = 0
+        written = not self._open or self._tried(lambda: self._state.record(self._open))
+        # From here on: what failed has taken its time as well.
+        self._committed_at = self._clock.ticks()
+        self._pause = 0.0 if written else min(max(_COMMIT_EVERY, 2 * self._pause), _LONGEST_PAUSE)
+        if not written:
+            return
+        for path in self._done_with:
+            self._folder.forget_partial(path)
+        self._open = []
+        self._done_with = []
+
+    def close(self) -> None:
+        """Flush all finished files to the disk and mark their claims durable."""
+        self.commit()
+        for row in self._open:
+            if path := self._written.get(row[0]):
+                self._folder.note_finished(path, *_noted(row))
+        if self._written and durability.flush(self._root, list(self._written.values())):
+            # That this can be written does not mend what could not be before.
+            before = self.trouble
+            self._tried(lambda: self._state.flushed(self._written))
+            self.trouble = before or self.trouble
+        self._written = {}
+
+    def clear(self, all_in_place: bool) -> str | None:
+        """Remove what is left of the run's own downloads that are in place and claimed, and, where all are, what everybody has forgotten.
+
+        Whatever else is there belongs to others, who may go on with it. Returns what there is to say of what was forgotten.
+        """
+        left = self._folder.leftovers()
+        own = {key_of(download.path) for download in self._downloads.values()} if left else set()
+        claimed = (own if all_in_place else self._finished) - {row[0] for row in self._open}
+        old = forgotten(left, own, self._clock.now()) if all_in_place else {}
+        self._folder.remove_left(left.keys() & (claimed | old.keys()))
+        self._folder.leave_empty()
+        return told(old.values()) if old else None
+
+    def _tried(self, write: Callable[[], None]) -> bool:
+        try:
+            write()
+        except StorageError as error:
+            self.trouble = error.failure.message
+            return False
+        self.trouble = None
+        return True
+
+
+def _noted(row: Row) -> tuple[Header, str]:
+    """What a journal is to say of a file whose claim is not written."""
+    claim = claim_in(row)
+    assert claim is not None
+    sha256 = next(digest.split(":", 1)[1] for digest in claim.digests if digest.startswith("sha256:"))
+    return Header(claim.url_key, claim.identity.size, claim.validator), sha256
+
+
+def _have_one_content(one: Claim, other: Claim) -> bool:
+    shared = set(one.digests) & set(other.digests)
+    return one.identity.size == other.identity.size and any(digest.startswith("sha256:") for digest in shared)

@@ -1,0 +1,292 @@
+"""The state database: SQLite in WAL mode at `<output_dir>/.marscore/state.db`, one row for each file that a run finished.
+
+A commit survives the death of the process at once; a power cut may take the last ones, never the database. Rows hold no path and no URL,
+only keys. A damaged database is put aside and begun anew with what could be read of it, whenever damage shows: when it is opened, read or
+written. The files themselves can be proven again. That the system keeps us from one (no permission, no space, a lock, an error of the
+disk) is no damage, and is told. Another program's lock is waited for before a run begins, when it is not known yet what is in place, and
+for a moment only where a claim is to be written. Who only looks changes nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from marscore.adapters.files.failures import naming
+from marscore.adapters.state.database import (
+    OtherMakeError,
+    connect,
+    damage_in,
+    demand,
+    is_damage,
+    make,
+    patiently,
+    put_aside,
+    read,
+    storage_error_of,
+)
+from marscore.errors import StorageError
+from marscore.state import Claims, Row, row_of
+from marscore.values import Failure
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS files (
+    path_key TEXT PRIMARY KEY, url_key TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, inode TEXT NOT NULL,
+    digests TEXT NOT NULL, etag TEXT, last_modified TEXT, verified_size INTEGER NOT NULL, durable INTEGER NOT NULL
+) WITHOUT ROWID
+"""
+_COLUMNS = "path_key, url_key, size, mtime_ns, inode, digests, etag, last_modified, verified_size, durable"
+_READ = f"SELECT {_COLUMNS} FROM files"  # noqa: S608 - constants
+_FLUSHED = "UPDATE files SET durable = 1 WHERE path_key = ?"
+_FORGET = "DELETE FROM files WHERE path_key = ?"
+_WRITE = f"INSERT OR REPLACE INTO files ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
+_FORMAT = 2
+#: The smallest file that SQLite makes (https://sqlite.org/fileformat2.html#pages).
+_LEAST = 512
+#: Format 1 did not say of how many bytes the digests were made, and versions that wrote it could give a file another file's digests. So
+#: what it claims is believed once it is proven again. Nor did it say whether a date was worth to be asked by.
+_MIGRATE = (
+    "ALTER TABLE files ADD COLUMN verified_size INTEGER NOT NULL DEFAULT -1",
+    "UPDATE files SET verified_size = size, durable = 0, last_modified = NULL",
+)
+#: What reads the rows of each format; of one that holds nothing yet there is no table to read.
+_READS = {1: "SELECT path_key, url_key, size, mtime_ns, inode, digests, etag, NULL, size, 0 FROM files", _FORMAT: _READ}
+
+
+#: Where a damaged database goes, for people.
+_ASIDE = ".marscore/state.db.damaged"
+
+
+class Seen(NamedTuple):
+    """What a look at a database brings: its claims, and what a user has to know where it is of no use."""
+
+    claims: Claims
+    warnings: tuple[str, ...] = ()
+
+
+class NoState:
+    """Implements `ports.StateStore` where the database cannot be opened: nobody can tell what is in place."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.warnings: list[str] = []
+        self._failure = failure
+
+    def claims(self) -> Claims:
+        """Say why there are none."""
+        raise StorageError(self._failure)
+
+    def record(self, rows: Iterable[Row]) -> None:
+        """Say why none can be written."""
+        raise StorageError(self._failure)
+
+    def flushed(self, path_keys: Iterable[str]) -> None:
+        """Say why none can be written."""
+        raise StorageError(self._failure)
+
+    def forget(self, path_keys: Iterable[str]) -> None:
+        """Say why none can be written."""
+        raise StorageError(self._failure)
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+class SqliteState:
+    """Implements `ports.StateStore`. Used by one thread, under the run's lock.
+
+    Raises StorageError from every method where the system is in the way. `warnings` says of each database that was put aside what was
+    wrong and where it is; who has told of it may take it away.
+    """
+
+    def __init__(self, path: Path, give_up: Callable[[], bool] = lambda: False) -> None:
+        """Open the database, and make it if there is none; `give_up` says whether another program's lock is waited for no longer."""
+        self.warnings: list[str] = []
+        self._path = path
+        self._database: sqlite3.Connection | None = None
+        # What was read once is not lost with a database that is damaged afterwards.
+        self._known: dict[str, tuple[Any, ...]] = {}
+        demand(path, "cannot open the state database")
+        with naming("cannot make the state database"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            damage = _cut_short(path)
+            make(path)
+            damage = damage or _damage_at(path)
+        try:
+            if damage is not None:
+                raise damage
+            self._database = patiently(lambda: _open(path), give_up)
+        except sqlite3.DatabaseError as error:
+            self._begin_anew(error, ())
+
+    def claims(self) -> Claims:
+        """Every claim, by path key."""
+        try:
+            self._known = patiently(lambda: {row[0]: row for row in self._open_one.execute(_READ)})
+            return Claims(self._known)
+        except sqlite3.DatabaseError as error:
+            return self._save_what_can_be_read(error)
+
+    def record(self, rows: Iterable[Row]) -> None:
+        """Replace the claims for these paths, in one transaction."""
+        self._write(_WRITE, list(rows))
+
+    def flushed(self, path_keys: Iterable[str]) -> None:
+        """Mark claims durable, in one transaction."""
+        self._write(_FLUSHED, [(key,) for key in path_keys])
+
+    def forget(self, path_keys: Iterable[str]) -> None:
+        """Drop the claims for these paths."""
+        self._write(_FORGET, [(key,) for key in path_keys])
+
+    def close(self) -> None:
+        """Close the database."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    @property
+    def _open_one(self) -> sqlite3.Connection:
+        if self._database is None:
+            raise sqlite3.ProgrammingError("it is closed")
+        return self._database
+
+    def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        try:
+            self._commit(statement, rows)
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise storage_error_of(error, "cannot write the state database") from error
+            self._save_what_can_be_read(error)
+            with _naming():
+                self._commit(statement, rows)
+
+    def _commit(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        database = self._open_one
+        with database:
+            database.executemany(statement, rows)
+
+    def _save_what_can_be_read(self, error: sqlite3.DatabaseError) -> Claims:
+        rows = dict(self._known)
+        if is_damage(error):
+            database = self._open_one
+            database.text_factory = lambda text: text.decode("utf-8", "replace")
+            # From both ends, since reading stops at a damaged page.
+            for order in ("", " ORDER BY path_key DESC"):
+                with contextlib.suppress(sqlite3.DatabaseError):
+                    rows.update((row[0], row) for row in database.execute(_READ + order))
+        claims = Claims(rows)
+        self._begin_anew(error, list(map(row_of, claims.values())))
+        return claims
+
+    def _begin_anew(self, error: sqlite3.DatabaseError, rows: Sequence[Row]) -> None:
+        if not is_damage(error):
+            raise storage_error_of(error, "cannot open the state database", "; without it a run cannot tell what is in place") from error
+
+        def begin(fresh: Path) -> None:
+            _begin(fresh, rows)
+            # Only now, so that it is still there to be written to where no new one can be made.
+            self.close()
+
+        with naming("cannot put the damaged state database aside"), _naming():
+            put_aside(self._path, begin)
+            self._database = _open(self._path)
+        self.warnings.append(f"{damage_in(error, 'was damaged')}. It is put aside as {_ASIDE}, and files are proven again")
+
+
+def claims_at(path: Path) -> Seen:
+    """What the database at this path claims: nothing where there is none or where it is damaged. Nothing on the disk changes.
+
+    Raises:
+        StorageError: the system is in the way.
+    """
+    demand(path, "cannot read the state database")
+    with naming("cannot read the state database"):
+        if not path.exists():
+            return Seen(Claims({}))
+        try:
+            if damage := _cut_short(path):
+                raise damage
+            return Seen(patiently(lambda: read(path, _claims_in)))
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                return Seen(
+                    Claims({}), (f"{damage_in(error, 'is damaged')}. Files count as unknown here, and a run puts it aside as {_ASIDE}",)
+                )
+            raise storage_error_of(error, "cannot read the state database") from error
+
+
+def _cut_short(path: Path) -> sqlite3.DatabaseError | None:
+    """The damage of a file that SQLite takes for an empty database, though it cannot be a new one: a run has ended here before."""
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return None
+    is_new = not size and not path.with_name("report.json").exists()
+    return None if is_new or size >= _LEAST else sqlite3.DatabaseError("file is not a database")
+
+
+def _damage_at(path: Path) -> sqlite3.DatabaseError | None:
+    """What is wrong with a database, before it is opened for writing: SQLite would copy its -wal into one that nobody can read."""
+    try:
+        read(path, lambda database: _rows_in(database, "LIMIT 0"))
+    except sqlite3.DatabaseError as error:
+        return error if is_damage(error) else None
+    return None
+
+
+def _claims_in(database: sqlite3.Connection) -> Claims:
+    return Claims({row[0]: row for row in _rows_in(database)})
+
+
+def _rows_in(database: sqlite3.Connection, limit: str = "") -> Iterable[tuple[Any, ...]]:
+    version = _format_of(database)
+    return database.execute(f"{_READS[version]} {limit}") if version else ()
+
+
+def _format_of(database: sqlite3.Connection) -> int:
+    """The format that a database says it has; 0 for one that holds nothing yet."""
+    version: int = database.execute("PRAGMA user_version").fetchone()[0]
+    if not version and database.execute("SELECT 1 FROM sqlite_master").fetchone():
+        raise OtherMakeError("another program")
+    if version not in (0, *_READS):
+        readable = " and ".join(map(str, _READS))
+        raise OtherMakeError(f"another version of marscore (format {version}, this one reads {readable})")
+    return version
+
+
+def _begin(path: Path, rows: Sequence[Row]) -> None:
+    make(path)
+    with contextlib.closing(_open(path)) as database, database:
+        database.executemany(_WRITE, rows)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    database = connect(path)
+    try:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=NORMAL")
+        version = _format_of(database)
+        if version != _FORMAT:
+            with database:
+                # By itself sqlite3 would begin with the first row that changes, and a run that was killed leave half a migration.
+                database.execute("BEGIN IMMEDIATE")
+                for statement in _MIGRATE if version else (_SCHEMA,):
+                    database.execute(statement)
+                database.execute(f"PRAGMA user_version={_FORMAT}")
+        # Another table of this name would be found out only when the first file is finished.
+        database.execute(f"{_READ} LIMIT 0")
+    except sqlite3.DatabaseError:
+        database.close()
+        raise
+    return database
+
+
+@contextlib.contextmanager
+def _naming() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise storage_error_of(error, "cannot write the state database") from error

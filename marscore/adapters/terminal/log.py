@@ -1,0 +1,123 @@
+"""Where the log's lines go: a terminal, standard error, a file.
+
+    lines (adapters.lines) --LogOutput.write--> writers (adapters.writer) --> terminal, stream or file
+
+Nothing global is configured: a program that uses marscore keeps its own structlog setup.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from marscore.adapters.terminal.log_lines import LineMaker
+from marscore.adapters.terminal.streams import is_terminal, wants_color
+from marscore.adapters.terminal.writer import Writer
+from marscore.events import Event, LogLevel, Warned
+from marscore.frozen import dataclass
+from marscore.settings import LineSettings, LineStyle, LogFormat, RunSettings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(frozen=True, slots=True)
+class LogOutput:
+    """Where lines go and how they look. `write` takes whole lines, and says whether they will be written."""
+
+    write: Callable[[str], bool]
+    format: LogFormat
+    colors: bool = False
+
+
+class Log:
+    """The log of a run: lines to every output. Safe to share between threads."""
+
+    def __init__(self, run_id: str, outputs: Iterable[LogOutput], level: LogLevel = "info") -> None:
+        outputs = list(outputs)
+        styles = [LineStyle(output.format, output.colors) for output in outputs]
+        #: What a worker needs to know to make lines for this log.
+        self.settings = LineSettings(run_id, level, tuple(dict.fromkeys(styles)))
+        self._maker = LineMaker(self.settings)
+        self._outputs = [_Lines(o.write, self.settings.styles.index(s), self._lost) for o, s in zip(outputs, styles, strict=True)]
+
+    def write(self, texts: Sequence[str]) -> None:
+        """Pass on lines: one text for each of the settings' styles."""
+        for lines in self._outputs:
+            lines.write(texts)
+
+    def emit(self, events: Iterable[Event]) -> None:
+        """Log events; progress readings are not logged."""
+        self.write(self._maker.texts(events))
+
+    def tell_losses(self) -> None:
+        """Say at the end of each output how many of its last lines are missing, if any."""
+        for lines in self._outputs:
+            lines.tell_losses()
+
+    def _lost(self, lines: int) -> Sequence[str]:
+        """What is said, in each style, where lines are missing."""
+        what = "1 line is missing here, since nobody read it" if lines == 1 else f"{lines} lines are missing here, since nobody read them"
+        return self._maker.texts([Warned(time.time(), None, what)])
+
+
+def open_log(
+    run_id: str, settings: RunSettings, stream: TextIO | None, writer: Writer, console: Console | None, file: Writer | None
+) -> Log:
+    """Make the log of a run: on standard error, and in the log file if there is one.
+
+    Args:
+        run_id: stands in every line.
+        settings: format and level.
+        stream: standard error, where lines for people or for a collector go.
+        writer: writes there.
+        console: the console that draws progress there, if one does; lines then go above what it draws.
+        file: writes to the log file.
+    """
+    style: LogFormat = settings.log_format or ("console" if is_terminal(stream) else "json")
+    write = writer.write if console is None else _console_writer(console)
+    outputs = [LogOutput(write, style, colors=wants_color(stream) and style == "console")]
+    if file is not None:
+        outputs.append(LogOutput(file.write, "json"))
+    return Log(run_id, outputs, settings.log_level)
+
+
+def _console_writer(console: Console) -> Callable[[str], bool]:
+    from rich.text import Text  # noqa: PLC0415 - only where a terminal is drawn on
+
+    def write(lines: str) -> bool:
+        console.print(Text.from_ansi(lines[:-1]), soft_wrap=True)
+        return True
+
+    return write
+
+
+class _Lines:
+    """Hands an output its lines; where some could not be written, the next ones begin with how many."""
+
+    def __init__(self, write: Callable[[str], bool], style: int, lost: Callable[[int], Sequence[str]]) -> None:
+        self._write = write
+        self._style = style
+        self._said_of = lost
+        self._lost = 0
+        self._lock = threading.Lock()
+
+    def write(self, texts: Sequence[str]) -> None:
+        lines = texts[self._style]
+        if lines:
+            with self._lock:
+                self._add(lines)
+
+    def tell_losses(self) -> None:
+        with self._lock:
+            if self._lost:
+                self._add("")
+
+    def _add(self, lines: str) -> None:
+        said = self._said_of(self._lost)[self._style] if self._lost else ""
+        if self._write(said + lines):
+            self._lost = 0
+        else:
+            self._lost += lines.count("\n")
