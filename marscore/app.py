@@ -18,10 +18,10 @@ from marscore.adapters.clock import cores
 from marscore.adapters.files.decisions import look
 from marscore.adapters.files.failures import naming
 from marscore.adapters.files.folder import OWN_FOLDER, Folder
-from marscore.adapters.files.named_outputs import Outputs, refuse_overlap
 from marscore.adapters.files.regular import demand_folder
 from marscore.adapters.state.lock import hold
 from marscore.adapters.state.store import NoState, SqliteState, claims_at
+from marscore.adapters.terminal.named_outputs import Outputs, refuse_overlap
 from marscore.adapters.terminal.signals import Stop, listening, note
 from marscore.errors import StorageError
 from marscore.job import Job, prepare

@@ -16,13 +16,13 @@ from marscore.adapters.files.atomic import write_text
 from marscore.adapters.files.decisions import look, prove
 from marscore.adapters.files.failures import naming
 from marscore.adapters.files.folder import MOVED, OWN_FOLDER, Folder
-from marscore.adapters.files.named_outputs import Output, Outputs, shown
 from marscore.adapters.files.reserve import Reserve
 from marscore.adapters.records import Teller
 from marscore.adapters.state.lock import Held
 from marscore.adapters.state.recording import Books
 from marscore.adapters.state.store import NoState, SqliteState
-from marscore.adapters.terminal.outlets import Outlets
+from marscore.adapters.terminal.named_outputs import Output, Outputs, shown
+from marscore.adapters.terminal.run_output import RunOutput
 from marscore.adapters.terminal.signals import Stop, note
 from marscore.adapters.unchanged_records import InPlace
 from marscore.errors import StorageError
@@ -76,7 +76,7 @@ class Run:
         )
         self._fold = ReportFold(self._facts, job.redactor)
         self._books = Books(job.root, state, self._folder, self._clock, {d.id: d for d in job.downloads})
-        self._outlets = Outlets(outputs, self._facts, lambda: stop.signal is not None)
+        self._outlets = RunOutput(outputs, self._facts, lambda: stop.signal is not None)
         self._teller = Teller(job.redactor, self._outlets.log)
         self._in_place = InPlace(job.redactor, self._outlets.log)
 

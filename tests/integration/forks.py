@@ -170,7 +170,7 @@ def _become(message: dict[str, object], streams: list[int]) -> None:
 if __name__ == "__main__":
     # In the order in which a run imports it, and as lean as there.
     importlib.import_module("marscore.cli.main")
-    from marscore.adapters.processes.imports import lean
+    from marscore.adapters.imports import lean
 
     with lean():
         for name in _IMPORTED:

@@ -180,17 +180,17 @@ BROKEN = """
 import sys, threading, time
 from pathlib import Path
 import marscore
-from marscore.adapters.terminal.outlets import Outlets
+from marscore.adapters.terminal.run_output import RunOutput
 from marscore.events import DownloadStarted
 from marscore.settings import RunSettings
-show = Outlets.show
+show = RunOutput.show
 def broken(self, events, lines):
     show(self, events, lines)
     if any(isinstance(event, DownloadStarted) for event in events):
         children = Path(f"/proc/self/task").glob("*/children")
         print(*[pid for child in children for pid in child.read_text().split()], flush=True)
         raise ZeroDivisionError("a defect in the display")
-Outlets.show = broken
+RunOutput.show = broken
 try:
     marscore.run(sys.argv[1], RunSettings(processes=int(sys.argv[2])))
 except ZeroDivisionError:

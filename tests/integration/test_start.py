@@ -67,7 +67,7 @@ def test_a_worker_process_imports_only_what_it_uses() -> None:
     pytest.importorskip("pycurl", reason="pycurl has no wheel for this system")
     lines = [
         "import sys",
-        "from marscore.adapters.processes.imports import lean",
+        "from marscore.adapters.imports import lean",
         "with lean():",
         "    from marscore.adapters.processes.child import main",
         "from marscore.adapters.processes.assembly import make_worker",

@@ -46,7 +46,7 @@ try:
     if not line.endswith(b"\\n"):
         os._exit(0)
     sys.path[:] = json.loads(line)
-    from marscore.adapters.processes.imports import lean
+    from marscore.adapters.imports import lean
     with lean():
         from marscore.adapters.processes.child import main
     main()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, get_args
 
-from marscore.adapters.processes.imports import lean_if_own
+from marscore.adapters.imports import lean_if_own
 from marscore.adapters.terminal.streams import printable
 from marscore.events import DownloadFinished, DownloadStarted, LogLevel, ProgressMade, ProofMade, level_of, name_of
 from marscore.report.record import record_of, rfc3339, seconds

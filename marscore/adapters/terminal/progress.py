@@ -1,17 +1,14 @@
-"""Progress for people: a line now and then, or a live display on a terminal (`display`). Both draw what `report.progress` adds up."""
+"""Progress for people as a line now and then, and the words in which it is told. It shows what `report.progress` adds up."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
-from marscore.adapters.terminal.streams import is_terminal
 from marscore.adapters.terminal.writer import Writer
 from marscore.events import Event
-from marscore.resolve.model import Download
-from marscore.settings import ProgressMode
 from marscore.values import format_size
 
 if TYPE_CHECKING:
@@ -81,21 +78,6 @@ class PlainProgress(NoProgress):
         overall = self._fold.overall(now)
         parts = proving(overall.proof) if overall.proof else [*transfer(overall), *counts(overall)]
         self._writer.write(f"progress: {', '.join(parts)}\n", wait=False)
-
-
-def make_progress(mode: ProgressMode, stream: TextIO | None, writer: Writer, downloads: Sequence[Download] = ()) -> NoProgress:
-    """Choose how progress is shown on `stream`, standard error, through its writer. A live display is for a terminal only."""
-    if mode == "plain":
-        return PlainProgress(writer, _sizes(downloads))
-    if mode != "none" and is_terminal(stream):
-        from marscore.adapters.terminal.display import RichProgress, stderr_console  # noqa: PLC0415 - rich, only where a terminal is drawn on
-
-        return RichProgress(stderr_console(stream, writer), _sizes(downloads), {download.id: download.path for download in downloads})
-    return NoProgress()
-
-
-def _sizes(downloads: Iterable[Download]) -> dict[str, int]:
-    return {download.id: download.size for download in downloads if download.size is not None}
 
 
 def transfer(overall: Overall) -> list[str]:

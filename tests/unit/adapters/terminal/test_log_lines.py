@@ -12,9 +12,9 @@ import structlog
 from hypothesis import strategies as st
 from rich.console import Console
 
-from marscore.adapters.files.named_outputs import Outputs
 from marscore.adapters.terminal.log import Log, LogOutput, open_log
 from marscore.adapters.terminal.log_lines import LineMaker
+from marscore.adapters.terminal.named_outputs import Outputs
 from marscore.adapters.terminal.writer import Writer, target_of
 from marscore.errors import StorageError
 from marscore.events import DownloadFailed, DownloadFinished, DownloadStarted, PlanCompiled, ProgressMade, RunStarted, Warned, name_of

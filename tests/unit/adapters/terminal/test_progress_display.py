@@ -10,7 +10,8 @@ from rich.console import Console
 
 from marscore.adapters.terminal.display import RichProgress, stderr_console
 from marscore.adapters.terminal.log import open_log
-from marscore.adapters.terminal.progress import NoProgress, PlainProgress, make_progress
+from marscore.adapters.terminal.progress import NoProgress, PlainProgress
+from marscore.adapters.terminal.run_output import make_progress
 from marscore.adapters.terminal.writer import Writer, target_of
 from marscore.events import DownloadFailed, DownloadFinished, DownloadStarted, PlanCompiled, ProgressMade, RetryScheduled, Warned
 from marscore.settings import RunSettings

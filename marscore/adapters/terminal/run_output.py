@@ -7,20 +7,23 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
+from typing import TextIO
 
-from marscore.adapters.files.named_outputs import Outputs
 from marscore.adapters.terminal.log import open_log
-from marscore.adapters.terminal.progress import NoProgress, make_progress
+from marscore.adapters.terminal.named_outputs import Outputs
+from marscore.adapters.terminal.progress import NoProgress, PlainProgress
+from marscore.adapters.terminal.streams import is_terminal
 from marscore.adapters.terminal.writer import Writer, target_of
 from marscore.events import Event
 from marscore.report.fold import RunFacts
-from marscore.settings import LineSettings
+from marscore.resolve.model import Download
+from marscore.settings import LineSettings, ProgressMode
 
 #: Seconds between two looks at how far files are.
 _LOOK_EVERY = 0.2
 
 
-class Outlets:
+class RunOutput:
     """Log and progress of one run, as a context."""
 
     def __init__(self, outputs: Outputs, facts: RunFacts, hurried: Callable[[], bool]) -> None:
@@ -83,7 +86,7 @@ class Outlets:
         for writer in self._writers:
             writer.drain()
 
-    def __enter__(self) -> Outlets:
+    def __enter__(self) -> RunOutput:
         self._progress.start()
         return self
 
@@ -95,3 +98,18 @@ class Outlets:
             # What was logged is written also where the display fails.
             for writer in self._writers:
                 writer.close()
+
+
+def make_progress(mode: ProgressMode, stream: TextIO | None, writer: Writer, downloads: Sequence[Download] = ()) -> NoProgress:
+    """Choose how progress is shown on `stream`, standard error, through its writer. A live display is for a terminal only."""
+    if mode == "plain":
+        return PlainProgress(writer, _sizes(downloads))
+    if mode != "none" and is_terminal(stream):
+        from marscore.adapters.terminal.display import RichProgress, stderr_console  # noqa: PLC0415 - rich, only where a terminal is drawn on
+
+        return RichProgress(stderr_console(stream, writer), _sizes(downloads), {download.id: download.path for download in downloads})
+    return NoProgress()
+
+
+def _sizes(downloads: Iterable[Download]) -> dict[str, int]:
+    return {download.id: download.size for download in downloads if download.size is not None}

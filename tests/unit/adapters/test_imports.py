@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-LEAN = "import sys, gc\nfrom marscore.adapters.processes.imports import lean\nwith lean():\n    from marscore import app\n"
+LEAN = "import sys, gc\nfrom marscore.adapters.imports import lean\nwith lean():\n    from marscore import app\n"
 
 
 def python(*lines: str) -> str:
@@ -45,7 +45,7 @@ def test_lines_for_people_take_no_rich_in_a_process_of_our_own() -> None:
 
 def test_functions_imported_by_name_are_called_in_the_end() -> None:
     lines = ["with lean():", "    from importlib.metadata import version", "print(version('rich') > '1')"]
-    assert python("import sys", "from marscore.adapters.processes.imports import lean", *lines) == "True\n"
+    assert python("import sys", "from marscore.adapters.imports import lean", *lines) == "True\n"
 
 
 def test_requests_works_without_what_guesses_encodings() -> None:
