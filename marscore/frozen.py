@@ -1,8 +1,9 @@
 """`dataclass` as in the standard library, at a third of what it costs there to make a class, and two thirds of what to make a value.
 
 A start makes a hundred classes. The library compiles six methods for each, and without a docstring it renders the signature besides:
-0.4 to 1.2 ms a class, a fifth of a start. Here the comparison, the hash, the representation and what guards a frozen value are the same
-functions for all classes; `fields`, `replace` and pydantic see no difference.
+0.4 to 1.2 ms a class. With it a run of one file uses 168 ms of processor time, and 144 without (the least of 15 runs each, in turns).
+Here the comparison, the hash, the representation and what guards a frozen value are the same functions for all classes; `fields`,
+`replace` and pydantic see no difference.
 
 A frozen value with slots is made by its slots' own setters (0.46 µs for six fields, where object.__setattr__ takes 0.75), and pickled as
 its class and its fields, in a third of the time of the library's way: such values are made and cross processes by the thousand.

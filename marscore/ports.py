@@ -234,10 +234,6 @@ class StateStore(Protocol):
         """Mark the claims for these paths durable: their files are on the disk."""
         ...
 
-    def forget(self, path_keys: Iterable[str]) -> None:
-        """Drop the claims for these paths."""
-        ...
-
 
 class Clock(Protocol):
     """Time and chance, so that tests decide both."""

@@ -58,13 +58,6 @@ def test_claims_of_flushed_files_are_durable_and_others_stay_as_they_are(store: 
     assert store.claims() == {key_of("a"): claim("a", durable=True), key_of("b"): claim("b"), key_of("c"): claim("c", durable=True)}
 
 
-def test_claims_are_forgotten_by_key(store: StateStore) -> None:
-    store.record(map(row_of, [claim("a"), claim("b")]))
-    store.forget([key_of("a"), key_of("unknown")])
-    store.forget([])
-    assert set(store.claims()) == {key_of("b")}
-
-
 def test_nothing_may_be_recorded_and_an_iterator_may(store: StateStore) -> None:
     store.record(map(row_of, []))
     store.record(row_of(claim(path)) for path in "ab")

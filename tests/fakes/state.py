@@ -30,8 +30,3 @@ class MemoryState:
         for key in path_keys:
             if key in self.kept:
                 self.kept[key] = replace(self.kept[key], durable=True)
-
-    def forget(self, path_keys: Iterable[str]) -> None:
-        """Drop the claims for these paths."""
-        for key in path_keys:
-            self.kept.pop(key, None)

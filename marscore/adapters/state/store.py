@@ -41,7 +41,6 @@ CREATE TABLE IF NOT EXISTS files (
 _COLUMNS = "path_key, url_key, size, mtime_ns, inode, digests, etag, last_modified, verified_size, durable"
 _READ = f"SELECT {_COLUMNS} FROM files"  # noqa: S608 - constants
 _FLUSHED = "UPDATE files SET durable = 1 WHERE path_key = ?"
-_FORGET = "DELETE FROM files WHERE path_key = ?"
 _WRITE = f"INSERT OR REPLACE INTO files ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
 _FORMAT = 2
 #: The smallest file that SQLite makes (https://sqlite.org/fileformat2.html#pages).
@@ -83,10 +82,6 @@ class NoState:
         raise StorageError(self._failure)
 
     def flushed(self, path_keys: Iterable[str]) -> None:
-        """Say why none can be written."""
-        raise StorageError(self._failure)
-
-    def forget(self, path_keys: Iterable[str]) -> None:
         """Say why none can be written."""
         raise StorageError(self._failure)
 
@@ -136,10 +131,6 @@ class SqliteState:
     def flushed(self, path_keys: Iterable[str]) -> None:
         """Mark claims durable, in one transaction."""
         self._write(_FLUSHED, [(key,) for key in path_keys])
-
-    def forget(self, path_keys: Iterable[str]) -> None:
-        """Drop the claims for these paths."""
-        self._write(_FORGET, [(key,) for key in path_keys])
 
     def close(self) -> None:
         """Close the database."""
