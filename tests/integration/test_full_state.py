@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import sqlite3
 import subprocess
@@ -28,8 +29,8 @@ def served(origin: Origin, folder: Path, names: list[str]) -> str:
 
 def claimed(folder: Path) -> int:
     """How many claims the state holds, asked of SQLite itself."""
-    found = sqlite3.connect(folder / "data" / ".marscore" / "state.db").execute("SELECT count(*) FROM files").fetchone()
-    return int(found[0])
+    with contextlib.closing(sqlite3.connect(folder / "data" / ".marscore" / "state.db")) as database:
+        return int(database.execute("SELECT count(*) FROM files").fetchone()[0])
 
 
 def fill(folder: Path, leaving: int) -> Path:
