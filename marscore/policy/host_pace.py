@@ -22,13 +22,14 @@ REFUSALS, SHARE = 3, 0.1
 EXPLICIT_REFUSALS, EXPLICIT_SHARE = 1, 0.01
 #: Seconds from one cut to the next: what is refused meanwhile was asked for before the first.
 BETWEEN_CUTS = 0.5
-#: The part of what was accepted of late at which a host is asked next: of a rate that was steady; of one that was searched for, where this
-#: process was refused; and where another one was, which searched beside this one.
-CUT, FOUND, FOUND_BY_OTHERS = 0.93, 0.93, 0.8
+#: The part of what was accepted of late at which a host is asked next: of a rate that was steady, and of one that was searched for. Each
+#: process takes this part of what was accepted of it: so much together, whoever was refused.
+CUT, FOUND = 0.93, 0.9
 #: The part of the rate that is left where too few answers came to tell what is accepted (RFC 9438 has the same), and where none did.
 LESS, STARVING = 0.7, 0.25
-#: The part of what was accepted at which a search begins, since a host accepts more at first: so many requests a second, at least.
-FIRST, FIRST_RATE = 1 / 8, 20.0
+#: The part of what was accepted at which a search begins, since a host accepts more at first: so many requests a second, at least; and
+#: where another process was refused, which begins beside this one.
+FIRST, FIRST_RATE, FIRST_RATE_BESIDE = 1 / 8, 20.0, 10.0
 #: Seconds in which the rate doubles while the limit is searched for.
 DOUBLING = 0.2
 #: By how much a steady rate grows in a second, for each second since it was cut. Where a refusal means a pause, it stays for a while first.
@@ -96,14 +97,17 @@ class HostPace:
             self._explicit = True
             self._frozen = self._time(now)
             self._paused_until, self._rested = until, until - self._frozen
+            # What came before was of another rate, and much of it at once.
+            self._steps.clear()
 
     def accepted(self, now: float) -> None:
         """Take note of an answer that is no refusal."""
         self._answered = now
-        time = self._time(now)
-        self._step(time)[1] += 1
+        time, is_paused = self._time(now), now < self._paused_until
+        if not is_paused:
+            self._step(time)[1] += 1
         if self.rate is not None:
-            self._grow(self.rate, time, now < self._paused_until)
+            self._grow(self.rate, time, is_paused)
 
     def refused(self, now: float, *, explicit: bool, too_many: bool) -> bool:
         """Take note of a refusal; returns whether the rate was cut for it.
@@ -121,49 +125,50 @@ class HostPace:
         self._step(self._time(now))[2] += 1
         accepted, refused, _ = self._lately(self._time(now))
         least, share = (EXPLICIT_REFUSALS, EXPLICIT_SHARE) if explicit else (REFUSALS, SHARE)
-        return refused >= max(least, share * (accepted + refused)) and self._cut(now, FOUND)
+        return refused >= max(least, share * (accepted + refused)) and self._cut(now, FIRST_RATE)
 
     def slow_down(self, now: float) -> None:
         """Lower the rate since another process was refused."""
         if self._answered is None:
             # It answers others.
             self._answered = now
-        self._cut(now, FOUND_BY_OTHERS)
+        self._cut(now, FIRST_RATE_BESIDE)
 
     def search(self, now: float) -> None:
         """Look for the limit anew: another process, which had a part of it, has left."""
         self._searching, self._since = True, self._time(now)
 
-    def _cut(self, now: float, found: float) -> bool:
-        """Lower the rate; returns whether it was not only just done. `found` is the part to take of what a search came to."""
+    def _cut(self, now: float, least: float) -> bool:
+        """Lower the rate; returns whether it was not only just done. `least` is the lowest rate at which a search begins."""
         if self.rate is not None and (now < self._paused_until or now - self._cut_at < BETWEEN_CUTS):
             return False
         time = self._time(now)
         self._worth = 0.0
         if self.rate is None:
             accepted, _, seconds = self._lately(time)
-            self.rate, self._searching = max(FIRST_RATE if found == FOUND else FIRST_RATE / 2, FIRST * accepted / seconds), True
+            self.rate, self._searching = max(least, FIRST * accepted / seconds), True
         else:
-            self.rate = max(SLOWEST, self._lower(self.rate, time, found))
+            self.rate = max(SLOWEST, self._lower(self.rate, time))
         self._since, self._grown, self._cut_at = time, time, now
         self._next = now + 1 / self.rate
         return True
 
-    def _lower(self, rate: float, time: float, found: float) -> float:
+    def _lower(self, rate: float, time: float) -> float:
         accepted, _, seconds = self._lately(time)
         was_searching, self._searching = self._searching, not accepted
         if not accepted:
             return rate * STARVING
         if was_searching:
             # What a leaky bucket still holds was accepted, too.
-            self._worth = found / seconds if found == FOUND else 0.0
-            return found * accepted / seconds
+            self._worth = FOUND / seconds
+            return FOUND * accepted / seconds
         # After a pause, a few may be what a bucket had room for again.
         return LESS * rate if self._explicit and accepted < _ENOUGH else CUT * min(rate, accepted / seconds)
 
     def _lately(self, time: float) -> tuple[int, int, float]:
         """How much was accepted and refused of late, at the present rate, and in how many seconds."""
-        span = _STEP * (_IN_A_SEARCH if self.rate is not None and self._searching else _OTHERWISE)
+        is_search = self.rate is not None and self._searching
+        span = _STEP * (_IN_A_SEARCH if is_search else _OTHERWISE)
         least = time - span if self.rate is None else max(self._since, time - _LONGEST * _STEP)
         accepted = refused = 0
         begin = time
@@ -171,7 +176,8 @@ class HostPace:
             if (step + 1) * _STEP <= least or (time - begin >= span and accepted + refused >= _ENOUGH):
                 break
             accepted, refused, begin = accepted + good, refused + bad, max(least, step * _STEP)
-        return accepted, refused, max(time - begin, min(span, time - least), _STEP)
+        # Of a search that was short, most was what a bucket had room for: as if it had lasted a little longer.
+        return accepted, refused, max(time - begin, min(span, time - least + (_STEP if is_search else 0.0)), _STEP)
 
     def _grow(self, rate: float, time: float, is_paused: bool) -> None:
         """Let the rate grow with what is accepted, so that it does not while nothing is asked."""

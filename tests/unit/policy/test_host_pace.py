@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,12 +11,12 @@ from typing import TypeAlias
 
 import pytest
 
-from marscore.policy.host_pace import ANSWERED_LATELY, FASTEST, FIRST_RATE, REFUSALS, SLOWEST, STARVED, HostPace
+from marscore.policy.host_pace import ANSWERED_LATELY, FASTEST, FIRST_RATE, FIRST_RATE_BESIDE, FOUND, REFUSALS, SLOWEST, STARVED, HostPace
 
 #: What a host does with a request at a moment: after how many seconds it answers, or None for a refusal at once.
 Host: TypeAlias = Callable[[float], float | None]
 
-ROUND_TRIP = 0.001
+ROUND_TRIP, TOLD_AFTER = 0.001, 0.005
 
 
 def leaky_bucket(rate: float, burst: int, nodelay: bool = False) -> Host:
@@ -65,46 +66,93 @@ def now_and_then(share: float) -> Host:
 
 
 @dataclass
+class Process:
+    """One of those that ask. It has 8 connections, and what it was refused is its own to ask for again."""
+
+    pace: HostPace = field(default_factory=HostPace)
+    paused_until: float = 0.0
+    under_way: int = 0
+    refused: list[float] = field(default_factory=list)
+    wakes_at: float = -1.0
+
+
+@dataclass
 class Client:
-    """Asks for `files` over 8 connections, at its pace; what is refused is asked for again after up to half a second, or a pause of all."""
+    """Asks for `files`, at its pace; what is refused is asked for again after up to half a second, or a pause of all processes."""
 
     host: Host
     files: int
     pause: float | None = None
-    pace: HostPace = field(default_factory=HostPace)
+    processes: int = 1
+    seed: int = 1
     now: float = 0.0
     done: int = 0
     refusals: int = 0
     cuts: int = 0
 
     def run(self) -> Client:
-        chance, paused_until, under_way = random.Random(1), 0.0, 0
-        waiting = [0.0] * self.files
-        answers: list[tuple[float, bool]] = []
+        self.chance, self.left = random.Random(self.seed), self.files
+        self.members = [Process() for _ in range(self.processes)]
+        self.events: list[tuple[float, int, Callable[[], None]]] = []
+        self.order = itertools.count()
+        for member in self.members:
+            self.at(0.0, lambda member=member: self.ask(member))  # type: ignore[misc]
         while self.done < self.files:
-            while under_way < 8 and waiting:
-                begin = max(self.now, paused_until, self.pace.free_at(self.now), waiting[0])
-                if answers and answers[0][0] < begin:
-                    break
-                self.now = begin
-                heapq.heappop(waiting)
-                self.pace.start(begin)
-                under_way += 1
-                takes = self.host(begin)
-                heapq.heappush(answers, (begin + ROUND_TRIP + (takes or 0.0), takes is not None))
-            at, accepted = heapq.heappop(answers)
-            self.now, under_way = max(self.now, at), under_way - 1
-            if accepted:
-                self.pace.accepted(self.now)
-                self.done += 1
-                continue
-            self.refusals += 1
-            self.cuts += self.pace.refused(self.now, explicit=self.pause is not None, too_many=True)
-            if self.pause is not None:
-                paused_until = self.now + self.pause
-                self.pace.pause(self.now, paused_until)
-            heapq.heappush(waiting, self.now + (self.pause or chance.uniform(0.0, 0.5)))
+            at, _, act = heapq.heappop(self.events)
+            self.now = max(self.now, at)
+            act()
         return self
+
+    def at(self, moment: float, act: Callable[[], None]) -> None:
+        heapq.heappush(self.events, (moment, next(self.order), act))
+
+    def ask(self, member: Process) -> None:
+        while member.under_way < 8 and (self.left or member.refused):
+            due = 0.0 if self.left and not (member.refused and member.refused[0] <= self.now) else member.refused[0]
+            begin = max(due, member.paused_until, member.pace.free_at(self.now))
+            if begin > self.now:
+                if not self.now < member.wakes_at <= begin:
+                    member.wakes_at = begin
+                    self.at(begin, lambda: self.ask(member))
+                return
+            if due:
+                heapq.heappop(member.refused)
+            else:
+                self.left -= 1
+            member.under_way += 1
+            member.pace.start(self.now)
+            self.at(self.now + ROUND_TRIP * self.chance.uniform(0.2, 0.8), lambda: self.arrive(member))
+
+    def arrive(self, member: Process) -> None:
+        takes = self.host(self.now)
+        self.at(self.now + ROUND_TRIP / 2 + (takes or 0.0), lambda: self.hear(member, takes is not None))
+
+    def hear(self, member: Process, accepted: bool) -> None:
+        member.under_way -= 1
+        if accepted:
+            member.pace.accepted(self.now)
+            self.done += 1
+        else:
+            self.refusals += 1
+            if member.pace.refused(self.now, explicit=self.pause is not None, too_many=True):
+                self.cuts += 1
+                self.tell(member, lambda other: other.pace.slow_down(self.now))
+            if self.pause is not None:
+                self.rest(member)
+                self.tell(member, self.rest)
+            heapq.heappush(member.refused, self.now + (self.pause or self.chance.uniform(0.0, 0.5)))
+        self.ask(member)
+
+    def rest(self, member: Process) -> None:
+        assert self.pause is not None
+        member.paused_until = self.now + self.pause
+        member.pace.pause(self.now, member.paused_until)
+
+    def tell(self, member: Process, act: Callable[[Process], None]) -> None:
+        """The other processes hear of it after a while."""
+        for other in self.members:
+            if other is not member:
+                self.at(self.now + TOLD_AFTER, lambda other=other: act(other))  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
@@ -136,12 +184,34 @@ def test_a_host_that_limits_is_asked_about_as_fast_as_it_allows(
     assert client.refusals <= refusals * files
 
 
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("nodelay", [False, True])
+@pytest.mark.parametrize(("processes", "pause"), [(1, None), (2, None), (1, 1.0), (2, 1.0), (4, 1.0)])
+def test_processes_find_the_limit_together(processes: int, pause: float | None, nodelay: bool, seed: int) -> None:
+    client = Client(leaky_bucket(50, 5, nodelay), 300, pause, processes, seed).run()
+    assert client.now <= 1.5 * 6.0
+    assert client.refusals < 0.3 * 300
+
+
 @pytest.mark.parametrize("share", [1 / 500, 1 / 50])
 def test_a_refusal_now_and_then_slows_nobody(share: float) -> None:
     client = Client(now_and_then(share), 20_000).run()
     assert client.refusals > 20
     assert client.cuts == 0
-    assert client.pace.rate is None
+    assert client.members[0].pace.rate is None
+
+
+def test_what_came_before_a_pause_says_nothing_of_the_rate_behind_it() -> None:
+    pace = HostPace()
+    for _ in range(40):
+        pace.accepted(0.0)
+    assert pace.refused(0.0, explicit=True, too_many=True)
+    pace.pause(0.0, 1.0)
+    pace.accepted(0.5)
+    for tenth in range(4):
+        pace.accepted(1.0 + tenth / 10)
+    assert pace.refused(1.4, explicit=True, too_many=True)
+    assert pace.rate == pytest.approx(FOUND * 4 / 0.4)
 
 
 def refuse(pace: HostPace, now: float, times: int = REFUSALS) -> bool:
@@ -187,12 +257,10 @@ def test_a_rate_is_cut_once_for_what_was_asked_before() -> None:
 def test_where_another_process_is_refused_this_one_is_slower_too() -> None:
     pace = HostPace()
     pace.slow_down(3.0)
-    assert pace.rate is not None
-    assert pace.rate < FIRST_RATE
     pace.slow_down(3.1)
-    assert pace.rate == FIRST_RATE / 2
+    assert pace.rate == FIRST_RATE_BESIDE < FIRST_RATE
     pace.slow_down(4.0)
-    assert SLOWEST < pace.rate < FIRST_RATE / 2
+    assert SLOWEST < pace.rate < FIRST_RATE_BESIDE
 
 
 def test_nothing_is_counted_while_the_host_is_paused() -> None:
