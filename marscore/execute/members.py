@@ -18,6 +18,7 @@ from dataclasses import field
 from marscore.events import DownloadStarted, Event, Outcome
 from marscore.execute.handles import WorkerHandle
 from marscore.execute.protocol import Work
+from marscore.execute.worker import FLUSH_EVERY
 from marscore.frozen import dataclass
 
 #: Seconds between two looks at who gives signs of life.
@@ -61,6 +62,23 @@ class Member:
                 self.works.pop(event.download, None)
                 self.begun.discard(event.download)
         return outcomes
+
+    def adapt(self, outcomes: int, now: float, threads: int) -> None:
+        """Hold more, so that it never waits, where it finishes many downloads between two batches; hold less where it finishes few.
+
+        Args:
+            outcomes: how many it has just told of, at `now`, in ticks.
+            now: see there.
+            threads: its connections.
+        """
+        # It tells early where little is left to it.
+        expected = outcomes * FLUSH_EVERY / min(FLUSH_EVERY, max(1e-6, now - self.heard))
+        self.heard = now
+        if expected * 2 >= self.depth:
+            self.depth = min(DEEPEST, max(threads, self.depth * 2))
+        elif expected * 8 <= self.depth:
+            # Else a pile is left with the slowest at the end, where each has a part of a host's pace. A few are there for who is done.
+            self.depth = max(min(self.depth, threads + threads // 2), self.depth // 2)
 
     def look(self) -> bool:
         """Note that time has passed; returns whether patience with it has just ended."""

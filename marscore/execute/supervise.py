@@ -26,7 +26,6 @@ from marscore.execute.members import DEEPEST, LOOK_EVERY, PATIENCE, Member
 from marscore.execute.messages import Alive, Batch, Gone, Inbox, Paced, Paused, StopRequested
 from marscore.execute.protocol import Work
 from marscore.execute.setup import Share
-from marscore.execute.worker import FLUSH_EVERY
 from marscore.planning.model import Plan
 from marscore.ports import Clock
 from marscore.values import Failure
@@ -221,7 +220,7 @@ class Supervisor:
         outcomes = member.take_note(batch.events)
         if outcomes:
             self._deaths.outcome()
-            self._adapt(member, len(outcomes))
+            member.adapt(len(outcomes), self._clock.ticks(), self._plan.threads)
         if self._plan.fail_fast == "first_failure" and self._stopping is None:
             failed = next((e for e in outcomes if isinstance(e, DownloadFailed)), None)
             if failed:
@@ -229,13 +228,6 @@ class Supervisor:
                 self._stop(StopRequested(Failure("interrupted", reason), reason))
         self._fill()
         self._retire_if_done(member)
-
-    def _adapt(self, member: Member, outcomes: int) -> None:
-        """Give a worker more to hold, so that it never waits, if it finishes many downloads between two batches or tells of them early."""
-        now = self._clock.ticks()
-        early, member.heard = now - member.heard < FLUSH_EVERY / 2, now
-        if early or outcomes * 2 >= member.depth:
-            member.depth = min(DEEPEST, max(self._plan.threads, member.depth * 2))
 
     def _fill(self) -> None:
         for member in self._members.values():
