@@ -167,11 +167,12 @@ class _Connection:
     def _go_on(self) -> bool:
         """Send what windows leave room for; says whether the connection stays."""
         for stream, (data, reply) in list(self._owed.items()):
-            while data and (room := min(self._h2.local_flow_control_window(stream), self._h2.max_outbound_frame_size)) > 0:
-                self._h2.send_data(stream, data[:room])
-                data = data[room:]
-            self._owed[stream] = (data, reply)
-            if not data:
+            sent = 0
+            while sent < len(data) and (room := min(self._h2.local_flow_control_window(stream), self._h2.max_outbound_frame_size)) > 0:
+                self._h2.send_data(stream, data[sent : sent + room])
+                sent += room
+            self._owed[stream] = (data[sent:], reply)
+            if sent >= len(data):
                 del self._owed[stream]
                 if not self._end(stream, reply):
                     return False
