@@ -104,7 +104,8 @@ class MemoryFolder:
 
     def room(self, more: int) -> None:
         """Refuse bytes that the disk has no room for."""
-        used = sum(map(len, self.parts.values())) + sum(len(file.content) for file in self.files.values())
+        # Copies, since helper threads make and place files meanwhile.
+        used = sum(map(len, list(self.parts.values()))) + sum(len(file.content) for file in list(self.files.values()))
         if self.capacity is not None and used + more > self.capacity:
             raise StorageError(Failure("disk_full", "cannot write: No space left on device"))
 
