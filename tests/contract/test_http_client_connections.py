@@ -59,6 +59,26 @@ def test_a_body_that_is_cut_is_known_to_be(step: Step, expected: FailureKind, ki
     assert FILE.read(0, FILE.length).startswith(outcome.body)
 
 
+CHUNKS: dict[str, bytes] = {
+    "a size with a sign": b"+2\r\nok\r\n0\r\n\r\n",
+    "a size of Python's": b"0_2\r\nok\r\n0\r\n\r\n",
+    "no size": b"\r\n0\r\n\r\n",
+    "more than its size": b"1\r\nok\r\n0\r\n\r\n",
+    "no line's end behind it": b"2\r\nok0\r\n\r\n",
+    "cut in a size": b"2\r\nok\r\n0",
+    "cut behind the last one": b"2\r\nok\r\n0\r\n",
+    "cut in trailers": b"2\r\nok\r\n0\r\nTrailer: x\r\n",
+}
+
+
+@pytest.mark.parametrize("name", CHUNKS)
+def test_chunks_that_are_broken_or_break_off_are_no_whole_body(name: str, kind: Kind, place: Origin, access: Access) -> None:
+    place.script("/file", [Raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKS[name])])
+    outcome = kind.ask(place, access=access)
+    assert (outcome.status, outcome.kind) == (200, "truncated")
+    assert b"ok".startswith(outcome.body)
+
+
 def test_a_reset_in_the_head_is_a_failure_of_the_connection(kind: Kind, place: Origin, access: Access) -> None:
     place.script("/file", [HangUp(reset=True)])
     assert outcome_of(kind.client, Request(parse_url(place.url("/file")), access, IDENTITY)).kind == "connection"

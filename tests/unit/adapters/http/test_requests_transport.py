@@ -199,8 +199,8 @@ def test_a_server_that_resets_a_connection_before_its_handshake_leaves_no_socket
         listening.close()
 
     client = RequestsClient(1)
-    with pytest.raises(OriginError) as caught:
-        client.open(Request(url, Access()), True, reset)
+    with pytest.raises(OriginError) as caught, client.use(tell=reset):
+        client.open(Request(url, Access()))
     client.close()
     assert caught.value.failure.kind == "connection"
     del caught
