@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from marscore.values import Access, FailureKind, Timeouts
 from tests.contract.http_kinds import IDENTITY, PATIENCE, Kind, at_once, outcome_of
 from tests.origin import Body, Good, HangUp, Origin, Raw, Status, Step
 from tests.origin.faults import hangs_up_on_reuse, needs_cookie
+from tests.servers import Tls
 
 FILE = Body(100_000)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
@@ -283,13 +286,49 @@ def test_a_response_that_is_given_up_wakes_who_reads_it_and_nobody_else(step: Go
     assert (again.status, again.body) == (200, FILE.read(0, FILE.length))
 
 
-def test_an_origin_that_is_gone_refuses_the_connection(kind: Kind) -> None:
-    with Origin() as origin:
-        kind.warm_up(origin, Access(timeouts=PATIENCE))
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+def test_an_origin_that_is_gone_refuses_the_connection(secure: bool, kind: Kind, tls: Tls) -> None:
+    access = Access(timeouts=PATIENCE, verify=str(tls.authority))
+    with Origin(tls=tls.server_context() if secure else None) as origin:
+        kind.warm_up(origin, access)
         url = origin.url("/file")
     with pytest.raises(OriginError) as caught:
-        kind.client.open(Request(parse_url(url), Access(timeouts=PATIENCE), IDENTITY))
+        kind.client.open(Request(parse_url(url), access, IDENTITY))
     assert caught.value.failure.kind == "connection"
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+def test_who_hangs_up_on_a_used_connection_and_on_every_new_one_is_asked_no_third_time(secure: bool, kind: Kind, tls: Tls) -> None:
+    access = Access(timeouts=PATIENCE, verify=str(tls.authority))
+    context = tls.server_context() if secure else None
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        taken: list[socket.socket] = []
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    plain, _ = listening.accept()
+                    taken.append(plain)
+                    with plain:
+                        if len(taken) == 1:
+                            _answer_once(plain, context)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        request = Request(parse_url(f"http{'s' * secure}://127.0.0.1:{listening.getsockname()[1]}/"), access, IDENTITY)
+        assert outcome_of(kind.client, request).body == b"ok"
+        assert outcome_of(kind.client, request).kind == "connection"
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join(30)
+    assert len(taken) == 2
+
+
+def _answer_once(plain: socket.socket, context: ssl.SSLContext | None) -> None:
+    """Answer one request, and hang up on the next."""
+    with context.wrap_socket(plain, server_side=True) if context else plain as connection:
+        connection.recv(65_536)
+        connection.sendall(HEAD + b"ok")
+        connection.recv(65_536)
 
 
 def test_a_cookie_is_sent_again(kind: Kind, place: Origin, access: Access) -> None:

@@ -159,6 +159,8 @@ class RequestsClient:
             # What a name meant when it was looked up and what it means when it is dialled may differ, so both are checked.
             self._live.here.public_only = request.access.private_addresses == "refuse" and url != request.url
             while True:
+                # What fails before a request is sent, no other connection can be asked for.
+                self._live.here.reused = False
                 try:
                     # Not by Session.send, which would look at redirects by rules of its own.
                     adapter = self._session.get_adapter(url.text)

@@ -205,9 +205,9 @@ class _Connection:
         # urllib3 warns where this is not said: to standard error between the log's lines, and where warnings are errors
         # (PYTHONWARNINGS) by an exception that ends the download. The run has a warning of its own for what is not verified.
         self.is_verified = True
-        if isinstance(self.sock, ssl.SSLSocket):
+        if hasattr(self.sock, "suppress_ragged_eofs"):
             # An end without close_notify may be an attacker's: a body that is as long as its connection would look whole.
-            self.sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]  # the type stubs leave it out
+            self.sock.suppress_ragged_eofs = False
         self._refuse_private()
         self.live.waits_on(self.sock)
 
