@@ -31,6 +31,7 @@ from tests.origin.steps import Handler
 from tests.servers import Tls, bad_proxy
 from tests.servers.socks import socks
 from tests.servers.tls_files import client_files
+from tests.servers.tunnel import tunnel
 
 FILE = Body(100_000)
 WHOLE = FILE.read(0, FILE.length)
@@ -421,6 +422,35 @@ def test_an_https_proxy_is_verified_and_used(transport: Transport, tls: Tls, tmp
         folder.mkdir()
         (folder / f"{subject_hash(x509.load_pem_x509_certificate(tls.authority.read_bytes())):08x}.0").symlink_to(tls.authority)
         assert got(carried(transport, "http://there.invalid/file", replace(by(url), verify=str(folder)))) == (200, WHOLE)
+
+
+def test_an_https_origin_behind_an_https_proxy(transport: Transport, tls: Tls) -> None:
+    forged = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
+    with tunnel(tls.server_context()) as url, Origin(tls=tls.server_context()) as origin:
+        access = replace(by(url), verify=str(tls.authority))
+        origin.serve("/file", FILE)
+        for _ in range(3):
+            assert got(carried(transport, origin.url("/file"), access)) == (200, WHOLE)
+        assert origin.connections_accepted == 1
+        origin.script("/odd", [Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" + forged, 60)])
+        assert got(carried(transport, origin.url("/odd"), access)) == (200, b"ok")
+        assert got(carried(transport, origin.url("/file"), access)) == (200, WHOLE)
+        assert origin.requests_for("/file")[-1].nth == 0
+        origin.script("/cut", [Good(FILE, length="none", cut_after=50_000)])
+        assert failed(carried(transport, origin.url("/cut"), access)).kind == "truncated"
+        assert got(carried(transport, origin.url("/file"), access)) == (200, WHOLE)
+        # On the connection that was used before, and then on none.
+        origin.script("/silent", [Good(FILE, delay_s=60)])
+        silent = Exchange(Request(parse_url(origin.url("/silent")), replace(access, timeouts=PATIENCE), IDENTITY))
+        transport.start(silent)
+        while not origin.requests_for("/silent"):
+            transport.turn(time.monotonic() + 0.05)
+        assert origin.requests_for("/silent")[0].nth == 1
+        transport.cancel(silent)
+        assert got(carried(transport, origin.url("/file"), access)) == (200, WHOLE)
+        began = time.monotonic()
+        transport.close()
+        assert time.monotonic() - began < 1.5
 
 
 # Certificates

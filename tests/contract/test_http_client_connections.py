@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from marscore.values import Access, FailureKind, Timeouts
 from tests.contract.http_kinds import IDENTITY, PATIENCE, Kind, at_once, outcome_of
 from tests.origin import Body, Good, HangUp, Origin, Raw, Status, Step
 from tests.origin.faults import hangs_up_on_reuse, needs_cookie
+from tests.servers import Tls
 
 FILE = Body(100_000)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
@@ -57,6 +60,26 @@ def test_a_body_that_is_cut_is_known_to_be(step: Step, expected: FailureKind, ki
     outcome = kind.ask(place, access=access)
     assert (outcome.status, outcome.kind) == (200, expected)
     assert FILE.read(0, FILE.length).startswith(outcome.body)
+
+
+CHUNKS: dict[str, bytes] = {
+    "a size with a sign": b"+2\r\nok\r\n0\r\n\r\n",
+    "a size of Python's": b"0_2\r\nok\r\n0\r\n\r\n",
+    "no size": b"\r\n0\r\n\r\n",
+    "more than its size": b"1\r\nok\r\n0\r\n\r\n",
+    "no line's end behind it": b"2\r\nok0\r\n\r\n",
+    "cut in a size": b"2\r\nok\r\n0",
+    "cut behind the last one": b"2\r\nok\r\n0\r\n",
+    "cut in trailers": b"2\r\nok\r\n0\r\nTrailer: x\r\n",
+}
+
+
+@pytest.mark.parametrize("name", CHUNKS)
+def test_chunks_that_are_broken_or_break_off_are_no_whole_body(name: str, kind: Kind, place: Origin, access: Access) -> None:
+    place.script("/file", [Raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKS[name])])
+    outcome = kind.ask(place, access=access)
+    assert (outcome.status, outcome.kind) == (200, "truncated")
+    assert b"ok".startswith(outcome.body)
 
 
 def test_a_reset_in_the_head_is_a_failure_of_the_connection(kind: Kind, place: Origin, access: Access) -> None:
@@ -263,13 +286,49 @@ def test_a_response_that_is_given_up_wakes_who_reads_it_and_nobody_else(step: Go
     assert (again.status, again.body) == (200, FILE.read(0, FILE.length))
 
 
-def test_an_origin_that_is_gone_refuses_the_connection(kind: Kind) -> None:
-    with Origin() as origin:
-        kind.warm_up(origin, Access(timeouts=PATIENCE))
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+def test_an_origin_that_is_gone_refuses_the_connection(secure: bool, kind: Kind, tls: Tls) -> None:
+    access = Access(timeouts=PATIENCE, verify=str(tls.authority))
+    with Origin(tls=tls.server_context() if secure else None) as origin:
+        kind.warm_up(origin, access)
         url = origin.url("/file")
     with pytest.raises(OriginError) as caught:
-        kind.client.open(Request(parse_url(url), Access(timeouts=PATIENCE), IDENTITY))
+        kind.client.open(Request(parse_url(url), access, IDENTITY))
     assert caught.value.failure.kind == "connection"
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+def test_who_hangs_up_on_a_used_connection_and_on_every_new_one_is_asked_no_third_time(secure: bool, kind: Kind, tls: Tls) -> None:
+    access = Access(timeouts=PATIENCE, verify=str(tls.authority))
+    context = tls.server_context() if secure else None
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        taken: list[socket.socket] = []
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    plain, _ = listening.accept()
+                    taken.append(plain)
+                    with plain:
+                        if len(taken) == 1:
+                            _answer_once(plain, context)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        request = Request(parse_url(f"http{'s' * secure}://127.0.0.1:{listening.getsockname()[1]}/"), access, IDENTITY)
+        assert outcome_of(kind.client, request).body == b"ok"
+        assert outcome_of(kind.client, request).kind == "connection"
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join(30)
+    assert len(taken) == 2
+
+
+def _answer_once(plain: socket.socket, context: ssl.SSLContext | None) -> None:
+    """Answer one request, and hang up on the next."""
+    with context.wrap_socket(plain, server_side=True) if context else plain as connection:
+        connection.recv(65_536)
+        connection.sendall(HEAD + b"ok")
+        connection.recv(65_536)
 
 
 def test_a_cookie_is_sent_again(kind: Kind, place: Origin, access: Access) -> None:

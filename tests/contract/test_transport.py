@@ -16,7 +16,7 @@ import pytest
 
 from marscore.ports import Exchange, Request, Transport
 from marscore.url import parse_url
-from marscore.values import Access, Proxies
+from marscore.values import Access, Proxies, Timeouts
 from tests.contract.http_kinds import IDENTITY, PATIENCE, TRANSPORTS
 from tests.origin import Body, Good, Origin, Raw, Status, redirect
 from tests.origin.content import content
@@ -129,6 +129,27 @@ def test_twenty_redirects_are_followed_and_no_more(transport: Transport, place: 
     turn_until(transport, lambda: one_more.over)
     assert one_more.failure is not None
     assert one_more.failure.kind == "redirect"
+
+
+def test_redirects_leave_their_connection_to_the_next_hop(transport: Transport, place: Origin, access: Access) -> None:
+    place.serve("/file", FILE)
+    first = redirect_chain(place.handle, "/hop", 5, "/file")
+    assert body_of(transport, ask(transport, first, access)) == FILE.read(0, FILE.length)
+    assert place.connections_accepted == 1
+
+
+@pytest.mark.parametrize(
+    "body", [b"Content-Length: 9\r\n\r\nstill", b"Transfer-Encoding: chunked\r\n\r\n9\r\nstill"], ids=["length", "chunks"]
+)
+def test_the_rest_of_a_redirect_that_does_not_come_is_not_waited_for(
+    body: bytes, transport: Transport, place: Origin, access: Access
+) -> None:
+    place.serve("/file", FILE)
+    place.script("/odd", [Raw(b"HTTP/1.1 302 Found\r\nLocation: /file\r\n" + body, 120)])
+    began = time.monotonic()
+    exchange = ask(transport, place.url("/odd"), replace(access, timeouts=Timeouts(connect=90, read=90)))
+    assert body_of(transport, exchange) == FILE.read(0, FILE.length)
+    assert time.monotonic() - began < 60
 
 
 def test_a_cookie_goes_along_on_its_chain_of_redirects_and_no_other(transport: Transport, place: Origin, access: Access) -> None:

@@ -299,7 +299,7 @@ class Handle:
     def _judge(self, head: Head) -> bool:
         assert self.exchange is not None or self.next_url is None
         # An interim answer may set one too.
-        self._had_cookies = self._had_cookies or head.cookies or b" 1" in self._lines[0][:10]
+        self._had_cookies = self._had_cookies or bool(head.cookies) or b" 1" in self._lines[0][:10]
         if self.exchange is None:
             return False
         location = location_of(head)

@@ -1,7 +1,8 @@
 """Reads heads of responses as they came, line by line, and refuses those that leave in doubt what follows them.
 
-    lines --final_head--> Head | Failure | None (an interim answer, or none that is whole)
+    lines of one head or several --final_head--> read_head --> Head | Failure | None (an interim answer, or none that is whole)
 
+Both transports have their heads read here: libcurl hands its lines over, and the transport by requests reads them off the connection.
 A guess about where a body ends is a wrong file (RFC 9112 sections 6.3 and 8), so lengths that contradict each other or are no numbers and
 transfer codings that nobody asked for are failures, whatever the client below would make of them.
 """
@@ -27,23 +28,25 @@ _LENGTH = re.compile("[0-9]{1,19}")
 _DANGEROUS = bytes.maketrans(b"\r\n\0", b"   ")
 _BLANK = frozenset({b"\r\n", b"\n", b""})
 TOO_LARGE = Failure("connection", f"the server sends more than {MAX_FIELDS} header fields, or than {MAX_BYTES // 1024} KiB of them")
-_STRANGE = Failure("connection", "the server does not speak HTTP properly")
+STRANGE = Failure("connection", "the server does not speak HTTP properly")
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
     """Status and protocol of a response, and its fields by name in lower case, repeated ones joined (RFC 9110 section 5.3).
 
-    `cookies` says whether any was set; `locations` are the values of Location, which is no list, each as it came; `is_identity` that the
-    length stands beside a Transfer-Encoding of identity, which is none.
+    `cookies` and `locations` are the values of Set-Cookie and Location, which are no lists, each as it came; `is_identity` says that the
+    length stands beside a Transfer-Encoding of identity, which is none; `had_both` that a length stood beside chunks, so that where the
+    next answer begins is in doubt (RFC 9112 section 6.3).
     """
 
     status: int
     protocol: str
     fields: Mapping[str, str]
-    cookies: bool = False
+    cookies: tuple[str, ...] = ()
     locations: tuple[str, ...] = ()
     is_identity: bool = False
+    had_both: bool = False
 
     @property
     def length(self) -> int | None:
@@ -60,15 +63,18 @@ def is_whole(lines: Sequence[bytes]) -> bool:
 def final_head(lines: Sequence[bytes]) -> Head | Failure | None:
     """The last head among these lines; lines behind its end are trailers, and left out. None where that is an interim one."""
     begin = max((number for number, line in enumerate(lines) if line.startswith(b"HTTP/")), default=None)
-    if begin is None:
-        return None
-    first = _status_line(lines[begin])
+    return None if begin is None else read_head(lines[begin:])
+
+
+def read_head(lines: Sequence[bytes]) -> Head | Failure | None:
+    """The head that these lines begin with; None where it is an interim one."""
+    first = _status_line(lines[0])
     if first is None:
-        return _STRANGE
+        return STRANGE
     status, protocol = first
     if status < 200:
         return Failure("connection", "the server changed to another protocol") if status == 101 else None
-    return _head(status, protocol, lines[begin + 1 :])
+    return _head(status, protocol, lines[1:])
 
 
 @lru_cache(256)
@@ -92,24 +98,27 @@ _SHORT = 128
 
 def _head(status: int, protocol: str, lines: Iterable[bytes]) -> Head | Failure:
     fields: dict[str, str] = {}
-    locations: list[str] = []
+    apart: dict[str, list[str]] = {"set-cookie": [], "location": []}
     count = size = 0
     for line in _unfolded(lines):
         count, size = count + 1, size + len(line)
         field = _known_field(line) if len(line) < _SHORT else _field(line)
         if field is None:
-            return _STRANGE
+            return STRANGE
         if count > MAX_FIELDS or size > MAX_BYTES:
             return TOO_LARGE
         name, value = field
-        if name == "location":
-            locations.append(value)
+        if name in apart:
+            apart[name].append(value)
         if name == "content-length" and fields.get(name, value) == value:
             # The same once more is no contradiction (RFC 9110 section 8.6).
             fields[name] = value
         else:
             fields[name] = f"{fields[name]}, {value}" if name in fields else value
-    return _framed(status, protocol, fields, locations)
+    framing = _framed(fields)
+    if isinstance(framing, Failure):
+        return framing
+    return Head(status, protocol, fields, tuple(apart["set-cookie"]), tuple(apart["location"]), *framing)
 
 
 def _unfolded(lines: Iterable[bytes]) -> Iterable[bytes]:
@@ -129,16 +138,17 @@ def _unfolded(lines: Iterable[bytes]) -> Iterable[bytes]:
         yield before
 
 
-def _framed(status: int, protocol: str, fields: dict[str, str], locations: Iterable[str]) -> Head | Failure:
+def _framed(fields: dict[str, str]) -> tuple[bool, bool] | Failure:
+    """Leave one at most of the fields that say where a body ends; returns `is_identity` and `had_both` (RFC 9112 section 6.3)."""
     if "content-length" in fields and not _LENGTH.fullmatch(fields["content-length"]):
         return Failure("connection", "the server contradicts itself about the length of its answer")
     coding = fields.get("transfer-encoding", "identity").lower()
     if coding not in ("identity", "chunked", ""):
         return Failure("connection", "the server uses a transfer coding that nobody asked for")
     is_identity = coding != "chunked" and "transfer-encoding" in fields
-    # A length says nothing beside a transfer coding (RFC 9112 section 6.3), and identity is none.
-    fields.pop("content-length" if coding == "chunked" else "transfer-encoding", None)
-    return Head(status, protocol, fields, "set-cookie" in fields, tuple(locations), is_identity)
+    # A length says nothing beside a transfer coding, and identity is none.
+    void = fields.pop("content-length" if coding == "chunked" else "transfer-encoding", None)
+    return is_identity, coding == "chunked" and void is not None
 
 
 def location_of(head: Head) -> str | Failure | None:

@@ -9,7 +9,6 @@ What it is given is `Url.text`, made of parts that were checked, and what it mak
 request lines are made from the same Url (`connections.PoolAdapter`), so no reading of its own decides who is asked.
 
 One Session serves all threads of a process: its pools are thread-safe, and a connection that one thread is done with serves the next.
-Connections register themselves, so that `abort` can wake threads that wait for bytes.
 """
 
 from __future__ import annotations
@@ -66,9 +65,11 @@ class RequestsClient:
         session: requests.Session | None = None,
     ) -> None:
         self._live = Connections(connections)
-        self.idle = self._live.idle
+        #: The context in which a thread opens and reads a response.
+        self.use = self._live.use
         self._resolve = resolve
-        self._own = session is None
+        #: Whether its connections tell of their sockets; a caller's adapters have their own.
+        self.is_own = session is None
         self._challenges = Challenges()
         self._session = requests.Session() if session is None else session
         if session is not None:
@@ -78,22 +79,20 @@ class RequestsClient:
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
 
-    def open(self, request: Request, fresh: bool = False, tell: Callable[[socket.socket, bool], None] | None = None) -> RequestsResponse:
+    def open(self, request: Request) -> RequestsResponse:
         """Send a GET and follow its redirects, with cookies for these hops alone, unless the session is a caller's.
-
-        If `fresh`, no connection that waits is used; `tell` is called with each socket that is, and with whether that is a copy.
 
         Raises:
             OriginError: there is no answer (dns, connection, tls, proxy, timeout, redirect).
         """
-        jar = RequestsCookieJar() if self._own else None
-        with self.idle, self._live.use(fresh, tell):
-            return self._follow(request, self._send(request.url, request, jar), jar)
+        jar = RequestsCookieJar() if self.is_own else None
+        return self._follow(request, self._send(request.url, request, jar), jar)
 
     def _follow(self, request: Request, raw: Any, jar: RequestsCookieJar | None) -> RequestsResponse:
         url, hops = request.url, list[tuple[Url, Url]]()
         while (location := _location(raw)) is not None:
-            raw.close()
+            # Of a caller's adapters nobody knows whether they would take what follows the body for an answer.
+            drop(raw) if self.is_own else raw.close()
             following = location if isinstance(location, Failure) else next_url(url, location, len(hops))
             if isinstance(following, Failure):
                 raise OriginError(following)
@@ -103,17 +102,11 @@ class RequestsClient:
                 raise OriginError(PRIVATE)
             raw = self._send(url, request, jar)
         answer = Answer(raw.status, _fields_of(raw), url, tuple(hops), _PROTOCOLS.get(raw.version, ""))
-        return RequestsResponse(answer, raw, self._live, request.access.timeouts)
-
-    def abort(self) -> None:
-        """Wake every waiting thread with an error."""
-        self._live.abort()
+        return RequestsResponse(answer, raw, request.access.timeouts)
 
     def close(self) -> None:
         """Drop every idle connection."""
-        if self._own:
-            self._session.close()
-        self.idle.clear()
+        self._live.idle.clear()
 
     def _keep_cookies(self, prepared: requests.PreparedRequest, raw: Any, jar: RequestsCookieJar | None) -> None:
         extract_cookies_to_jar(self._session.cookies if jar is None else jar, prepared, raw)  # type: ignore[no-untyped-call]  # requests' stubs leave it out
@@ -129,8 +122,8 @@ class RequestsClient:
         if refused_before(request, url, proxy):
             raise OriginError(PRIVATE)
         secure = url.scheme == "https" or (proxy is not None and proxy.scheme == "https")
-        verify: Any = session.verify if access.verify is True and not self._own else access.verify
-        if secure and (isinstance(access.verify, str) or (verify is True and (self._own or session.trust_env))):
+        verify: Any = session.verify if access.verify is True and not self.is_own else access.verify
+        if secure and (isinstance(access.verify, str) or (verify is True and (self.is_own or session.trust_env))):
             verify = trusted(access)
         return {
             "stream": True,
@@ -142,7 +135,7 @@ class RequestsClient:
 
     def _proxy(self, url: Url, access: Access) -> Url | None:
         """The manifest's proxy, else that of a caller's session, else the environment's, unless that session forgoes it."""
-        if not self._own and access.proxies is None:
+        if not self.is_own and access.proxies is None:
             found = select_proxy(url.text, self._session.proxies)
             if found or not self._session.trust_env:
                 return read_proxy(found) if found else None
@@ -164,8 +157,10 @@ class RequestsClient:
         try:
             settings = self._settings(url, request)
             # What a name meant when it was looked up and what it means when it is dialled may differ, so both are checked.
-            self._live.public_only(request.access.private_addresses == "refuse" and url != request.url)
+            self._live.here.public_only = request.access.private_addresses == "refuse" and url != request.url
             while True:
+                # What fails before a request is sent, no other connection can be asked for.
+                self._live.here.reused = False
                 try:
                     # Not by Session.send, which would look at redirects by rules of its own.
                     adapter = self._session.get_adapter(url.text)
@@ -176,12 +171,12 @@ class RequestsClient:
                 except requests.ConnectionError as error:
                     # A kept-alive connection that the server closed meanwhile says nothing about the server: ask again at once. The next
                     # may have met the same end; a new one ends this.
-                    if not is_closed(error) or not self._live.reused_by_this_thread():
+                    if not is_closed(error) or not self._live.here.reused:
                         raise
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise OriginError(self._live.explain(failure_of(error, access.timeouts))) from error
+            raise OriginError(failure_of(error, access.timeouts)) from error
         finally:
-            self._live.public_only(False)
+            self._live.here.public_only = False
 
     def _prepare(self, url: Url, request: Request, jar: RequestsCookieJar | None) -> requests.PreparedRequest:
         own = self._kept_back(url, request) | headers_for(request.access, request.url, url) | dict(request.fields)
@@ -195,10 +190,10 @@ class RequestsClient:
                 raise ValueError("requests reads another origin")
         except (requests.RequestException, ValueError) as error:
             raise OriginError(Failure("redirect" if url != request.url else "connection", "not a URL that can be asked")) from error
-        if not self._own and not sent_to(request.url, url):
+        if not self.is_own and not sent_to(request.url, url):
             prepared.headers.pop("Cookie", None)
             prepared.prepare_cookies(_with_domains(self._session.cookies))
-        if self._own:
+        if self.is_own:
             # With its path as it is written: requests decodes what need not be encoded. A caller's session may have signed its own reading.
             prepared.url = url.text
         if "%" in url.host:
@@ -211,11 +206,11 @@ class RequestsClient:
             return NoAuth()
         # Any auth that is set keeps requests from looking in netrc, which `auth: netrc` alone asks for.
         given = auth_for(self._challenges, request, url)
-        return given or (NoAuth() if self._own or credentials_of(request, url) else None)
+        return given or (NoAuth() if self.is_own or credentials_of(request, url) else None)
 
     def _kept_back(self, url: Url, request: Request) -> dict[str, Any]:
         """The header fields of a caller's session that another origin is not to have: all but those that tell nothing of who asks."""
-        if self._own or sent_to(request.url, url):
+        if self.is_own or sent_to(request.url, url):
             return {}
         return dict.fromkeys(name for name in self._session.headers if name.lower() not in (*_HARMLESS, *request.access.forward_headers))
 

@@ -1,136 +1,104 @@
-"""The connections that urllib3 opens for us: registered, so that they can be shut down from another thread.
+"""The connections that urllib3 opens for us: they say which socket a thread waits on, so that another can end the wait.
 
-Connections register themselves when they connect; `abort` wakes threads that wait for their bytes. Those that wait for the next request
-do so in one place for all pools (`idle`), since what a process may hold open is one number.
+Those that wait for the next request do so in one place for all pools (`idle`), since what a process may hold open is one number.
+Everything that is changed here of urllib3 and http.client has a public name: `sock`, `connect`, `request`, `response_class`, `urlopen`,
+`QueueCls`, `ConnectionCls`, `pool_classes_by_scheme`.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import queue
 import socket
 import ssl
 import threading
 import traceback
-import weakref
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from requests.utils import select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.poolmanager import PoolManager
-from urllib3.util.connection import is_connection_dropped
 
 from marscore.adapters.http.requests_heads import StrictResponse
-from marscore.adapters.http.requests_idle import Idle, Waiting
+from marscore.adapters.http.requests_idle import Idle
 from marscore.errors import OriginError
 from marscore.policy.redirect import PRIVATE, is_public
 from marscore.url import Url, parse_proxy, parse_url
-from marscore.values import Failure
+
+#: Called with the socket that a thread waits on, or None, and with whether that is a copy, to be closed when the next is told of.
+Tell: TypeAlias = Callable[[Any, bool], None]
+
+
+class Here(threading.local):
+    """What one thread wants of its connections, and what it has.
+
+    `fresh`: none that carried something before; `public_only`: none to an address that is not public. `target` is what stands in its next
+    request line; `reused` says whether its last request went out on a connection that had carried one before.
+    """
+
+    fresh = False
+    public_only = False
+    target = ""
+    reused = False
+    tell: Tell | None = None
 
 
 class Connections:
-    """The connections that are open, so that they can be shut down from another thread; at most `most` of them."""
+    """What the threads have in common, at most `most` of whose connections are open; each has one request at a time."""
 
     def __init__(self, most: int) -> None:
-        self.aborted = False
         self.idle = Idle(most)
-        self._lock = threading.Lock()
-        # Not the connections: http.client's let go of a socket that is to be closed behind its answer, before that was read.
-        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
-        self._here = threading.local()
+        self.here = Here()
 
     @contextlib.contextmanager
-    def use(self, fresh: bool, tell: Callable[[socket.socket, bool], None] | None) -> Iterator[None]:
-        """Let this thread meanwhile use no connection that waits, if `fresh`, and tell of each socket that it uses, if anybody asks.
-
-        `tell` is called with the socket, and with whether that is a copy, to be closed when the next is told of.
-        """
-        self._here.fresh, self._here.tell = fresh, tell
+    def use(self, fresh: bool = False, tell: Tell | None = None) -> Iterator[None]:
+        """Let this thread have a connection meanwhile, none that waits if `fresh`, and `tell` what it waits on."""
+        self.here.fresh, self.here.tell = fresh, tell
         try:
-            yield
+            with self.idle:
+                yield
         finally:
-            self._here.fresh, self._here.tell = False, None
+            self.here.fresh, self.here.tell = False, None
 
-    @property
-    def fresh(self) -> bool:
-        """Whether this thread wants a connection that carried nothing before."""
-        return getattr(self._here, "fresh", False)
+    def waits_on(self, sock: Any, is_copy: bool = False) -> None:
+        """Say that this thread waits on a socket, or on none any more."""
+        if self.here.tell is not None:
+            self.here.tell(sock, is_copy)
 
-    def dialled(self, sock: socket.socket) -> None:
-        """Say that this thread uses a socket, whose descriptor TLS may take over: as a copy, so that a handshake too can be ended."""
-        if (tell := getattr(self._here, "tell", None)) is not None:
-            tell(sock.dup(), True)
-
-    def tell(self, sock: object) -> None:
-        """Say that this thread uses a socket."""
-        if (tell := getattr(self._here, "tell", None)) is not None and isinstance(sock, socket.socket):
-            tell(sock, False)
-
-    def connected(self, connection: HTTPConnection) -> None:
-        """Take note of a connection that was opened just now."""
-        sock = connection.sock
-        if isinstance(sock, socket.socket):
-            with self._lock:
-                self._sockets.add(sock)
-        self.tell(sock)
-        if self.aborted:
-            shut_down(sock)
-
-    def used(self, connection: HTTPConnection, requests_before: int) -> None:
-        """Take note of which connection this thread sends its request on."""
-        self._here.reused = requests_before > 0
-        self.tell(connection.sock)
-        self.check(connection)
-
-    @property
-    def target(self) -> str:
-        """What stands in this thread's next request line."""
-        target: str = self._here.target
-        return target
-
-    @target.setter
-    def target(self, target: str) -> None:
-        self._here.target = target
-
-    def public_only(self, yes: bool) -> None:
-        """Let this thread's next requests go only to public addresses, or to any again."""
-        self._here.public_only = yes
-
-    def check(self, connection: HTTPConnection) -> None:
-        """Refuse a connection that leads to an address that is not public, where that is asked. A proxy is the user's own choice."""
-        if not getattr(self._here, "public_only", False) or connection.sock is None or connection.proxy:
-            return
-        if not is_public(connection.sock.getpeername()[0]):
-            connection.close()
-            raise OriginError(PRIVATE)
-
-    def reused_by_this_thread(self) -> bool:
-        """Whether this thread's last request went out on a connection that had served one before."""
-        return bool(getattr(self._here, "reused", False)) and not self.aborted
-
-    def abort(self) -> None:
-        """Shut all connections down."""
-        self.aborted = True
-        with self._lock:
-            sockets = list(self._sockets)
-        for sock in sockets:
-            shut_down(sock)
-
-    def explain(self, failure: Failure) -> Failure:
-        """The failure, or that the run was told to stop where that is what broke the connection."""
-        return Failure("interrupted", "the run was told to stop") if self.aborted else failure
+    def dialled(self, sock: Any) -> None:
+        """Say that this thread waits on a socket that was set just now: TLS may take over its descriptor, and is to be ended, too."""
+        is_plain = isinstance(sock, socket.socket) and not isinstance(sock, ssl.SSLSocket)
+        if self.here.tell is not None:
+            self.waits_on(sock.dup() if is_plain else sock, is_plain)
 
 
-def shut_down(sock: object) -> None:
-    """Wake a thread that waits for bytes of this socket, which is of no use from then on."""
-    # A TLS socket's own shutdown would pull its state from under a thread that reads: the plain one wakes that thread with an error.
-    with contextlib.suppress(OSError, ValueError):
-        if isinstance(sock, socket.socket):
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+class Queue:
+    """In the place of the queue that urllib3 makes for each pool (`QueueCls`): its connections wait beside those of all other pools."""
+
+    def __init__(self, live: Connections) -> None:
+        self._live = live
+
+    def get(self, block: bool = True, timeout: float | None = None) -> HTTPConnection:
+        """Take a connection that waits, unless this thread wants none of those.
+
+        Raises:
+            queue.Empty: there is none.
+        """
+        connection = None if self._live.here.fresh else self._live.idle.take(self)
+        if connection is None:
+            raise queue.Empty
+        return connection
+
+    def put(self, connection: HTTPConnection | None, block: bool = True, timeout: float | None = None) -> None:
+        """Let an open connection wait. urllib3 fills a new queue with None."""
+        if connection is not None and connection.sock is not None:
+            # It may be another thread's from here on.
+            self._live.waits_on(None)
+            self._live.idle.keep(self, connection)
 
 
 class PoolAdapter(HTTPAdapter):
@@ -146,10 +114,10 @@ class PoolAdapter(HTTPAdapter):
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = self._pools
 
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """Make the manager for a proxy, with our pools."""
-        manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = _socks_pools_of(self._live) if _is_socks(manager) else self._pools
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = _socks_pools_of(self._live) if proxy.startswith("socks") else self._pools
         return manager
 
     def build_connection_pool_key_attributes(self, request: PreparedRequest, verify: Any, cert: Any = None) -> Any:
@@ -188,10 +156,6 @@ def _dialled(url: Url) -> str:
     return url.bracketed
 
 
-def _is_socks(manager: PoolManager) -> bool:
-    return "_socks_options" in manager.connection_pool_kw
-
-
 def _socks_pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]:
     from urllib3.contrib.socks import SOCKSConnection, SOCKSHTTPSConnection  # noqa: PLC0415 - it needs PySocks, which few have
 
@@ -201,45 +165,81 @@ def _socks_pools_of(live: Connections) -> Mapping[str, type[HTTPConnectionPool]]
 def _pools_of(
     live: Connections, http: type[HTTPConnection] = HTTPConnection, https: type[HTTPSConnection] = HTTPSConnection
 ) -> Mapping[str, type[HTTPConnectionPool]]:
-    class Registered:
-        """What both kinds of connection add: they say when they connect and when they are used again."""
-
-        requests_before = 0
-        response_class = StrictResponse
-        sock: socket.socket | None
-
-        def connect(self) -> None:
-            live.idle.make_room()
-            try:
-                super().connect()  # type: ignore[misc]  # mixed into urllib3's connections below
-            except OSError as error:
-                _close_left_open(error)
-                raise
-            self.requests_before = 0
-            if isinstance(self.sock, ssl.SSLSocket):
-                # An end without close_notify may be an attacker's: a body that is as long as its connection would look whole.
-                self.sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]  # the type stubs leave it out
-            live.check(self)  # type: ignore[arg-type]  # mixed into urllib3's connections below
-            live.connected(self)  # type: ignore[arg-type]  # mixed into urllib3's connections below
-
-        def request(self, method: str, _url: str, *args: Any, **kwargs: Any) -> None:
-            # Without a socket it connects within, plain or anew.
-            before = self.requests_before if self.sock is not None else 0
-            live.used(self, before)  # type: ignore[arg-type]  # mixed into urllib3's connections below
-            super().request(method, live.target, *args, **kwargs)  # type: ignore[misc]  # mixed into urllib3's connections below
-            self.requests_before = before + 1
-
-        def _new_conn(self) -> socket.socket:
-            sock: socket.socket = super()._new_conn()  # type: ignore[misc]  # mixed into urllib3's connections below
-            live.dialled(sock)
-            return sock
-
-    plain = type("Connection", (Registered, http), {})
-    secure = type("SecureConnection", (Registered, https), {})
+    ours = {"live": live}
+    plain = type("PlainConnection", (_Connection, http), ours)
+    secure = type("SecureConnection", (_Connection, https), ours)
     return {
-        "http": type("Pool", (_keeping(live), HTTPConnectionPool), {"ConnectionCls": plain}),
-        "https": type("SecurePool", (_keeping(live), HTTPSConnectionPool), {"ConnectionCls": secure, "_validate_conn": _validate}),
+        "http": type("PlainPool", (_Pool, HTTPConnectionPool), {**ours, "ConnectionCls": plain}),
+        "https": type("SecurePool", (_Pool, HTTPSConnectionPool), {**ours, "ConnectionCls": secure}),
     }
+
+
+class _Connection:
+    """What both kinds of connection add: they say what is waited on, and whether they carried a request before."""
+
+    live: Connections
+    proxy: Any
+    requests_before = 0
+    response_class = StrictResponse
+    _socket: Any = None
+
+    @property
+    def sock(self) -> Any:
+        """The socket, as urllib3 and http.client set it: first the one that was dialled, then what speaks TLS over it."""
+        return self._socket
+
+    @sock.setter
+    def sock(self, sock: Any) -> None:
+        self._socket = sock
+        if sock is not None:
+            self.live.dialled(sock)
+
+    def connect(self) -> None:
+        self.live.idle.make_room()
+        try:
+            super().connect()  # type: ignore[misc]  # mixed into urllib3's connections above
+        except OSError as error:
+            _close_left_open(error)
+            raise
+        self.requests_before = 0
+        # urllib3 warns where this is not said: to standard error between the log's lines, and where warnings are errors
+        # (PYTHONWARNINGS) by an exception that ends the download. The run has a warning of its own for what is not verified.
+        self.is_verified = True
+        if hasattr(self.sock, "suppress_ragged_eofs"):
+            # An end without close_notify may be an attacker's: a body that is as long as its connection would look whole.
+            self.sock.suppress_ragged_eofs = False
+        self._refuse_private()
+        self.live.waits_on(self.sock)
+
+    def request(self, method: str, _url: str, *args: Any, **kwargs: Any) -> None:
+        # Without a socket it connects within, plain or anew.
+        before = self.requests_before if self.sock is not None else 0
+        self.live.here.reused = before > 0
+        if self.sock is not None:
+            self.live.waits_on(self.sock)
+            self._refuse_private()
+        super().request(method, self.live.here.target, *args, **kwargs)  # type: ignore[misc]  # mixed into urllib3's connections above
+        self.requests_before = before + 1
+
+    def _refuse_private(self) -> None:
+        """Refuse an address that is not public, where that is asked. A proxy is the user's own choice."""
+        if self.live.here.public_only and not self.proxy and not is_public(self.sock.getpeername()[0]):
+            self.close()  # type: ignore[attr-defined]  # as above
+            raise OriginError(PRIVATE)
+
+
+class _Pool:
+    """What both kinds of pool do otherwise: targets go out as they are, and connections wait where those of all pools do."""
+
+    live: Connections
+
+    def urlopen(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        # urllib3 sends what it made of a target: without segments of dots, and with other escapes.
+        self.live.here.target = url
+        return super().urlopen(method, "/" if url.startswith("/") else url, *args, **kwargs)  # type: ignore[misc]  # mixed into urllib3's pools
+
+    def QueueCls(self, _maxsize: int) -> Queue:  # noqa: N802 - urllib3's name for it
+        return Queue(self.live)
 
 
 def _close_left_open(error: OSError) -> None:
@@ -247,37 +247,3 @@ def _close_left_open(error: OSError) -> None:
     for frame, _ in traceback.walk_tb(error.__traceback__):
         if isinstance(sock := frame.f_locals.get("self"), ssl.SSLSocket):
             sock.close()
-
-
-def _validate(_pool: HTTPSConnectionPool, connection: HTTPSConnection) -> None:
-    """Connect, and leave out urllib3's warning where nothing is verified: the run has a warning of its own for that.
-
-    It would go to standard error between the log's lines, and where warnings are errors (PYTHONWARNINGS) it would be the download's end.
-    """
-    if connection.is_closed:
-        connection.connect()
-
-
-def _keeping(live: Connections) -> type:
-    idle = live.idle
-
-    class Keeping:
-        """What both kinds of pool do otherwise: targets go out as they are, and connections wait beside those of all other pools."""
-
-        def urlopen(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
-            # urllib3 sends what it made of a target: without segments of dots, and with other escapes.
-            live.target = url
-            return super().urlopen(method, "/" if url.startswith("/") else url, *args, **kwargs)  # type: ignore[misc]  # mixed into urllib3's pools
-
-        def _get_conn(self, timeout: float | None = None) -> Any:
-            while not live.fresh and (waiting := idle.take(self)) is not None:
-                if not is_connection_dropped(waiting.connection):
-                    return waiting.connection
-                waiting.connection.close()
-            return self._new_conn()  # type: ignore[attr-defined]  # mixed into urllib3's pools
-
-        def _put_conn(self, conn: HTTPConnection | None) -> None:
-            if conn is not None and conn.sock is not None:
-                idle.keep(Waiting(self, conn))
-
-    return Keeping

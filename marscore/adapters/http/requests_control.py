@@ -7,8 +7,9 @@ import socket
 import threading
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
-from marscore.adapters.http.requests_connections import shut_down
+from marscore.adapters.http.sockets import shut_down_socket
 
 #: Chunks that a helper may be ahead of its loop.
 AHEAD = 4
@@ -35,9 +36,9 @@ class Control:
         self._leave.acquire()
         return not self.given_up
 
-    def uses(self, sock: socket.socket, is_copy: bool) -> None:
-        """Say which socket is waited on; a copy is closed when another takes its place."""
-        self.ends_by(partial(_end_handshake if is_copy else shut_down, sock), sock if is_copy else None)
+    def uses(self, sock: Any, is_copy: bool = False) -> None:
+        """Say which socket is waited on, if any; a copy is closed when another takes its place."""
+        self.ends_by(partial(_end_handshake if is_copy else shut_down_socket, sock), sock if is_copy else None)
 
     def ends_by(self, end: Callable[[], None], copy: socket.socket | None = None) -> None:
         """Say how the wait is ended from another thread."""
@@ -51,7 +52,7 @@ class Control:
 
     def let_go(self) -> None:
         """Say that nothing is waited on any more."""
-        self.ends_by(_nothing)
+        self.uses(None)
 
     # The loop's part
 
@@ -77,7 +78,3 @@ def _end_handshake(sock: socket.socket) -> None:
     # Of a socket that is shut down for both ways before TLS begins on it, the standard library closes no descriptor.
     with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RD)
-
-
-def _nothing() -> None:
-    """End nothing."""

@@ -17,8 +17,7 @@ from collections.abc import Iterator
 import requests
 from urllib3 import exceptions as u3
 
-from marscore.adapters.http.heads import TOO_LARGE
-from marscore.adapters.http.requests_heads import HeadTooLarge
+from marscore.adapters.http.requests_heads import BadHead
 from marscore.policy.failures import failure_of_connect
 from marscore.values import Failure, Timeouts
 
@@ -118,8 +117,8 @@ def _truncated(layer: BaseException, timeouts: Timeouts) -> Failure | None:
 def _connection(layer: BaseException, timeouts: Timeouts) -> Failure | None:
     if isinstance(layer, http.client.RemoteDisconnected):
         return Failure("connection", "the server closed the connection without an answer")
-    if isinstance(layer, HeadTooLarge):
-        return TOO_LARGE
+    if isinstance(layer, BadHead):
+        return layer.failure
     if isinstance(layer, http.client.HTTPException):
         return Failure("connection", f"the server does not speak HTTP properly ({type(layer).__name__})")
     if isinstance(layer, OSError) and layer.errno:

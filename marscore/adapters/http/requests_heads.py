@@ -1,9 +1,10 @@
 """http.client's responses, for files whose every byte counts: a head is taken only where it is whole and its framing is beyond doubt.
 
-    bytes --final_head--> the final head, put in order --> http.client
+    bytes --_Stream--> lines --heads.read_head--> Head --StrictResponse--> http.client        chunks --_Chunks--> body
 
-http.client guesses where a head is cut, broken or contradicts itself: a cut head counts as a whole one, what follows a malformed line is
-dropped, an interim answer counts as the final one. A guess about where a body ends is a wrong file (RFC 9112 sections 6.3 and 8).
+http.client guesses where a head is cut, broken or contradicts itself, takes for the size of a chunk whatever `int` takes, and drops what
+stands behind a chunk unseen. A guess about where a body ends is a wrong file (RFC 9112 sections 6.3, 7.1 and 8). So the head is read and
+judged here, and http.client is told what came of it: whether the connection stays open, and how long the body is.
 """
 
 from __future__ import annotations
@@ -11,163 +12,174 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-import socket
-from collections.abc import Sequence
-from http.client import BadStatusLine, HTTPException, HTTPMessage, HTTPResponse
-from typing import Any, BinaryIO
+from http.client import HTTPException, HTTPMessage, HTTPResponse, IncompleteRead, RemoteDisconnected
+from typing import Any
 
-from marscore.adapters.http.heads import MAX_BYTES, MAX_FIELDS
+from marscore.adapters.http.heads import MAX_BYTES, MAX_FIELDS, STRANGE, TOO_LARGE, Head, read_head
+from marscore.adapters.http.sockets import shut_down_socket
+from marscore.values import Failure
 
-_LONGEST_CHUNK_LINE = 65_536
+_LONGEST_LINE = 65_536
+#: Bytes of a head that are read; how large it may be, `heads` says.
+_READ_OF_A_HEAD = 2 * MAX_BYTES
 _MAX_INTERIM = 100
 _GREETING = b"HTTP/"
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:(.*)", re.DOTALL)
-_INTERIM = re.compile(rb"\S+ +1\d\d\b")
-#: The fields that http.client itself looks at.
-_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"proxy-connection"})
+_VERSIONS = {"HTTP/1.0": 10, "HTTP/1.1": 11}
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;.*)?\r?\n", re.DOTALL)
-#: RFC 9110 section 5.5: to be refused or replaced by a space. Line ends proper are gone by then.
-_DANGEROUS = bytes.maketrans(b"\r\0", b"  ")
+_LINE_ENDS = (b"\r\n", b"\n")
+
+
+class BadHead(HTTPException):
+    """A head that is not relied on; `failure` says why."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
 
 class StrictResponse(HTTPResponse):
     """An http.client response that refuses what is not HTTP, and knows whether its connection can be used again."""
 
+    fp: Any
+
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self._sock = sock
+        self.fp = _Stream(self.fp.detach(), sock)
 
-    @property
-    def sock(self) -> Any:
-        """The socket that it is read from."""
-        return getattr(self._sock, "sock", self._sock)
-
-    def begin(self, *args: Any, **kwargs: Any) -> None:
+    def begin(self, *_args: Any, **_kwargs: Any) -> None:
         """Read the head.
 
         Raises:
             HTTPException: it is cut, broken or ambiguous.
         """
-        stream: Any = self.fp
-        head, doubtful = final_head(stream)
-        status, *fields = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
-        if fields:
-            # http.client takes a hundred fields of 64 KiB each, and looks at few of them.
-            head = b"\r\n".join((status, *(field for field in fields if field.partition(b":")[0].lower() in _FRAMING), b"", b""))
-        self.fp = io.BufferedReader(io.BytesIO(head))
-        try:
-            super().begin(*args, **kwargs)
-        finally:
-            self.fp = stream
-        self.headers = self.msg = _message_of(fields)
-        if doubtful or (self.chunked and self.version == 10):
-            self.will_close = True
+        head = _final_head(self.fp)
+        self.version = _VERSIONS[head.protocol]
+        self.status = self.code = head.status
+        self.reason = ""
+        self.headers = self.msg = _message_of(head)
+        # For http.client no body is chunked: those that are, `_Chunks` reads.
+        self.chunked = False
+        in_chunks = "transfer-encoding" in head.fields
+        self.length = 0 if head.status in (204, 304) else head.length
+        if in_chunks and self.length is None:
+            self.fp = _Chunks(self.fp)
+        options = head.fields.get("connection", "").lower()
+        keeps = "close" not in options if self.version == 11 else "keep-alive" in options and not in_chunks
+        self.will_close = not keeps or head.had_both or (self.length is None and not in_chunks)
 
-    def _close_conn(self) -> None:
-        self._spoil_if_more()
-        super()._close_conn()  # type: ignore[misc]  # the type stubs leave it out
 
-    def _spoil_if_more(self) -> None:
-        """Break the connection where bytes follow the body: they answer nothing that was asked (RFC 9112 section 6.3)."""
-        if self.fp is None or not isinstance(self._sock, socket.socket):
-            return
-        before = self._sock.gettimeout()
+class _Stream(io.BufferedReader):
+    """What is read from a connection for one response."""
+
+    def __init__(self, raw: io.RawIOBase, sock: Any) -> None:
+        super().__init__(raw)
+        self._sock = sock
+
+    def close(self) -> None:
+        """End the connection where bytes follow the body: they answer nothing that was asked (RFC 9112 section 6.3)."""
+        if not self.closed and self._has_more():
+            shut_down_socket(self._sock)
+        super().close()
+
+    def _has_more(self) -> bool:
+        # Over TLS no selector tells of bytes that have been decrypted already.
         with contextlib.suppress(OSError, ValueError):
+            before = self._sock.gettimeout()
             self._sock.settimeout(0)
             try:
-                more = bool(self.fp.peek(1))
+                return bool(self.peek(1))
             finally:
                 self._sock.settimeout(before)
-            if more:
-                socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+        return False
 
-    def _read_next_chunk_size(self) -> int:
-        # http.client takes whatever int() takes: signs, underscores, 0x.
-        match = _CHUNK_SIZE.fullmatch(self.fp.readline(_LONGEST_CHUNK_LINE))
+
+class _Chunks(io.BufferedIOBase):
+    """The body that comes in chunks (RFC 9112 section 7.1)."""
+
+    def __init__(self, stream: _Stream) -> None:
+        self._stream = stream
+        self._left = 0
+        self._is_first = True
+
+    def read1(self, most: int = -1) -> bytes:
+        """Return what has come of the body, up to `most` bytes; nothing behind its end.
+
+        Raises:
+            IncompleteRead: the chunks are broken or break off.
+        """
+        if not self._left:
+            self._left = self._next_size()
+            if not self._left:
+                self._read_trailers()
+                return b""
+        data = self._stream.read1(self._left if most < 0 else min(most, self._left))
+        if not data and most:
+            raise IncompleteRead(b"")
+        self._left -= len(data)
+        return data
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+    def _next_size(self) -> int:
+        is_behind_a_chunk, self._is_first = not self._is_first, False
+        if is_behind_a_chunk and self._stream.readline(2) not in _LINE_ENDS:
+            raise IncompleteRead(b"")
+        match = _CHUNK_SIZE.fullmatch(self._stream.readline(_LONGEST_LINE))
         if match is None:
-            raise ValueError("no chunk size")
+            raise IncompleteRead(b"")
         return int(match[1], 16)
 
+    def _read_trailers(self) -> None:
+        for _ in range(MAX_FIELDS):
+            line = self._stream.readline(_LONGEST_LINE)
+            if line in _LINE_ENDS:
+                return
+            if not line.endswith(b"\n"):
+                break
+        raise IncompleteRead(b"")
 
-class HeadTooLarge(HTTPException):
-    """A head has more fields, or more bytes, than are read."""
 
-
-def final_head(stream: BinaryIO) -> tuple[bytes, bool]:
-    """Read heads up to the final one, and return that with one field a line; interim ones are skipped (RFC 9110 section 15.2).
-
-    What does not begin as HTTP does is returned as it is. The second value says whether where the next answer begins is in doubt.
+def _final_head(stream: _Stream) -> Head:
+    """Read heads up to the final one; interim ones are skipped (RFC 9110 section 15.2).
 
     Raises:
         HTTPException: it is no head that can be relied on.
     """
     for _ in range(_MAX_INTERIM):
-        greeting = stream.read(len(_GREETING))
-        if greeting != _GREETING:
-            return greeting, False
-        status = greeting + _line(stream)
-        lines = _unfolded(stream)
-        if not _INTERIM.match(status):
-            kept, doubtful = _framed(lines)
-            return b"\r\n".join((status, *kept, b"", b"")), doubtful
-        if status.split()[1] == b"101":
-            raise HTTPException("another protocol, which was not asked for")
-    raise HTTPException("too many interim answers")
-
-
-def _line(stream: BinaryIO) -> bytes:
-    line = stream.readline(MAX_BYTES + 1)
-    if len(line) > MAX_BYTES:
-        raise HeadTooLarge
-    if not line.endswith(b"\n"):
-        raise HTTPException("the head broke off")
-    return line[:-1].removesuffix(b"\r").translate(_DANGEROUS)
-
-
-def _unfolded(stream: BinaryIO) -> list[tuple[bytes, bytes]]:
-    """The fields of a head: name and value, where a value on several lines is put on one (RFC 9112 section 5.2)."""
-    fields: list[tuple[bytes, bytes]] = []
-    size = 0
-    while len(fields) <= MAX_FIELDS and size <= MAX_BYTES:
-        line = _line(stream)
-        size += len(line) + 1
-        if not line:
-            return fields
-        if line[:1] in (b" ", b"\t") and fields:
-            name, value = fields[-1]
-            fields[-1] = (name, b"%b %b" % (value, line.strip(b" \t")))
+        head = read_head(_head_lines(stream))
+        if head is None:
             continue
-        match = _FIELD.fullmatch(line)
-        if match is None:
-            raise BadStatusLine("a line that is no field")
-        fields.append((match[1], match[2].strip(b" \t")))
-    raise HeadTooLarge
+        if isinstance(head, Failure):
+            raise BadHead(head)
+        if head.protocol not in _VERSIONS:
+            break
+        return head
+    raise BadHead(STRANGE)
 
 
-def _framed(fields: Sequence[tuple[bytes, bytes]]) -> tuple[list[bytes], bool]:
-    """The lines of a head with at most one of Content-Length and Transfer-Encoding, and whether it had both (RFC 9112 section 6.3)."""
-    lengths = {part.strip(b" \t") for value in _values(fields, b"content-length") for part in value.split(b",")}
-    # With "identity", the server says that it has put nothing around the body.
-    codings = [value.lower() for value in _values(fields, b"transfer-encoding") if value.lower() not in (b"identity", b"")]
-    if len(lengths) > 1 or not all(re.fullmatch(rb"\d{1,19}", length) for length in lengths):
-        raise HTTPException("not a length")
-    if codings not in ([], [b"chunked"]):
-        raise HTTPException("a transfer coding that was not asked for")
-    kept = [name + b": " + value for name, value in fields if name.lower() not in (b"content-length", b"transfer-encoding")]
-    if codings:
-        kept.append(b"Transfer-Encoding: chunked")
-    elif lengths:
-        kept.append(b"Content-Length: " + lengths.pop())
-    return kept, bool(codings and lengths)
+def _head_lines(stream: _Stream) -> list[bytes]:
+    greeting = stream.read(len(_GREETING))
+    if not greeting:
+        raise RemoteDisconnected("no answer")
+    if greeting != _GREETING:
+        raise BadHead(STRANGE)
+    lines = [greeting + stream.readline(_READ_OF_A_HEAD)]
+    size = len(lines[0])
+    while lines[-1].endswith(b"\n") and size < _READ_OF_A_HEAD:
+        line = stream.readline(_READ_OF_A_HEAD)
+        if line in _LINE_ENDS:
+            return lines
+        lines.append(line)
+        size += len(line)
+    raise BadHead(TOO_LARGE if size >= _READ_OF_A_HEAD else Failure("connection", "the head broke off"))
 
 
-def _values(fields: Sequence[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
-    return [value for key, value in fields if key.lower() == name]
-
-
-def _message_of(lines: Sequence[bytes]) -> HTTPMessage:
+def _message_of(head: Head) -> HTTPMessage:
+    """The fields as http.client has them; cookies each by itself, since they are no list."""
     message = HTTPMessage()
-    for line in lines:
-        name, _, value = line.partition(b": ")
-        message[name.decode("ascii")] = value.decode("latin-1")
+    for name, value in head.fields.items():
+        for each in {"set-cookie": head.cookies, "location": head.locations}.get(name, (value,)):
+            message[name] = each
     return message

@@ -23,6 +23,7 @@ import requests
 
 from marscore.adapters.http.requests_client import RequestsClient
 from marscore.adapters.http.requests_control import Control
+from marscore.adapters.http.requests_response import DRAINED, DRAINED_FOR
 from marscore.errors import OriginError
 from marscore.frozen import dataclass
 from marscore.ports import Answer, Exchange, Request
@@ -30,8 +31,6 @@ from marscore.values import Failure, internal
 
 #: Bytes of a chunk, at most; a helper is up to four of them (`control.AHEAD`) ahead of the loop.
 CHUNK = 64 * 1024
-#: Bytes of a body that nobody wants which are read, so that its connection can be used again, and the seconds that this may take.
-DRAINED, _DRAINED_FOR = 64 * 1024, 1.0
 #: Seconds that closing waits for helpers.
 _CLOSED_WITHIN = 2.0
 
@@ -144,7 +143,7 @@ class SessionTransport:
         del self._by_control[active.control]
         active.control.give_up()
         if _is_worth_draining(active):
-            self._draining[active.control] = self._ticks() + _DRAINED_FOR
+            self._draining[active.control] = self._ticks() + DRAINED_FOR
         else:
             active.control.stop()
 
@@ -159,7 +158,6 @@ class SessionTransport:
 
     def close(self) -> None:
         """Drop everything."""
-        self._client.abort()
         for control in self._at_work:
             control.give_up()
             control.stop()
@@ -265,17 +263,18 @@ def _carry(client: RequestsClient, task: Task, news: _AllNews) -> None:
     control = task.control
     if control.given_up:
         return
-    response = client.open(task.request, task.fresh, control.uses)
-    try:
-        control.ends_by(response.abort)
-        news.put(News(control, response.answer))
-        while control.may_read():
-            data = response.read(CHUNK)
-            if not data:
-                return
-            news.put(News(control, data))
-        response.drain(DRAINED)
-    finally:
-        # Before the connection may be another's.
-        control.let_go()
-        response.close()
+    with client.use(task.fresh, control.uses):
+        response = client.open(task.request)
+        try:
+            if not client.is_own:
+                control.ends_by(response.abort)
+            news.put(News(control, response.answer))
+            while control.may_read():
+                data = response.read(CHUNK)
+                if not data:
+                    return
+                news.put(News(control, data))
+            response.drain()
+        finally:
+            control.let_go()
+            response.close()

@@ -1,4 +1,4 @@
-"""What the system knows of a connection by its descriptor, which belongs to libcurl; and what ends a wait for connections."""
+"""What the system knows of a connection by its descriptor, which belongs to libcurl; and what ends a wait for connections, or for bytes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import socket
 import struct
 import sys
 from functools import lru_cache
+from typing import Any
 
 if sys.platform != "win32":
     import fcntl
@@ -120,3 +121,13 @@ def shut_down(fd: int) -> None:
     """Let a connection carry nothing more; the descriptor stays open."""
     with contextlib.suppress(OSError), socket.fromfd(fd, socket.AF_INET, socket.SOCK_STREAM) as shared:
         shared.shutdown(socket.SHUT_RDWR)
+
+
+def shut_down_socket(sock: Any) -> None:
+    """Wake a thread that waits for bytes of this socket, of whatever kind, which is of no use from then on."""
+    # Of TLS in TLS, urllib3 makes an object that is no socket, on top of one.
+    plain = getattr(sock, "socket", sock)
+    # A TLS socket's own shutdown would pull its state from under a thread that reads: the plain one wakes that thread with an error.
+    with contextlib.suppress(OSError, ValueError):
+        if isinstance(plain, socket.socket):
+            socket.socket.shutdown(plain, socket.SHUT_RDWR)

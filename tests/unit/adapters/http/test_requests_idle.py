@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from urllib3.connection import HTTPConnection
 
-from marscore.adapters.http.requests_idle import Idle, Waiting
+from marscore.adapters.http.requests_idle import Idle
 
 
 class Connection:
@@ -26,19 +26,14 @@ class Connection:
 
 def waiting(pool: object, idle: Idle) -> Connection:
     connection = Connection()
-    idle.keep(Waiting(pool, cast(HTTPConnection, connection)))
+    idle.keep(pool, cast(HTTPConnection, connection))
     return connection
-
-
-def taken(idle: Idle, pool: object) -> Any:
-    found = idle.take(pool)
-    return found and found.connection
 
 
 def test_the_newest_of_a_pool_is_taken_first_and_none_of_another() -> None:
     idle = Idle(9)
     first, second, _ = waiting("a", idle), waiting("a", idle), waiting("b", idle)
-    assert [taken(idle, "a") for _ in range(3)] == [second, first, None]
+    assert [cast(Any, idle.take("a")) for _ in range(3)] == [second, first, None]
 
 
 def test_the_oldest_are_closed_before_another_would_be_too_many() -> None:
@@ -50,25 +45,47 @@ def test_the_oldest_are_closed_before_another_would_be_too_many() -> None:
 
 
 def test_a_thread_at_work_counts_until_it_ends_or_fails() -> None:
-    idle = Idle(3)
-    connections = [waiting(n, idle) for n in range(2)]
-
-    def work(ends: bool) -> None:
+    for error in (None, KeyError()):
+        idle = Idle(3)
+        connections = [waiting(n, idle) for n in range(2)]
         with contextlib.suppress(KeyError), idle:
-            if ends:
-                raise KeyError
-
-    def closed_for_one_more() -> list[bool]:
+            if error is not None:
+                raise error
         with idle:
             idle.make_room()
-        idle.end()
-        return [connection.closing.is_set() for connection in connections]
+        assert [connection.closing.is_set() for connection in connections] == [False, False]
+        with idle, idle:
+            idle.make_room()
+        assert [connection.closing.is_set() for connection in connections] == [True, False]
 
-    for ends, closed in ((True, [False, False]), (False, [True, False])):
-        thread = threading.Thread(target=work, args=(ends,))
-        thread.start()
-        thread.join()
-        assert closed_for_one_more() == closed
+
+def test_more_threads_than_there_may_be_connections_close_all_that_wait() -> None:
+    idle = Idle(1)
+    connection = waiting("a", idle)
+    with idle, idle:
+        idle.make_room()
+    assert connection.closing.is_set()
+
+
+def test_a_pool_that_is_garbage_is_emptied_by_a_thread_that_is_at_the_connections_already() -> None:
+    """urllib3 does that in a finalizer, which runs in the middle of anything."""
+    idle = Idle(1)
+
+    class Finalizing(Connection):
+        def close(self) -> None:
+            while idle.take("garbage") is not None:
+                pass
+            super().close()
+
+    idle.keep("a", cast(HTTPConnection, Finalizing()))
+    for pool in ("garbage", "b", "garbage"):
+        waiting(pool, idle)
+    idle.make_room()
+    assert idle.take("b") is None
+    done = threading.Thread(target=idle.clear)
+    done.start()
+    done.join(60)
+    assert not done.is_alive()
 
 
 def test_nobody_connects_before_what_makes_room_is_closed() -> None:

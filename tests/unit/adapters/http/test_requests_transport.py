@@ -199,12 +199,29 @@ def test_a_server_that_resets_a_connection_before_its_handshake_leaves_no_socket
         listening.close()
 
     client = RequestsClient(1)
-    with pytest.raises(OriginError) as caught:
-        client.open(Request(url, Access()), True, reset)
+    with pytest.raises(OriginError) as caught, client.use(tell=reset):
+        client.open(Request(url, Access()))
     client.close()
     assert caught.value.failure.kind == "connection"
     del caught
     gc.collect()
+
+
+def test_a_connection_that_waits_is_no_longer_this_exchange_s_to_end(origin: Origin) -> None:
+    told: list[socket.socket | None] = []
+    copies: list[socket.socket] = []
+    client = RequestsClient(1)
+    with client.use(tell=lambda sock, is_copy: (copies if is_copy else told).append(sock)):
+        response = client.open(Request(parse_url(origin.serve("/file", FILE)), Access()))
+        assert told[-1] is not None
+        while response.read(65_536):
+            pass
+        # By now another thread may have it.
+        assert told[-1] is None
+        response.close()
+    for copy in copies:
+        copy.close()
+    client.close()
 
 
 def test_socks_without_pysocks_says_what_to_do() -> None:
