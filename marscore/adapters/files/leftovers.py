@@ -32,7 +32,7 @@ def leftovers_in(system: System, partials: str) -> dict[str, Leftover]:
     with contextlib.suppress(OSError):
         for name in system.listdir(partials):
             with contextlib.suppress(OSError):
-                status = system.lstat(os.path.join(partials, name))  # noqa: PTH118 - a name in a folder of the system's own
+                status = system.lstat(os.path.join(partials, name))
                 key = name.partition(".")[0]
                 before = found.get(key, Leftover(0, 0.0))
                 # Not the length: a part is as long as the place of its last byte, and mostly holes.
