@@ -7,8 +7,9 @@ STAMP := $(VENV)/.installed
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 MUTANTS ?= 300
 SEED ?= 1
+SEEDS ?= 100000
 
-.PHONY: help demo test test-long test-requests torture fuzz mutants bench check format schemas clean
+.PHONY: help demo test test-long test-requests torture fuzz simulate mutants bench check format schemas clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +38,9 @@ bench: $(STAMP)  ## run marscore beside its peers on one nginx (BENCH=--quick: a
 
 fuzz: $(STAMP)  ## try the parsers with many random inputs; about five minutes
 	@FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz
+
+simulate: $(STAMP)  ## play SEEDS=100000 seeds of the simulation from SEED=1 on (tests/simulation/README.md); about twenty minutes a core
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(SEED)
 
 torture: $(STAMP)  ## kill -9, mixed files, then the machine's faults: stops, locks, full disks, limits, signals, journals; about an hour
 	@MARSCORE_LONG=1 $(BIN)/python -m tests.torture $(TORTURE)

@@ -75,7 +75,7 @@ class Run:
             name=job.name,
         )
         self._fold = ReportFold(self._facts, job.redactor)
-        self._books = Books(job.root, state, self._folder, self._clock, {d.id: d for d in job.downloads})
+        self._books = Books(state, self._folder, self._clock, {d.id: d for d in job.downloads})
         self._outlets = RunOutput(outputs, self._facts, lambda: stop.signal is not None)
         self._teller = Teller(job.redactor, self._outlets.log)
         self._in_place = InPlace(job.redactor, self._outlets.log)

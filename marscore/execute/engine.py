@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from marscore.events import DownloadSkipped, ProgressMade
 from marscore.execute.commands import Commands
 from marscore.execute.fetch import Fetch, Fetches
-from marscore.execute.helpers import Done, Helpers
+from marscore.execute.helpers import Done, Helpers, HelperThreads
 from marscore.execute.outbox import Outbox
 from marscore.execute.placing import MOST_WAITING, Placing
 from marscore.execute.protocol import Broke, Opened, Segment, Work
@@ -40,7 +40,8 @@ IDLE = 0.5
 class Ports:
     """The adapters that a worker acts through.
 
-    `clean` leaves out of an answer what repeats a secret. `show` takes readings of progress, where they do not go among the events;
+    `helpers` makes those who do what takes its time: at most so many, and what takes what they have done. `clean` leaves out of an answer
+    what repeats a secret. `show` takes readings of progress, where they do not go among the events;
     `expect` is told of works before they begin; `beat` is called every second for as long as the worker works, and `give_up` where not even
     the end of its downloads can be told.
     """
@@ -53,6 +54,7 @@ class Ports:
     expect: Callable[[Iterable[Work]], None] = lambda works: None
     beat: Callable[[], None] = lambda: None
     give_up: Callable[[], None] = lambda: None
+    helpers: Callable[[int, Callable[[Done], None]], Helpers] = HelperThreads
 
 
 class Engine:
@@ -65,7 +67,7 @@ class Engine:
         self._clock = ports.clock
         self._outbox = outbox
         self.board = Board(settings.share.per_host)
-        self._hashing, self._at_the_disk = Helpers(_HASHING, answer), Helpers(_AT_THE_DISK, answer)
+        self._hashing, self._at_the_disk = ports.helpers(_HASHING, answer), ports.helpers(_AT_THE_DISK, answer)
         self._fetches = Fetches(ports.transport, self.board)
         self._placing = Placing(ports.files, ports.clock, self._at_the_disk, _AT_THE_DISK)
         self.commands = Commands(self.board, ports.files, ports.clock, self._hashing, outbox.put)
@@ -95,6 +97,13 @@ class Engine:
         self.board.widen(share.per_host, self._clock.ticks())
         self._receiving.limit(share.max_rate)
 
+    def narrow(self, share: Share) -> int:
+        """Take a smaller share; returns how many connections to one host are in use, which may still be more."""
+        self.widen(share)
+        # Those that wait for another request would count for the others, too.
+        self._ports.transport.close_idle()
+        return self.board.slots.most_used
+
     def pause(self, host: str, seconds: float) -> None:
         """Begin no request to a host for so long."""
         ticks = self._clock.ticks()
@@ -105,9 +114,14 @@ class Engine:
         self.board.changed = True
         self.board.slots.pace(host).slow_down(self._clock.ticks())
 
+    @property
+    def due(self) -> float:
+        """When there is something to begin again, or to go on with, in ticks."""
+        return min(self._until, self._receiving.held_until)
+
     def turn(self, until: float) -> None:
         """Send and receive until something comes, at most until `until` ticks."""
-        for exchange in self._ports.transport.turn(min(until, self._until, self._receiving.held_until)):
+        for exchange in self._ports.transport.turn(until):
             if fetch := self._fetches.of(exchange):
                 self._receiving.hear(fetch)
         self._placing.hand_over()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from marscore.frozen import dataclass
 
@@ -28,8 +28,20 @@ class Done:
     error: BaseException | None = None
 
 
-class Helpers:
-    """At most `most` threads, started when they are needed. `answer` takes what they have done, from any thread."""
+class Helpers(Protocol):
+    """Whoever does tasks beside the loop."""
+
+    def do(self, act: Act, then: Then) -> None:
+        """Have a task done, and answered."""
+        ...
+
+    def close(self) -> None:
+        """Let them leave; who is busy leaves afterwards."""
+        ...
+
+
+class HelperThreads:
+    """Implements `Helpers`. At most `most` threads, started when they are needed. `answer` takes what they have done, from any thread."""
 
     def __init__(self, most: int, answer: Callable[[Done], None]) -> None:
         self._most = most

@@ -9,6 +9,9 @@ from marscore.adapters.files.folder import Folder
 from marscore.ports import FileStore, Partial
 from marscore.state import key_of
 from tests.fakes.files import MemoryFolder
+from tests.simulation.disk import Disk as SimulatedDisk
+from tests.simulation.system import SimulatedSystem
+from tests.simulation.world import Process, World
 
 
 class Place(Protocol):
@@ -76,6 +79,59 @@ class Disk:
 
     def _own(self, path: str, suffix: str) -> Path:
         return self._root / ".marscore" / "partial" / f"{key_of(path)}.{suffix}"
+
+
+class OnSimulatedDisk:
+    """A real folder on the disk of the simulation."""
+
+    def __init__(self) -> None:
+        self._world = World(1)
+        self._disk = SimulatedDisk(self._world, "/output")
+        self.store: FileStore = self.restart()
+
+    def restart(self) -> FileStore:
+        self.store = Folder(Path("/output"), system=SimulatedSystem(self._disk, Process(self._world, "test")))
+        return self.store
+
+    def put(self, path: str, content: bytes) -> None:
+        self._set(f"/output/{path}", content)
+
+    def remove(self, path: str) -> None:
+        self._set(f"/output/{path}", None)
+
+    def content(self, path: str) -> bytes | None:
+        return self._get(f"/output/{path}")
+
+    def make_folder(self, path: str) -> None:
+        SimulatedSystem(self._disk, Process(self._world, "test")).makedirs(f"/output/{path}")
+
+    def part(self, path: str) -> bytes | None:
+        return self._get(self._own(path, "part"))
+
+    def set_part(self, path: str, content: bytes | None) -> None:
+        self._set(self._own(path, "part"), content)
+
+    def journal(self, path: str) -> bytes | None:
+        return self._get(self._own(path, "journal"))
+
+    def set_journal(self, path: str, content: bytes | None) -> None:
+        self._set(self._own(path, "journal"), content)
+
+    def _own(self, path: str, suffix: str) -> str:
+        return f"/output/.marscore/partial/{key_of(path)}.{suffix}"
+
+    def _get(self, name: str) -> bytes | None:
+        inode = self._disk.names.get(name)
+        return bytes(inode.data) if inode is not None and not inode.folder else None
+
+    def _set(self, name: str, content: bytes | None) -> None:
+        if content is None:
+            self._disk.change(((name, None),))
+            return
+        SimulatedSystem(self._disk, Process(self._world, "test")).makedirs(name.rpartition("/")[0])
+        inode = self._disk.names.get(name) or self._disk.new(name, folder=False)
+        self._disk.cut(inode, 0)
+        self._disk.write(inode, 0, content)
 
 
 class Memory:

@@ -1,4 +1,4 @@
-"""What every FileStore does: the real folder, the same without POSIX-only calls, and the fake in memory."""
+"""What every FileStore does: the real folder, the same without POSIX-only calls and on a simulated disk, and the fake in memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from marscore.journal import Header, Piece, PieceHasher
 from marscore.ports import Partial
 from marscore.state import Content, Measured, key_of
 from marscore.validator import Validator
-from tests.contract.places import Disk, Handles, Memory, Place
+from tests.contract.places import Disk, Handles, Memory, OnSimulatedDisk, Place
 
 PATH = "folder/file.bin"
 HEADER = Header(key_of("http://origin.example/file.bin"), 12, Validator('"v1"'))
@@ -24,6 +24,7 @@ SHA = {"sha256": hashlib.sha256(CONTENT).hexdigest()}
 MAKES: dict[str, Callable[[Path], Place]] = {
     "folder": lambda root: Disk(root, portable=False),
     "portable folder": lambda root: Disk(root, portable=True),
+    "simulated disk": lambda root: OnSimulatedDisk(),
     "memory": lambda root: Memory(),
 }
 

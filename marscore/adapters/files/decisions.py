@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from marscore.adapters.clock import cores
 from marscore.adapters.files.folder import Folder
@@ -14,6 +15,9 @@ from marscore.errors import StorageError
 from marscore.resolve.model import Download
 from marscore.resolve.reconcile import Decision, Found, Prove, Refuse, proven, reconcile, unchanged, unclaimed
 from marscore.state import Claim, Claims, FileIdentity, key_of
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 #: Seconds between two looks at how far the hashing is.
 _LOOK_EVERY = 0.2
@@ -46,7 +50,12 @@ def _found(folder: Folder, download: Download, claim: Claim | None, file: FileId
     return Found(claim, file, partial)
 
 
-def prove(folder: Folder, decisions: Sequence[Decision], watch: Callable[[int, int], None] = lambda files, count: None) -> list[Decision]:
+def prove(
+    folder: Folder,
+    decisions: Sequence[Decision],
+    watch: Callable[[int, int], None] = lambda files, count: None,
+    pool: Callable[[int], Executor] | None = None,
+) -> list[Decision]:
     """Answer every Prove by hashing the file in place; files are hashed side by side, since hashing holds no lock.
 
     Args:
@@ -54,11 +63,12 @@ def prove(folder: Folder, decisions: Sequence[Decision], watch: Callable[[int, i
         decisions: those of `look`.
         watch: is told a few times a second how many files, and how many bytes, were hashed. What it raises ends the hashing, as
             KeyboardInterrupt does.
+        pool: makes those who hash, at most so many; where they take nothing on, files are hashed here. None: threads.
     """
     questions = [decision for decision in decisions if isinstance(decision, Prove)]
     if not questions:
         return list(decisions)
-    answers = iter(_Hashing(folder).answers(questions, watch))
+    answers = iter(_Hashing(folder, pool).answers(questions, watch))
     return [next(answers) if isinstance(decision, Prove) else decision for decision in decisions]
 
 
@@ -73,8 +83,9 @@ class _NoThreadsError(Exception):
 class _Hashing:
     """Hashes several files at once."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder, pool: Callable[[int], Executor] | None) -> None:
         self._folder = folder
+        self._pool = pool
         self._partials = folder.partial_keys()
         self._stopped = threading.Event()
         self._lock = threading.Lock()
@@ -95,7 +106,7 @@ class _Hashing:
     def _side_by_side(self, questions: Sequence[Prove], watch: Callable[[int, int], None]) -> list[Decision]:
         from concurrent.futures import ThreadPoolExecutor, wait  # noqa: PLC0415 - most runs have nothing to prove
 
-        with ThreadPoolExecutor(min(len(questions), cores())) as pool:
+        with (self._pool or ThreadPoolExecutor)(min(len(questions), cores())) as pool:
             try:
                 asked = [pool.submit(self._answer, question) for question in questions]
             except (RuntimeError, MemoryError):

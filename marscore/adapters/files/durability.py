@@ -7,22 +7,23 @@ leads to it, since a new file is a new entry in its folder.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from marscore.adapters.files.system import SYSTEM, System
 
 #: Up to here single fsyncs are used: syncfs also waits for what other programs wrote.
 _FEW = 64
 
 
-def flush(folder: Path, files: Sequence[str]) -> bool:
+def flush(folder: Path, files: Sequence[str], system: System = SYSTEM) -> bool:
     """Wait until these files, named with `/` below `folder`, are on the disk. False if the system would not say so."""
     try:
         folders = _folders(folder, files)
-        if len(files) > _FEW and _syncfs(folders):
+        if len(files) > _FEW and _syncfs(folders, system):
             return True
         for path in [*(folder / file for file in files), *(folders if os.name == "posix" else ())]:
-            _fsync(path)
+            _fsync(path, system)
     except OSError:
         return False
     return True
@@ -34,27 +35,24 @@ def _folders(folder: Path, files: Iterable[str]) -> list[Path]:
     return list({folder, *own, *(above for parent in own for above in parent.parents if above.is_relative_to(folder))})
 
 
-def _fsync(path: Path) -> None:
+def _fsync(path: Path, system: System) -> None:
     # Windows flushes only through a handle that may write.
-    fd = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    fd = system.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
     try:
-        os.fsync(fd)
+        system.fsync(fd)
     finally:
-        os.close(fd)
+        system.close(fd)
 
 
-def _syncfs(folders: Iterable[Path]) -> bool:
+def _syncfs(folders: Iterable[Path], system: System) -> bool:
     """Flush the file systems that these folders are on: another may be mounted below."""
-    import ctypes  # noqa: PLC0415 - only for many files
-
-    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None) if sys.platform.startswith("linux") else None
-    if syncfs is None:
+    if os.name != "posix":
         return False
-    for folder in {folder.stat().st_dev: folder for folder in folders}.values():
-        fd = os.open(folder, os.O_RDONLY)
+    for folder in {system.stat(folder).st_dev: folder for folder in folders}.values():
+        fd = system.open(folder, os.O_RDONLY)
         try:
-            if syncfs(fd):
+            if not system.syncfs(fd):
                 return False
         finally:
-            os.close(fd)
+            system.close(fd)
     return True

@@ -16,12 +16,14 @@ import stat
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from marscore.adapters.files import positioned
+from marscore.adapters.files import durability
 from marscore.adapters.files.failures import naming
 from marscore.adapters.files.leftovers import Leftover, leftovers_in
 from marscore.adapters.files.partial import PartialFile, digests_of_file, journal_of, part_of
-from marscore.adapters.files.regular import demand_regular, read_file
-from marscore.adapters.files.rename import NEW, OLD, identity_of, rename
+from marscore.adapters.files.positioned import Positioned
+from marscore.adapters.files.regular import demand_regular_file
+from marscore.adapters.files.rename import identity_of, rename
+from marscore.adapters.files.system import NEW, OLD, SYSTEM, System
 from marscore.errors import StorageError
 from marscore.journal import Header, Journal, decode, encode_finished, encode_header
 from marscore.state import Content, FileIdentity, Measured, key_of
@@ -34,6 +36,8 @@ MOVED = Failure("path", "the output folder was moved or replaced while the run w
 _FOLDER_IN_THE_WAY = Failure("path", "a folder stands where the file should be")
 #: Bytes of a path that no system refuses for its length: Windows takes 260, others a thousand and more.
 _SHORT = 240
+#: How the name of a journal ends.
+_JOURNAL = ".journal"
 
 
 class Folder:
@@ -43,11 +47,12 @@ class Folder:
     take its name meanwhile, nothing is written, renamed or removed there.
     """
 
-    def __init__(self, root: Path, portable: bool = False, identity: tuple[int, int] | None = None) -> None:
+    def __init__(self, root: Path, portable: bool = False, identity: tuple[int, int] | None = None, system: System = SYSTEM) -> None:
         self._root = root
-        self.identity = identity or _identity(root)
-        self._partials = root / OWN_FOLDER / "partial"
-        self._io = positioned.choose(portable)
+        self._os = system
+        self.identity = identity or _identity(system, root)
+        self._partials = os.path.join(root, OWN_FOLDER, "partial")
+        self._io: Callable[[int], Positioned] = system.positioned(portable)
         # Plain strings where a call is made for each of a hundred thousand files: a Path costs as much as the call itself.
         self._prefix = os.path.join(root, "")
         self._partial_prefix = os.path.join(self._partials, "")
@@ -61,20 +66,20 @@ class Folder:
         base = self._partial_prefix + key_of(path)
         self._check_place(path)
         with naming("cannot create a partial file"):
-            return PartialFile(base, self.place, self._io, self._new_part(base))
+            return PartialFile(base, self.place, (self._os, self._io), self._new_part(base))
 
     def _new_part(self, base: str) -> int:
         try:
             if base not in self._journals:
-                return os.open(part_of(base), NEW, 0o666)
+                return self._os.open(part_of(base), NEW, 0o666)
         except FileNotFoundError:
-            self._partials.mkdir(parents=True, exist_ok=True)
+            self._os.makedirs(self._partials, exist_ok=True)
         except FileExistsError:
             pass
         for old in (journal_of(base), part_of(base)):
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(old)
-        return os.open(part_of(base), NEW, 0o666)
+                self._os.unlink(old)
+        return self._os.open(part_of(base), NEW, 0o666)
 
     def prepare(self, path: str) -> None:
         """Refuse a path that the system does not take."""
@@ -91,11 +96,11 @@ class Folder:
             try:
                 if status.st_size != len(content.data):
                     raise StorageError(Failure("path", f"{len(content.data)} bytes were written, and the file has {status.st_size}"))
-                return rename(part_of(base), target, status, content.digests["sha256"])
+                return rename(part_of(base), target, status, content.digests["sha256"], system=self._os)
             except (OSError, StorageError):
                 with contextlib.suppress(OSError):
-                    os.unlink(part_of(base))
-                if os.path.isdir(target):
+                    self._os.unlink(part_of(base))
+                if self._os.isdir(target):
                     raise StorageError(_FOLDER_IN_THE_WAY) from None
                 raise
 
@@ -105,26 +110,26 @@ class Folder:
             write, offset = self._io(fd).write, 0
             while offset < len(data):
                 offset += write([data[offset:]], offset)
-            return os.fstat(fd)
+            return self._os.fstat(fd)
         except OSError:
             with contextlib.suppress(OSError):
-                os.unlink(part_of(base))
+                self._os.unlink(part_of(base))
             raise
         finally:
-            os.close(fd)
+            self._os.close(fd)
 
     def reopen(self, path: str) -> tuple[PartialFile, Journal] | None:
         """Open what an earlier run left, or None."""
         base = self._partial_prefix + key_of(path)
         try:
-            data = read_file(journal_of(base))
+            data = self._os.read_file(journal_of(base))
             self._journals.add(base)
             journal = decode(data)
             if journal is None:
                 return None
             if journal.torn:
                 # What is appended behind half a line would be lost with it.
-                os.truncate(journal_of(base), journal.sound)
+                self._os.truncate(journal_of(base), journal.sound)
             partial = self._open_old(base)
             partial.header = journal.header
             return partial, journal
@@ -135,7 +140,7 @@ class Folder:
         """The journal of a file that got its name in a run which could not claim it any more; None where there is none."""
         base = self._partial_prefix + key_of(path)
         try:
-            journal = None if os.path.lexists(part_of(base)) else decode(read_file(journal_of(base)))
+            journal = None if self._os.lexists(part_of(base)) else decode(self._os.read_file(journal_of(base)))
         except OSError:
             return None
         return journal if journal and journal.finished else None
@@ -146,53 +151,65 @@ class Folder:
             return
         journal = journal_of(self._partial_prefix + key_of(path))
         with contextlib.suppress(OSError):
-            self._partials.mkdir(parents=True, exist_ok=True)
-            with open(journal, "xb") as file:
-                file.write(encode_header(header) + encode_finished(sha256))
+            self._os.makedirs(self._partials, exist_ok=True)
+            file = self._os.open(journal, NEW, 0o666)
+            try:
+                self._os.write(file, encode_header(header) + encode_finished(sha256))
+            finally:
+                self._os.close(file)
 
     def _open_old(self, base: str) -> PartialFile:
-        log = os.open(journal_of(base), OLD | os.O_APPEND)
+        log = self._os.open(journal_of(base), OLD | os.O_APPEND)
         try:
-            return PartialFile(base, self.place, self._io, _opened(part_of(base)), log)
+            return PartialFile(base, self.place, (self._os, self._io), self._opened(part_of(base)), log)
         except OSError:
-            os.close(log)
+            self._os.close(log)
             raise
+
+    def _opened(self, part: str) -> int:
+        descriptor = self._os.open(part, OLD | getattr(os, "O_NONBLOCK", 0))
+        try:
+            demand_regular_file(self._os.fstat(descriptor))
+        except OSError:
+            self._os.close(descriptor)
+            raise
+        return descriptor
 
     def identify(self, path: str) -> FileIdentity | None:
         """What identifies the finished file."""
         try:
-            return identity_of(os.lstat(self._prefix + path))
+            return identity_of(self._os.lstat(self._prefix + path))
         except (OSError, UnicodeEncodeError):
             return None
 
     def measure(self, path: str, algorithms: Sequence[str], seen: Callable[[int], None] = lambda count: None) -> Measured:
         """Hash a finished file. `seen` is told how many bytes each read brought, and may raise to end it."""
         with naming("cannot read the file in place"):
-            fd = os.open(self.place(path), OLD & ~os.O_RDWR)
+            fd = self._os.open(self.place(path), OLD & ~os.O_RDWR)
             try:
-                before = identity_of(os.fstat(fd))
+                before = identity_of(self._os.fstat(fd))
                 digests = digests_of_file(self._io(fd), before.size, algorithms, seen)
-                if identity_of(os.fstat(fd)) != before:
+                if identity_of(self._os.fstat(fd)) != before:
                     raise StorageError(Failure("path", "the file in place changed while it was read"))
                 return Measured(before, digests)
             finally:
-                os.close(fd)
+                self._os.close(fd)
 
     def partial_keys(self) -> set[str]:
         """The keys of all partial files that a run left here."""
         try:
-            return {entry.stem for entry in self._partials.iterdir() if entry.suffix == ".journal"}
+            return {name[: -len(_JOURNAL)] for name in self._os.listdir(self._partials) if name.endswith(_JOURNAL)}
         except OSError:
             return set()
 
     @property
     def is_there(self) -> bool:
         """Whether the folder still has its name."""
-        return self.identity is None or _identity(self._root) == self.identity
+        return self.identity is None or _identity(self._os, self._root) == self.identity
 
     def leftovers(self) -> dict[str, Leftover]:
         """What runs left here of files on their way, by key."""
-        return leftovers_in(self._partials) if self.is_there else {}
+        return leftovers_in(self._os, self._partials) if self.is_there else {}
 
     def forget_partial(self, path: str) -> None:
         """Remove what is left of a partial file whose finished file is claimed."""
@@ -206,13 +223,17 @@ class Folder:
             base = self._partial_prefix + key
             for old in (journal_of(base), part_of(base)):
                 with contextlib.suppress(OSError):
-                    os.unlink(old)
+                    self._os.unlink(old)
+
+    def flush(self, paths: Sequence[str]) -> bool:
+        """Wait until these finished files are on the disk. False if the system would not say so."""
+        return durability.flush(self._root, paths, self._os)
 
     def leave_empty(self) -> None:
         """Remove the folder of the partial files where none is left in it."""
         if self.is_there:
             with contextlib.suppress(OSError):
-                os.rmdir(self._partials)
+                self._os.rmdir(self._partials)
 
     def place(self, path: str) -> str:
         """The final path of a download, with its folder made.
@@ -227,34 +248,24 @@ class Folder:
         if below not in self._known_folders:
             folder = os.path.dirname(target)
             # Looked at before a folder is made, which may be one outside. realpath takes a loop of links; Path.resolve does not.
-            if not Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(self._root)):
+            if not Path(self._os.realpath(folder)).is_relative_to(self._os.realpath(self._prefix)):
                 raise StorageError(Failure("path", "a symbolic link leads out of the output folder"))
             with naming("cannot make the folder"):
-                os.makedirs(folder, exist_ok=True)
+                self._os.makedirs(folder, exist_ok=True)
             self._known_folders.add(below)
         return target
 
     def _check_place(self, path: str) -> None:
         # What the system does not even look at here, it would not rename to: said before the first byte rather than after the last.
         with naming("cannot make the file"), contextlib.suppress(FileNotFoundError):
-            if stat.S_ISDIR(os.lstat(self._prefix + path).st_mode):
+            if stat.S_ISDIR(self._os.lstat(self._prefix + path).st_mode):
                 raise StorageError(_FOLDER_IN_THE_WAY)
         self.place(path)
 
 
-def _opened(part: str) -> int:
-    descriptor = os.open(part, OLD | getattr(os, "O_NONBLOCK", 0))
+def _identity(system: System, folder: Path) -> tuple[int, int] | None:
     try:
-        demand_regular(descriptor)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _identity(folder: Path) -> tuple[int, int] | None:
-    try:
-        status = os.stat(folder)
+        status = system.stat(folder)
     except OSError:
         return None
     return status.st_dev, status.st_ino

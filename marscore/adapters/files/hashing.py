@@ -13,14 +13,21 @@ import hashlib
 import threading
 from collections.abc import Callable, Sequence
 
+from marscore.adapters.files.system import SYSTEM
+
 #: One read. The thread wakes when there is this much to hash: fewer, longer turns disturb the receiving thread less.
 STEP = 1024 * 1024
 
 
 class Follower:
-    """Follows one file. `read_into(buffer, offset)` reads from it, and returns 0 once the file is closed."""
+    """Follows one file. `read_into(buffer, offset)` reads from it, and returns 0 once the file is closed; `start` is `System.start`."""
 
-    def __init__(self, read_into: Callable[[memoryview, int], int], algorithms: Sequence[str]) -> None:
+    def __init__(
+        self,
+        read_into: Callable[[memoryview, int], int],
+        algorithms: Sequence[str],
+        start: Callable[[Callable[[], None], str], None] = SYSTEM.start,
+    ) -> None:
         self.algorithms = tuple(algorithms)
         self._read_into = read_into
         self._hashes = [hashlib.new(name, usedforsecurity=False) for name in algorithms]
@@ -32,7 +39,8 @@ class Follower:
         self._hashed = 0
         self._wanted: int | None = None
         self._over = False
-        self._thread: threading.Thread | None = None
+        self._start_thread = start
+        self._started = False
 
     def wrote(self, offset: int, length: int) -> None:
         """Take note of bytes that are in the file now."""
@@ -81,10 +89,10 @@ class Follower:
         return True
 
     def _start(self) -> None:
-        if self._thread is None and not self._over:
-            self._thread = threading.Thread(target=self._guarded, name="marscore-hash", daemon=True)
+        if not self._started and not self._over:
+            self._started = True
             try:
-                self._thread.start()
+                self._start_thread(self._guarded, "marscore-hash")
             except (RuntimeError, MemoryError):
                 # The system starts no more threads: the file is hashed when it is whole.
                 self._over = True

@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Collection, Iterable, Mapping
-from pathlib import Path
 
+from marscore.adapters.files.system import System
 from marscore.frozen import dataclass
 
 #: Seconds after which a part that nobody touched is taken for forgotten.
@@ -26,14 +26,14 @@ class Leftover:
     touched: float
 
 
-def leftovers_in(partials: Path) -> dict[str, Leftover]:
+def leftovers_in(system: System, partials: str) -> dict[str, Leftover]:
     """What is there, by key; a part without a journal counts too, which a run leaves that is killed before its first piece."""
     found: dict[str, Leftover] = {}
-    with contextlib.suppress(OSError), os.scandir(partials) as entries:
-        for entry in entries:
+    with contextlib.suppress(OSError):
+        for name in system.listdir(partials):
             with contextlib.suppress(OSError):
-                status = entry.stat(follow_symlinks=False)
-                key = entry.name.partition(".")[0]
+                status = system.lstat(os.path.join(partials, name))
+                key = name.partition(".")[0]
                 before = found.get(key, Leftover(0, 0.0))
                 # Not the length: a part is as long as the place of its last byte, and mostly holes.
                 found[key] = Leftover(before.size + allocated(status), max(before.touched, status.st_mtime))

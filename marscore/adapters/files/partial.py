@@ -10,7 +10,6 @@ import contextlib
 import errno
 import hashlib
 import os
-import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +19,8 @@ from marscore.adapters.files import positioned
 from marscore.adapters.files.failures import naming
 from marscore.adapters.files.hashing import Follower
 from marscore.adapters.files.leftovers import allocated
-from marscore.adapters.files.rename import NEW, rename
+from marscore.adapters.files.rename import rename
+from marscore.adapters.files.system import NEW, System
 from marscore.errors import StorageError
 from marscore.journal import Header, Piece, encode_finished, encode_header, encode_piece
 from marscore.state import FileIdentity
@@ -51,7 +51,7 @@ class _InUse:
 
 
 class PartialFile:
-    """Implements `ports.Partial`. `place` makes the final path of a download, with its folder.
+    """Implements `ports.Partial`. `place` makes the final path of a download, with its folder; `io` reads and writes at offsets.
 
     A descriptor is closed when the last call in another thread has ended, so that none writes to one that was given away.
     """
@@ -60,14 +60,15 @@ class PartialFile:
         self,
         base: str,
         place: Callable[[str], str],
-        io: type[positioned.Posix] | type[positioned.Seeking],
+        io: tuple[System, Callable[[int], positioned.Positioned]],
         fd: int,
         journal: int | None = None,
     ) -> None:
         self._place = place
+        self._os, at_offsets = io
         self._base = base
         self._fd = fd
-        self._io = io(fd)
+        self._io = at_offsets(fd)
         self.header: Header | None = None
         self._journal = journal
         #: Whether the journal has a piece. One that was there before may.
@@ -113,7 +114,7 @@ class PartialFile:
     def _check_length(self) -> os.stat_result:
         """Refuse a file that somebody cut: what was hashed as it came may not be on the disk any more."""
         end = self._end
-        status = os.fstat(self._fd)
+        status = self._os.fstat(self._fd)
         if status.st_size < end:
             raise StorageError(Failure("path", "another program cut the partial file while it was written"))
         return status
@@ -132,8 +133,8 @@ class PartialFile:
             if not usable:
                 return
             # First of all, so that a file which cannot fit does not take what is left of the disk before it fails.
-            missing = size - allocated(os.fstat(self._fd))
-            if missing > shutil.disk_usage(os.path.dirname(self._base)).free:
+            missing = size - allocated(self._os.fstat(self._fd))
+            if missing > self._os.free(os.path.dirname(self._base)):
                 raise OSError(errno.ENOSPC, "")
             if self._io.allocate(size):
                 self._allocated = size
@@ -143,7 +144,7 @@ class PartialFile:
         with self._lock:
             if self._follower is not None or self._closing:
                 return
-            follower = self._follower = Follower(self._read_into, algorithms)
+            follower = self._follower = Follower(self._read_into, algorithms, self._os.start)
         for span in proven:
             follower.wrote(span.start, len(span))
 
@@ -163,7 +164,7 @@ class PartialFile:
             elif self.header is not None and header.proof == "checksum" and header.checksums != self.header.checksums:
                 self.header = replace(self.header, proof=header.proof, checksums=header.checksums)
                 if not self._closing:
-                    _write_line(self._journal, encode_header(self.header))
+                    self._write_line(self._journal, encode_header(self.header))
 
     def record(self, piece: Piece) -> None:
         """Append a piece to the journal, which begins with the first."""
@@ -191,7 +192,7 @@ class PartialFile:
                     self._append(encode_finished(digests["sha256"]), begin=False)
                 target = self._place(path)
                 self._let_go()
-            identity = rename(part_of(self._base), target, status, digests["sha256"], lambda: not self._given_up)
+            identity = rename(part_of(self._base), target, status, digests["sha256"], lambda: not self._given_up, self._os)
             self._placed = True
         return identity
 
@@ -216,7 +217,7 @@ class PartialFile:
         with naming("cannot remove a partial file"):
             for old in (part_of(self._base), journal_of(self._base)):
                 with contextlib.suppress(FileNotFoundError):
-                    os.unlink(old)
+                    self._os.unlink(old)
 
     def _cut(self, size: int) -> os.stat_result:
         status = self._check_length()
@@ -225,8 +226,8 @@ class PartialFile:
         if status.st_size == size and self._allocated <= size:
             return status
         # This frees what was reserved beyond the end as well.
-        os.ftruncate(self._fd, size)
-        return os.fstat(self._fd)
+        self._os.ftruncate(self._fd, size)
+        return self._os.fstat(self._fd)
 
     def _look_for_holes(self, status: os.stat_result, digests: Mapping[str, str]) -> None:
         """Hash a file from the disk that takes less room there than it has bytes: another program may have taken some out of it.
@@ -242,12 +243,12 @@ class PartialFile:
                 return
             with self._lock:
                 if self._journal is None and begin and self.header is not None:
-                    self._journal = os.open(journal_of(self._base), NEW | os.O_APPEND, 0o666)
+                    self._journal = self._os.open(journal_of(self._base), NEW | os.O_APPEND, 0o666)
                     # Under the lock, so that no other thread's piece comes before it.
-                    _write_line(self._journal, encode_header(self.header))
+                    self._write_line(self._journal, encode_header(self.header))
                 journal = self._journal
             if journal is not None:
-                _write_line(journal, line)
+                self._write_line(journal, line)
 
     def enter(self) -> bool:
         """Keep the file open until `leave`; False if it is being closed."""
@@ -265,10 +266,15 @@ class PartialFile:
 
     def _close_if_unused(self) -> None:
         if self._closing and not self._users and self._fd >= 0:
-            os.close(self._fd)
+            self._os.close(self._fd)
             if self._journal is not None:
-                os.close(self._journal)
+                self._os.close(self._journal)
             self._fd = -1
+
+    def _write_line(self, journal: int, line: bytes) -> None:
+        if self._os.write(journal, line) < len(line):
+            # Regular files take less than all only where the disk is full.
+            raise OSError(errno.ENOSPC, "")
 
 
 def part_of(base: str) -> str:
@@ -279,12 +285,6 @@ def part_of(base: str) -> str:
 def journal_of(base: str) -> str:
     """Where its journal is."""
     return base + ".journal"
-
-
-def _write_line(journal: int, line: bytes) -> None:
-    if os.write(journal, line) < len(line):
-        # Regular files take less than all only where the disk is full.
-        raise OSError(errno.ENOSPC, "")
 
 
 def digests_of_file(

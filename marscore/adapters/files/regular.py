@@ -53,13 +53,13 @@ def read_file(path: str) -> bytes:
     """
     descriptor = os.open(path, _READ)
     with os.fdopen(descriptor, "rb") as file:
-        demand_regular(descriptor)
+        demand_regular_file(os.fstat(descriptor))
         return file.read()
 
 
-def demand_regular(descriptor: int) -> None:
-    """Raise OSError unless a regular file is open."""
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+def demand_regular_file(status: os.stat_result) -> None:
+    """Raise OSError unless this is the status of a regular file."""
+    if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
 
 

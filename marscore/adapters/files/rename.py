@@ -13,19 +13,24 @@ import os
 import stat
 from collections.abc import Callable
 
+from marscore.adapters.files.system import NEW, OLD, SYSTEM, System
 from marscore.errors import StorageError
 from marscore.state import FileIdentity
 from marscore.values import Failure
 
 _AT_ONCE = 1024 * 1024
-#: How a file is opened that must not be there, and one that must be.
-NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
-OLD = NEW & ~(os.O_CREAT | os.O_EXCL)
 #: What the system says where two names are on different file systems.
 _ELSEWHERE = errno.EXDEV
 
 
-def rename(source: str, target: str, verified: os.stat_result, sha256: str, wanted: Callable[[], bool] = lambda: True) -> FileIdentity:
+def rename(
+    source: str,
+    target: str,
+    verified: os.stat_result,
+    sha256: str,
+    wanted: Callable[[], bool] = lambda: True,
+    system: System = SYSTEM,
+) -> FileIdentity:
     """Give a file its name, in place of whatever has it; returns what identifies it there.
 
     Args:
@@ -34,22 +39,23 @@ def rename(source: str, target: str, verified: os.stat_result, sha256: str, want
         verified: what was measured of the file that has been verified.
         sha256: its digest.
         wanted: says whether it is still to get its name; a copy takes its time.
+        system: what is asked to.
 
     Raises:
         OSError: the system renames it not.
         StorageError: another file was under one of the names, the copy came out otherwise, or it is not wanted any more.
     """
     _check(wanted)
-    if not _is_same(os.lstat(source), verified):
+    if not _is_same(system.lstat(source), verified):
         raise StorageError(Failure("path", "another file took the place of the partial file"))
     try:
-        os.replace(source, target)
+        system.replace(source, target)
     except OSError as error:
         if error.errno != _ELSEWHERE:
             raise
         verified = _copied_beside(source, target, sha256, wanted)
-        os.unlink(source)
-    there = os.lstat(target)
+        system.unlink(source)
+    there = system.lstat(target)
     if not _is_same(there, verified):
         raise StorageError(Failure("path", "another file took the place of the finished one"))
     return identity_of(there)

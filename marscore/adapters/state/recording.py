@@ -13,9 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 
-from marscore.adapters.files import durability
 from marscore.adapters.files.folder import Folder
 from marscore.adapters.files.leftovers import forgotten, told
 from marscore.adapters.state.claims import claim_of
@@ -35,9 +33,8 @@ _LONGEST_PAUSE = 8.0
 class Books:
     """Keeps claims for finished downloads; one thread uses it. `trouble` says why some are not written down, if so."""
 
-    def __init__(self, root: Path, state: StateStore, folder: Folder, clock: Clock, downloads: Mapping[str, Download]) -> None:
+    def __init__(self, state: StateStore, folder: Folder, clock: Clock, downloads: Mapping[str, Download]) -> None:
         self.trouble: str | None = None
-        self._root = root
         self._state = state
         self._folder = folder
         self._clock = clock
@@ -109,7 +106,7 @@ class Books:
         for row in self._open:
             if path := self._written.get(row[0]):
                 self._folder.note_finished(path, *_noted(row))
-        if self._written and durability.flush(self._root, list(self._written.values())):
+        if self._written and self._folder.flush(list(self._written.values())):
             # That this can be written does not mend what could not be before.
             before = self.trouble
             self._tried(lambda: self._state.flushed(self._written))

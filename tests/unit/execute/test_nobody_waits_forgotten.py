@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 from hypothesis import given, settings
@@ -199,25 +198,3 @@ def test_a_take_finds_what_may_be_asked_for_or_says_when(per_host: int, steps: l
         if data.draw(st.booleans()):
             desk.check()
     desk.finish()
-
-
-@settings(deadline=None, max_examples=60)
-@given(st.integers(0, 2**32), st.integers(1, 2), st.integers(2, 8))
-def test_files_of_one_host_that_fail_again_and_again_end_by_name_beside_those_that_come(seed: int, per_host: int, threads: int) -> None:
-    chance = random.Random(seed)
-    desk = Desk(per_host)
-    desk.add("a", 1, 12)
-    while not desk.board.empty or desk.held:
-        for _ in range(threads - len(desk.held)):
-            if isinstance(desk.take(threads - len(desk.held) - 1), Idle):
-                desk.look()
-        if desk.held:
-            number = chance.randrange(len(desk.held))
-            bad = int(desk.held[number].transfer.download.id) % 2
-            desk.ticks += chance.uniform(0.001, 0.02)
-            desk.end(number, "503" if bad else "whole")
-        else:
-            idle = desk.board.take(desk.now, 0)
-            assert isinstance(idle, Idle)
-            assert idle.until is not None
-            desk.ticks = idle.until

@@ -37,7 +37,7 @@ class Desk:
 
     def open(self) -> None:
         self.state.commits.clear()
-        self.books = Books(self.root, self.state, self.folder, self.clock, DOWNLOADS)
+        self.books = Books(self.state, self.folder, self.clock, DOWNLOADS)
 
     def finish(self, name: str, content: bytes = b"content", segments: int = 1, **said: object) -> DownloadFinished:
         """A worker finishes a file; with more than one segment it left a journal."""
