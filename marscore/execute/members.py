@@ -17,8 +17,8 @@ from dataclasses import field
 
 from marscore.events import DownloadStarted, Event, Outcome
 from marscore.execute.handles import WorkerHandle
+from marscore.execute.loop import FLUSH_EVERY
 from marscore.execute.protocol import Work
-from marscore.execute.worker import FLUSH_EVERY
 from marscore.frozen import dataclass
 
 #: Seconds between two looks at who gives signs of life.

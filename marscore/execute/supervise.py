@@ -22,7 +22,6 @@ from marscore.errors import StorageError
 from marscore.events import DownloadFailed, DownloadSkipped, Outcome, Warned
 from marscore.execute.deaths import MOST_IN_A_ROW, Deaths
 from marscore.execute.handles import Crew, LocalHandle, Sink, WorkerHandle
-from marscore.execute.loop import FLUSH_EVERY
 from marscore.execute.members import DEEPEST, LOOK_EVERY, PATIENCE, Member
 from marscore.execute.messages import Alive, Batch, Gone, Inbox, Paced, Paused, StopRequested
 from marscore.execute.protocol import Work
