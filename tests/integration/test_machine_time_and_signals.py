@@ -78,7 +78,8 @@ def test_a_lost_terminal_is_the_wish_to_stop_and_the_next_run_resumes(origin: Or
     origin.serve("/big.bin", BIG)
     again = marscore("run", manifest, cwd=tmp_path)
     assert again.code == 0
-    assert again.entry()["bytes_resumed"] >= 9 * MIB
+    # On a machine that is so busy that its disk counts as slow, the piece that a helper is writing is not recorded.
+    assert again.entry()["bytes_resumed"] >= 6 * MIB
     assert again.data("big.bin") == BIG.read(0, BIG.length)
 
 
