@@ -19,10 +19,10 @@ from marscore.adapters.files.folder import Folder
 from marscore.adapters.files.partial import PartialFile
 from marscore.adapters.http.curl_transport import CurlTransport
 from marscore.events import DownloadFinished, Event, Outcome
-from marscore.execute.engine import Ports
-from marscore.execute.protocol import Work
-from marscore.execute.setup import Share, WorkerSettings
-from marscore.execute.worker import Worker
+from marscore.execute.transfer.protocol import Work
+from marscore.execute.worker.engine import Ports
+from marscore.execute.worker.setup import Share, WorkerSettings
+from marscore.execute.worker.thread import Worker
 from marscore.ports import FileStore
 from marscore.resolve.model import Download, Options
 from marscore.state import Content, FileIdentity

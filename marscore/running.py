@@ -27,8 +27,8 @@ from marscore.adapters.terminal.signals import Stop, note
 from marscore.adapters.unchanged_records import InPlace
 from marscore.errors import StorageError
 from marscore.events import Event, PlanCompiled, ProofMade, ProvingStarted, RunStarted, Warned
-from marscore.execute.messages import Inbox, StopRequested, Told
-from marscore.execute.protocol import Work
+from marscore.execute.supervisor.messages import Inbox, StopRequested, Told
+from marscore.execute.transfer.protocol import Work
 from marscore.exhaustive import assert_never
 from marscore.job import Job
 from marscore.planning.model import Plan, compile_plan
@@ -147,8 +147,8 @@ class Run:
         # requests and all else that sends and receives takes a tenth of a second to import, and more open files than there may be.
         with naming("cannot load what fetches"):
             from marscore.adapters.processes.workers import ProcessCrew  # noqa: PLC0415
-            from marscore.execute.setup import Share, WorkerSettings  # noqa: PLC0415
-            from marscore.execute.supervise import Supervisor  # noqa: PLC0415
+            from marscore.execute.supervisor.supervise import Supervisor  # noqa: PLC0415
+            from marscore.execute.worker.setup import Share, WorkerSettings  # noqa: PLC0415
 
         inbox: Inbox = queue.SimpleQueue()
         share = Share(compiled.per_host, compiled.max_rate)

@@ -25,8 +25,8 @@ from marscore.events import (
     HostPaused,
     Redirected,
 )
-from marscore.execute.messages import Told
-from marscore.execute.protocol import Work
+from marscore.execute.supervisor.messages import Told
+from marscore.execute.transfer.protocol import Work
 from marscore.policy.redact import Redactor
 from marscore.report.entry import entry_of
 from marscore.resolve.model import Download

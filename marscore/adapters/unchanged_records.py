@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from marscore.adapters.terminal.log_lines import LineMaker
-from marscore.execute.messages import Told
+from marscore.execute.supervisor.messages import Told
 from marscore.policy.redact import Redactor
 from marscore.report.entry import checksum_of, entry_of, json_text
 from marscore.report.outcome import outcome_of

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from marscore.adapters.http.heads import Head, final_head
 from marscore.errors import ManifestError
-from marscore.execute.answer import read_answer
+from marscore.execute.transfer.answer import read_answer
 from marscore.journal import Header, Journal, Piece, decode, encode_finished, encode_header, encode_piece
 from marscore.ports import Answer
 from marscore.resolve.expand import load, load_mapping

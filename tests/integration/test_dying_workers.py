@@ -71,7 +71,7 @@ def test_a_run_that_is_killed_while_its_workers_start_leaves_no_traceback(origin
 #: A run whose worker finds no memory for anything any more, not even for the end of its downloads.
 WITHOUT_MEMORY = """
 import sys
-from marscore.execute.engine import Engine
+from marscore.execute.worker.engine import Engine
 def fails(*arguments):
     raise MemoryError
 Engine.fill = Engine.stop = fails

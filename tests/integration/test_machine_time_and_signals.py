@@ -14,10 +14,10 @@ from marscore.adapters.clock import SystemClock
 from marscore.adapters.files.folder import Folder
 from marscore.adapters.http.curl_transport import CurlTransport
 from marscore.events import DownloadFinished, Event, RetryScheduled
-from marscore.execute.engine import Ports
-from marscore.execute.protocol import Work
-from marscore.execute.setup import Share, WorkerSettings
-from marscore.execute.worker import Worker
+from marscore.execute.transfer.protocol import Work
+from marscore.execute.worker.engine import Ports
+from marscore.execute.worker.setup import Share, WorkerSettings
+from marscore.execute.worker.thread import Worker
 from marscore.policy.retry import Backoff, RetryRules
 from marscore.resolve.model import Download, Options
 from marscore.values import Timeouts

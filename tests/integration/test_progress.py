@@ -16,9 +16,9 @@ import pytest
 from marscore.adapters.processes.workers import ProcessCrew
 from marscore.adapters.state.lock import Held
 from marscore.events import DownloadFinished, Event, ProgressMade
-from marscore.execute.messages import Batch, Gone, Inbox
-from marscore.execute.protocol import Work
-from marscore.execute.setup import Share, WorkerSettings
+from marscore.execute.supervisor.messages import Batch, Gone, Inbox
+from marscore.execute.transfer.protocol import Work
+from marscore.execute.worker.setup import Share, WorkerSettings
 from marscore.resolve.model import Download, Options
 from tests.integration.command import command, environment, fetch, write
 from tests.origin import Body, Good, Origin, busy

@@ -114,7 +114,7 @@ def test_a_signal_ends_a_run_one_of_whose_workers_stands_still(origin: Origin, t
 #: A run whose patience with its workers is short, so that a test can wait for its end.
 IMPATIENT = """
 import sys
-from marscore.execute import members
+from marscore.execute.supervisor import members
 members.PATIENCE = 3
 from marscore.__main__ import main
 sys.exit(main())

@@ -71,7 +71,7 @@ def test_a_worker_process_imports_only_what_it_uses() -> None:
         "with lean():",
         "    from marscore.adapters.processes.child import main",
         "from marscore.adapters.processes.assembly import make_worker",
-        "from marscore.execute.setup import Share, WorkerSettings",
+        "from marscore.execute.worker.setup import Share, WorkerSettings",
         "from marscore.settings import LineSettings, LineStyle",
         "log = LineSettings('r', styles=(LineStyle('json'),))",
         "settings = WorkerSettings('.', 1, 1024, Share(1, None), log=log)",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from marscore.adapters.files.folder import Folder
 from marscore.errors import StorageError
 from marscore.events import DownloadFailed, DownloadResumed, DownloadStarted, Outcome, ResumeDiscarded
-from marscore.execute.protocol import Moment
-from marscore.execute.writing import reopen
+from marscore.execute.transfer.protocol import Moment
+from marscore.execute.worker.writing import reopen
 from marscore.journal import decode
 from marscore.resolve.reconcile import UpToDate
 from marscore.state import claim_of, key_of

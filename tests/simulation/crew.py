@@ -17,11 +17,11 @@ from marscore.adapters.http.redacted_answers import clean
 from marscore.adapters.records import Teller
 from marscore.errors import StorageError
 from marscore.events import Event
-from marscore.execute.engine import Ports
-from marscore.execute.loop import Loop
-from marscore.execute.messages import Alive, Batch, Gone, Message, Paced, Paused
-from marscore.execute.protocol import Work
-from marscore.execute.setup import Share, WorkerSettings
+from marscore.execute.supervisor.messages import Alive, Batch, Gone, Message, Paced, Paused
+from marscore.execute.transfer.protocol import Work
+from marscore.execute.worker.engine import Ports
+from marscore.execute.worker.loop import Loop
+from marscore.execute.worker.setup import Share, WorkerSettings
 from marscore.policy.redact import Redactor
 from marscore.values import Failure
 from tests.simulation.disk import Disk

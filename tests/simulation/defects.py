@@ -33,12 +33,12 @@ DEFECTS = (
         "a large file got the bytes of a small one that was placed meanwhile, and was reported with the right checksum",
         (
             (
-                "execute/commands.py",
+                "execute/worker/commands.py",
                 "                assert self._placing is not None\n",
                 "                assert self._placing is not None\n                self._latest = command.content\n",
             ),
             (
-                "execute/commands.py",
+                "execute/worker/commands.py",
                 "            return Placed(moment(), partial.finish(path, command.size, command.digests), command.digests)\n",
                 "            latest, self._latest = self._latest, None\n"
                 "            if latest is not None:\n"
@@ -46,11 +46,11 @@ DEFECTS = (
                 "            return Placed(moment(), partial.finish(path, command.size, command.digests), command.digests)\n",
             ),
             (
-                "execute/commands.py",
+                "execute/worker/commands.py",
                 "        self._placing: Placing | None = None\n",
                 "        self._placing: Placing | None = None\n        self._latest = None\n",
             ),
-            ("execute/transfer.py", "        if identity.size != self.known.size:\n", "        if False:\n"),
+            ("execute/transfer/state_machine.py", "        if identity.size != self.known.size:\n", "        if False:\n"),
         ),
     ),
     Defect(
@@ -58,17 +58,21 @@ DEFECTS = (
         "bytes of two versions were joined, where a file changed while it was fetched",
         (
             (
-                "execute/knowledge.py",
+                "execute/transfer/knowledge.py",
                 '        if self.proof == "checksum":\n            return False\n        known =',
                 "        return False\n        known =",
             ),
-            ("execute/knowledge.py", '        return self.proof == "checksum" or bool(self.validator.strong)\n', "        return True\n"),
+            (
+                "execute/transfer/knowledge.py",
+                '        return self.proof == "checksum" or bool(self.validator.strong)\n',
+                "        return True\n",
+            ),
         ),
     ),
     Defect(
         "two-resources",
         "bytes of two files were joined, where one URL led to both and they had one ETag",
-        (("execute/knowledge.py", "return known not in (None, version.resource) or not self", "return not self"),),
+        (("execute/transfer/knowledge.py", "return known not in (None, version.resource) or not self", "return not self"),),
     ),
     Defect(
         "stranger",
@@ -80,7 +84,7 @@ DEFECTS = (
         "of several files of one host that wait for a connection, one was forgotten: the run never ended",
         (
             (
-                "execute/waiting.py",
+                "execute/worker/waiting.py",
                 "            if heap:\n                yield heap[0]\n",
                 "            if heap:\n                yield heapq.heappop(heap)\n",
             ),
@@ -90,9 +94,13 @@ DEFECTS = (
         "not-woken",
         "a connection that came free woke nobody: the run never ended",
         (
-            ("execute/schedule.py", '        """Give a slot back."""\n        self.changed = True\n', '        """Give a slot back."""\n'),
             (
-                "execute/schedule.py",
+                "execute/worker/board.py",
+                '        """Give a slot back."""\n        self.changed = True\n',
+                '        """Give a slot back."""\n',
+            ),
+            (
+                "execute/worker/board.py",
                 "        self.changed = True\n        if transfer.closed:\n",
                 "        if transfer.closed:\n",
             ),
@@ -103,13 +111,13 @@ DEFECTS = (
         "an error while cleaning up took a download's outcome with it",
         (
             (
-                "execute/writing.py",
+                "execute/worker/writing.py",
                 "        except StorageError as error:\n            return error.failure\n        except Exception as error:  "
                 "# noqa: BLE001 - an outcome is told whatever happens to the cleaning\n            return internal(error)\n",
                 "        except ZeroDivisionError:\n            return None\n",
             ),
             (
-                "execute/commands.py",
+                "execute/worker/commands.py",
                 "                except Exception as error:  # noqa: BLE001 - what goes wrong with a file is told to its transfer\n",
                 "                except ZeroDivisionError as error:\n",
             ),
@@ -123,17 +131,23 @@ DEFECTS = (
     Defect(
         "unproven-resume",
         "what a journal tells of was built on without being read back",
-        (("execute/writing.py", "if _holds(partial, piece.range, piece.hash)]", "]"),),
+        (("execute/worker/writing.py", "if _holds(partial, piece.range, piece.hash)]", "]"),),
     ),
     Defect(
         "retry-of-proven",
         "what an earlier run left was fetched again",
-        (("execute/transfer.py", "        self.ledger.resume(fact.proven, fact.size)\n", "        self.ledger.resume((), fact.size)\n"),),
+        (
+            (
+                "execute/transfer/state_machine.py",
+                "        self.ledger.resume(fact.proven, fact.size)\n",
+                "        self.ledger.resume((), fact.size)\n",
+            ),
+        ),
     ),
     Defect(
         "checksum-of-another",
         "parts that one checksum was to prove were joined without any",
-        (("execute/knowledge.py", '        if found.proof == "checksum" and not', '        if found.proof == "nothing" and not'),),
+        (("execute/transfer/knowledge.py", '        if found.proof == "checksum" and not', '        if found.proof == "nothing" and not'),),
     ),
     Defect(
         "per-host",
@@ -155,7 +169,7 @@ DEFECTS = (
         "a part was taken for the one that was asked for, whatever the answer said",
         (
             (
-                "execute/answer.py",
+                "execute/transfer/answer.py",
                 "    if first != start or (end is not None and last >= end):\n",
                 "    if False:\n",
             ),

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
-from marscore.execute.helpers import Act, Done, Then
+from marscore.execute.worker.helpers import Act, Done, Then
 from tests.simulation.world import DiedError, Process
 
 

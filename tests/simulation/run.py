@@ -18,10 +18,10 @@ from marscore.adapters.records import Teller
 from marscore.adapters.state.recording import Books
 from marscore.errors import StorageError
 from marscore.events import Event
-from marscore.execute.messages import StopRequested, Told
-from marscore.execute.protocol import Work
-from marscore.execute.setup import Share, WorkerSettings
-from marscore.execute.supervise import Supervisor
+from marscore.execute.supervisor.messages import StopRequested, Told
+from marscore.execute.supervisor.supervise import Supervisor
+from marscore.execute.transfer.protocol import Work
+from marscore.execute.worker.setup import Share, WorkerSettings
 from marscore.manifest import PlainExecution
 from marscore.planning.model import Plan, compile_plan
 from marscore.policy.redact import Redactor

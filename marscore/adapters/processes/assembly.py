@@ -14,10 +14,10 @@ from marscore.adapters.processes.allocator import keep_what_is_freed
 from marscore.adapters.processes.shared_progress import Gauge
 from marscore.adapters.records import Teller
 from marscore.events import Event
-from marscore.execute.engine import Ports
-from marscore.execute.messages import Alive, Batch
-from marscore.execute.setup import WorkerSettings
-from marscore.execute.worker import Worker
+from marscore.execute.supervisor.messages import Alive, Batch
+from marscore.execute.worker.engine import Ports
+from marscore.execute.worker.setup import WorkerSettings
+from marscore.execute.worker.thread import Worker
 from marscore.policy.redact import Redactor
 from marscore.ports import Transport
 

@@ -14,12 +14,12 @@ from typing import IO, TYPE_CHECKING
 from marscore.adapters.processes.assembly import make_worker
 from marscore.adapters.processes.frames import TOO_LITTLE, Call, read_frame, write_frame
 from marscore.adapters.terminal.streams import occupy_standard_descriptors
-from marscore.execute.messages import Alive, Batch, Paced, Paused
-from marscore.execute.setup import WorkerSettings
+from marscore.execute.supervisor.messages import Alive, Batch, Paced, Paused
+from marscore.execute.worker.setup import WorkerSettings
 from marscore.values import Failure
 
 if TYPE_CHECKING:
-    from marscore.execute.worker import Worker
+    from marscore.execute.worker.thread import Worker
 
 _ORPHANED = Failure("interrupted", "the run was ended from outside")
 

@@ -28,9 +28,9 @@ from typing import IO, Any
 from marscore.adapters.processes.frames import TOO_LITTLE, Call, read_frame, write_frame
 from marscore.adapters.processes.shared_progress import Gauge
 from marscore.adapters.state.lock import LEAVE
-from marscore.execute.messages import Gone, Inbox
-from marscore.execute.protocol import Work
-from marscore.execute.setup import Share, WorkerSettings
+from marscore.execute.supervisor.messages import Gone, Inbox
+from marscore.execute.transfer.protocol import Work
+from marscore.execute.worker.setup import Share, WorkerSettings
 from marscore.values import Failure, internal
 
 #: A parent that is killed before it wrote a whole line is nobody to be told anything. What else goes wrong before there is anybody to speak

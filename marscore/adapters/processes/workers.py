@@ -14,9 +14,9 @@ from marscore.adapters.processes.shared_progress import Gauge, new_gauge
 from marscore.adapters.state.lock import LEAVE, Held
 from marscore.errors import StorageError
 from marscore.events import ProgressMade
-from marscore.execute.messages import Gone, Inbox, Paced, Paused, StopRequested
-from marscore.execute.protocol import Work
-from marscore.execute.setup import Share, WorkerSettings
+from marscore.execute.supervisor.messages import Gone, Inbox, Paced, Paused, StopRequested
+from marscore.execute.transfer.protocol import Work
+from marscore.execute.worker.setup import Share, WorkerSettings
 from marscore.values import Failure, internal
 
 if TYPE_CHECKING:

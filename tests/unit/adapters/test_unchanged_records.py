@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from marscore.adapters.records import Teller
 from marscore.adapters.unchanged_records import InPlace
-from marscore.execute.protocol import Work
+from marscore.execute.transfer.protocol import Work
 from marscore.policy.redact import Redactor
 from marscore.report.outcome import outcome_of
 from marscore.resolve.model import Download, Options

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from marscore.events import Event
-from marscore.execute.protocol import (
+from marscore.execute.transfer.protocol import (
     Answered,
     Broke,
     Command,
@@ -20,7 +20,7 @@ from marscore.execute.protocol import (
     Verify,
     Work,
 )
-from marscore.execute.transfer import Transfer
+from marscore.execute.transfer.state_machine import Transfer
 from marscore.policy.pacing import Pace
 from marscore.policy.retry import Backoff, RetryRules
 from marscore.ports import Answer

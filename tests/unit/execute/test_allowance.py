@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from marscore.execute.allowance import Allowance, refuses_a_connection
-from marscore.execute.protocol import Moment
+from marscore.execute.transfer.allowance import Allowance, refuses_a_connection
+from marscore.execute.transfer.protocol import Moment
 from marscore.policy.retry import Backoff, RetryRules
 from marscore.values import Failure
 

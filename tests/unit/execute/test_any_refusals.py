@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from marscore.execute.protocol import Segment
+from marscore.execute.transfer.protocol import Segment
 from tests.unit.execute.story import MIB, Story
 from tests.unit.execute.test_transfer import part, whole
 

@@ -11,7 +11,7 @@ import pytest
 from marscore.adapters.clock import SystemClock
 from marscore.errors import OriginError, StorageError
 from marscore.events import DownloadFinished
-from marscore.execute.protocol import Work
+from marscore.execute.transfer.protocol import Work
 from marscore.journal import Header, PieceHasher
 from marscore.ports import Answer, Exchange, Request
 from marscore.state import key_of

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from marscore.execute.answer import Version
-from marscore.execute.knowledge import Knowledge
-from marscore.execute.protocol import Opened
+from marscore.execute.transfer.answer import Version
+from marscore.execute.transfer.knowledge import Knowledge
+from marscore.execute.transfer.protocol import Opened
 from marscore.resolve.model import Download, Options
 from marscore.state import key_of
 from marscore.validator import Validator

@@ -6,8 +6,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from marscore.execute.ledger import Ledger
-from marscore.execute.protocol import Pending, Segment
+from marscore.execute.transfer.ledger import Ledger
+from marscore.execute.transfer.protocol import Pending, Segment
 from marscore.planning.segments import MIN_SPLIT, TURNS
 from marscore.policy.retry import NO_FAILURES
 from marscore.values import ByteRange, merge_ranges

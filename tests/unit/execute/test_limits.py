@@ -6,7 +6,7 @@ import pytest
 
 from marscore.adapters.files.hashing import Follower
 from marscore.events import Event, Warned
-from marscore.execute.outbox import Outbox
+from marscore.execute.worker.outbox import Outbox
 from marscore.values import internal
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from marscore.adapters.clock import SystemClock
 from marscore.events import DownloadFailed, Event
-from marscore.execute.engine import Ports
-from marscore.execute.protocol import Work
-from marscore.execute.setup import Share, WorkerSettings
-from marscore.execute.worker import Worker
+from marscore.execute.transfer.protocol import Work
+from marscore.execute.worker.engine import Ports
+from marscore.execute.worker.setup import Share, WorkerSettings
+from marscore.execute.worker.thread import Worker
 from marscore.policy.retry import RetryRules
 from marscore.ports import Request
 from marscore.values import Timeouts

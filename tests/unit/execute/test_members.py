@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from marscore.execute.handles import WorkerHandle
-from marscore.execute.loop import FLUSH_EVERY
-from marscore.execute.members import DEEPEST, Member
+from marscore.execute.supervisor.handles import WorkerHandle
+from marscore.execute.supervisor.members import DEEPEST, Member
+from marscore.execute.worker.loop import FLUSH_EVERY
 from tests.unit.execute.test_supervise import FakeCrew, finished
 
 THREADS = 8

@@ -7,9 +7,23 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marscore.execute.protocol import Answered, Broke, Ended, Fact, Hashed, Moment, Opened, Place, Placed, Stopped, Verify, Work, Yielded
-from marscore.execute.schedule import Assignment, Board, Idle
-from marscore.execute.transfer import Transfer
+from marscore.execute.transfer.protocol import (
+    Answered,
+    Broke,
+    Ended,
+    Fact,
+    Hashed,
+    Moment,
+    Opened,
+    Place,
+    Placed,
+    Stopped,
+    Verify,
+    Work,
+    Yielded,
+)
+from marscore.execute.transfer.state_machine import Transfer
+from marscore.execute.worker.board import Assignment, Board, Idle
 from marscore.policy.host_pace import HostPace
 from marscore.policy.retry import Backoff, RetryRules
 from marscore.ports import Answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from marscore.events import DownloadFailed, HostPaused, MirrorSwitched, RangesUnsupported, ResumeDiscarded, RetryScheduled
-from marscore.execute.protocol import PauseHost, Segment, Verify
+from marscore.execute.transfer.protocol import PauseHost, Segment, Verify
 from marscore.policy.retry import RetryRules
 from marscore.state import key_of
 from marscore.validator import Validator

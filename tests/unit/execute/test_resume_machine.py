@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from marscore.adapters.files.folder import OWN_FOLDER, Folder
-from marscore.execute.protocol import Moment, Opened
-from marscore.execute.writing import OpenFile, reopen
+from marscore.execute.transfer.protocol import Moment, Opened
+from marscore.execute.worker.writing import OpenFile, reopen
 from marscore.journal import Header, Piece, PieceHasher
 from marscore.ports import Partial
 from marscore.state import key_of

@@ -10,13 +10,13 @@ import pytest
 
 from marscore.errors import StorageError
 from marscore.events import DownloadFailed, DownloadFinished
-from marscore.execute.bodies import SLOW_WRITE, Bodies
-from marscore.execute.fetch import Fetch
-from marscore.execute.helpers import Act, Then
-from marscore.execute.placing import SLOW_STORE
-from marscore.execute.protocol import Moment, Opened
-from marscore.execute.transfer import Transfer
-from marscore.execute.writing import Writer
+from marscore.execute.transfer.protocol import Moment, Opened
+from marscore.execute.transfer.state_machine import Transfer
+from marscore.execute.worker.bodies import SLOW_WRITE, Bodies
+from marscore.execute.worker.fetch import Fetch
+from marscore.execute.worker.helpers import Act, Then
+from marscore.execute.worker.placing import SLOW_STORE
+from marscore.execute.worker.writing import Writer
 from marscore.ports import Exchange, Request
 from marscore.state import Content, FileIdentity
 from marscore.url import parse_url

@@ -10,10 +10,10 @@ import pytest
 
 from marscore.errors import StorageError
 from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, DownloadStarted, Event, Warned
-from marscore.execute.messages import Alive, Batch, Gone, Inbox, Paced, Paused, StopRequested
-from marscore.execute.protocol import Work
-from marscore.execute.setup import Share
-from marscore.execute.supervise import Supervisor
+from marscore.execute.supervisor.messages import Alive, Batch, Gone, Inbox, Paced, Paused, StopRequested
+from marscore.execute.supervisor.supervise import Supervisor
+from marscore.execute.transfer.protocol import Work
+from marscore.execute.worker.setup import Share
 from marscore.planning.model import Plan
 from marscore.resolve.model import Download, Options
 from marscore.values import Failure

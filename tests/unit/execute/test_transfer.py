@@ -19,7 +19,7 @@ from marscore.events import (
     RetryScheduled,
     Warned,
 )
-from marscore.execute.protocol import (
+from marscore.execute.transfer.protocol import (
     Delivered,
     Identified,
     Identify,

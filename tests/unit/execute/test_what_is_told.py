@@ -17,7 +17,7 @@ from marscore.events import (
     ResumeDiscarded,
     RetryScheduled,
 )
-from marscore.execute.protocol import Answered, Delivered, Emit, Identified, Lagged, Placed, Release, Segment, Stopped
+from marscore.execute.transfer.protocol import Answered, Delivered, Emit, Identified, Lagged, Placed, Release, Segment, Stopped
 from marscore.planning.segments import MIN_SPLIT
 from marscore.policy.pacing import Lag
 from marscore.policy.retry import RetryRules

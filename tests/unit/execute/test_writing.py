@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marscore.errors import StorageError
-from marscore.execute.writing import OpenFile, Writer
+from marscore.execute.worker.writing import OpenFile, Writer
 from marscore.journal import PIECE_SIZE, Header, PieceHasher, decode
 from marscore.state import Content, FileIdentity
 from marscore.validator import Validator

@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter
 
 from marscore.events import Event
-from marscore.execute.protocol import Command, Drop, Emit, PauseHost, Receive, Release, Verify
+from marscore.execute.transfer.protocol import Command, Drop, Emit, PauseHost, Receive, Release, Verify
 
 
 @cache

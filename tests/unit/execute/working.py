@@ -9,10 +9,10 @@ from typing import Any
 
 from marscore.adapters.clock import SystemClock
 from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, Event
-from marscore.execute.engine import Ports
-from marscore.execute.protocol import Work
-from marscore.execute.setup import Share, WorkerSettings
-from marscore.execute.worker import Worker
+from marscore.execute.transfer.protocol import Work
+from marscore.execute.worker.engine import Ports
+from marscore.execute.worker.setup import Share, WorkerSettings
+from marscore.execute.worker.thread import Worker
 from marscore.policy.retry import Backoff, RetryRules
 from marscore.ports import Clock, FileStore, Transport
 from marscore.resolve.model import Download, Options

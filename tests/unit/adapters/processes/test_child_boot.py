@@ -12,7 +12,7 @@ import pytest
 
 from marscore.adapters.processes.frames import Call, read_frame, write_frame
 from marscore.adapters.processes.parent import _BOOT
-from marscore.execute.setup import Share, WorkerSettings
+from marscore.execute.worker.setup import Share, WorkerSettings
 
 
 def told(folder: Path) -> bytes:

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from marscore.execute.fetch import Fetch
-from marscore.execute.helpers import Helpers
+from marscore.execute.worker.fetch import Fetch
+from marscore.execute.worker.helpers import Helpers
 from marscore.ports import Clock
 
 #: Seconds of a write of a turn's chunks, a MiB or so, from which on a disk counts as slow; and for which it then does.

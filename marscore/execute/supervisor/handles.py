@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from marscore.events import Event
-from marscore.execute.messages import Told
-from marscore.execute.protocol import Work
-from marscore.execute.setup import Share
+from marscore.execute.supervisor.messages import Told
+from marscore.execute.transfer.protocol import Work
+from marscore.execute.worker.setup import Share
 from marscore.values import Failure
 
 

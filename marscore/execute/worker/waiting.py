@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import NamedTuple
 
-from marscore.execute.transfer import Transfer
+from marscore.execute.transfer.state_machine import Transfer
 
 
 class Entry(NamedTuple):

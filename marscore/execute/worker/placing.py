@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
-from marscore.execute.helpers import Helpers
-from marscore.execute.transfer import Transfer
+from marscore.execute.transfer.state_machine import Transfer
+from marscore.execute.worker.helpers import Helpers
 from marscore.ports import Clock, FileStore
 from marscore.state import Content, FileIdentity
 

@@ -9,7 +9,7 @@ the file; but it has the same bounds: those waits are the retry rules' own, and 
 
 from __future__ import annotations
 
-from marscore.execute.protocol import Moment
+from marscore.execute.transfer.protocol import Moment
 from marscore.policy.retry import NO_FAILURES, RetryRules, Wait
 from marscore.values import Failure, FailureKind
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from marscore.execute.protocol import Answered, Broke, Moment, Opened, Work, Yielded
-from marscore.execute.schedule import Assignment, Board, Idle
+from marscore.execute.transfer.protocol import Answered, Broke, Moment, Opened, Work, Yielded
+from marscore.execute.worker.board import Assignment, Board, Idle
 from marscore.policy.retry import Backoff, RetryRules
 from marscore.ports import Answer
 from marscore.resolve.model import Download, Options

@@ -16,9 +16,9 @@ import threading
 from collections.abc import Callable
 
 from marscore.events import Event
-from marscore.execute.engine import Engine, Ports
-from marscore.execute.outbox import Outbox
-from marscore.execute.setup import WorkerSettings
+from marscore.execute.worker.engine import Engine, Ports
+from marscore.execute.worker.outbox import Outbox
+from marscore.execute.worker.setup import WorkerSettings
 from marscore.values import Failure, internal
 
 #: Seconds between two batches of events; a batch goes at once when there is little left to do.

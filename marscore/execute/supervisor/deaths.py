@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Set
 
-from marscore.execute.members import DEEPEST
+from marscore.execute.supervisor.members import DEEPEST
 
 #: How much less workers hold after one died over nobody knows which download.
 _NARROWER = 8

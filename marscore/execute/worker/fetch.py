@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Literal, TypeAlias
 
 from marscore.errors import OriginError
-from marscore.execute.protocol import Segment
-from marscore.execute.schedule import Board
-from marscore.execute.transfer import Transfer
-from marscore.execute.writing import Writer
+from marscore.execute.transfer.protocol import Segment
+from marscore.execute.transfer.state_machine import Transfer
+from marscore.execute.worker.board import Board
+from marscore.execute.worker.writing import Writer
 from marscore.policy.pacing import SLOW_WINDOW, SpeedWatch
 from marscore.ports import Answer, Exchange, Transport
 from marscore.values import Failure

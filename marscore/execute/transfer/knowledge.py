@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from marscore.execute.answer import Version
-from marscore.execute.protocol import Opened
+from marscore.execute.transfer.answer import Version
+from marscore.execute.transfer.protocol import Opened
 from marscore.journal import Proof
 from marscore.resolve.model import Download
 from marscore.state import key_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from marscore.errors import StorageError
-from marscore.execute.protocol import Moment, Opened
+from marscore.execute.transfer.protocol import Moment, Opened
 from marscore.journal import PIECE_SIZE, Header, PieceHasher
 from marscore.ports import FileStore, Partial
 from marscore.values import ByteRange, Failure, internal

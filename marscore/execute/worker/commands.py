@@ -11,9 +11,7 @@ from http import HTTPStatus
 
 from marscore.errors import IntegrityError, OriginError, StorageError
 from marscore.events import Event, HostPaced, Warned
-from marscore.execute.helpers import Helpers
-from marscore.execute.placing import Item, Placing
-from marscore.execute.protocol import (
+from marscore.execute.transfer.protocol import (
     Broke,
     Command,
     Drop,
@@ -33,9 +31,11 @@ from marscore.execute.protocol import (
     Store,
     Verify,
 )
-from marscore.execute.schedule import Board
-from marscore.execute.transfer import Transfer
-from marscore.execute.writing import OpenFile
+from marscore.execute.transfer.state_machine import Transfer
+from marscore.execute.worker.board import Board
+from marscore.execute.worker.helpers import Helpers
+from marscore.execute.worker.placing import Item, Placing
+from marscore.execute.worker.writing import OpenFile
 from marscore.exhaustive import assert_never
 from marscore.policy.failures import BUSY, parse_retry_after
 from marscore.ports import Answer, Clock, FileStore, Partial

@@ -16,9 +16,9 @@ from collections.abc import Iterable
 from dataclasses import field
 
 from marscore.events import DownloadStarted, Event, Outcome
-from marscore.execute.handles import WorkerHandle
-from marscore.execute.loop import FLUSH_EVERY
-from marscore.execute.protocol import Work
+from marscore.execute.supervisor.handles import WorkerHandle
+from marscore.execute.transfer.protocol import Work
+from marscore.execute.worker.loop import FLUSH_EVERY
 from marscore.frozen import dataclass
 
 #: Seconds between two looks at who gives signs of life.

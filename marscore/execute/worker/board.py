@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from marscore.execute.protocol import Moment, Segment, Work
-from marscore.execute.transfer import Transfer
-from marscore.execute.waiting import Waiting
+from marscore.execute.transfer.protocol import Moment, Segment, Work
+from marscore.execute.transfer.state_machine import Transfer
+from marscore.execute.worker.waiting import Waiting
 from marscore.frozen import dataclass
 from marscore.policy.pacing import HostSlots
 from marscore.url import host_of

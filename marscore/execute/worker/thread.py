@@ -12,10 +12,10 @@ import threading
 from collections.abc import Callable, Iterable
 
 from marscore.events import Event
-from marscore.execute.engine import Ports
-from marscore.execute.loop import Loop
-from marscore.execute.protocol import Work
-from marscore.execute.setup import Share, WorkerSettings
+from marscore.execute.transfer.protocol import Work
+from marscore.execute.worker.engine import Ports
+from marscore.execute.worker.loop import Loop
+from marscore.execute.worker.setup import Share, WorkerSettings
 from marscore.values import Failure
 
 #: Seconds that a loop gets to end when the run stops.

@@ -20,12 +20,12 @@ from dataclasses import replace
 
 from marscore.errors import StorageError
 from marscore.events import DownloadFailed, DownloadSkipped, Outcome, Warned
-from marscore.execute.deaths import MOST_IN_A_ROW, Deaths
-from marscore.execute.handles import Crew, LocalHandle, Sink, WorkerHandle
-from marscore.execute.members import DEEPEST, LOOK_EVERY, PATIENCE, Member
-from marscore.execute.messages import Alive, Batch, Gone, Inbox, Paced, Paused, StopRequested
-from marscore.execute.protocol import Work
-from marscore.execute.setup import Share
+from marscore.execute.supervisor.deaths import MOST_IN_A_ROW, Deaths
+from marscore.execute.supervisor.handles import Crew, LocalHandle, Sink, WorkerHandle
+from marscore.execute.supervisor.members import DEEPEST, LOOK_EVERY, PATIENCE, Member
+from marscore.execute.supervisor.messages import Alive, Batch, Gone, Inbox, Paced, Paused, StopRequested
+from marscore.execute.transfer.protocol import Work
+from marscore.execute.worker.setup import Share
 from marscore.planning.model import Plan
 from marscore.ports import Clock
 from marscore.values import Failure

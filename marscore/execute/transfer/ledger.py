@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from marscore.execute.protocol import Pending, Segment
+from marscore.execute.transfer.protocol import Pending, Segment
 from marscore.planning.segments import MIN_SPLIT, share
 from marscore.policy.retry import NO_FAILURES
 from marscore.values import ByteRange, gaps, merge_ranges

@@ -31,11 +31,11 @@ from marscore.events import (
     RetryScheduled,
     Warned,
 )
-from marscore.execute.allowance import Allowance, refuses_a_connection
-from marscore.execute.answer import Asked, NotModified, Part, Refused, Unsatisfiable, Version, Whole, read_answer
-from marscore.execute.knowledge import Knowledge
-from marscore.execute.ledger import Ledger
-from marscore.execute.protocol import (
+from marscore.execute.transfer.allowance import Allowance, refuses_a_connection
+from marscore.execute.transfer.answer import Asked, NotModified, Part, Refused, Unsatisfiable, Version, Whole, read_answer
+from marscore.execute.transfer.knowledge import Knowledge
+from marscore.execute.transfer.ledger import Ledger
+from marscore.execute.transfer.protocol import (
     Answered,
     Broke,
     Command,

@@ -10,12 +10,12 @@ import math
 from collections.abc import Callable
 
 from marscore.errors import IntegrityError, OriginError, StorageError
-from marscore.execute.bodies import Bodies
-from marscore.execute.commands import Commands, failure_of
-from marscore.execute.fetch import Fetch, Fetches
-from marscore.execute.helpers import Helpers
-from marscore.execute.protocol import Answered, Broke, Delivered, Ended, Fact, Lagged, Segment, Yielded
-from marscore.execute.writing import LARGE, Writer
+from marscore.execute.transfer.protocol import Answered, Broke, Delivered, Ended, Fact, Lagged, Segment, Yielded
+from marscore.execute.worker.bodies import Bodies
+from marscore.execute.worker.commands import Commands, failure_of
+from marscore.execute.worker.fetch import Fetch, Fetches
+from marscore.execute.worker.helpers import Helpers
+from marscore.execute.worker.writing import LARGE, Writer
 from marscore.policy.pacing import Pace, SpeedWatch, TokenBucket
 from marscore.ports import Answer, Clock, Exchange, FileStore
 from marscore.state import Content

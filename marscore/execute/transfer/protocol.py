@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
 from marscore.events import Event
-from marscore.execute.answer import Asked
+from marscore.execute.transfer.answer import Asked
 from marscore.frozen import dataclass
 from marscore.journal import Proof
 from marscore.policy.pacing import Lag, Pace

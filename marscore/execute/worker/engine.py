@@ -12,17 +12,17 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 from marscore.events import DownloadSkipped, ProgressMade
-from marscore.execute.commands import Commands
-from marscore.execute.fetch import Fetch, Fetches
-from marscore.execute.helpers import Done, Helpers, HelperThreads
-from marscore.execute.outbox import Outbox
-from marscore.execute.placing import MOST_WAITING, Placing
-from marscore.execute.protocol import Broke, Opened, Segment, Work
-from marscore.execute.receiving import Receiving
-from marscore.execute.schedule import Assignment, Board
-from marscore.execute.setup import Share, WorkerSettings
-from marscore.execute.transfer import Transfer
-from marscore.execute.writing import reopen
+from marscore.execute.transfer.protocol import Broke, Opened, Segment, Work
+from marscore.execute.transfer.state_machine import Transfer
+from marscore.execute.worker.board import Assignment, Board
+from marscore.execute.worker.commands import Commands
+from marscore.execute.worker.fetch import Fetch, Fetches
+from marscore.execute.worker.helpers import Done, Helpers, HelperThreads
+from marscore.execute.worker.outbox import Outbox
+from marscore.execute.worker.placing import MOST_WAITING, Placing
+from marscore.execute.worker.receiving import Receiving
+from marscore.execute.worker.setup import Share, WorkerSettings
+from marscore.execute.worker.writing import reopen
 from marscore.frozen import dataclass
 from marscore.ports import Answer, Clock, Exchange, FileStore, Partial, Request, Transport
 from marscore.resolve.model import Options
