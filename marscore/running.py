@@ -17,14 +17,14 @@ from marscore.adapters.files.decisions import look, prove
 from marscore.adapters.files.failures import naming
 from marscore.adapters.files.folder import MOVED, OWN_FOLDER, Folder
 from marscore.adapters.files.reserve import Reserve
-from marscore.adapters.records import Teller
+from marscore.adapters.records import RecordMaker
+from marscore.adapters.state.claim_writer import ClaimWriter
 from marscore.adapters.state.lock import Held
-from marscore.adapters.state.recording import Books
 from marscore.adapters.state.store import NoState, SqliteState
 from marscore.adapters.terminal.named_outputs import Output, Outputs, shown
 from marscore.adapters.terminal.run_output import RunOutput
 from marscore.adapters.terminal.signals import Stop, note
-from marscore.adapters.unchanged_records import InPlace
+from marscore.adapters.unchanged_records import UnchangedRecords
 from marscore.errors import StorageError
 from marscore.events import Event, PlanCompiled, ProofMade, ProvingStarted, RunStarted, Warned
 from marscore.execute.supervisor.messages import Inbox, StopRequested, Told
@@ -75,15 +75,15 @@ class Run:
             name=job.name,
         )
         self._fold = ReportFold(self._facts, job.redactor)
-        self._books = Books(state, self._folder, self._clock, {d.id: d for d in job.downloads})
-        self._outlets = RunOutput(outputs, self._facts, lambda: stop.signal is not None)
-        self._teller = Teller(job.redactor, self._outlets.log)
-        self._in_place = InPlace(job.redactor, self._outlets.log)
+        self._claims = ClaimWriter(state, self._folder, self._clock, {d.id: d for d in job.downloads})
+        self._output = RunOutput(outputs, self._facts, lambda: stop.signal is not None)
+        self._records = RecordMaker(job.redactor, self._output.log)
+        self._unchanged = UnchangedRecords(job.redactor, self._output.log)
 
     def carry_out(self, raise_interrupt: bool) -> Ended:
         """Do it all, to the written report."""
         interrupted, trouble = False, None
-        with self._outlets:
+        with self._output:
             self._emit(RunStarted(self._clock.now(), self._job.name, well_formed(self._job.source), well_formed(str(self._job.root))))
             self._warn()
             try:
@@ -100,7 +100,7 @@ class Run:
 
     def _plan(self) -> Plan:
         with self._stop.interrupting():
-            known = self._books.before
+            known = self._claims.before
             self._warn_of_the_state()
             decisions = self._proven(look(self._folder, known, self._job.downloads))
         compiled = compile_plan(self._job.execution, decisions, cores())
@@ -117,7 +117,7 @@ class Run:
         asked = [decision.file.size for decision in decisions if isinstance(decision, Prove)]
         if asked:
             self._emit(ProvingStarted(self._clock.now(), len(asked), sum(asked)))
-        return prove(self._folder, decisions, lambda files, count: self._outlets.show([ProofMade(self._clock.now(), files, count)], ()))
+        return prove(self._folder, decisions, lambda files, count: self._output.show([ProofMade(self._clock.now(), files, count)], ()))
 
     def _close(self, decisions: Sequence[Decision]) -> None:
         """Tell of those that need no transfer."""
@@ -126,18 +126,18 @@ class Run:
         others = [decision for decision in decisions if not (isinstance(decision, UpToDate) and decision.noted)]
         outcomes = _outcomes_of(others, now)
         for event in outcomes:
-            self._books.note(event)
+            self._claims.note(event)
         # Where progress is drawn, it wants to see the events.
-        at_once = None if self._outlets.draws else self._in_place.tell(noted, now)
+        at_once = None if self._output.draws else self._unchanged.tell(noted, now)
         if at_once:
             self._fold.add_in_place(at_once.entries)
-            self._outlets.show((), at_once.lines)
+            self._output.show((), at_once.lines)
         else:
             outcomes = _outcomes_of(decisions, now)
-        events, told = self._teller.tell(outcomes)
+        events, told = self._records.tell(outcomes)
         for event in events:
             self._fold.add(event)
-        self._outlets.show(events, told.lines)
+        self._output.show(events, told.lines)
 
     def _fetch(self, compiled: Plan) -> None:
         works = [work for decision in compiled.decisions if (work := _work_of(decision))]
@@ -146,7 +146,7 @@ class Run:
         self._reserve = Reserve(self._job.root / OWN_FOLDER, len(self._job.downloads))
         # requests and all else that sends and receives takes a tenth of a second to import, and more open files than there may be.
         with naming("cannot load what fetches"):
-            from marscore.adapters.processes.workers import ProcessCrew  # noqa: PLC0415
+            from marscore.adapters.processes.workers import ProcessWorkerFactory  # noqa: PLC0415
             from marscore.execute.supervisor.supervise import Supervisor  # noqa: PLC0415
             from marscore.execute.worker.setup import Share, WorkerSettings  # noqa: PLC0415
 
@@ -163,14 +163,14 @@ class Run:
             lane=self._job.execution.lane,
             http=self._job.execution.http,
             chunk=compiled.chunk_size,
-            progress="gauge" if self._outlets.draws else "none",
-            log=self._outlets.log,
+            progress="shared" if self._output.draws else "none",
+            log=self._output.log,
         )
-        crew = ProcessCrew(settings, inbox, self._lock, self._session)
-        supervisor = Supervisor(compiled, crew, inbox, self._clock, self._take)
+        factory = ProcessWorkerFactory(settings, inbox, self._lock, self._session)
+        supervisor = Supervisor(compiled, factory, inbox, self._clock, self._take)
         self._stop.on_signal = lambda number: inbox.put(_stop_of(number))
         self._stop.check()
-        with contextlib.closing(crew), self._outlets.watching(crew.readings):
+        with contextlib.closing(factory), self._output.watching(factory.readings):
             try:
                 supervisor.run(works)
             except KeyboardInterrupt:
@@ -184,15 +184,15 @@ class Run:
         """Put everything in order; `trouble` is what stood in the way of the run itself."""
         if self._reserve is not None:
             self._reserve.release()
-        self._books.close()
+        self._claims.close()
         self._warn_of_the_state()
         if trouble:
             self._fold.break_off(trouble)
             self._emit(Warned(self._clock.now(), None, trouble.message))
-        if self._books.trouble:
-            message = f"not all that is in place could be noted ({self._books.trouble}); the next run looks at these files again"
+        if self._claims.trouble:
+            message = f"not all that is in place could be noted ({self._claims.trouble}); the next run looks at these files again"
             self._emit(Warned(self._clock.now(), None, message))
-        forgotten = self._books.clear(all_in_place=self._fold.exit_code(self._stop.signal) == 0)
+        forgotten = self._claims.clear(all_in_place=self._fold.exit_code(self._stop.signal) == 0)
         if forgotten:
             self._emit(Warned(self._clock.now(), None, forgotten))
         duration = self._clock.ticks() - self._began
@@ -222,7 +222,7 @@ class Run:
         if not report.is_stream:
             report.write_whole(text)
             return
-        self._outlets.still()
+        self._output.still()
         if self._stop.signal is not None:
             # Who was told to stop, waits for no reader of a pipe.
             report.write_whole(text, "there")
@@ -252,12 +252,12 @@ class Run:
     def _take(self, events: Iterable[Event], told: Told | None = None) -> None:
         """Add events up and show them; those of which nothing is made yet are this process's own, and not fit to be seen so far."""
         if told is None:
-            events, told = self._teller.tell(events)
+            events, told = self._records.tell(events)
         for event in events:
             download: str = getattr(event, "download", None) or ""
-            self._books.note(event, told.rows.get(download))
+            self._claims.note(event, told.rows.get(download))
             self._fold.add(event, told.entries.get(download))
-        self._outlets.show(events, told.lines)
+        self._output.show(events, told.lines)
 
 
 def _work_of(decision: Decision) -> Work | None:

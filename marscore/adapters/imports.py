@@ -26,18 +26,18 @@ _COLLECT_AFTER = 50_000
 
 
 class _Process:
-    """Whether this process is marscore's own: it is where `lean` was used once."""
+    """Whether this process is marscore's own: it is where `only_needed` was used once."""
 
     own = False
 
 
-def lean_if_own() -> contextlib.AbstractContextManager[None]:
-    """The same as `lean` for what is imported later on; nothing in a program that calls marscore's functions."""
-    return lean() if _Process.own else contextlib.nullcontext()
+def only_needed_if_own() -> contextlib.AbstractContextManager[None]:
+    """The same as `only_needed` for what is imported later on; nothing in a program that calls marscore's functions."""
+    return only_needed() if _Process.own else contextlib.nullcontext()
 
 
 @contextlib.contextmanager
-def lean() -> Iterator[None]:
+def only_needed() -> Iterator[None]:
     """While this lasts, the modules that are not needed are not found. What is loaded already is left alone."""
     _Process.own = True
     warnings.filterwarnings("ignore", message="Unable to find acceptable character detection dependency")

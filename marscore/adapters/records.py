@@ -39,7 +39,7 @@ _ONLY_LOGGED = frozenset({ChecksumVerified, HostPaced, HostPaused, Redirected})
 _OUTCOMES = (DownloadFinished, DownloadFailed, DownloadSkipped)
 
 
-class Teller:
+class RecordMaker:
     """Tells events as a run wants them. Entries and rows are made of downloads that it was told to expect."""
 
     def __init__(self, redactor: Redactor, settings: LineSettings) -> None:

@@ -28,7 +28,7 @@ _ANY_FILE = FileIdentity(_OPEN, _OPEN, _OPEN)
 _ANY_DOWNLOAD = Download(_OPEN, (_OPEN,), _OPEN, Options())
 
 
-class InPlace:
+class UnchangedRecords:
     """Lines and entries of files in place, for a log whose lines are JSON."""
 
     def __init__(self, redactor: Redactor, settings: LineSettings) -> None:

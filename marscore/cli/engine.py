@@ -40,9 +40,9 @@ def engine(context: click.Context) -> Engine:
     """The app, imported now, since it brings everything with it; or what the context carries in its place."""
     if context.obj is not None:
         return cast(Engine, context.obj)
-    from marscore.adapters.imports import lean  # noqa: PLC0415  --help and --version must not wait for these
+    from marscore.adapters.imports import only_needed  # noqa: PLC0415  --help and --version must not wait for these
 
-    with lean():
+    with only_needed():
         from marscore import app  # noqa: PLC0415  as above
 
     return app

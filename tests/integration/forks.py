@@ -170,9 +170,9 @@ def _become(message: dict[str, object], streams: list[int]) -> None:
 if __name__ == "__main__":
     # In the order in which a run imports it, and as lean as there.
     importlib.import_module("marscore.cli.main")
-    from marscore.adapters.imports import lean
+    from marscore.adapters.imports import only_needed
 
-    with lean():
+    with only_needed():
         for name in _IMPORTED:
             importlib.import_module(name)
     _serve(socket.socket(fileno=int(sys.argv[1])))

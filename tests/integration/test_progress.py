@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from marscore.adapters.processes.workers import ProcessCrew
+from marscore.adapters.processes.workers import ProcessWorkerFactory
 from marscore.adapters.state.lock import Held
 from marscore.events import DownloadFinished, Event, ProgressMade
 from marscore.execute.supervisor.messages import Batch, Gone, Inbox
@@ -85,19 +85,19 @@ def test_readings_of_a_child_reach_the_parent(shared: bool, origin: Origin, tmp_
     if not shared:
         monkeypatch.delattr(os, "memfd_create", raising=False)
     inbox: Inbox = queue.SimpleQueue()
-    settings = WorkerSettings(str(tmp_path), 1, MIB, Share(1), progress="gauge")
+    settings = WorkerSettings(str(tmp_path), 1, MIB, Share(1), progress="shared")
     url = origin.serve("/a.bin", Body(4 * MIB), [Good(rate=2 * MIB)])
     told: list[Event] = []
     read: list[ProgressMade] = []
-    with contextlib.closing(ProcessCrew(settings, inbox, Held(None))) as crew:
-        child = crew.child(0, Share(1))
+    with contextlib.closing(ProcessWorkerFactory(settings, inbox, Held(None))) as factory:
+        child = factory.child(0, Share(1))
         child.submit([Work(Download("downloads[0]", (url,), "a.bin", Options(threads=1)), untouched=True)])
         while not any(isinstance(event, DownloadFinished) for event in told):
             with contextlib.suppress(queue.Empty):
                 message = inbox.get(timeout=0.05)
                 if isinstance(message, Batch):
                     told += message.events
-            read += crew.readings()
+            read += factory.readings()
         child.close()
         while not isinstance(inbox.get(timeout=30), Gone):
             pass

@@ -67,8 +67,8 @@ def test_a_worker_process_imports_only_what_it_uses() -> None:
     pytest.importorskip("pycurl", reason="pycurl has no wheel for this system")
     lines = [
         "import sys",
-        "from marscore.adapters.imports import lean",
-        "with lean():",
+        "from marscore.adapters.imports import only_needed",
+        "with only_needed():",
         "    from marscore.adapters.processes.child import main",
         "from marscore.adapters.processes.assembly import make_worker",
         "from marscore.execute.worker.setup import Share, WorkerSettings",

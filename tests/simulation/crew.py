@@ -14,7 +14,7 @@ from pathlib import Path
 
 from marscore.adapters.files.folder import Folder
 from marscore.adapters.http.redacted_answers import clean
-from marscore.adapters.records import Teller
+from marscore.adapters.records import RecordMaker
 from marscore.errors import StorageError
 from marscore.events import Event
 from marscore.execute.supervisor.messages import Alive, Batch, Gone, Message, Paced, Paused
@@ -114,7 +114,7 @@ class SimulatedWorker:
     def _make(self, settings: WorkerSettings, chance: random.Random) -> Loop:
         machine, process = self._machine, self.process
         redactor = Redactor(dict(settings.secrets), settings.words)
-        teller = Teller(redactor, settings.log)
+        teller = RecordMaker(redactor, settings.log)
 
         def tell(events: list[Event]) -> None:
             process.call()
@@ -263,8 +263,8 @@ class SimulatedWorker:
         self._world.at(self._last_message - self._world.elapsed, lambda: self._inbox.put(Gone(self._number, reason)))
 
 
-class SimulatedCrew:
-    """Implements `handles.Crew`."""
+class SimulatedWorkerFactory:
+    """Implements `handles.WorkerFactory`."""
 
     def __init__(self, settings: WorkerSettings, machine: Machine, inbox: SimulatedInbox) -> None:
         self._each = settings

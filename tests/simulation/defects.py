@@ -126,7 +126,13 @@ DEFECTS = (
     Defect(
         "durable-too-early",
         "a claim was durable before its file was flushed: after a power cut it was believed",
-        (("adapters/state/recording.py", "if self._written and self._folder.flush(list(self._written.values())):", "if self._written:"),),
+        (
+            (
+                "adapters/state/claim_writer.py",
+                "if self._written and self._folder.flush(list(self._written.values())):",
+                "if self._written:",
+            ),
+        ),
     ),
     Defect(
         "unproven-resume",

@@ -1,6 +1,6 @@
 """One run of marscore in the simulated world: what `running.Run` does between the folder's lock and the report, on simulated adapters.
 
-claims, files --look, prove--> decisions --compile_plan--> Plan --Supervisor, workers--> events --> Books, ReportFold
+claims, files --look, prove--> decisions --compile_plan--> Plan --Supervisor, workers--> events --> ClaimWriter, ReportFold
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 
 from marscore.adapters.files.decisions import look, prove
 from marscore.adapters.files.folder import Folder
-from marscore.adapters.records import Teller
-from marscore.adapters.state.recording import Books
+from marscore.adapters.records import RecordMaker
+from marscore.adapters.state.claim_writer import ClaimWriter
 from marscore.errors import StorageError
 from marscore.events import Event
 from marscore.execute.supervisor.messages import StopRequested, Told
@@ -32,7 +32,7 @@ from marscore.resolve.reconcile import Decision
 from marscore.running import _work_of
 from marscore.settings import LineSettings
 from marscore.values import Failure
-from tests.simulation.crew import Machine, SimulatedCrew, SimulatedInbox
+from tests.simulation.crew import Machine, SimulatedInbox, SimulatedWorkerFactory
 from tests.simulation.state import Database, SimulatedState
 from tests.simulation.system import SimulatedSystem
 from tests.simulation.world import Clock, DiedError
@@ -63,7 +63,7 @@ class Ended:
     signalled_at: float | None = None
     seconds: float = 0.0
     descriptors: int = 0
-    crew: SimulatedCrew | None = None
+    crew: SimulatedWorkerFactory | None = None
     trouble: Failure | None = None
 
 
@@ -80,7 +80,7 @@ class SimulatedRun:
         self._redactor = redactor
         self._clock = Clock(machine.main)
         self._inbox = SimulatedInbox(machine.main)
-        self._teller = Teller(redactor, LINES)
+        self._records = RecordMaker(redactor, LINES)
         self.signal: int | None = None
         self._over = False
         #: What a signal meets: as in `running.Run`, it ends the planning at once, and changes nothing any more in the end.
@@ -118,7 +118,7 @@ class SimulatedRun:
         state = SimulatedState(self._database, machine.main)
         facts = RunFacts("simulated", "0", self._clock.now(), "downloads.yaml", None, self._downloads)
         self._fold = ReportFold(facts, self._redactor)
-        self._books = Books(state, folder, self._clock, {d.id: d for d in self._downloads})
+        self._claims = ClaimWriter(state, folder, self._clock, {d.id: d for d in self._downloads})
         try:
             self._fetch(self._plan(folder), folder)
         except KeyboardInterrupt:
@@ -127,8 +127,8 @@ class SimulatedRun:
             self.ended.trouble = error.failure
             self._fold.break_off(error.failure)
         self._phase = "ending"
-        self._books.close()
-        self._books.clear(all_in_place=self._fold.exit_code(self.signal) == 0)
+        self._claims.close()
+        self._claims.clear(all_in_place=self._fold.exit_code(self.signal) == 0)
         self.ended.exit_code = self._fold.exit_code(self.signal)
         # From here on a signal changes nothing.
         self._over = True
@@ -140,7 +140,7 @@ class SimulatedRun:
         self._phase = "planning"
         if self.signal is not None:
             raise KeyboardInterrupt
-        decisions = prove(folder, look(folder, self._books.before, self._downloads), pool=NoPool)
+        decisions = prove(folder, look(folder, self._claims.before, self._downloads), pool=NoPool)
         self.ended.decisions = decisions
         self._phase = "between"
         plan = compile_plan(self._execution, decisions, 4)
@@ -164,17 +164,17 @@ class SimulatedRun:
         self._phase = "fetching"
         if self.signal is not None:
             return
-        crew = self.ended.crew = SimulatedCrew(settings, self._machine, self._inbox)
+        crew = self.ended.crew = SimulatedWorkerFactory(settings, self._machine, self._inbox)
         Supervisor(plan, crew, self._inbox, self._clock, self._take).run(works)  # type: ignore[arg-type]  # it is used as a queue
 
     def _take(self, events: Iterable[Event], told: Told | None = None) -> None:
         self._machine.main.call()
         if told is None:
-            events, told = self._teller.tell(events)
+            events, told = self._records.tell(events)
         for event in events:
             download: str = getattr(event, "download", None) or ""
             self.ended.events.append(event)
-            self._books.note(event, told.rows.get(download))
+            self._claims.note(event, told.rows.get(download))
             self._fold.add(event, told.entries.get(download))
         self.ended.lines += told.lines
 

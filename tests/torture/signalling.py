@@ -45,7 +45,7 @@ DURING = {
 CHILDREN = {"first worker": "subprocess.Popen *", "worker starting": "import marscore.adapters.processes.child"}
 #: Once all have their outcomes: the code is what the report says.
 AT_THE_END = {
-    "last claims": "call marscore.adapters.state.recording Books.close 1",
+    "last claims": "call marscore.adapters.state.claim_writer ClaimWriter.close 1",
     "final flush": "call marscore.adapters.files.durability flush 1",
     "claims are durable": "call marscore.adapters.state.store SqliteState.flushed 1",
     "report": "open .marscore/.marscore-*",

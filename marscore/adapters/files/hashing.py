@@ -19,7 +19,7 @@ from marscore.adapters.files.system import SYSTEM
 STEP = 1024 * 1024
 
 
-class Follower:
+class FrontDigest:
     """Follows one file. `read_into(buffer, offset)` reads from it, and returns 0 once the file is closed; `start` is `System.start`."""
 
     def __init__(

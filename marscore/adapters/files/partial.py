@@ -17,7 +17,7 @@ from types import TracebackType
 
 from marscore.adapters.files import positioned
 from marscore.adapters.files.failures import naming
-from marscore.adapters.files.hashing import Follower
+from marscore.adapters.files.hashing import FrontDigest
 from marscore.adapters.files.leftovers import allocated
 from marscore.adapters.files.rename import rename
 from marscore.adapters.files.system import NEW, System
@@ -73,7 +73,7 @@ class PartialFile:
         self._journal = journal
         #: Whether the journal has a piece. One that was there before may.
         self.is_recorded = journal is not None
-        self._follower: Follower | None = None
+        self._follower: FrontDigest | None = None
         self._lock = threading.Lock()
         self._users = 0
         self._closing = False
@@ -144,7 +144,7 @@ class PartialFile:
         with self._lock:
             if self._follower is not None or self._closing:
                 return
-            follower = self._follower = Follower(self._read_into, algorithms, self._os.start)
+            follower = self._follower = FrontDigest(self._read_into, algorithms, self._os.start)
         for span in proven:
             follower.wrote(span.start, len(span))
 

@@ -11,8 +11,8 @@ from marscore.adapters.clock import SystemClock
 from marscore.adapters.files.folder import Folder
 from marscore.adapters.http.redacted_answers import clean
 from marscore.adapters.processes.allocator import keep_what_is_freed
-from marscore.adapters.processes.shared_progress import Gauge
-from marscore.adapters.records import Teller
+from marscore.adapters.processes.shared_progress import SharedProgress
+from marscore.adapters.records import RecordMaker
 from marscore.events import Event
 from marscore.execute.supervisor.messages import Alive, Batch
 from marscore.execute.worker.engine import Ports
@@ -37,7 +37,7 @@ def make_worker(
     A caller's `session` sends its requests, if there is one.
     """
     redactor = Redactor(dict(settings.secrets), settings.words)
-    teller = Teller(redactor, settings.log)
+    teller = RecordMaker(redactor, settings.log)
 
     def tell(events: list[Event]) -> None:
         send(Batch(number, *teller.tell(events)))
@@ -48,7 +48,7 @@ def make_worker(
         Folder(Path(settings.output_dir), identity=settings.output_identity),
         SystemClock(),
         lambda exchange, answer: clean(redactor, exchange.request, answer),
-        Gauge(settings.gauge).show if settings.gauge is not None else None,
+        SharedProgress(settings.shared).show if settings.shared is not None else None,
         teller.expect,
         lambda: send(Alive(number)),
         give_up,

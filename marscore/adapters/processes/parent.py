@@ -26,7 +26,7 @@ from dataclasses import replace
 from typing import IO, Any
 
 from marscore.adapters.processes.frames import TOO_LITTLE, Call, read_frame, write_frame
-from marscore.adapters.processes.shared_progress import Gauge
+from marscore.adapters.processes.shared_progress import SharedProgress
 from marscore.adapters.state.lock import LEAVE
 from marscore.execute.supervisor.messages import Gone, Inbox
 from marscore.execute.transfer.protocol import Work
@@ -46,8 +46,8 @@ try:
     if not line.endswith(b"\\n"):
         os._exit(0)
     sys.path[:] = json.loads(line)
-    from marscore.adapters.imports import lean
-    with lean():
+    from marscore.adapters.imports import only_needed
+    with only_needed():
         from marscore.adapters.processes.child import main
     main()
 except BaseException as error:
@@ -61,9 +61,9 @@ except BaseException as error:
 class ChildHandle:
     """Implements `handles.WorkerHandle`. No call waits for the child, but for `reap`."""
 
-    def __init__(self, number: int, settings: WorkerSettings, inbox: Inbox, folder_lock: int | None, gauge: Gauge | None) -> None:
+    def __init__(self, number: int, settings: WorkerSettings, inbox: Inbox, folder_lock: int | None, shared: SharedProgress | None) -> None:
         self._number = number
-        self._gauge = gauge
+        self._shared = shared
         self._inbox = inbox
         #: What is to be written to it, in order; None closes its input.
         self._orders: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -77,7 +77,7 @@ class ChildHandle:
             stdout=subprocess.PIPE,
             start_new_session=os.name == "posix",
             # Held until the last child is gone, should this process be killed.
-            pass_fds=[fd for fd in (folder_lock, settings.gauge) if fd is not None],
+            pass_fds=[fd for fd in (folder_lock, settings.shared) if fd is not None],
         )
         self._orders.put(settings)
         try:
@@ -176,10 +176,10 @@ class ChildHandle:
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()
-        if self._gauge is not None:
+        if self._shared is not None:
             # Its files are another's from now on, or nobody's. Where nobody looks any more, the memory may be gone.
             with contextlib.suppress(ValueError):
-                self._gauge.show(())
+                self._shared.show(())
         if self._trouble is not None:
             return self._trouble
         if self._told_to_leave and code == 0:

@@ -26,7 +26,7 @@ _FILE = struct.Struct("<d48sqqqII")
 SIZE = _HEAD.size + MOST * _FILE.size
 
 
-class Gauge:
+class SharedProgress:
     """The readings of one worker. `handle` is what another process opens it by: a descriptor that it inherits."""
 
     def __init__(self, handle: int) -> None:
@@ -55,8 +55,8 @@ class Gauge:
             os.close(self.handle)
 
 
-def new_gauge() -> Gauge | None:
-    """A gauge that children may inherit; None where the system has no memory without a file."""
+def new_shared_progress() -> SharedProgress | None:
+    """A shared that children may inherit; None where the system has no memory without a file."""
     if not hasattr(os, "memfd_create"):
         return None
     try:
@@ -65,7 +65,7 @@ def new_gauge() -> Gauge | None:
         return None
     try:
         os.truncate(handle, SIZE)
-        return Gauge(handle)
+        return SharedProgress(handle)
     except (OSError, ValueError):
         os.close(handle)
         return None

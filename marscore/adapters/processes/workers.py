@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from marscore.adapters.files.failures import storage_error
-from marscore.adapters.processes.shared_progress import Gauge, new_gauge
+from marscore.adapters.processes.shared_progress import SharedProgress, new_shared_progress
 from marscore.adapters.state.lock import LEAVE, Held
 from marscore.errors import StorageError
 from marscore.events import ProgressMade
@@ -30,8 +30,8 @@ _GIVEN_UP = StopRequested(_TOO_LITTLE, _TOO_LITTLE.message)
 _ENDED = Failure("interrupted", "the run was ended by an error")
 
 
-class ProcessCrew:
-    """Implements `handles.Crew`. A caller's `session` serves the worker in this process."""
+class ProcessWorkerFactory:
+    """Implements `handles.WorkerFactory`. A caller's `session` serves the worker in this process."""
 
     def __init__(self, settings: WorkerSettings, inbox: Inbox, lock: Held, session: requests.Session | None = None) -> None:
         self._each = settings
@@ -40,11 +40,11 @@ class ProcessCrew:
         self._session = session
         self._here: list[_Here] = []
         self._children: list[ChildHandle] = []
-        self._gauges: list[Gauge] = []
+        self._shared: list[SharedProgress] = []
 
     def readings(self) -> list[ProgressMade]:
         """How far the files of all workers are, as far as they tell it by shared memory."""
-        return [reading for gauge in self._gauges for reading in gauge.read()]
+        return [reading for shared in self._shared for reading in shared.read()]
 
     def close(self) -> None:
         """End the workers that are left, and let go of what they shared, once nobody reads it any more.
@@ -56,8 +56,8 @@ class ProcessCrew:
                 worker.end()
         finally:
             self._end_children()
-        while self._gauges:
-            self._gauges.pop().close()
+        while self._shared:
+            self._shared.pop().close()
 
     def _end_children(self) -> None:
         for child in self._children:
@@ -91,9 +91,9 @@ class ProcessCrew:
             from marscore.adapters.processes.parent import ChildHandle  # noqa: PLC0415 - most runs start no process, and it takes 3 ms
 
             settings = self._settings(share)
-            gauge = self._gauges[-1] if settings.gauge is not None else None
+            shared = self._shared[-1] if settings.shared is not None else None
             self._lock.has_workers = True
-            child = ChildHandle(number, settings, self._inbox, self._lock.descriptor, gauge)
+            child = ChildHandle(number, settings, self._inbox, self._lock.descriptor, shared)
         except OSError as error:
             raise storage_error(error, "cannot start a worker process") from error
         except (RuntimeError, MemoryError) as error:
@@ -103,11 +103,11 @@ class ProcessCrew:
 
     def _settings(self, share: Share) -> WorkerSettings:
         settings = replace(self._each, share=share)
-        gauge = new_gauge() if settings.progress == "gauge" else None
-        if gauge is None:
-            return replace(settings, progress="events") if settings.progress == "gauge" else settings
-        self._gauges.append(gauge)
-        return replace(settings, gauge=gauge.handle)
+        shared = new_shared_progress() if settings.progress == "shared" else None
+        if shared is None:
+            return replace(settings, progress="events") if settings.progress == "shared" else settings
+        self._shared.append(shared)
+        return replace(settings, shared=shared.handle)
 
 
 class _Here:

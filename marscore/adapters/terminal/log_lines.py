@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, get_args
 
-from marscore.adapters.imports import lean_if_own
+from marscore.adapters.imports import only_needed_if_own
 from marscore.adapters.terminal.streams import printable
 from marscore.events import DownloadFinished, DownloadStarted, LogLevel, ProgressMade, ProofMade, level_of, name_of
 from marscore.report.record import record_of, rfc3339, seconds
@@ -111,9 +111,9 @@ def _chain(style: LineStyle) -> list[Processor]:
 @cache
 def _structlog() -> Any:
     """It takes a tenth of a start, and only lines for people have a use for it."""
-    import logging  # noqa: F401, PLC0415 - `lean` keeps it from asking asyncio, if it is there
+    import logging  # noqa: F401, PLC0415 - `only_needed` keeps it from asking asyncio, if it is there
 
-    with lean_if_own():
+    with only_needed_if_own():
         import structlog  # noqa: PLC0415 - as said
 
     return structlog

@@ -44,8 +44,8 @@ class LocalHandle(WorkerHandle, Protocol):
         ...
 
 
-class Crew(Protocol):
-    """Hires workers: `here` in this process, `child` in one of its own. Messages go to the inbox that the crew was made with.
+class WorkerFactory(Protocol):
+    """Hires workers: `here` in this process, `child` in one of its own. Messages go to the inbox that the factory was made with.
 
     `child` raises StorageError where the system starts no process.
     """

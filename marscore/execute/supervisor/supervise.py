@@ -21,7 +21,7 @@ from dataclasses import replace
 from marscore.errors import StorageError
 from marscore.events import DownloadFailed, DownloadSkipped, Outcome, Warned
 from marscore.execute.supervisor.deaths import MOST_IN_A_ROW, Deaths
-from marscore.execute.supervisor.handles import Crew, LocalHandle, Sink, WorkerHandle
+from marscore.execute.supervisor.handles import LocalHandle, Sink, WorkerFactory, WorkerHandle
 from marscore.execute.supervisor.members import DEEPEST, LOOK_EVERY, PATIENCE, Member
 from marscore.execute.supervisor.messages import Alive, Batch, Gone, Inbox, Paced, Paused, StopRequested
 from marscore.execute.transfer.protocol import Work
@@ -41,9 +41,9 @@ STOP_WITHIN = 1.6
 class Supervisor:
     """Runs a plan's works to their outcomes."""
 
-    def __init__(self, plan: Plan, crew: Crew, inbox: Inbox, clock: Clock, sink: Sink) -> None:
+    def __init__(self, plan: Plan, factory: WorkerFactory, inbox: Inbox, clock: Clock, sink: Sink) -> None:
         self._plan = plan
-        self._crew = crew
+        self._factory = factory
         self._inbox = inbox
         self._clock = clock
         self._sink = sink
@@ -88,7 +88,7 @@ class Supervisor:
 
     def _hire_first(self, now: float) -> None:
         if self._plan.processes == 1:
-            self._hire(self._crew.here)
+            self._hire(self._factory.here)
         elif self._plan.start == "when_needed":
             self._hire(self._hire_here)
             self._looked = (now, self._clock.used())
@@ -96,14 +96,14 @@ class Supervisor:
         else:
             self._seats = self._plan.processes
             for _ in range(self._plan.processes):
-                self._hire(self._crew.child)
+                self._hire(self._factory.child)
 
     def _expire(self) -> None:
         reason = f"the run's deadline of {self._plan.deadline:g} s is over"
         self._stop(StopRequested(Failure("timeout", reason), reason))
 
     def _hire_here(self, number: int, share: Share) -> WorkerHandle:
-        self._here = self._crew.here(number, share)
+        self._here = self._factory.here(number, share)
         return self._here
 
     def _grow(self) -> None:
@@ -122,7 +122,7 @@ class Supervisor:
         for member in self._members.values():
             member.retiring = True
         for _ in range(min(self._plan.processes, len(self._waiting))):
-            self._hire(self._crew.child)
+            self._hire(self._factory.child)
         for member in list(self._members.values()):
             self._retire_if_done(member)
 
@@ -130,9 +130,9 @@ class Supervisor:
         number = self._hired
         self._hired += 1
         try:
-            member = Member(number, hire(number, self._share()), self._first_depth(), watched=hire == self._crew.child)
+            member = Member(number, hire(number, self._share()), self._first_depth(), watched=hire == self._factory.child)
         except StorageError as error:
-            if hire != self._crew.child:
+            if hire != self._factory.child:
                 # There is nobody left who could do it.
                 self._fail(self._waiting, error.failure)
                 self._waiting.clear()
@@ -149,7 +149,7 @@ class Supervisor:
         """Go on with the workers that are there, or with one in this process, which takes nothing more of the system."""
         self._sink([Warned(self._clock.now(), None, f"{error.failure.message}; the run goes on with fewer")])
         if all(member.retiring for member in self._members.values()):
-            self._hire(self._crew.here)
+            self._hire(self._factory.here)
             return
         self._seats = max(1, self._seats - 1)
         for member in self._members.values():
@@ -273,7 +273,7 @@ class Supervisor:
         if self._waiting and self._deaths.no_start:
             self._do_without(StorageError(Failure("internal", f"worker processes do not start ({reason})")))
         elif self._waiting:
-            self._hire(self._crew.child)
+            self._hire(self._factory.child)
         self._fill()
 
     def _stop(self, request: StopRequested) -> None:

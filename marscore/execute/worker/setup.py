@@ -28,7 +28,7 @@ class WorkerSettings:
 
     `output_identity` is the device and inode of the folder that the run has locked.
 
-    `progress` says where readings go: nowhere, among the events, or into the memory that `gauge` is the descriptor of.
+    `progress` says where readings go: nowhere, among the events, or into the memory that `shared` is the descriptor of.
     """
 
     output_dir: str
@@ -41,6 +41,6 @@ class WorkerSettings:
     lane: Literal["auto", "requests"] = "auto"
     http: HttpVersion = "auto"
     chunk: int = 128 * 1024
-    progress: Literal["none", "events", "gauge"] = "none"
-    gauge: int | None = None
+    progress: Literal["none", "events", "shared"] = "none"
+    shared: int | None = None
     log: LineSettings = field(default_factory=lambda: LineSettings(""))

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-LEAN = "import sys, gc\nfrom marscore.adapters.imports import lean\nwith lean():\n    from marscore import app\n"
+LEAN = "import sys, gc\nfrom marscore.adapters.imports import only_needed\nwith only_needed():\n    from marscore import app\n"
 
 
 def python(*lines: str) -> str:
@@ -28,7 +28,7 @@ def test_what_was_put_off_is_there_when_it_is_wanted() -> None:
 
 
 def test_a_module_that_stood_in_finds_the_real_one() -> None:
-    lines = ["with lean():", "    from structlog import stdlib", "print(stdlib.asyncio.Event.__module__)"]
+    lines = ["with only_needed():", "    from structlog import stdlib", "print(stdlib.asyncio.Event.__module__)"]
     assert python(LEAN, *lines) == "asyncio.locks\n"
 
 
@@ -44,8 +44,8 @@ def test_lines_for_people_take_no_rich_in_a_process_of_our_own() -> None:
 
 
 def test_functions_imported_by_name_are_called_in_the_end() -> None:
-    lines = ["with lean():", "    from importlib.metadata import version", "print(version('rich') > '1')"]
-    assert python("import sys", "from marscore.adapters.imports import lean", *lines) == "True\n"
+    lines = ["with only_needed():", "    from importlib.metadata import version", "print(version('rich') > '1')"]
+    assert python("import sys", "from marscore.adapters.imports import only_needed", *lines) == "True\n"
 
 
 def test_requests_works_without_what_guesses_encodings() -> None:

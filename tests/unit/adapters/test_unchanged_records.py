@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marscore.adapters.records import Teller
-from marscore.adapters.unchanged_records import InPlace
+from marscore.adapters.records import RecordMaker
+from marscore.adapters.unchanged_records import UnchangedRecords
 from marscore.execute.transfer.protocol import Work
 from marscore.policy.redact import Redactor
 from marscore.report.outcome import outcome_of
@@ -30,14 +30,14 @@ def kept(number=0, url="https://example.com/a.bin", path="a.bin", digests=(SHA,)
 
 
 def told_one_by_one(decisions, redactor, settings):
-    teller = Teller(redactor, settings)
+    teller = RecordMaker(redactor, settings)
     teller.expect(Work(decision.download) for decision in decisions)
     _, told = teller.tell([outcome_of(decision, AT) for decision in decisions])
     return told.lines, dict(told.entries)
 
 
 def told_at_once(decisions, redactor, settings):
-    told = InPlace(redactor, settings).tell(decisions, AT)
+    told = UnchangedRecords(redactor, settings).tell(decisions, AT)
     return told and (told.lines, dict(told.entries))
 
 

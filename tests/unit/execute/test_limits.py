@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from marscore.adapters.files.hashing import Follower
+from marscore.adapters.files.hashing import FrontDigest
 from marscore.events import Event, Warned
 from marscore.execute.worker.outbox import Outbox
 from marscore.values import internal
@@ -33,7 +33,7 @@ def test_a_hash_whose_thread_dies_is_none_instead_of_a_wait_without_end() -> Non
     def read_into(buffer: memoryview, offset: int) -> int:
         raise MemoryError
 
-    follower = Follower(read_into, ["sha256"])
+    follower = FrontDigest(read_into, ["sha256"])
     follower.wrote(0, 10)
     assert follower.digests(10) is None
 

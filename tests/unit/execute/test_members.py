@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from marscore.execute.supervisor.handles import WorkerHandle
 from marscore.execute.supervisor.members import DEEPEST, Member
 from marscore.execute.worker.loop import FLUSH_EVERY
-from tests.unit.execute.test_supervise import FakeCrew, finished
+from tests.unit.execute.test_supervise import FakeWorkerFactory, finished
 
 THREADS = 8
 
 
 def depth_after(depth: int, batches: Iterable[tuple[float, int]]) -> int:
     """What a worker holds that held so much, and told of so many outcomes so many seconds after the batch before."""
-    handle: WorkerHandle = FakeCrew(lambda worker, each: finished(each)).child(0, None)  # type: ignore[arg-type]
+    handle: WorkerHandle = FakeWorkerFactory(lambda worker, each: finished(each)).child(0, None)  # type: ignore[arg-type]
     member, now = Member(0, handle, depth), 0.0
     for seconds, outcomes in batches:
         now += seconds

@@ -84,7 +84,7 @@ class FakeWorker:
         self.inbox.put(Gone(self.number, "signal 9"))
 
 
-class FakeCrew:
+class FakeWorkerFactory:
     def __init__(self, script: Callable[[FakeWorker, Work], object]) -> None:
         self.inbox: Inbox = queue.SimpleQueue()
         self.workers: list[FakeWorker] = []
@@ -113,16 +113,16 @@ class FakeCrew:
 
 def play(
     plan: Plan, works: int, script: Callable[[FakeWorker, Work], object], children: int | None = None, clock: FakeClock | None = None
-) -> tuple[FakeCrew, list[Event]]:
+) -> tuple[FakeWorkerFactory, list[Event]]:
     """Run a plan; `children` is how many processes the system starts, None for any number."""
-    crew, events = FakeCrew(script), list[Event]()
-    crew.children_left = children
+    factory, events = FakeWorkerFactory(script), list[Event]()
+    factory.children_left = children
 
     def sink(batch: Iterable[Event], lines: Sequence[str] | None = None) -> None:
         events.extend(map(well_typed.told, batch))
 
-    Supervisor(plan, crew, crew.inbox, clock or FakeClock(), sink).run([work(n) for n in range(works)])
-    return crew, events
+    Supervisor(plan, factory, factory.inbox, clock or FakeClock(), sink).run([work(n) for n in range(works)])
+    return factory, events
 
 
 def ids(events: Iterable[Event], kind: type) -> list[str]:
@@ -130,21 +130,21 @@ def ids(events: Iterable[Event], kind: type) -> list[str]:
 
 
 def test_every_download_gets_its_outcome_over_two_children() -> None:
-    crew, events = play(PLAN, 50, lambda _, w: finished(w))
+    factory, events = play(PLAN, 50, lambda _, w: finished(w))
     assert len(ids(events, DownloadFinished)) == 50
-    assert [w.kind for w in crew.workers] == ["child", "child"]
-    assert all(worker.taken for worker in crew.workers)
+    assert [w.kind for w in factory.workers] == ["child", "child"]
+    assert all(worker.taken for worker in factory.workers)
 
 
 def test_one_process_means_no_child() -> None:
-    crew, events = play(replace(PLAN, processes=1), 5, lambda _, w: finished(w))
-    assert [w.kind for w in crew.workers] == ["here"]
+    factory, events = play(replace(PLAN, processes=1), 5, lambda _, w: finished(w))
+    assert [w.kind for w in factory.workers] == ["here"]
     assert len(ids(events, DownloadFinished)) == 5
 
 
 def test_a_small_job_stays_in_this_process_though_more_could_join() -> None:
-    crew, _ = play(replace(PLAN, start="when_needed"), 3, lambda _, w: finished(w))
-    assert [w.kind for w in crew.workers] == ["here"]
+    factory, _ = play(replace(PLAN, start="when_needed"), 3, lambda _, w: finished(w))
+    assert [w.kind for w in factory.workers] == ["here"]
 
 
 class RunningClock(FakeClock):
@@ -156,31 +156,31 @@ class RunningClock(FakeClock):
 
 
 def test_others_join_a_longer_job_that_has_no_processor_time_left() -> None:
-    crew, events = play(replace(PLAN, start="when_needed", per_host=9), 50, lambda _, w: finished(w), clock=RunningClock(busy=1.0))
-    assert [w.kind for w in crew.workers] == ["here", "child", "child"]
-    assert crew.workers[0].share == Share(9)
-    assert [w.share for w in crew.workers[1:]] == [Share(3), Share(3)]
+    factory, events = play(replace(PLAN, start="when_needed", per_host=9), 50, lambda _, w: finished(w), clock=RunningClock(busy=1.0))
+    assert [w.kind for w in factory.workers] == ["here", "child", "child"]
+    assert factory.workers[0].share == Share(9)
+    assert [w.share for w in factory.workers[1:]] == [Share(3), Share(3)]
     assert len(ids(events, DownloadFinished)) == 50
 
 
 def test_nobody_joins_a_job_that_waits_for_the_network() -> None:
-    crew, _ = play(replace(PLAN, start="when_needed"), 50, lambda _, w: finished(w), clock=RunningClock(busy=0.5))
-    assert [w.kind for w in crew.workers] == ["here"]
+    factory, _ = play(replace(PLAN, start="when_needed"), 50, lambda _, w: finished(w), clock=RunningClock(busy=0.5))
+    assert [w.kind for w in factory.workers] == ["here"]
 
 
 def test_limits_are_shared_out_and_who_stays_gets_the_share_of_who_left() -> None:
-    crew, _ = play(replace(PLAN, per_host=10, max_rate=1000), 4, lambda _, w: finished(w))
-    assert [w.share for w in crew.workers] == [Share(5, 500), Share(5, 500)]
-    assert Share(10, 1000) in [w.widened for w in crew.workers]
+    factory, _ = play(replace(PLAN, per_host=10, max_rate=1000), 4, lambda _, w: finished(w))
+    assert [w.share for w in factory.workers] == [Share(5, 500), Share(5, 500)]
+    assert Share(10, 1000) in [w.widened for w in factory.workers]
 
 
 def test_a_dead_workers_downloads_go_to_another_once() -> None:
     def script(worker: FakeWorker, each: Work) -> object:
         return Gone(0, "signal 9") if worker.number == 0 else finished(each)
 
-    crew, events = play(PLAN, 8, script)
+    factory, events = play(PLAN, 8, script)
     assert ids(events, DownloadFinished) == sorted(f"downloads[{n}]" for n in range(8))
-    assert [w.kind for w in crew.workers].count("child") == 3
+    assert [w.kind for w in factory.workers].count("child") == 3
     assert any(isinstance(e, Warned) and "signal 9" in e.message for e in events)
 
 
@@ -238,38 +238,38 @@ def test_among_many_downloads_only_the_one_that_kills_workers_fails(tells: bool)
         worker.script = lambda *_: None
         return None
 
-    crew, events = play(PLAN, 900, script)
+    factory, events = play(PLAN, 900, script)
     assert ids(events, DownloadFailed) == ["downloads[444]"]
     assert len(ids(events, DownloadFinished)) == 899
-    assert len(crew.workers) < 20
+    assert len(factory.workers) < 20
 
 
 def test_workers_that_die_whatever_they_do_end_the_run() -> None:
-    crew, events = play(PLAN, 900, lambda worker, _: Gone(worker.number, "signal 9"))
-    assert len(crew.workers) <= 23
+    factory, events = play(PLAN, 900, lambda worker, _: Gone(worker.number, "signal 9"))
+    assert len(factory.workers) <= 23
     outcomes = [e for e in events if isinstance(e, DownloadFailed | DownloadSkipped)]
     assert sorted(e.download for e in outcomes) == sorted(work(n).download.id for n in range(900))
     assert any("20 worker processes died one after the other" in e.message for e in outcomes if isinstance(e, DownloadFailed))
 
 
 def test_where_worker_processes_die_before_they_say_a_word_this_process_does_it_all() -> None:
-    crew = FakeCrew(lambda worker, each: Gone(worker.number, "exit code 1") if worker.kind == "child" else finished(each))
-    crew.starts = False
+    factory = FakeWorkerFactory(lambda worker, each: Gone(worker.number, "exit code 1") if worker.kind == "child" else finished(each))
+    factory.starts = False
     events = list[Event]()
-    Supervisor(PLAN, crew, crew.inbox, FakeClock(), lambda batch, told=None: events.extend(batch)).run([work(n) for n in range(50)])
+    Supervisor(PLAN, factory, factory.inbox, FakeClock(), lambda batch, told=None: events.extend(batch)).run([work(n) for n in range(50)])
     assert len(ids(events, DownloadFinished)) == 50
-    assert [w.kind for w in crew.workers].count("here") == 1
+    assert [w.kind for w in factory.workers].count("here") == 1
     assert any(isinstance(e, Warned) and "do not start" in e.message for e in events)
 
 
 def test_the_first_failure_ends_the_run_where_that_is_wanted() -> None:
-    crew, events = play(
+    factory, events = play(
         replace(PLAN, processes=1, threads=1, fail_fast="first_failure"), 9, lambda _, w: failed(w) if w == work(0) else finished(w)
     )
     assert ids(events, DownloadFailed) == ["downloads[0]"]
     assert len(ids(events, DownloadSkipped)) == 8
     reason = "stopped since downloads[0] failed"
-    assert crew.workers[0].heard == [(Failure("interrupted", reason), reason)]
+    assert factory.workers[0].heard == [(Failure("interrupted", reason), reason)]
     assert {e.reason for e in events if isinstance(e, DownloadSkipped)} == {reason}
 
 
@@ -279,9 +279,9 @@ def test_a_pause_reaches_the_other_workers_only() -> None:
             worker.inbox.put(Paused(worker.number, "a:80", 3.0))
         return finished(each)
 
-    crew, _ = play(PLAN, 4, script)
-    assert crew.workers[0].heard == []
-    assert crew.workers[1].heard == [("a:80", 3.0)]
+    factory, _ = play(PLAN, 4, script)
+    assert factory.workers[0].heard == []
+    assert factory.workers[1].heard == [("a:80", 3.0)]
 
 
 def test_a_worker_that_is_made_to_ask_more_slowly_makes_the_others() -> None:
@@ -290,9 +290,9 @@ def test_a_worker_that_is_made_to_ask_more_slowly_makes_the_others() -> None:
             worker.inbox.put(Paced(worker.number, "a:80"))
         return finished(each)
 
-    crew, _ = play(PLAN, 4, script)
-    assert crew.workers[0].heard == []
-    assert crew.workers[1].heard == [("a:80",)]
+    factory, _ = play(PLAN, 4, script)
+    assert factory.workers[0].heard == []
+    assert factory.workers[1].heard == [("a:80",)]
 
 
 def test_a_stop_leaves_what_was_not_begun_as_skipped() -> None:
@@ -311,8 +311,8 @@ def test_a_worker_that_does_not_stop_in_time_is_ended_and_what_it_held_fails_by_
         worker.deaf = True
         return StopRequested(Failure("interrupted", "by signal 2"), "by signal 2") if each == work(0) else None
 
-    crew, events = play(replace(PLAN, processes=1), 5, script, clock=RunningClock())
-    assert crew.workers[0].heard == [(Failure("interrupted", "by signal 2"), "by signal 2"), "kill"]
+    factory, events = play(replace(PLAN, processes=1), 5, script, clock=RunningClock())
+    assert factory.workers[0].heard == [(Failure("interrupted", "by signal 2"), "by signal 2"), "kill"]
     assert ids(events, DownloadFailed) == ["downloads[0]", "downloads[1]"]
     assert {(e.kind, e.message, e.url) for e in events if isinstance(e, DownloadFailed)} == {
         ("interrupted", "by signal 2", f"http://a/{n}") for n in range(2)
@@ -338,24 +338,24 @@ def test_a_deadline_that_is_over_ends_the_run_by_that_name() -> None:
 
 
 def test_nothing_to_do_hires_nobody() -> None:
-    crew, events = play(PLAN, 0, lambda _, w: finished(w))
-    assert crew.workers == []
+    factory, events = play(PLAN, 0, lambda _, w: finished(w))
+    assert factory.workers == []
     assert events == []
 
 
 @pytest.mark.parametrize(("children", "kinds"), [(0, ["here"]), (1, ["child"])])
 def test_a_system_that_starts_no_more_processes_makes_a_run_with_fewer(children: int, kinds: list[str]) -> None:
-    crew, events = play(replace(PLAN, per_host=10), 20, lambda _, w: finished(w), children)
-    assert [w.kind for w in crew.workers] == kinds
+    factory, events = play(replace(PLAN, per_host=10), 20, lambda _, w: finished(w), children)
+    assert [w.kind for w in factory.workers] == kinds
     assert len(ids(events, DownloadFinished)) == 20
     assert any(isinstance(e, Warned) and "the run goes on with fewer" in e.message for e in events)
-    assert crew.workers[0].widened == Share(10), "who is there gets the share of who is not"
+    assert factory.workers[0].widened == Share(10), "who is there gets the share of who is not"
 
 
 def test_of_several_that_cannot_be_started_each_leaves_its_share_to_the_others() -> None:
-    crew, _ = play(replace(PLAN, processes=4, per_host=13, max_rate=122), 40, lambda _, w: finished(w), children=3)
-    assert [w.share for w in crew.workers] == [Share(3, 30)] * 3
-    assert Share(4, 40) in [w.widened for w in crew.workers]
+    factory, _ = play(replace(PLAN, processes=4, per_host=13, max_rate=122), 40, lambda _, w: finished(w), children=3)
+    assert [w.share for w in factory.workers] == [Share(3, 30)] * 3
+    assert Share(4, 40) in [w.widened for w in factory.workers]
 
 
 class HeldUpClock(FakeClock):
@@ -370,8 +370,8 @@ def test_a_worker_that_tells_nothing_is_ended_and_its_downloads_wait_until_it_is
     def script(worker: FakeWorker, each: Work) -> object:
         return None if worker.number == 0 else finished(each)
 
-    crew, events = play(PLAN, 8, script, clock=HeldUpClock())
-    assert crew.workers[0].heard == ["kill"]
+    factory, events = play(PLAN, 8, script, clock=HeldUpClock())
+    assert factory.workers[0].heard == ["kill"]
     assert ids(events, DownloadFinished) == sorted(f"downloads[{n}]" for n in range(8))
     [silent, died] = [e.message for e in events if isinstance(e, Warned)]
     assert "gives no sign of life for 30 s and is ended" in silent
@@ -384,8 +384,8 @@ def test_a_worker_that_says_that_it_lives_may_take_its_time() -> None:
             worker.inbox.put(Alive(number))
         return finished(each)
 
-    crew, events = play(replace(PLAN, threads=1), 2, script, clock=HeldUpClock())
-    assert [w.heard for w in crew.workers] == [[], []]
+    factory, events = play(replace(PLAN, threads=1), 2, script, clock=HeldUpClock())
+    assert [w.heard for w in factory.workers] == [[], []]
     assert not any(isinstance(e, Warned) for e in events)
 
 
@@ -393,6 +393,6 @@ def test_where_the_last_worker_dies_and_no_other_can_be_started_this_process_doe
     def script(worker: FakeWorker, each: Work) -> object:
         return Gone(worker.number, "signal 9") if worker.kind == "child" else finished(each)
 
-    crew, events = play(replace(PLAN, processes=2), 6, script, children=1)
-    assert [w.kind for w in crew.workers] == ["child", "here"]
+    factory, events = play(replace(PLAN, processes=2), 6, script, children=1)
+    assert [w.kind for w in factory.workers] == ["child", "here"]
     assert len(ids(events, DownloadFinished)) == 6

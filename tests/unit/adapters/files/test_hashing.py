@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from marscore.adapters.files.folder import Folder
-from marscore.adapters.files.hashing import STEP, Follower
+from marscore.adapters.files.hashing import STEP, FrontDigest
 
 PIECES = 6
 CONTENT = b"".join(bytes([n]) * STEP for n in range(1, PIECES + 1)) + b"the end"
@@ -51,7 +51,7 @@ class Bytes:
     def __init__(self, size: int) -> None:
         self.content = bytearray(size)
         self.was_read = threading.Event()
-        self.follower = Follower(self._read_into, ["sha256"])
+        self.follower = FrontDigest(self._read_into, ["sha256"])
 
     def _read_into(self, buffer: memoryview, offset: int) -> int:
         count = len(self.content[offset : offset + len(buffer)])

@@ -30,7 +30,7 @@ _COMMIT_EVERY = 0.25
 _LONGEST_PAUSE = 8.0
 
 
-class Books:
+class ClaimWriter:
     """Keeps claims for finished downloads; one thread uses it. `trouble` says why some are not written down, if so."""
 
     def __init__(self, state: StateStore, folder: Folder, clock: Clock, downloads: Mapping[str, Download]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from marscore.adapters.files.folder import Folder
-from marscore.adapters.state.recording import Books
+from marscore.adapters.state.claim_writer import ClaimWriter
 from marscore.errors import StorageError
 from marscore.events import DownloadFinished, DownloadSkipped, DownloadStarted
 from marscore.journal import PIECE_SIZE, Header, PieceHasher
@@ -26,7 +26,7 @@ DOWNLOADS = {name: Download(name, (f"http://origin.example/{name}",), f"folder/{
 
 
 class Desk:
-    """Books over a real folder, a clock that is turned by hand, and a state that counts its commits."""
+    """ClaimWriter over a real folder, a clock that is turned by hand, and a state that counts its commits."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -37,7 +37,7 @@ class Desk:
 
     def open(self) -> None:
         self.state.commits.clear()
-        self.books = Books(self.state, self.folder, self.clock, DOWNLOADS)
+        self.books = ClaimWriter(self.state, self.folder, self.clock, DOWNLOADS)
 
     def finish(self, name: str, content: bytes = b"content", segments: int = 1, **said: object) -> DownloadFinished:
         """A worker finishes a file; with more than one segment it left a journal."""
