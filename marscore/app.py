@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,9 @@ from marscore.settings import ManifestInput, RunSettings
 if TYPE_CHECKING:
     import requests
 
+    from marscore.locking import Locked
     from marscore.planning.document import PlanDocument
+    from marscore.resolve.locked import Mismatch
 
 
 def validate(manifest: ManifestInput, settings: RunSettings) -> int:
@@ -81,19 +84,65 @@ def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = F
     """
     with listening(handle_signals) as stop:
         job = prepare(manifest, settings if session is None else replace(settings, processes=1))
-        own = job.root / OWN_FOLDER
-        if settings.report is not None or settings.log_file is not None:
-            refuse_overlap(settings, _files_of(manifest, job))
-        with Outputs(settings) as outputs:
-            demand_folder("cannot make the output folder", own)
-            with naming("cannot make the output folder"):
-                own.mkdir(parents=True, exist_ok=True)
-            with hold(own) as lock:
-                outputs.open_log()
-                # From here on a report tells how it ended, also where nothing could begin: an earlier run's would be taken for this one's.
-                stop.on_signal = note
-                with contextlib.closing(_state(own / "state.db", stop)) as state:
-                    return Run(job, outputs, stop, state, lock, session).carry_out(raise_interrupt=not handle_signals)
+        return _carried_out(job, manifest, settings, stop, session)
+
+
+def _carried_out(job: Job, manifest: ManifestInput, settings: RunSettings, stop: Stop, session: requests.Session | None = None) -> Ended:
+    own = job.root / OWN_FOLDER
+    if settings.report is not None or settings.log_file is not None:
+        refuse_overlap(settings, _files_of(manifest, job))
+    with Outputs(settings) as outputs:
+        demand_folder("cannot make the output folder", own)
+        with naming("cannot make the output folder"):
+            own.mkdir(parents=True, exist_ok=True)
+        with hold(own) as lock:
+            outputs.open_log()
+            # From here on a report tells how it ended, also where nothing could begin: an earlier run's would be taken for this one's.
+            stop.on_signal = note
+            with contextlib.closing(_state(own / "state.db", stop)) as state:
+                return Run(job, outputs, stop, state, lock, session).carry_out()
+
+
+def lock(manifest: ManifestInput, settings: RunSettings, upgrade: Iterable[str] = (), handle_signals: bool = False) -> Locked:
+    """Write down what each file of a manifest is, in its lock; what is not known yet is fetched as a run would.
+
+    Args:
+        manifest: what to lock.
+        settings: as for a run.
+        upgrade: globs and tags of downloads whose servers are asked anew; the entries of others stay as they are.
+        handle_signals: as for a run.
+
+    Raises:
+        ManifestError: the manifest is wrong, or the lock that is there.
+        StorageError: as for a run; or the lock cannot be written.
+        KeyboardInterrupt: as for a run.
+    """
+    from marscore import locking  # noqa: PLC0415 - what a run has no use for
+
+    with listening(handle_signals) as stop:
+        return locking.lock(manifest, settings, upgrade, lambda job: _carried_out(job, manifest, settings, stop))
+
+
+def check_lock(manifest: ManifestInput, settings: RunSettings) -> list[Mismatch]:
+    """In what a manifest differs from its lock.
+
+    Raises:
+        ManifestError: the manifest or the lock is wrong, or there is no lock.
+    """
+    from marscore import locking  # noqa: PLC0415 - as above
+
+    return locking.check(manifest, settings)
+
+
+def diff_lock(manifest: ManifestInput, settings: RunSettings, old: Path) -> list[str]:
+    """In what a manifest's lock differs from an older one, a sentence for each path.
+
+    Raises:
+        ManifestError: one of them cannot be read, or is none.
+    """
+    from marscore import locking  # noqa: PLC0415 - as above
+
+    return locking.difference(manifest, settings, old)
 
 
 def _files_of(manifest: ManifestInput, job: Job) -> dict[str, str]:
@@ -113,7 +162,7 @@ def _state(path: Path, stop: Stop) -> SqliteState | NoState:
 
 
 def schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of a document: manifest, plan, report, or event (one line of the log)."""
+    """The JSON Schema of a document: manifest, lock, plan, report, or event (one line of the log)."""
     from marscore.report.schema import schema_of  # noqa: PLC0415 - only the verb that prints one needs their makers
 
     return schema_of(name)

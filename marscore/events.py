@@ -57,6 +57,15 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
+class NotLocked:
+    """A lock is used, and it does not name this download, which is taken as the server has it."""
+
+    at: float
+    download: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class DownloadStarted:
     at: float
     download: str
@@ -257,6 +266,7 @@ LoggedEvent: TypeAlias = (
     | ProvingStarted
     | PlanCompiled
     | Warned
+    | NotLocked
     | DownloadStarted
     | DownloadResumed
     | ResumeDiscarded
@@ -279,6 +289,7 @@ Outcome: TypeAlias = DownloadFinished | DownloadFailed | DownloadSkipped
 
 _LEVELS: dict[str, LogLevel] = {
     "Warned": "warning",
+    "NotLocked": "warning",
     "ResumeDiscarded": "warning",
     "RetryScheduled": "warning",
     "HostPaused": "warning",

@@ -26,7 +26,7 @@ from marscore.adapters.terminal.run_output import RunOutput
 from marscore.adapters.terminal.signals import Stop, note
 from marscore.adapters.unchanged_records import InPlace
 from marscore.errors import StorageError
-from marscore.events import Event, PlanCompiled, ProofMade, ProvingStarted, RunStarted, Warned
+from marscore.events import Event, NotLocked, PlanCompiled, ProofMade, ProvingStarted, RunStarted, Warned
 from marscore.execute.messages import Inbox, StopRequested, Told
 from marscore.execute.protocol import Work
 from marscore.exhaustive import assert_never
@@ -80,12 +80,13 @@ class Run:
         self._teller = Teller(job.redactor, self._outlets.log)
         self._in_place = InPlace(job.redactor, self._outlets.log)
 
-    def carry_out(self, raise_interrupt: bool) -> Ended:
+    def carry_out(self) -> Ended:
         """Do it all, to the written report."""
         interrupted, trouble = False, None
         with self._outlets:
             self._emit(RunStarted(self._clock.now(), self._job.name, well_formed(self._job.source), well_formed(str(self._job.root))))
             self._warn()
+            self._emit(*(NotLocked(self._clock.now(), download.id, download.path) for download in self._job.not_locked))
             try:
                 self._fetch(self._plan())
             except KeyboardInterrupt:
@@ -94,7 +95,7 @@ class Run:
             except StorageError as error:
                 trouble = error.failure
             ended = self._finish(trouble)
-        if interrupted and raise_interrupt:
+        if interrupted and not self._stop.handled:
             raise KeyboardInterrupt
         return ended
 

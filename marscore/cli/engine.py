@@ -12,8 +12,13 @@ import click
 from marscore.settings import ManifestInput, RunSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from marscore.locking import Locked
     from marscore.planning.document import PlanDocument
     from marscore.report.ended import Ended
+    from marscore.resolve.locked import Mismatch
 
 
 class Engine(Protocol):
@@ -29,6 +34,18 @@ class Engine(Protocol):
 
     def validate(self, manifest: ManifestInput, settings: RunSettings) -> int:
         """Check the manifest and count its downloads."""
+        ...
+
+    def lock(self, manifest: ManifestInput, settings: RunSettings, upgrade: Iterable[str] = (), handle_signals: bool = False) -> Locked:
+        """Write down what each file is."""
+        ...
+
+    def check_lock(self, manifest: ManifestInput, settings: RunSettings) -> list[Mismatch]:
+        """In what a manifest differs from its lock."""
+        ...
+
+    def diff_lock(self, manifest: ManifestInput, settings: RunSettings, old: Path) -> list[str]:
+        """In what a lock differs from an older one."""
         ...
 
     def schema(self, name: str) -> dict[str, Any]:

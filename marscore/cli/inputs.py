@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from marscore.adapters.files.text import cannot_read, read_text, text_of
 from marscore.errors import ManifestError, Problem
 from marscore.settings import MAX_MANIFEST, ManifestInput
 
@@ -22,30 +23,15 @@ def read_manifest(source: str) -> ManifestInput:
 
 def _text(source: str) -> str:
     try:
-        data = _stdin() if source == "-" else _file(Path(source))
-        if len(data) > MAX_MANIFEST:
-            raise ManifestError(source, (Problem("", f"is larger than {MAX_MANIFEST // 2**20} MiB", 1, 1),))
-        return data.decode("utf-8")
-    except (OSError, ValueError) as error:
-        raise ManifestError(source, (Problem("", _reason(error)),)) from error
+        return read_text(Path(source), source, MAX_MANIFEST) if source != "-" else text_of(_stdin(), source, MAX_MANIFEST)
+    except OSError as error:
+        raise ManifestError(source, (Problem("", cannot_read(error)),)) from error
 
 
 def _stdin() -> bytes:
     if sys.stdin is None:
         raise OSError("standard input is closed")
     return sys.stdin.buffer.read(MAX_MANIFEST + 1)
-
-
-def _file(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(MAX_MANIFEST + 1)
-
-
-def _reason(error: OSError | ValueError) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return f"is not UTF-8 text: byte {error.start} is 0x{error.object[error.start]:02x}"
-    # A path with a NUL in it is a ValueError.
-    return f"cannot be read: {error.strerror or error}" if isinstance(error, OSError) else f"cannot be read: {error}"
 
 
 def manifest_of_urls(urls: Sequence[str]) -> ManifestInput:

@@ -81,6 +81,22 @@ _VARIABLES = click.option(
     metavar="NAME=VALUE",
     help="Set ${NAME} for the manifest, before the environment; repeatable.",
 )
+_LOCKING = (
+    click.option(
+        "--lock",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Hold downloads to this lock.  [default: downloads.lock beside downloads.yaml, if it is there]",
+    ),
+    click.option("--locked", "locking", flag_value="exact", help="Start nothing unless the lock covers the manifest exactly."),
+    click.option("--no-lock", "locking", flag_value="none", help="Look at no lock."),
+    click.option(
+        "--require-checksums",
+        "checksums",
+        flag_value="required",
+        help="Start nothing unless manifest or lock name a checksum of each file.",
+    ),
+)
 _WRITING = (
     click.option(
         "--report",
@@ -117,8 +133,10 @@ def _all(*options: _Option) -> Callable[[_F], _F]:
     return decorate
 
 
+#: For the verb that writes a lock, and runs for what it does not know.
+lock_options = _all(_OUTPUT_DIR, _LOCKING[0], *_WRITING[:5], *_SHARING, _WRITING[5], _VARIABLES)
 #: For the verbs that download.
-run_options = _all(_OUTPUT_DIR, *_WRITING[:5], *_SHARING, _WRITING[5], *_SELECTING, _VARIABLES)
+run_options = _all(_OUTPUT_DIR, *_LOCKING, *_WRITING[:5], *_SHARING, _WRITING[5], *_SELECTING, _VARIABLES)
 #: For the verb that only says what would be done.
-plan_options = _all(_OUTPUT_DIR, *_SHARING, *_SELECTING, _VARIABLES)
+plan_options = _all(_OUTPUT_DIR, *_LOCKING, *_SHARING, *_SELECTING, _VARIABLES)
 validate_options = _all(_VARIABLES)

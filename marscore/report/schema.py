@@ -12,6 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema
 
 from marscore.events import LoggedEvent, LogLevel, name_of
+from marscore.lockfile.schema import lock_schema
 from marscore.manifest import manifest_schema
 from marscore.planning.document import plan_schema
 from marscore.report.model import Report
@@ -29,8 +30,8 @@ class _Untitled(GenerateJsonSchema):
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """The schema of a document: manifest, plan, report, or event (one line of the log)."""
-    makers = {"manifest": manifest_schema, "plan": plan_schema, "report": report_schema, "event": event_schema}
+    """The schema of a document: manifest, lock, plan, report, or event (one line of the log)."""
+    makers = {"manifest": manifest_schema, "lock": lock_schema, "plan": plan_schema, "report": report_schema, "event": event_schema}
     return makers[name]()
 
 
