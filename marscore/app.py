@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from marscore.locking import Locked
     from marscore.planning.document import PlanDocument
     from marscore.resolve.locked import Mismatch
+    from marscore.verifying import Extra, Fix, Verified
 
 
 def validate(manifest: ManifestInput, settings: RunSettings) -> int:
@@ -161,8 +162,24 @@ def _state(path: Path, stop: Stop) -> SqliteState | NoState:
         return NoState(error.failure)
 
 
+def verify(manifest: ManifestInput | None, settings: RunSettings, extra: Extra = "ignored", fix: Fix = "no") -> Verified:
+    """Prove the files in place, without asking a server; with `fix` "yes", fetch those that are missing or wrong.
+
+    Raises:
+        ManifestError: the manifest is wrong, or its lock.
+        StorageError: the system keeps us from looking, or a run from mending.
+    """
+    from marscore import verifying  # noqa: PLC0415 - what a run has no use for
+
+    with listening(wanted=True) as stop:
+        found, job = verifying.verify(manifest, settings, extra)
+        if fix == "no" or job is None or manifest is None:
+            return found
+        return replace(found, ended=verifying.mend(job, found.findings, lambda job: _carried_out(job, manifest, settings, stop)))
+
+
 def schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of a document: manifest, lock, plan, report, or event (one line of the log)."""
+    """The JSON Schema of a document: manifest, lock, plan, report, verify, or event (one line of the log)."""
     from marscore.report.schema import schema_of  # noqa: PLC0415 - only the verb that prints one needs their makers
 
     return schema_of(name)

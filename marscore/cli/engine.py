@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from marscore.planning.document import PlanDocument
     from marscore.report.ended import Ended
     from marscore.resolve.locked import Mismatch
+    from marscore.verifying import Extra, Fix, Verified
 
 
 class Engine(Protocol):
@@ -46,6 +47,10 @@ class Engine(Protocol):
 
     def diff_lock(self, manifest: ManifestInput, settings: RunSettings, old: Path) -> list[str]:
         """In what a lock differs from an older one."""
+        ...
+
+    def verify(self, manifest: ManifestInput | None, settings: RunSettings, extra: Extra = "ignored", fix: Fix = "no") -> Verified:
+        """Prove the files in place."""
         ...
 
     def schema(self, name: str) -> dict[str, Any]:

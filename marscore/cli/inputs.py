@@ -1,14 +1,17 @@
-"""What the command line names, read: manifests from files and standard input, and one made of bare URLs."""
+"""What the command line names, read: manifests from files and standard input, one made of bare URLs, and the settings of a run."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import click
 
 from marscore.adapters.files.text import cannot_read, read_text, text_of
 from marscore.errors import ManifestError, Problem
-from marscore.settings import MAX_MANIFEST, ManifestInput
+from marscore.settings import MAX_MANIFEST, ManifestInput, RunSettings
 
 
 def read_manifest(source: str) -> ManifestInput:
@@ -39,3 +42,15 @@ def manifest_of_urls(urls: Sequence[str]) -> ManifestInput:
     # A URL on the command line is what it is: `$` names no variable there.
     downloads = [url.replace("$", "$$") for url in urls]
     return ManifestInput("command line", Path(), data={"version": 1, "downloads": downloads})
+
+
+def settings_of(options: Mapping[str, Any]) -> RunSettings:
+    """The settings that a verb's options make; one that was not given leaves the field to its own default.
+
+    Raises:
+        UsageError: each option is right by itself, but not all together.
+    """
+    try:
+        return RunSettings(**{name: value for name, value in options.items() if value is not None})
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error

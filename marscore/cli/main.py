@@ -1,27 +1,24 @@
-"""The verbs: `marscore run | get | validate | plan | lock | schema`."""
+"""The verbs: `marscore run | get | validate | plan | schema` here, `lock` and `verify` in modules of their own."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import click
 
 from marscore.adapters.terminal.streams import is_terminal
 from marscore.cli.engine import engine
 from marscore.cli.exits import complain, exits, say, say_json
-from marscore.cli.inputs import manifest_of_urls, read_manifest
-from marscore.cli.options import lock_options, plan_options, run_options, validate_options
+from marscore.cli.inputs import manifest_of_urls, read_manifest, settings_of
+from marscore.cli.lock import lock
+from marscore.cli.options import plan_options, run_options, validate_options
 from marscore.cli.summary import summary
+from marscore.cli.verify import verify
 from marscore.errors import ManifestError
 from marscore.settings import ManifestInput, RunSettings
 from marscore.version import __version__
-
-if TYPE_CHECKING:
-    from marscore.locking import Locked
 
 
 class _Verbs(click.Group):
@@ -56,7 +53,7 @@ def run(context: click.Context, /, manifest: str, **options: Any) -> None:
 
     What is in place already is not fetched again, and what an interrupted run began is resumed.
     """
-    _run(context, read_manifest(manifest), _settings(options))
+    _run(context, read_manifest(manifest), settings_of(options))
 
 
 @cli.command()
@@ -68,16 +65,7 @@ def get(context: click.Context, /, urls: tuple[str, ...], **options: Any) -> Non
 
     The same engine as `run`, without a manifest: a second call fetches nothing that is in place.
     """
-    _run(context, manifest_of_urls(urls), _settings(options))
-
-
-def _settings(options: Mapping[str, Any]) -> RunSettings:
-    try:
-        # A flag that was not given leaves the field to its own default.
-        return RunSettings(**{name: value for name, value in options.items() if value is not None})
-    except ValueError as error:
-        # Each option is right by itself, but not all together.
-        raise click.UsageError(str(error)) from error
+    _run(context, manifest_of_urls(urls), settings_of(options))
 
 
 def _run(context: click.Context, manifest: ManifestInput, settings: RunSettings) -> None:
@@ -95,7 +83,7 @@ def _run(context: click.Context, manifest: ManifestInput, settings: RunSettings)
 @click.pass_context
 def validate(context: click.Context, /, manifests: tuple[str, ...], **options: Any) -> None:
     """Check each MANIFEST and name everything that is wrong, with its line. Nothing is downloaded."""
-    correct = [_is_correct(context, manifest, _settings(options)) for manifest in manifests]
+    correct = [_is_correct(context, manifest, settings_of(options)) for manifest in manifests]
     context.exit(0 if all(correct) else 2)
 
 
@@ -118,7 +106,7 @@ def _is_correct(context: click.Context, source: str, settings: RunSettings) -> b
 @click.pass_context
 def plan(context: click.Context, /, manifest: str, style: Literal["table", "json"], **options: Any) -> None:
     """Show what `run` would do with MANIFEST: what would be fetched, resumed or left as it is, and why. Nothing is downloaded."""
-    document = engine(context).plan(read_manifest(manifest), _settings(options))
+    document = engine(context).plan(read_manifest(manifest), settings_of(options))
     for warning in document.warnings:
         complain(f"warning: {warning}")
     if style == "json":
@@ -130,64 +118,12 @@ def plan(context: click.Context, /, manifest: str, style: Literal["table", "json
 
 
 @cli.command()
-@click.argument("manifest")
-@lock_options
-@click.option(
-    "--upgrade",
-    is_flag=False,
-    flag_value="*",
-    multiple=True,
-    metavar="[GLOB_OR_TAG]",
-    help="Ask the servers anew about all downloads, or about those with this tag, or whose path matches this pattern; repeatable.",
-)
-@click.option("--check", "mode", flag_value="check", help="Write nothing; exit 1 if the manifest has changed since it was locked.")
-@click.option(
-    "--diff",
-    "old",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="OLD",
-    help="Write nothing; say how the lock differs from this older one.",
-)
-@click.pass_context
-def lock(
-    context: click.Context, /, manifest: str, upgrade: tuple[str, ...], mode: Literal["check"] | None, old: Path | None, **options: Any
-) -> None:
-    """Write down what each file of MANIFEST is, in downloads.lock beside downloads.yaml; `run` then fetches exactly that, or fails.
-
-    Files in place and checksums of the manifest are taken as they are, what is not known yet is fetched. Entries of a lock that is there
-    stay as they are, unless their downloads changed.
-    """
-    if mode and (upgrade or old):
-        raise click.UsageError("--check stands alone")
-    source, settings = read_manifest(manifest), _settings(options)
-    if mode:
-        wrong = engine(context).check_lock(source, settings)
-        for each in wrong:
-            complain(f"{manifest}: {each.id}: {each.message}" if each.id else f"{manifest}: {each.message}")
-        context.exit(1 if wrong else 0)
-    if old is not None:
-        for line in engine(context).diff_lock(source, settings, old):
-            say(line)
-        return
-    _tell_of_lock(context, engine(context).lock(source, settings, upgrade, handle_signals=True))
-
-
-def _tell_of_lock(context: click.Context, locked: Locked) -> None:
-    ended = locked.ended
-    if ended is not None and ended.trouble is not None:
-        complain(f"marscore: {ended.trouble.message}")
-    if locked.changes is None:
-        assert ended is not None, "what did not have to be fetched cannot fail"
-        complain(f"marscore: {locked.place} was not written, since not every file is there: {ended.file} says why")
-        context.exit(ended.head.exit_code)
-    for line in locked.changes:
-        say(line)
-    say(f"{locked.place}: {locked.downloads} {'download' if locked.downloads == 1 else 'downloads'}, {len(locked.changes)} changed")
-
-
-@cli.command()
-@click.argument("name", type=click.Choice(["manifest", "lock", "plan", "report", "event"]))
+@click.argument("name", type=click.Choice(["manifest", "lock", "plan", "report", "verify", "event"]))
 @click.pass_context
 def schema(context: click.Context, /, name: str) -> None:
-    """Print the JSON Schema of the manifest, its lock, the plan, the report or a line of the log."""
+    """Print the JSON Schema of the manifest, its lock, the plan, the report, what verify found, or a line of the log."""
     say_json(json.dumps(engine(context).schema(name), indent=2))
+
+
+cli.add_command(lock)
+cli.add_command(verify)

@@ -135,6 +135,8 @@ def _all(*options: _Option) -> Callable[[_F], _F]:
 
 #: For the verb that writes a lock, and runs for what it does not know.
 lock_options = _all(_OUTPUT_DIR, _LOCKING[0], *_WRITING[:5], *_SHARING, _WRITING[5], _VARIABLES)
+#: For the verb that looks at what is in place, and runs for what is not right.
+verify_options = _all(_OUTPUT_DIR, _LOCKING[0], _LOCKING[2], _WRITING[1], _WRITING[4], *_SHARING, _WRITING[5], *_SELECTING, _VARIABLES)
 #: For the verbs that download.
 run_options = _all(_OUTPUT_DIR, *_LOCKING, *_WRITING[:5], *_SHARING, _WRITING[5], *_SELECTING, _VARIABLES)
 #: For the verb that only says what would be done.
