@@ -19,6 +19,7 @@ from marscore.adapters.clock import cores
 from marscore.adapters.files.decisions import look
 from marscore.adapters.files.failures import naming
 from marscore.adapters.files.folder import OWN_FOLDER, Folder
+from marscore.adapters.files.from_cache import cached_sha256
 from marscore.adapters.files.regular import demand_folder
 from marscore.adapters.state.lock import hold
 from marscore.adapters.state.store import NoState, SqliteState, claims_at
@@ -29,6 +30,7 @@ from marscore.job import Job, prepare
 from marscore.planning.model import compile_plan
 from marscore.report.ended import Ended
 from marscore.report.record import well_formed
+from marscore.resolve.reconcile import Cached, without_network
 from marscore.running import Run
 from marscore.settings import ManifestInput, RunSettings
 
@@ -63,6 +65,11 @@ def plan(manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
     demand_folder("cannot look at the output folder", job.root / OWN_FOLDER)
     seen = claims_at(job.root / OWN_FOLDER / "state.db")
     decisions = look(Folder(job.root), seen.claims, job.downloads)
+    if job.cache is not None:
+        cache = job.cache.open()
+        decisions = [Cached(each.download, "it is in the cache") if cached_sha256(each, cache) else each for each in decisions]
+    if job.network == "offline":
+        decisions = list(map(without_network, decisions))
     compiled = compile_plan(job.execution, decisions, cores())
     return document(compiled, job.name, well_formed(str(job.root)), job.redactor, seen.warnings)
 

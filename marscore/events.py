@@ -66,6 +66,15 @@ class NotLocked:
 
 
 @dataclass(frozen=True, slots=True)
+class UrlChanged:
+    """The file in place came from another URL than the manifest's, and its checksum holds: it is taken as it is."""
+
+    at: float
+    download: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class DownloadStarted:
     at: float
     download: str
@@ -172,13 +181,15 @@ class ChecksumVerified:
 class DownloadFinished:
     """The file is in place under its name. `digests` is `algorithm:hex`, sha256 first; mtime and inode identify the file.
 
+    `cached`: it came from the cache, without a request; its source is "cache".
+
     ETag and Last-Modified are those that the download's first source may be asked about: none of a mirror's, and no date that another
     version may have too.
     """
 
     at: float
     download: str
-    status: Literal["downloaded", "up_to_date"]
+    status: Literal["downloaded", "up_to_date", "cached"]
     reason: str
     size: int
     digests: tuple[str, ...]
@@ -227,6 +238,7 @@ class RunFinished:
     exit_code: int
     downloaded: int
     up_to_date: int
+    cached: int
     failed: int
     interrupted: int
     skipped: int
@@ -267,6 +279,7 @@ LoggedEvent: TypeAlias = (
     | PlanCompiled
     | Warned
     | NotLocked
+    | UrlChanged
     | DownloadStarted
     | DownloadResumed
     | ResumeDiscarded
@@ -290,6 +303,7 @@ Outcome: TypeAlias = DownloadFinished | DownloadFailed | DownloadSkipped
 _LEVELS: dict[str, LogLevel] = {
     "Warned": "warning",
     "NotLocked": "warning",
+    "UrlChanged": "warning",
     "ResumeDiscarded": "warning",
     "RetryScheduled": "warning",
     "HostPaused": "warning",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from marscore.adapters.credentials import ambient_secrets
 from marscore.adapters.http.tls_check import TlsFiles, check_tls_files
 from marscore.adapters.http.versions import unavailable
+from marscore.caches import CacheChoice, choose_cache
 from marscore.errors import ManifestError, StorageError
 from marscore.frozen import dataclass
 from marscore.held import held_to_lock
@@ -21,7 +22,7 @@ from marscore.resolve.expand import expand, load, load_mapping
 from marscore.resolve.model import Download
 from marscore.resolve.secrets import secrets_of
 from marscore.resolve.select import select
-from marscore.settings import ManifestInput, RunSettings
+from marscore.settings import ManifestInput, Network, RunSettings
 from marscore.values import Failure
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Job:
     redactor: Redactor
     #: Those that the lock in use does not name.
     not_locked: tuple[Download, ...] = ()
+    cache: CacheChoice | None = None
+    network: Network = "used"
 
 
 def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles = "all") -> Job:
@@ -85,6 +88,8 @@ def job_of(parsed: Parsed, downloads: tuple[Download, ...], manifest: ManifestIn
         downloads=downloads,
         root=root,
         redactor=Redactor({**ambient, **own.shown}, own.words - ambient.keys()),
+        cache=choose_cache(manifest, settings, parsed.manifest),
+        network=settings.network,
     )
 
 

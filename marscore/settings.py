@@ -23,6 +23,7 @@ ProgressMode: TypeAlias = Literal["auto", "rich", "plain", "none"]
 #: What of a lock counts: one beside the manifest or named is used; it has to cover the manifest exactly; none is looked at.
 Locking: TypeAlias = Literal["if_there", "exact", "none"]
 Checksums: TypeAlias = Literal["optional", "required"]
+Network: TypeAlias = Literal["used", "offline"]
 
 _WORDS: dict[str, tuple[str, ...]] = {
     "log_format": get_args(LogFormat),
@@ -30,6 +31,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "progress": get_args(ProgressMode),
     "locking": get_args(Locking),
     "checksums": get_args(Checksums),
+    "network": get_args(Network),
 }
 
 
@@ -41,7 +43,8 @@ class RunSettings:
     `log_format` None means console on a terminal and JSON lines elsewhere. `max_rate` is bytes a second for the whole run.
     `only` holds globs of output paths and tags; none means all. `variables` are (name, value) pairs that
     go before the environment in `${name}`. `lock` is the lock's path, without it the one beside the manifest is meant; `checksums`
-    "required" refuses a manifest of which a download has none, from itself or from the lock.
+    "required" refuses a manifest of which a download has none, from itself or from the lock. `cache` is the folder of the cache, or `on`
+    (the platform's), or `off`, before what the environment (MARSCORE_CACHE) and the manifest say; `network` "offline" sends no request.
 
     Raises TypeError or ValueError, naming the field, where one is not what it should be.
     """
@@ -60,9 +63,11 @@ class RunSettings:
     lock: Path | str | None = None
     locking: Locking = "if_there"
     checksums: Checksums = "optional"
+    cache: Path | str | None = None
+    network: Network = "used"
 
     def __post_init__(self) -> None:
-        for name in ("output_dir", "report", "log_file", "lock"):
+        for name in ("output_dir", "report", "log_file", "lock", "cache"):
             if (place := getattr(self, name)) is not None:
                 arguments.path(name, place)
         for name in ("processes", "threads", "max_rate"):

@@ -1,4 +1,4 @@
-"""The verbs: `marscore run | get | validate | plan | schema` here, `lock` and `verify` in modules of their own."""
+"""The verbs: `marscore run | get | validate | plan | schema` here, `lock`, `verify` and `cache` in modules of their own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Literal
 import click
 
 from marscore.adapters.terminal.streams import is_terminal
+from marscore.cli.cache import cache
 from marscore.cli.engine import engine
 from marscore.cli.exits import complain, exits, say, say_json
 from marscore.cli.inputs import manifest_of_urls, read_manifest, settings_of
@@ -125,5 +126,6 @@ def schema(context: click.Context, /, name: str) -> None:
     say_json(json.dumps(engine(context).schema(name), indent=2))
 
 
+cli.add_command(cache)
 cli.add_command(lock)
 cli.add_command(verify)
