@@ -135,7 +135,9 @@ def downloader(  # noqa: PLR0913 - the parameters of the original marscore, kept
         report = run(data, session=session)
     except ManifestError as error:
         raise _named(error) from error
-    in_place = {each: entry.status in ("downloaded", "up_to_date") for each, entry in zip(distinct, report.downloads, strict=True)}
+    in_place = {
+        each: entry.status in ("downloaded", "up_to_date", "cached") for each, entry in zip(distinct, report.downloads, strict=True)
+    }
     return [in_place[each] for each in wanted]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from marscore.adapters.clock import cores
 from marscore.adapters.files.decisions import look
 from marscore.adapters.files.failures import naming
 from marscore.adapters.files.folder import OWN_FOLDER, Folder
+from marscore.adapters.files.from_cache import cached_sha256
 from marscore.adapters.files.regular import demand_folder
 from marscore.adapters.state.lock import hold
 from marscore.adapters.state.store import NoState, SqliteState, claims_at
@@ -28,13 +30,17 @@ from marscore.job import Job, prepare
 from marscore.planning.model import compile_plan
 from marscore.report.ended import Ended
 from marscore.report.record import well_formed
+from marscore.resolve.reconcile import Cached, without_network
 from marscore.running import Run
 from marscore.settings import ManifestInput, RunSettings
 
 if TYPE_CHECKING:
     import requests
 
+    from marscore.locking import Locked
     from marscore.planning.document import PlanDocument
+    from marscore.resolve.locked import Mismatch
+    from marscore.verifying import Extra, Fix, Verified
 
 
 def validate(manifest: ManifestInput, settings: RunSettings) -> int:
@@ -59,6 +65,11 @@ def plan(manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
     demand_folder("cannot look at the output folder", job.root / OWN_FOLDER)
     seen = claims_at(job.root / OWN_FOLDER / "state.db")
     decisions = look(Folder(job.root), seen.claims, job.downloads)
+    if job.cache is not None:
+        cache = job.cache.open()
+        decisions = [Cached(each.download, "it is in the cache") if cached_sha256(each, cache) else each for each in decisions]
+    if job.network == "offline":
+        decisions = list(map(without_network, decisions))
     compiled = compile_plan(job.execution, decisions, cores())
     return document(compiled, job.name, well_formed(str(job.root)), job.redactor, seen.warnings)
 
@@ -81,19 +92,65 @@ def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = F
     """
     with listening(handle_signals) as stop:
         job = prepare(manifest, settings if session is None else replace(settings, processes=1))
-        own = job.root / OWN_FOLDER
-        if settings.report is not None or settings.log_file is not None:
-            refuse_overlap(settings, _files_of(manifest, job))
-        with Outputs(settings) as outputs:
-            demand_folder("cannot make the output folder", own)
-            with naming("cannot make the output folder"):
-                own.mkdir(parents=True, exist_ok=True)
-            with hold(own) as lock:
-                outputs.open_log()
-                # From here on a report tells how it ended, also where nothing could begin: an earlier run's would be taken for this one's.
-                stop.on_signal = note
-                with contextlib.closing(_state(own / "state.db", stop)) as state:
-                    return Run(job, outputs, stop, state, lock, session).carry_out(raise_interrupt=not handle_signals)
+        return _carried_out(job, manifest, settings, stop, session)
+
+
+def _carried_out(job: Job, manifest: ManifestInput, settings: RunSettings, stop: Stop, session: requests.Session | None = None) -> Ended:
+    own = job.root / OWN_FOLDER
+    if settings.report is not None or settings.log_file is not None:
+        refuse_overlap(settings, _files_of(manifest, job))
+    with Outputs(settings) as outputs:
+        demand_folder("cannot make the output folder", own)
+        with naming("cannot make the output folder"):
+            own.mkdir(parents=True, exist_ok=True)
+        with hold(own) as lock:
+            outputs.open_log()
+            # From here on a report tells how it ended, also where nothing could begin: an earlier run's would be taken for this one's.
+            stop.on_signal = note
+            with contextlib.closing(_state(own / "state.db", stop)) as state:
+                return Run(job, outputs, stop, state, lock, session).carry_out()
+
+
+def lock(manifest: ManifestInput, settings: RunSettings, upgrade: Iterable[str] = (), handle_signals: bool = False) -> Locked:
+    """Write down what each file of a manifest is, in its lock; what is not known yet is fetched as a run would.
+
+    Args:
+        manifest: what to lock.
+        settings: as for a run.
+        upgrade: globs and tags of downloads whose servers are asked anew; the entries of others stay as they are.
+        handle_signals: as for a run.
+
+    Raises:
+        ManifestError: the manifest is wrong, or the lock that is there.
+        StorageError: as for a run; or the lock cannot be written.
+        KeyboardInterrupt: as for a run.
+    """
+    from marscore import locking  # noqa: PLC0415 - what a run has no use for
+
+    with listening(handle_signals) as stop:
+        return locking.lock(manifest, settings, upgrade, lambda job: _carried_out(job, manifest, settings, stop))
+
+
+def check_lock(manifest: ManifestInput, settings: RunSettings) -> list[Mismatch]:
+    """In what a manifest differs from its lock.
+
+    Raises:
+        ManifestError: the manifest or the lock is wrong, or there is no lock.
+    """
+    from marscore import locking  # noqa: PLC0415 - as above
+
+    return locking.check(manifest, settings)
+
+
+def diff_lock(manifest: ManifestInput, settings: RunSettings, old: Path) -> list[str]:
+    """In what a manifest's lock differs from an older one, a sentence for each path.
+
+    Raises:
+        ManifestError: one of them cannot be read, or is none.
+    """
+    from marscore import locking  # noqa: PLC0415 - as above
+
+    return locking.difference(manifest, settings, old)
 
 
 def _files_of(manifest: ManifestInput, job: Job) -> dict[str, str]:
@@ -112,8 +169,24 @@ def _state(path: Path, stop: Stop) -> SqliteState | NoState:
         return NoState(error.failure)
 
 
+def verify(manifest: ManifestInput | None, settings: RunSettings, extra: Extra = "ignored", fix: Fix = "no") -> Verified:
+    """Prove the files in place, without asking a server; with `fix` "yes", fetch those that are missing or wrong.
+
+    Raises:
+        ManifestError: the manifest is wrong, or its lock.
+        StorageError: the system keeps us from looking, or a run from mending.
+    """
+    from marscore import verifying  # noqa: PLC0415 - what a run has no use for
+
+    with listening(wanted=True) as stop:
+        found, job = verifying.verify(manifest, settings, extra)
+        if fix == "no" or job is None or manifest is None:
+            return found
+        return replace(found, ended=verifying.mend(job, found.findings, lambda job: _carried_out(job, manifest, settings, stop)))
+
+
 def schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of a document: manifest, plan, report, or event (one line of the log)."""
+    """The JSON Schema of a document: manifest, lock, plan, report, verify, or event (one line of the log)."""
     from marscore.report.schema import schema_of  # noqa: PLC0415 - only the verb that prints one needs their makers
 
     return schema_of(name)

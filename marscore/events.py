@@ -57,6 +57,24 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
+class NotLocked:
+    """A lock is used, and it does not name this download, which is taken as the server has it."""
+
+    at: float
+    download: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class UrlChanged:
+    """The file in place came from another URL than the manifest's, and its checksum holds: it is taken as it is."""
+
+    at: float
+    download: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class DownloadStarted:
     at: float
     download: str
@@ -163,13 +181,15 @@ class ChecksumVerified:
 class DownloadFinished:
     """The file is in place under its name. `digests` is `algorithm:hex`, sha256 first; mtime and inode identify the file.
 
+    `cached`: it came from the cache, without a request; its source is "cache".
+
     ETag and Last-Modified are those that the download's first source may be asked about: none of a mirror's, and no date that another
     version may have too.
     """
 
     at: float
     download: str
-    status: Literal["downloaded", "up_to_date"]
+    status: Literal["downloaded", "up_to_date", "cached"]
     reason: str
     size: int
     digests: tuple[str, ...]
@@ -218,6 +238,7 @@ class RunFinished:
     exit_code: int
     downloaded: int
     up_to_date: int
+    cached: int
     failed: int
     interrupted: int
     skipped: int
@@ -257,6 +278,8 @@ LoggedEvent: TypeAlias = (
     | ProvingStarted
     | PlanCompiled
     | Warned
+    | NotLocked
+    | UrlChanged
     | DownloadStarted
     | DownloadResumed
     | ResumeDiscarded
@@ -279,6 +302,8 @@ Outcome: TypeAlias = DownloadFinished | DownloadFailed | DownloadSkipped
 
 _LEVELS: dict[str, LogLevel] = {
     "Warned": "warning",
+    "NotLocked": "warning",
+    "UrlChanged": "warning",
     "ResumeDiscarded": "warning",
     "RetryScheduled": "warning",
     "HostPaused": "warning",

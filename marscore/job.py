@@ -5,22 +5,24 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marscore.adapters.credentials import ambient_secrets
 from marscore.adapters.http.tls_check import TlsFiles, check_tls_files
 from marscore.adapters.http.versions import unavailable
+from marscore.caches import CacheChoice, choose_cache
 from marscore.errors import ManifestError, StorageError
 from marscore.frozen import dataclass
+from marscore.held import held_to_lock
 from marscore.manifest import Parsed, PlainExecution, of_manifest
 from marscore.policy.redact import Redactor
 from marscore.resolve.expand import expand, load, load_mapping
 from marscore.resolve.model import Download
 from marscore.resolve.secrets import secrets_of
 from marscore.resolve.select import select
-from marscore.settings import ManifestInput, RunSettings
+from marscore.settings import ManifestInput, Network, RunSettings
 from marscore.values import Failure
 
 if TYPE_CHECKING:
@@ -38,29 +40,56 @@ class Job:
     downloads: tuple[Download, ...]
     root: Path
     redactor: Redactor
+    #: Those that the lock in use does not name.
+    not_locked: tuple[Download, ...] = ()
+    cache: CacheChoice | None = None
+    network: Network = "used"
 
 
 def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles = "all") -> Job:
     """Read, check and expand a manifest, and look at the files of certificates that it names.
 
     Raises:
-        ManifestError: it is wrong; every problem is told.
+        ManifestError: it is wrong, or its lock is; every problem is told.
         StorageError: the system has no such place as the output folder is to be.
     """
-    parsed, everything = _read(manifest, settings)
+    parsed, everything = read(manifest, settings)
+    check_whole(parsed, tls_files)
+    held, lacking = held_to_lock(manifest, settings, parsed, everything)
+    wanted = select(held, settings.only) if settings.only else held
+    not_locked = tuple(download for download in wanted if download.id in lacking) if lacking else ()
+    return replace(job_of(parsed, held, manifest, settings), downloads=wanted, not_locked=not_locked)
+
+
+def check_whole(parsed: Parsed, tls_files: TlsFiles = "all") -> None:
+    """Check what needs a look at this machine: whether it speaks the HTTP that is asked for, and the files of certificates.
+
+    Raises:
+        ManifestError: something of that is wrong.
+    """
     if reason := unavailable(parsed.manifest.execution.http):
         raise ManifestError(parsed.source, (parsed.places.problem(("execution", "http"), reason, "value"),))
     check_tls_files(parsed, tls_files)
+
+
+def job_of(parsed: Parsed, downloads: tuple[Download, ...], manifest: ManifestInput, settings: RunSettings) -> Job:
+    """The job that fetches these downloads of a manifest.
+
+    Raises:
+        StorageError: the system has no such place as the output folder is to be.
+    """
     root = _root(manifest.folder / parsed.manifest.output_dir if settings.output_dir is None else Path(settings.output_dir))
-    ambient, own = ambient_secrets(everything), secrets_of(parsed, everything)
+    ambient, own = ambient_secrets(downloads), secrets_of(parsed, downloads)
     return Job(
         name=parsed.manifest.name,
         source=parsed.source,
         sha256=None if manifest.text is None else hashlib.sha256(manifest.text.encode()).hexdigest(),
         execution=_execution(parsed.manifest.execution, settings),
-        downloads=select(everything, settings.only) if settings.only else everything,
+        downloads=downloads,
         root=root,
         redactor=Redactor({**ambient, **own.shown}, own.words - ambient.keys()),
+        cache=choose_cache(manifest, settings, parsed.manifest),
+        network=settings.network,
     )
 
 
@@ -76,7 +105,12 @@ def _root(folder: Path) -> Path:
     return root
 
 
-def _read(manifest: ManifestInput, settings: RunSettings) -> tuple[Parsed, tuple[Download, ...]]:
+def read(manifest: ManifestInput, settings: RunSettings) -> tuple[Parsed, tuple[Download, ...]]:
+    """A manifest, and all its downloads.
+
+    Raises:
+        ManifestError: with every problem.
+    """
     variables = dict(settings.variables)
     if manifest.text is not None:
         return load(manifest.text, manifest.source, os.environ, variables)

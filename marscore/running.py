@@ -16,6 +16,7 @@ from marscore.adapters.files.atomic import write_text
 from marscore.adapters.files.decisions import look, prove
 from marscore.adapters.files.failures import naming
 from marscore.adapters.files.folder import MOVED, OWN_FOLDER, Folder
+from marscore.adapters.files.from_cache import Keeper, bring_all
 from marscore.adapters.files.reserve import Reserve
 from marscore.adapters.records import RecordMaker
 from marscore.adapters.state.claim_writer import ClaimWriter
@@ -26,7 +27,7 @@ from marscore.adapters.terminal.run_output import RunOutput
 from marscore.adapters.terminal.signals import Stop, note
 from marscore.adapters.unchanged_records import UnchangedRecords
 from marscore.errors import StorageError
-from marscore.events import Event, PlanCompiled, ProofMade, ProvingStarted, RunStarted, Warned
+from marscore.events import DownloadFinished, Event, NotLocked, PlanCompiled, ProofMade, ProvingStarted, RunStarted, UrlChanged, Warned
 from marscore.execute.supervisor.messages import Inbox, StopRequested, Told
 from marscore.execute.transfer.protocol import Work
 from marscore.exhaustive import assert_never
@@ -38,7 +39,7 @@ from marscore.report.head import Head
 from marscore.report.outcome import outcome_of
 from marscore.report.record import well_formed
 from marscore.report.writers import iter_json
-from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Refuse, Resume, UpToDate
+from marscore.resolve.reconcile import Cached, Decision, Fetch, Prove, Refresh, Refuse, Resume, UpToDate, without_network
 from marscore.values import Failure
 from marscore.version import __version__
 
@@ -77,15 +78,18 @@ class Run:
         self._fold = ReportFold(self._facts, job.redactor)
         self._claims = ClaimWriter(state, self._folder, self._clock, {d.id: d for d in job.downloads})
         self._output = RunOutput(outputs, self._facts, lambda: stop.signal is not None)
+        self._cache = None if job.cache is None else job.cache.open()
+        self._keeper = None if self._cache is None else Keeper(self._cache, self._folder)
         self._records = RecordMaker(job.redactor, self._output.log)
         self._unchanged = UnchangedRecords(job.redactor, self._output.log)
 
-    def carry_out(self, raise_interrupt: bool) -> Ended:
+    def carry_out(self) -> Ended:
         """Do it all, to the written report."""
         interrupted, trouble = False, None
         with self._output:
             self._emit(RunStarted(self._clock.now(), self._job.name, well_formed(self._job.source), well_formed(str(self._job.root))))
             self._warn()
+            self._emit(*(NotLocked(self._clock.now(), download.id, download.path) for download in self._job.not_locked))
             try:
                 self._fetch(self._plan())
             except KeyboardInterrupt:
@@ -94,7 +98,7 @@ class Run:
             except StorageError as error:
                 trouble = error.failure
             ended = self._finish(trouble)
-        if interrupted and raise_interrupt:
+        if interrupted and not self._stop.handled:
             raise KeyboardInterrupt
         return ended
 
@@ -102,7 +106,10 @@ class Run:
         with self._stop.interrupting():
             known = self._claims.before
             self._warn_of_the_state()
-            decisions = self._proven(look(self._folder, known, self._job.downloads))
+            decisions = self._from_cache(self._proven(look(self._folder, known, self._job.downloads)))
+            if self._job.network == "offline":
+                decisions = list(map(without_network, decisions))
+            self._warn_of_urls(decisions)
         compiled = compile_plan(self._job.execution, decisions, cores())
         current = sum(isinstance(decision, UpToDate) for decision in decisions)
         self._emit(PlanCompiled(self._clock.now(), compiled.processes, compiled.threads, compiled.downloads, current))
@@ -118,6 +125,19 @@ class Run:
         if asked:
             self._emit(ProvingStarted(self._clock.now(), len(asked), sum(asked)))
         return prove(self._folder, decisions, lambda files, count: self._output.show([ProofMade(self._clock.now(), files, count)], ()))
+
+    def _from_cache(self, decisions: list[Decision]) -> list[Decision]:
+        """Put in place what the cache has."""
+        if self._cache is None:
+            return decisions
+        told: list[str] = []
+        decisions = bring_all(self._folder, self._cache, decisions, self._stop.check, told.append)
+        self._emit(*(Warned(self._clock.now(), None, message) for message in told))
+        return decisions
+
+    def _warn_of_urls(self, decisions: Iterable[Decision]) -> None:
+        others = (decision.download for decision in decisions if isinstance(decision, UpToDate) and decision.of_another_url)
+        self._emit(*(UrlChanged(self._clock.now(), download.id, download.path) for download in others))
 
     def _close(self, decisions: Sequence[Decision]) -> None:
         """Tell of those that need no transfer."""
@@ -185,6 +205,7 @@ class Run:
         if self._reserve is not None:
             self._reserve.release()
         self._claims.close()
+        self._close_cache()
         self._warn_of_the_state()
         if trouble:
             self._fold.break_off(trouble)
@@ -199,6 +220,15 @@ class Run:
         ended = self._reported(self._fold.head(finished_at=self._clock.now(), duration_s=duration, signal=self._stop.signal), trouble)
         self._emit(run_finished(ended.head, self._clock.now()))
         return ended
+
+    def _close_cache(self) -> None:
+        if self._keeper is None or self._cache is None or self._job.cache is None:
+            return
+        self._keeper.close(hurried=self._stop.signal is not None)
+        if self._keeper.trouble:
+            self._emit(Warned(self._clock.now(), None, f"not all that was fetched is in the cache: {self._keeper.trouble}"))
+        if self._job.cache.max_size is not None and self._stop.signal is None:
+            self._cache.prune(self._job.cache.max_size, None, self._clock.now())
 
     def _reported(self, head: Head, trouble: Failure | None) -> Ended:
         """Write the report. That it cannot be written is told, and the rest of the outcome with it."""
@@ -257,6 +287,8 @@ class Run:
             download: str = getattr(event, "download", None) or ""
             self._claims.note(event, told.rows.get(download))
             self._fold.add(event, told.entries.get(download))
+            if self._keeper is not None and isinstance(event, DownloadFinished) and event.status == "downloaded":
+                self._keeper.put(self._claims.download(download), event)
         self._output.show(events, told.lines)
 
 
@@ -268,7 +300,7 @@ def _work_of(decision: Decision) -> Work | None:
             return Work(decision.download)
         case Refresh():
             return Work(decision.download, decision.claim)
-        case UpToDate() | Refuse() | Prove():
+        case UpToDate() | Cached() | Refuse() | Prove():
             return None
         case _:
             assert_never(decision)

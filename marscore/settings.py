@@ -20,11 +20,18 @@ STANDARD_OUTPUT = Path("-")
 
 LogFormat: TypeAlias = Literal["json", "console"]
 ProgressMode: TypeAlias = Literal["auto", "rich", "plain", "none"]
+#: What of a lock counts: one beside the manifest or named is used; it has to cover the manifest exactly; none is looked at.
+Locking: TypeAlias = Literal["if_there", "exact", "none"]
+Checksums: TypeAlias = Literal["optional", "required"]
+Network: TypeAlias = Literal["used", "offline"]
 
 _WORDS: dict[str, tuple[str, ...]] = {
     "log_format": get_args(LogFormat),
     "log_level": get_args(LogLevel),
     "progress": get_args(ProgressMode),
+    "locking": get_args(Locking),
+    "checksums": get_args(Checksums),
+    "network": get_args(Network),
 }
 
 
@@ -35,7 +42,9 @@ class RunSettings:
     `output_dir`, `report` and `log_file` are relative to the caller's folder; the latter two may be `-`, a device or a pipe.
     `log_format` None means console on a terminal and JSON lines elsewhere. `max_rate` is bytes a second for the whole run.
     `only` holds globs of output paths and tags; none means all. `variables` are (name, value) pairs that
-    go before the environment in `${name}`.
+    go before the environment in `${name}`. `lock` is the lock's path, without it the one beside the manifest is meant; `checksums`
+    "required" refuses a manifest of which a download has none, from itself or from the lock. `cache` is the folder of the cache, or `on`
+    (the platform's), or `off`, before what the environment (MARSCORE_CACHE) and the manifest say; `network` "offline" sends no request.
 
     Raises TypeError or ValueError, naming the field, where one is not what it should be.
     """
@@ -51,9 +60,14 @@ class RunSettings:
     max_rate: int | None = None
     only: tuple[str, ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
+    lock: Path | str | None = None
+    locking: Locking = "if_there"
+    checksums: Checksums = "optional"
+    cache: Path | str | None = None
+    network: Network = "used"
 
     def __post_init__(self) -> None:
-        for name in ("output_dir", "report", "log_file"):
+        for name in ("output_dir", "report", "log_file", "lock", "cache"):
             if (place := getattr(self, name)) is not None:
                 arguments.path(name, place)
         for name in ("processes", "threads", "max_rate"):
@@ -65,6 +79,11 @@ class RunSettings:
         # Python's own way to fill in a frozen value while it is made.
         object.__setattr__(self, "only", arguments.texts("only", self.only))
         object.__setattr__(self, "variables", arguments.pairs("variables", self.variables))
+        self._agree()
+
+    def _agree(self) -> None:
+        if self.lock is not None and self.locking == "none":
+            raise ValueError("lock names a lock, and locking says to look at none")
         if self.report is not None and str(self.report) == str(self.log_file) == str(STANDARD_OUTPUT):
             raise ValueError("report and log_file cannot both be standard output")
 

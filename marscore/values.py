@@ -35,6 +35,7 @@ FailureKind = Literal[
     "permission",
     "path",
     "resources",
+    "offline",
     "interrupted",
     "internal",
 ]

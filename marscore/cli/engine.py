@@ -12,8 +12,14 @@ import click
 from marscore.settings import ManifestInput, RunSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from marscore.locking import Locked
     from marscore.planning.document import PlanDocument
     from marscore.report.ended import Ended
+    from marscore.resolve.locked import Mismatch
+    from marscore.verifying import Extra, Fix, Verified
 
 
 class Engine(Protocol):
@@ -29,6 +35,22 @@ class Engine(Protocol):
 
     def validate(self, manifest: ManifestInput, settings: RunSettings) -> int:
         """Check the manifest and count its downloads."""
+        ...
+
+    def lock(self, manifest: ManifestInput, settings: RunSettings, upgrade: Iterable[str] = (), handle_signals: bool = False) -> Locked:
+        """Write down what each file is."""
+        ...
+
+    def check_lock(self, manifest: ManifestInput, settings: RunSettings) -> list[Mismatch]:
+        """In what a manifest differs from its lock."""
+        ...
+
+    def diff_lock(self, manifest: ManifestInput, settings: RunSettings, old: Path) -> list[str]:
+        """In what a lock differs from an older one."""
+        ...
+
+    def verify(self, manifest: ManifestInput | None, settings: RunSettings, extra: Extra = "ignored", fix: Fix = "no") -> Verified:
+        """Prove the files in place."""
         ...
 
     def schema(self, name: str) -> dict[str, Any]:

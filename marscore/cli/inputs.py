@@ -1,13 +1,17 @@
-"""What the command line names, read: manifests from files and standard input, and one made of bare URLs."""
+"""What the command line names, read: manifests from files and standard input, one made of bare URLs, and the settings of a run."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import click
+
+from marscore.adapters.files.text import cannot_read, read_text, text_of
 from marscore.errors import ManifestError, Problem
-from marscore.settings import MAX_MANIFEST, ManifestInput
+from marscore.settings import MAX_MANIFEST, ManifestInput, RunSettings
 
 
 def read_manifest(source: str) -> ManifestInput:
@@ -22,12 +26,9 @@ def read_manifest(source: str) -> ManifestInput:
 
 def _text(source: str) -> str:
     try:
-        data = _stdin() if source == "-" else _file(Path(source))
-        if len(data) > MAX_MANIFEST:
-            raise ManifestError(source, (Problem("", f"is larger than {MAX_MANIFEST // 2**20} MiB", 1, 1),))
-        return data.decode("utf-8")
-    except (OSError, ValueError) as error:
-        raise ManifestError(source, (Problem("", _reason(error)),)) from error
+        return read_text(Path(source), source, MAX_MANIFEST) if source != "-" else text_of(_stdin(), source, MAX_MANIFEST)
+    except OSError as error:
+        raise ManifestError(source, (Problem("", cannot_read(error)),)) from error
 
 
 def _stdin() -> bytes:
@@ -36,20 +37,20 @@ def _stdin() -> bytes:
     return sys.stdin.buffer.read(MAX_MANIFEST + 1)
 
 
-def _file(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(MAX_MANIFEST + 1)
-
-
-def _reason(error: OSError | ValueError) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return f"is not UTF-8 text: byte {error.start} is 0x{error.object[error.start]:02x}"
-    # A path with a NUL in it is a ValueError.
-    return f"cannot be read: {error.strerror or error}" if isinstance(error, OSError) else f"cannot be read: {error}"
-
-
 def manifest_of_urls(urls: Sequence[str]) -> ManifestInput:
     """The manifest that lists these URLs and nothing else."""
     # A URL on the command line is what it is: `$` names no variable there.
     downloads = [url.replace("$", "$$") for url in urls]
     return ManifestInput("command line", Path(), data={"version": 1, "downloads": downloads})
+
+
+def settings_of(options: Mapping[str, Any]) -> RunSettings:
+    """The settings that a verb's options make; one that was not given leaves the field to its own default.
+
+    Raises:
+        UsageError: each option is right by itself, but not all together.
+    """
+    try:
+        return RunSettings(**{name: value for name, value in options.items() if value is not None})
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error

@@ -1,20 +1,22 @@
-"""The verbs: `marscore run | get | validate | plan | schema`."""
+"""The verbs: `marscore run | get | validate | plan | schema` here, `lock`, `verify` and `cache` in modules of their own."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
 from typing import Any, Literal
 
 import click
 
 from marscore.adapters.terminal.streams import is_terminal
+from marscore.cli.cache import cache
 from marscore.cli.engine import engine
 from marscore.cli.exits import complain, exits, say, say_json
-from marscore.cli.inputs import manifest_of_urls, read_manifest
+from marscore.cli.inputs import manifest_of_urls, read_manifest, settings_of
+from marscore.cli.lock import lock
 from marscore.cli.options import plan_options, run_options, validate_options
 from marscore.cli.summary import summary
+from marscore.cli.verify import verify
 from marscore.errors import ManifestError
 from marscore.settings import ManifestInput, RunSettings
 from marscore.version import __version__
@@ -52,7 +54,7 @@ def run(context: click.Context, /, manifest: str, **options: Any) -> None:
 
     What is in place already is not fetched again, and what an interrupted run began is resumed.
     """
-    _run(context, read_manifest(manifest), _settings(options))
+    _run(context, read_manifest(manifest), settings_of(options))
 
 
 @cli.command()
@@ -64,15 +66,7 @@ def get(context: click.Context, /, urls: tuple[str, ...], **options: Any) -> Non
 
     The same engine as `run`, without a manifest: a second call fetches nothing that is in place.
     """
-    _run(context, manifest_of_urls(urls), _settings(options))
-
-
-def _settings(options: Mapping[str, Any]) -> RunSettings:
-    try:
-        return RunSettings(**options)
-    except ValueError as error:
-        # Each option is right by itself, but not all together.
-        raise click.UsageError(str(error)) from error
+    _run(context, manifest_of_urls(urls), settings_of(options))
 
 
 def _run(context: click.Context, manifest: ManifestInput, settings: RunSettings) -> None:
@@ -90,7 +84,7 @@ def _run(context: click.Context, manifest: ManifestInput, settings: RunSettings)
 @click.pass_context
 def validate(context: click.Context, /, manifests: tuple[str, ...], **options: Any) -> None:
     """Check each MANIFEST and name everything that is wrong, with its line. Nothing is downloaded."""
-    correct = [_is_correct(context, manifest, _settings(options)) for manifest in manifests]
+    correct = [_is_correct(context, manifest, settings_of(options)) for manifest in manifests]
     context.exit(0 if all(correct) else 2)
 
 
@@ -113,7 +107,7 @@ def _is_correct(context: click.Context, source: str, settings: RunSettings) -> b
 @click.pass_context
 def plan(context: click.Context, /, manifest: str, style: Literal["table", "json"], **options: Any) -> None:
     """Show what `run` would do with MANIFEST: what would be fetched, resumed or left as it is, and why. Nothing is downloaded."""
-    document = engine(context).plan(read_manifest(manifest), _settings(options))
+    document = engine(context).plan(read_manifest(manifest), settings_of(options))
     for warning in document.warnings:
         complain(f"warning: {warning}")
     if style == "json":
@@ -125,8 +119,13 @@ def plan(context: click.Context, /, manifest: str, style: Literal["table", "json
 
 
 @cli.command()
-@click.argument("name", type=click.Choice(["manifest", "plan", "report", "event"]))
+@click.argument("name", type=click.Choice(["manifest", "lock", "plan", "report", "verify", "event"]))
 @click.pass_context
 def schema(context: click.Context, /, name: str) -> None:
-    """Print the JSON Schema of the manifest, the plan, the report or a line of the log."""
+    """Print the JSON Schema of the manifest, its lock, the plan, the report, what verify found, or a line of the log."""
     say_json(json.dumps(engine(context).schema(name), indent=2))
+
+
+cli.add_command(cache)
+cli.add_command(lock)
+cli.add_command(verify)

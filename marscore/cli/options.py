@@ -10,17 +10,30 @@ import click
 
 from marscore.events import LogLevel
 from marscore.settings import STANDARD_OUTPUT, LogFormat, ProgressMode
-from marscore.values import parse_size
+from marscore.values import parse_duration, parse_size
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Option: TypeAlias = Callable[[Any], Any]
 
 
-def _rate(_context: click.Context, _option: click.Parameter, value: str | None) -> int | None:
+def size(_context: click.Context, _option: click.Parameter, value: str | None) -> int | None:
+    """Read a number of bytes, as click's callback."""
     try:
-        rate = None if value is None else parse_size(value)
+        return None if value is None else parse_size(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
+
+
+def duration(_context: click.Context, _option: click.Parameter, value: str | None) -> float | None:
+    """Read a number of seconds, as click's callback."""
+    try:
+        return None if value is None else parse_duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _rate(context: click.Context, option: click.Parameter, value: str | None) -> int | None:
+    rate = size(context, option, value)
     if rate == 0:
         raise click.BadParameter("must be more than 0")
     return rate
@@ -81,6 +94,31 @@ _VARIABLES = click.option(
     metavar="NAME=VALUE",
     help="Set ${NAME} for the manifest, before the environment; repeatable.",
 )
+_LOCKING = (
+    click.option(
+        "--lock",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Hold downloads to this lock.  [default: downloads.lock beside downloads.yaml, if it is there]",
+    ),
+    click.option("--locked", "locking", flag_value="exact", help="Start nothing unless the lock covers the manifest exactly."),
+    click.option("--no-lock", "locking", flag_value="none", help="Look at no lock."),
+    click.option(
+        "--require-checksums",
+        "checksums",
+        flag_value="required",
+        help="Start nothing unless manifest or lock name a checksum of each file.",
+    ),
+)
+_CACHING = (
+    click.option(
+        "--cache",
+        metavar="DIR|on|off",
+        help="Take files from this cache by their sha256, and keep what is fetched there; on is the platform's folder.  [default: "
+        "MARSCORE_CACHE, else the manifest's cache]",
+    ),
+    click.option("--offline", "network", flag_value="offline", help="Send no request: take what is in place or cached, and fail else."),
+)
 _WRITING = (
     click.option(
         "--report",
@@ -117,8 +155,14 @@ def _all(*options: _Option) -> Callable[[_F], _F]:
     return decorate
 
 
+#: For the verb that writes a lock, and runs for what it does not know.
+lock_options = _all(_OUTPUT_DIR, _LOCKING[0], _CACHING[0], *_WRITING[:5], *_SHARING, _WRITING[5], _VARIABLES)
+#: For the verb that looks at what is in place, and runs for what is not right.
+verify_options = _all(
+    _OUTPUT_DIR, _LOCKING[0], _LOCKING[2], _CACHING[0], _WRITING[1], _WRITING[4], *_SHARING, _WRITING[5], *_SELECTING, _VARIABLES
+)
 #: For the verbs that download.
-run_options = _all(_OUTPUT_DIR, *_WRITING[:5], *_SHARING, _WRITING[5], *_SELECTING, _VARIABLES)
+run_options = _all(_OUTPUT_DIR, *_LOCKING, *_CACHING, *_WRITING[:5], *_SHARING, _WRITING[5], *_SELECTING, _VARIABLES)
 #: For the verb that only says what would be done.
-plan_options = _all(_OUTPUT_DIR, *_SHARING, *_SELECTING, _VARIABLES)
+plan_options = _all(_OUTPUT_DIR, *_LOCKING, *_CACHING, *_SHARING, *_SELECTING, _VARIABLES)
 validate_options = _all(_VARIABLES)

@@ -36,7 +36,7 @@ def _sums(head: Head, file: str) -> str:
 
 def _endings(totals: Sums) -> str:
     always = [f"{totals.downloaded} downloaded", f"{totals.up_to_date} up to date", f"{totals.failed} failed"]
-    rare = {"interrupted": totals.interrupted, "skipped": totals.skipped}
+    rare = {"from the cache": totals.cached, "interrupted": totals.interrupted, "skipped": totals.skipped}
     return ", ".join([*always, *(f"{count} {name}" for name, count in rare.items() if count)])
 
 

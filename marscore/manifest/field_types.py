@@ -106,5 +106,7 @@ IfExists: TypeAlias = Annotated[Literal["keep", "refresh", "replace", "fail"], B
 FailFast: TypeAlias = Annotated[Literal["never", "first_failure"], BeforeValidator(read_word)]
 Lane: TypeAlias = Annotated[Literal["auto", "requests"], BeforeValidator(read_word)]
 Http: TypeAlias = Annotated[HttpVersion, BeforeValidator(read_version), Shown({"enum": ["auto", "1.1", "2", "3", 1.1, 2, 3]})]
+CacheLink: TypeAlias = Annotated[Literal["auto", "copy", "hard"], BeforeValidator(read_word)]
+CacheMatch: TypeAlias = Annotated[Literal["url", "digest"], BeforeValidator(read_word)]
 PrivateAddresses: TypeAlias = Annotated[Literal["allow", "refuse"], BeforeValidator(read_word)]
 Jitter: TypeAlias = Annotated[Literal["full", "none"], BeforeValidator(read_word)]

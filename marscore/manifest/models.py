@@ -277,6 +277,19 @@ class Security(Model):
     """Whether a redirect may lead to a loopback, private or otherwise not public address: allow or refuse."""
 
 
+class Cache(Model):
+    """A cache of finished files by their sha256, shared by runs and manifests."""
+
+    dir: f.Text | None = None
+    """Its folder, relative to the manifest's own (the platform's folder for caches)."""
+    link: f.CacheLink = "auto"
+    """How files get to their places: auto shares blocks where the file system can, else copies; copy; hard makes links (auto)."""
+    match: f.CacheMatch = "url"
+    """url: for a URL that brought this digest before, so that no changed URL passes with an old checksum; digest: for any (url)."""
+    max_size: f.Size | None = None
+    """Bytes that are kept; what was used longest ago goes first, at the end of a run (no limit)."""
+
+
 class Defaults(DownloadOptions):
     """Options of every download that does not say otherwise; mappings are merged by key."""
 
@@ -294,6 +307,8 @@ class Manifest(Model):
     """Names of variables of the environment whose values are no secrets and may be shown, such as REGION (those that stand in a path)."""
     execution: Execution = Execution()
     """How the whole run uses the machine and the network."""
+    cache: Cache | None = None
+    """Where finished files are kept for other runs and manifests (nowhere)."""
     security: Security = Security()
     """What servers may not make the run do."""
     defaults: Defaults = Defaults()

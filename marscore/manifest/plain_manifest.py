@@ -84,6 +84,7 @@ class PlainManifest:
     defaults: PlainDefaults = PlainDefaults()
 
     public: ClassVar[tuple[str, ...]] = ()
+    cache: ClassVar[None] = None
     security: ClassVar[PlainSecurity] = PlainSecurity()
 
 

@@ -8,6 +8,7 @@ pydantic and the models are imported where something needs them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from marscore.frozen import dataclass
@@ -31,13 +32,14 @@ AnyManifest: TypeAlias = "Manifest | PlainManifest"
 class Parsed:
     """A manifest that is right in itself, and where its parts stand.
 
-    `used` holds, by name, what came from the environment.
+    `used` holds, by name, what came from the environment; `has_references` says whether `${` may stand in the text at all.
     """
 
     manifest: AnyManifest
     places: Places
     used: Mapping[str, Used]
     source: str
+    has_references: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Examined:
     findings: Findings
     used: Mapping[str, Used]
     source: str
+    has_references: bool = True
 
     def parsed(self) -> Parsed:
         """The manifest.
@@ -62,7 +65,7 @@ class Examined:
         """
         if self.manifest is None or self.findings.found:
             raise self.findings.error(self.source)
-        return Parsed(self.manifest, self.findings.places, self.used, self.source)
+        return Parsed(self.manifest, self.findings.places, self.used, self.source, self.has_references)
 
 
 def read_manifest(text: str, source: str, environment: Mapping[str, str], variables: Mapping[str, str] = _NOTHING) -> Parsed:
@@ -100,7 +103,7 @@ def examine_text(text: str, source: str, environment: Mapping[str, str], variabl
     data = substitution.data(root)
     del root
     findings.places = Places(again=lambda: compose(text)[0])
-    return _examine(data, source, substitution)
+    return replace(_examine(data, source, substitution), has_references="$" in text)
 
 
 def examine_mapping(

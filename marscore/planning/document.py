@@ -10,10 +10,10 @@ from marscore.exhaustive import assert_never
 from marscore.frozen import dataclass
 from marscore.planning.model import Plan
 from marscore.policy.redact import Redactor
-from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Refuse, Resume, UpToDate
+from marscore.resolve.reconcile import Cached, Decision, Fetch, Prove, Refresh, Refuse, Resume, UpToDate
 from marscore.url import host_of
 
-Action = Literal["fetch", "resume", "refresh", "prove", "up_to_date", "refuse"]
+Action = Literal["fetch", "resume", "refresh", "prove", "up_to_date", "cached", "refuse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,8 @@ def _action(decision: Decision) -> Action:
             return "prove"
         case UpToDate():
             return "up_to_date"
+        case Cached():
+            return "cached"
         case Refuse():
             return "refuse"
         case _:

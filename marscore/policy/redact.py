@@ -20,6 +20,10 @@ from marscore.policy.secret_text import SecretText
 from marscore.url import WRITTEN
 
 MASK = "***"
+#: A reference to a variable, as `manifest.environment` reads it.
+REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(?::-(?:[^}$]|\$(?!\{))*)?\}")
+_TYPED_USERINFO = re.compile(r"([^/]*//)([^/@]*(?:@[^/@]*)*)@")
+_MARK = re.compile("[\0\1\2]")
 #: Query names whose values open doors: signed URLs of the large stores, API keys, session ids.
 _TOKEN_LIKE = re.compile(
     r"(?i)token|secret|passw|pwd|signature|^sig$|credential|api[-_]?key|access[-_]?key|^key$|auth|session|jwt|^code$|hmac"
@@ -49,6 +53,42 @@ def _public_query(query: str) -> str:
     if not any(_TOKEN_LIKE.search(name) for name, _ in pairs):
         return query
     return urlencode([(k, MASK if _TOKEN_LIKE.search(k) else v) for k, v in pairs], safe="*")
+
+
+def public_as_typed(url: str) -> str:
+    """A URL of a manifest's text fit to be shown, byte for byte but for what is secret in it.
+
+    A literal userinfo is dropped, and literal values of token-like query names are masked. References to variables stay; where they stand
+    for a secret, without their defaults.
+    """
+    if not _TELLING.search(url):
+        return url
+    # What a default holds ends no part of the URL. No text of a manifest has a NUL.
+    references = REFERENCE.findall(url)
+    text = REFERENCE.sub("\0", url)
+    before, question, query = text.partition("#")[0].partition("?")
+    userinfo = _TYPED_USERINFO.match(before)
+    parts = [before]
+    if userinfo is not None:
+        secret = userinfo[2].replace("\0", "\1") if not userinfo[2].strip("\0:") else ""
+        parts = [userinfo[1], secret + "@" if secret else "\2" * userinfo[2].count("\0"), before[userinfo.end() :]]
+    parts += [question, "&".join(map(_public_pair, query.split("&"))), text[len(before) + len(question) + len(query) :]]
+    left = iter(references)
+    return _MARK.sub(lambda mark: _shown_reference(next(left), mark[0]), "".join(parts))
+
+
+def _public_pair(pair: str) -> str:
+    name, equals, value = pair.partition("=")
+    if not value or not _TOKEN_LIKE.search(unquote(name)):
+        return pair
+    if not value.strip("\0"):
+        return name + equals + value.replace("\0", "\1")
+    return name + equals + MASK + "\2" * value.count("\0")
+
+
+def _shown_reference(reference: str, mark: str) -> str:
+    """A reference as it is (NUL), without its default (1), or not at all (2)."""
+    return {"\0": reference, "\1": reference.partition(":-")[0].removesuffix("}") + "}", "\2": ""}[mark]
 
 
 def token_values(query: str) -> list[str]:

@@ -36,6 +36,8 @@ from marscore.values import Failure, FailureKind
 if TYPE_CHECKING:
     from marscore.report.model import RunStatus
 
+#: How a download ends that is in place.
+_IN_PLACE = ("downloaded", "up_to_date", "cached")
 #: Failures that only the owner of this machine can mend; they decide the exit code, since the others may follow from them.
 _OF_THE_MACHINE: frozenset[FailureKind] = frozenset({"disk_full", "permission"})
 
@@ -115,7 +117,7 @@ class ReportFold:
 
     def exit_code(self, signal: int | None = None) -> int:
         """How the run ends if it ends now; `signal` is the one that told it to, if any did."""
-        if self._broken_off is None and self._ended["downloaded"] + self._ended["up_to_date"] == len(self._entries):
+        if self._broken_off is None and sum(self._ended[status] for status in _IN_PLACE) == len(self._entries):
             # A signal that came when all was in place changed nothing.
             return 0
         if signal is not None:
@@ -174,6 +176,7 @@ class ReportFold:
             downloads=len(self._entries),
             downloaded=ended["downloaded"],
             up_to_date=ended["up_to_date"],
+            cached=ended["cached"],
             failed=ended["failed"],
             interrupted=ended["interrupted"],
             skipped=ended["skipped"],

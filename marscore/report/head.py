@@ -38,6 +38,7 @@ class Sums:
     downloads: int
     downloaded: int
     up_to_date: int
+    cached: int
     failed: int
     interrupted: int
     skipped: int

@@ -14,7 +14,7 @@ from marscore.frozen import dataclass
 from marscore.values import FailureKind
 
 RunStatus: TypeAlias = Literal["succeeded", "failed", "interrupted"]
-DownloadStatus: TypeAlias = Literal["downloaded", "up_to_date", "failed", "interrupted", "skipped"]
+DownloadStatus: TypeAlias = Literal["downloaded", "up_to_date", "cached", "failed", "interrupted", "skipped"]
 #: RFC 3339, UTC, with milliseconds.
 Timestamp: TypeAlias = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 Count: TypeAlias = Annotated[int, Field(ge=0)]
@@ -91,6 +91,7 @@ class Totals(_Document):
     downloads: Count
     downloaded: Count
     up_to_date: Count
+    cached: Count = 0
     failed: Count
     interrupted: Count
     skipped: Count

@@ -244,7 +244,7 @@ class ProgressFold:
         over, active = self._over, self._active.pop(event.download, None)
         over.files += 1
         over.retries += active.retries if active else 0
-        over.up_to_date += isinstance(event, DownloadFinished) and event.status == "up_to_date"
+        over.up_to_date += isinstance(event, DownloadFinished) and event.status != "downloaded"
         over.failed += isinstance(event, DownloadFailed) and event.kind != "interrupted"
         if not isinstance(event, DownloadSkipped):
             over.bytes_downloaded += event.bytes_downloaded

@@ -12,10 +12,12 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema
 
 from marscore.events import LoggedEvent, LogLevel, name_of
+from marscore.lockfile.schema import lock_schema
 from marscore.manifest import manifest_schema
 from marscore.planning.document import plan_schema
 from marscore.report.model import Report
 from marscore.report.record import NULL_FIELDS, TIME_FIELDS
+from marscore.report.verification import verify_schema
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TIME = {"type": "string", "format": "date-time"}
@@ -29,8 +31,15 @@ class _Untitled(GenerateJsonSchema):
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """The schema of a document: manifest, plan, report, or event (one line of the log)."""
-    makers = {"manifest": manifest_schema, "plan": plan_schema, "report": report_schema, "event": event_schema}
+    """The schema of a document: manifest, lock, plan, report, verify, or event (one line of the log)."""
+    makers = {
+        "manifest": manifest_schema,
+        "lock": lock_schema,
+        "plan": plan_schema,
+        "report": report_schema,
+        "verify": verify_schema,
+        "event": event_schema,
+    }
     return makers[name]()
 
 

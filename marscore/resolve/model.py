@@ -53,11 +53,20 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """What the lock names of a download: its size in bytes, if it knows that, and its sha256 in lowercase hex."""
+
+    size: int | None
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Download:
     """One file to have in place.
 
     `id` is the entry's place (`downloads[3]`, `downloads[3][17]`), `sources` the URL and then its mirrors, `path` is relative to the
-    output folder with `/` between its parts, `checksums` must all hold, `size` is in bytes.
+    output folder with `/` between its parts, `checksums` must all hold, `size` is in bytes. What the lock names is among these, and
+    `held` tells it apart.
     """
 
     id: str
@@ -66,6 +75,7 @@ class Download:
     options: Options
     checksums: tuple[Checksum, ...] = ()
     size: int | None = None
+    held: Held | None = None
 
     @property
     def url(self) -> str:

@@ -1,6 +1,7 @@
 """What is wanted against what is on disk: for each download, what has to be done, and why.
 
     Download + Found (the state's claim, the file, a partial file) --reconcile--> UpToDate | Fetch | Resume | Refresh | Prove | Refuse
+    Fetch | Resume + what the cache has --> Cached
 
 Pure: who calls it has looked at the disk. Prove means: read the file and hash it; `proven` then decides.
 """
@@ -33,7 +34,8 @@ class Found:
 class UpToDate:
     """Nothing to do. `digests` is what is known of the file, as `algorithm:hex`.
 
-    `noted` tells that the state says all of this already, and that nothing is left of the file's way here.
+    `noted` tells that the state says all of this already, and that nothing is left of the file's way here; `of_another_url` that the file
+    came from another URL than the download's.
     """
 
     download: Download
@@ -41,6 +43,17 @@ class UpToDate:
     file: FileIdentity
     digests: tuple[str, ...]
     noted: bool = False
+    of_another_url: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cached:
+    """Brought from the cache. `digests` is what is known of the file, as `algorithm:hex`. `file` is None where it only would be brought."""
+
+    download: Download
+    reason: str
+    file: FileIdentity | None = None
+    digests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +106,7 @@ _UNTOUCHED = "fetched before and unchanged since"
 _RIGHT = "its known digest matches the checksum"
 _UNASKABLE = "if_exists is refresh, and nothing is known that a server could be asked about"
 
-Decision: TypeAlias = UpToDate | Fetch | Resume | Refresh | Prove | Refuse
+Decision: TypeAlias = UpToDate | Cached | Fetch | Resume | Refresh | Prove | Refuse
 
 
 def reconcile(download: Download, found: Found) -> Decision:
@@ -151,7 +164,8 @@ def proven(question: Prove, found: Measured, partial: bool) -> Decision:
         known = tuple(f"{algorithm}:{value}" for algorithm, value in digests.items())
         if download.options.if_exists == "refresh":
             return _ask(question, found.identity, known, partial)
-        return UpToDate(download, "the file has the right content", found.identity, known)
+        another = question.claim is not None and question.claim.url_key != key_of(download.url)
+        return UpToDate(download, "the file has the right content", found.identity, known, of_another_url=another)
     reason = "the file in place has other content than the checksum says" if wanted else "the file in place has changed"
     return _get(download, Found(partial=partial), reason)
 
@@ -196,8 +210,8 @@ def _keep_by_checksum(download: Download, found: Found, file: FileIdentity, clai
     if any(known.get(c.algorithm, c.hex) != c.hex for c in download.checksums):
         return _get(download, found, "the file in place has other content than the checksum says")
     if claim and claim.durable and all(c.algorithm in known for c in download.checksums):
-        noted = not found.partial and claim.url_key == key_of(download.url)
-        return UpToDate(download, _RIGHT, file, claim.digests, noted)
+        is_same = claim.url_key == key_of(download.url)
+        return UpToDate(download, _RIGHT, file, claim.digests, noted=is_same and not found.partial, of_another_url=not is_same)
     return _prove(download, file, "a file is there whose content is not known", claim)
 
 
@@ -214,3 +228,14 @@ def _refresh(download: Download, found: Found, decision: UpToDate | Prove) -> De
         return _get(download, found, _UNASKABLE)
     # That a file is current on the server says nothing about the copy here, so what has to be proven of it is proven first.
     return decision if isinstance(decision, Prove) else Refresh(download, "if_exists is refresh", claim)
+
+
+def without_network(decision: Decision) -> Decision:
+    """What becomes of a decision where no request may be sent: what is in place and right stays, what would be fetched fails."""
+    download = decision.download
+    if isinstance(decision, Refresh):
+        return UpToDate(download, "if_exists is refresh, and the run is offline", decision.claim.identity, decision.claim.digests)
+    if isinstance(decision, Fetch | Resume):
+        told = f"{decision.reason}, it is not in a cache, and the run is offline"
+        return Refuse(download, decision.reason, Failure("offline", told))
+    return decision

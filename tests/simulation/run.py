@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,16 +37,6 @@ from tests.simulation.system import SimulatedSystem
 from tests.simulation.world import Clock, DiedError
 
 LINES = LineSettings("simulated")
-
-
-class NoPool(Executor):
-    """Takes nothing on: there is one thread here."""
-
-    def __init__(self, most: int) -> None:
-        """Have none of them."""
-
-    def submit(self, *args: Any, **options: Any) -> Future[Any]:
-        raise RuntimeError("can't start new thread")
 
 
 @dataclass
@@ -140,7 +129,7 @@ class SimulatedRun:
         self._phase = "planning"
         if self.signal is not None:
             raise KeyboardInterrupt
-        decisions = prove(folder, look(folder, self._claims.before, self._downloads), pool=NoPool)
+        decisions = prove(folder, look(folder, self._claims.before, self._downloads), threads=0)
         self.ended.decisions = decisions
         self._phase = "between"
         plan = compile_plan(self._execution, decisions, 4)

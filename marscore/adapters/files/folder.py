@@ -38,6 +38,8 @@ _FOLDER_IN_THE_WAY = Failure("path", "a folder stands where the file should be")
 _SHORT = 240
 #: How the name of a journal ends.
 _JOURNAL = ".journal"
+#: How a file that has to be there is opened to be read.
+OLD_READ = OLD & ~os.O_RDWR
 
 
 class Folder:
@@ -103,6 +105,25 @@ class Folder:
                 if self._os.isdir(target):
                     raise StorageError(_FOLDER_IN_THE_WAY) from None
                 raise
+
+    def bring(self, path: str, make: Callable[[str], os.stat_result], sha256: str) -> FileIdentity:
+        """Put in place what `make` puts, under the name that it is given, beside the partial files; whatever was left of it goes.
+
+        Raises:
+            StorageError: as for `store`. What `make` raises is raised, and nothing is left of it.
+        """
+        base = self._partial_prefix + key_of(path)
+        target = self.place(path)
+        self._os.makedirs(self._partials, exist_ok=True)
+        for old in (journal_of(base), part_of(base)):
+            with contextlib.suppress(FileNotFoundError):
+                self._os.unlink(old)
+        try:
+            return rename(part_of(base), target, make(part_of(base)), sha256, system=self._os)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                self._os.unlink(part_of(base))
+            raise
 
     def _written_at_once(self, base: str, data: memoryview) -> os.stat_result:
         fd = self._new_part(base)
@@ -185,7 +206,7 @@ class Folder:
     def measure(self, path: str, algorithms: Sequence[str], seen: Callable[[int], None] = lambda count: None) -> Measured:
         """Hash a finished file. `seen` is told how many bytes each read brought, and may raise to end it."""
         with naming("cannot read the file in place"):
-            fd = self._os.open(self.place(path), OLD & ~os.O_RDWR)
+            fd = self._os.open(self.place(path), OLD_READ)
             try:
                 before = identity_of(self._os.fstat(fd))
                 digests = digests_of_file(self._io(fd), before.size, algorithms, seen)

@@ -53,6 +53,10 @@ class ClaimWriter:
         """What was known when the run began."""
         return self._state.claims()
 
+    def download(self, id_: str) -> Download:
+        """The download of this id."""
+        return self._downloads[id_]
+
     def note(self, event: Event, row: Row | None = None) -> None:
         """Take note of a finished download; `row` is what the state is to hold of it, where that is made."""
         if not isinstance(event, DownloadFinished):

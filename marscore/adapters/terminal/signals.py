@@ -43,9 +43,13 @@ def note(number: int) -> None:
 
 
 class Stop:
-    """Whether a run was told to stop, and by which signal; `on_signal` is what the first one does."""
+    """Whether a run was told to stop, and by which signal; `on_signal` is what the first one does.
 
-    def __init__(self) -> None:
+    `handled` says that signals are taken as that wish, as for a command; else KeyboardInterrupt is the caller's, who gets it in the end.
+    """
+
+    def __init__(self, handled: bool = True) -> None:
+        self.handled = handled
         self.signal: int | None = None
         self.on_signal: Callable[[int], None] = leave
 
@@ -107,7 +111,7 @@ def listening(wanted: bool) -> Iterator[Stop]:
     if wanted and _Command.stop is not None:
         yield _Command.stop
         return
-    stop = Stop()
+    stop = Stop(handled=wanted)
     if not wanted or threading.current_thread() is not threading.main_thread():
         yield stop
         return

@@ -142,7 +142,7 @@ class Knowledge:
         """Why a file of this size is not what the manifest wants; None where it may be."""
         wanted = self._download.size
         if size is not None and wanted is not None and size != wanted:
-            return Failure("size", f"the file has {size} bytes and should have {wanted}")
+            return self._another_size(f"the file has {size} bytes", f"and should have {wanted}", f"and the lock names {wanted}")
         return None if size is None else self.too_long(size)
 
     def too_long(self, size: int) -> Failure | None:
@@ -151,8 +151,15 @@ class Knowledge:
         if most is not None and size > most:
             return Failure("too_large", f"the file has more than max_size, {most} bytes")
         if wanted is not None and size > wanted:
-            return Failure("size", f"the file has more than the {wanted} bytes that it should have")
+            own = f"than the {wanted} bytes that it should have"
+            return self._another_size("the file has more", own, f"than the {wanted} bytes that the lock names")
         return None
+
+    def _another_size(self, told: str, by_manifest: str, by_lock: str) -> Failure:
+        held = self._download.held
+        if held is not None and held.size is not None:
+            return Failure("checksum", f"{told} {by_lock}")
+        return Failure("size", f"{told} {by_manifest}")
 
     def unusable(self, found: Opened, source_keys: Collection[str]) -> str | None:
         """Why what an earlier run left cannot be built on; None where it can."""

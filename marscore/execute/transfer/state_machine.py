@@ -581,7 +581,9 @@ class Transfer:
         wrong = next((c for c in self.download.checksums if digests[c.algorithm] != c.hex), None)
         if wrong is not None:
             self._checking = False
-            message = f"{wrong.algorithm} is {digests[wrong.algorithm]} and should be {wrong.hex}"
+            held = self.download.held
+            names = "the lock names" if held and (wrong.algorithm, wrong.hex) == ("sha256", held.sha256) else "should be"
+            message = f"{wrong.algorithm} is {digests[wrong.algorithm]} and {names} {wrong.hex}"
             return self._start_over(at, Failure("checksum", message))
         self._checking = True
         return [*(Emit(ChecksumVerified(at.unix, self.download.id, str(c))) for c in self.download.checksums), place]

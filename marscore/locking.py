@@ -1,0 +1,134 @@
+"""A manifest is locked: what is not known of its files yet is fetched as a run would, and what each of them is gets written down.
+
+Downloads + old Lock --sorted_out--> known, asked      asked --a run--> claims in the state --> known      known --write_lock--> the file
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from marscore.adapters.files.folder import OWN_FOLDER
+from marscore.adapters.state.store import claims_at
+from marscore.adapters.terminal.named_outputs import Output
+from marscore.errors import ManifestError, Problem, StorageError
+from marscore.frozen import dataclass
+from marscore.held import lock_of, place_of_lock
+from marscore.job import Job, check_whole, job_of, read
+from marscore.lockfile.changes import changes
+from marscore.lockfile.model import Lock, LockedFile
+from marscore.lockfile.text import write_lock
+from marscore.report.ended import Ended
+from marscore.resolve.locked import Mismatch, mismatches, sorted_out
+from marscore.resolve.model import Download
+from marscore.resolve.select import select
+from marscore.resolve.typed import typed_urls
+from marscore.settings import ManifestInput, RunSettings
+from marscore.state import Claim, key_of
+from marscore.values import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """How the locking ended: the lock's path, what changed in it, and the run that it took, if any.
+
+    Where that run did not bring everything, nothing was written, and `changes` is None.
+    """
+
+    place: str
+    downloads: int
+    changes: tuple[str, ...] | None
+    ended: Ended | None = None
+
+
+def lock(manifest: ManifestInput, settings: RunSettings, upgrade: Iterable[str], carry_out: Callable[[Job], Ended]) -> Locked:
+    """Write the lock of a manifest. Entries of an old one stay as they are, but for those that any of `upgrade` names (globs, tags).
+
+    Raises:
+        ManifestError: the manifest is wrong, or the old lock is.
+        StorageError: the lock cannot be written, or the state cannot be read.
+    """
+    parsed, downloads = read(manifest, settings)
+    check_whole(parsed)
+    place = _place(manifest, settings)
+    old = lock_of(manifest, replace(settings, lock=None)) if settings.lock is None else _named(manifest, settings)
+    patterns = tuple(upgrade)
+    upgraded = {download.id for download in select(downloads, patterns)} if patterns else set()
+    known, asked = sorted_out(downloads, typed_urls(parsed, downloads), old, upgraded)
+    ended = None
+    if asked:
+        wanted = tuple(_asked_again(download) if download.id in upgraded else download for download, _ in asked)
+        job = job_of(parsed, wanted, manifest, settings)
+        ended = carry_out(job)
+        if ended.head.exit_code != 0:
+            return Locked(str(place), len(downloads), None, ended)
+        known.update(_found(job, asked, ended))
+    files = [known[download.path] for download in downloads]
+    new = Lock(str(place), {file.path: file for file in files})
+    told = tuple(changes(old or Lock(str(place), {}), new))
+    if old is None or told or old.files != new.files:
+        Output(place, "the lock").write_whole(lambda: write_lock(files))
+    return Locked(str(place), len(files), told, ended)
+
+
+def check(manifest: ManifestInput, settings: RunSettings) -> list[Mismatch]:
+    """In what the manifest differs from its lock.
+
+    Raises:
+        ManifestError: the manifest is wrong, or the lock is, or there is none.
+    """
+    parsed, downloads = read(manifest, settings)
+    there = lock_of(manifest, settings)
+    if there is None:
+        raise ManifestError(str(_place(manifest, settings)), (Problem("", "there is no lock: `marscore lock` makes one"),))
+    return mismatches(downloads, typed_urls(parsed, downloads), there)
+
+
+def difference(manifest: ManifestInput, settings: RunSettings, old: Path) -> list[str]:
+    """In what the manifest's lock differs from an older one, in words.
+
+    Raises:
+        ManifestError: one of them cannot be read, or is none.
+    """
+    before, after = (lock_of(manifest, replace(settings, lock=place)) for place in (old, _place(manifest, settings)))
+    assert before is not None, "a lock that is named is there, or is an error"
+    assert after is not None, "as above"
+    return list(changes(before, after))
+
+
+def _place(manifest: ManifestInput, settings: RunSettings) -> Path:
+    place = settings.lock or place_of_lock(manifest)
+    if place is None:
+        raise ManifestError(manifest.source, (Problem("", "has no place for a lock beside it: name one by --lock"),))
+    return Path(place)
+
+
+def _named(manifest: ManifestInput, settings: RunSettings) -> Lock | None:
+    """The lock that the settings name, which need not be there yet."""
+    assert settings.lock is not None, "it is named"
+    return lock_of(manifest, settings) if Path(settings.lock).exists() else None
+
+
+def _asked_again(download: Download) -> Download:
+    """The server says, by a conditional request where it can, whether the file is still current."""
+    return replace(download, options=replace(download.options, if_exists="refresh"))
+
+
+def _found(job: Job, asked: Iterable[tuple[Download, str]], ended: Ended) -> Iterable[tuple[str, LockedFile]]:
+    """What a run that brought everything has noted of these."""
+    told = {entry["path"]: entry for entry in map(json.loads, ended.entries())}
+    claims = claims_at(job.root / OWN_FOLDER / "state.db").claims
+    for download, url in asked:
+        claim, entry = claims.get(key_of(download.path)), told.get(download.path, {})
+        # What could not be noted may stand there as it was before.
+        if claim is None or claim.identity.size != entry.get("size") or entry.get("checksum") not in claim.digests:
+            raise StorageError(Failure("path", f"the state does not say what {download.path} is, so the lock was not written"))
+        yield download.path, _locked(download, url, claim)
+
+
+def _locked(download: Download, url: str, claim: Claim) -> LockedFile:
+    sha256 = next(digest.removeprefix("sha256:") for digest in claim.digests if digest.startswith("sha256:"))
+    validator = claim.validator
+    return LockedFile(download.path, url, sha256, claim.identity.size, validator.etag, validator.last_modified)
