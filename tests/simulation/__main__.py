@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import time
 from collections import Counter
@@ -23,15 +24,17 @@ def main() -> int:
     options = parser.parse_args()
     met: Counter[str] = Counter()
     failed, began, seed = 0, time.process_time(), options.first
-    for seed in range(options.first, options.first + options.seeds):
-        outcome = play(draw(seed))
-        met += outcome.met
-        if outcome.wrong:
-            failed += 1
-            print(f"seed {seed}: {outcome.wrong[0]}", flush=True)
-            print(told(outcome.scenario if options.whole else shrunk(outcome)))
-            if failed >= options.keep_going:
-                break
+    with contextlib.suppress(KeyboardInterrupt):
+        # Who has enough hears how far it came.
+        for seed in range(options.first, options.first + options.seeds):
+            outcome = play(draw(seed))
+            met += outcome.met
+            if outcome.wrong:
+                failed += 1
+                print(f"seed {seed}: {outcome.wrong[0]}", flush=True)
+                print(told(outcome.scenario if options.whole else shrunk(outcome)))
+                if failed >= options.keep_going:
+                    break
     seconds = time.process_time() - began
     count = seed - options.first + 1
     print(f"{count} seeds, {failed} of them failed; {count / seconds:.0f} seeds a second of processor time")
