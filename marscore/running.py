@@ -172,7 +172,7 @@ class Run:
         self._stop.check()
         with contextlib.closing(crew), self._outlets.watching(crew.readings):
             try:
-                supervisor.run(works)
+                supervisor.run(works, self._began)
             except KeyboardInterrupt:
                 inbox.put(_stop_of(signal.SIGINT))
                 supervisor.wind_up()
