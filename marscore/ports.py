@@ -203,7 +203,11 @@ class FileStore(Protocol):
         ...
 
     def reopen(self, path: str) -> tuple[Partial, Journal] | None:
-        """Open the partial file that an earlier run left for `path`, or None; what is unreadable counts as none."""
+        """Open the partial file that an earlier run left for `path`, or None; what is unreadable counts as none.
+
+        Raises:
+            StorageError: the system gives too little to look: that is no word about what is there.
+        """
         ...
 
     def identify(self, path: str) -> FileIdentity | None:

@@ -192,7 +192,7 @@ class Run:
         self._stop.check()
         with contextlib.closing(factory), self._output.watching(factory.readings):
             try:
-                supervisor.run(works)
+                supervisor.run(works, self._began)
             except KeyboardInterrupt:
                 inbox.put(_stop_of(signal.SIGINT))
                 supervisor.wind_up()

@@ -11,12 +11,13 @@ import errno
 import hashlib
 import os
 import random
+from collections import deque
 from typing import Protocol
 
 from tests.simulation.world import Process, World
 
 #: Effects of one change of names: path and inode, None for one that goes.
-_Change = tuple[tuple[str, "Inode | None"], ...]
+_Effects = tuple[tuple[str, "Inode | None"], ...]
 
 
 class Inode:
@@ -39,6 +40,16 @@ class Inode:
         if self.hashed is None or self.hashed[0] != self.mtime_ns:
             self.hashed = self.mtime_ns, hashlib.sha256(self.data).hexdigest()
         return self.hashed[1]
+
+
+class _Change:
+    """A change of names, and whether the disk has it for sure."""
+
+    __slots__ = ("certain", "effects")
+
+    def __init__(self, effects: _Effects) -> None:
+        self.effects = effects
+        self.certain = False
 
 
 class Meddler(Protocol):
@@ -64,7 +75,7 @@ class Disk:
         top = Inode(1, True, 0)
         self.names: dict[str, Inode] = {root: top}
         self._certain_names: dict[str, Inode] = {root: top}
-        self._changes: list[_Change] = []
+        self._changes: deque[_Change] = deque()
 
     # What is there
 
@@ -89,14 +100,14 @@ class Disk:
         self.change(((path, inode),))
         return inode
 
-    def change(self, change: _Change) -> None:
+    def change(self, change: _Effects) -> None:
         for path, inode in change:
             if inode is None:
                 del self.names[path]
             else:
                 self.names[path] = inode
         if self.remembers:
-            self._changes.append(change)
+            self._changes.append(_Change(change))
 
     def write(self, inode: Inode, offset: int, data: bytes) -> None:
         content = inode.data
@@ -145,17 +156,15 @@ class Disk:
             if inode.pending:
                 inode.certain, inode.pending = bytes(inode.data), []
             return
-        left = []
         for change in self._changes:
-            if any(os.path.dirname(name) == path for name, _ in change):
-                _apply(self._certain_names, change)
-            else:
-                left.append(change)
-        self._changes = left
+            change.certain = change.certain or any(os.path.dirname(name) == path for name, _ in change.effects)
+        # What comes behind one that may be lost, is done behind it.
+        while self._changes and self._changes[0].certain:
+            _apply(self._certain_names, self._changes.popleft().effects)
 
     def flush_all(self) -> None:
         """Make sure of everything."""
-        self._certain_names, self._changes = dict(self.names), []
+        self._certain_names, self._changes = dict(self.names), deque()
         for inode in self.names.values():
             if inode.pending:
                 inode.certain, inode.pending = bytes(inode.data), []
@@ -168,8 +177,8 @@ class Disk:
         lengths_stay = chance.random() < 0.5
         names = dict(self._certain_names)
         for change in self._changes:
-            if chance.random() < names_share:
-                _apply(names, change)
+            if change.certain or chance.random() < names_share:
+                _apply(names, change.effects)
         # Of the folders those can be reached whose own folders are there.
         for path in sorted(names, key=len):
             parent = os.path.dirname(path)
@@ -181,7 +190,7 @@ class Disk:
                 # The worst that a file system does: the times are those of bytes that are lost.
                 inode.hashed = None
                 inode.certain, inode.pending = bytes(inode.data), []
-        self.names, self._certain_names, self._changes = names, dict(names), []
+        self.names, self._certain_names, self._changes = names, dict(names), deque()
         self.used = sum(len(inode.data) for inode in names.values())
 
     def _time(self) -> int:
@@ -189,7 +198,7 @@ class Disk:
         return int(self.world.now() * 1e9) + self._times
 
 
-def _apply(names: dict[str, Inode], change: _Change) -> None:
+def _apply(names: dict[str, Inode], change: _Effects) -> None:
     for path, inode in change:
         if inode is None:
             names.pop(path, None)

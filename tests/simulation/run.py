@@ -51,6 +51,9 @@ class Ended:
     warnings: list[str] = field(default_factory=list)
     signalled_at: float | None = None
     seconds: float = 0.0
+    #: For how long it was looked what is there.
+    planned: float = 0.0
+    closed: float = 0.0
     descriptors: int = 0
     crew: SimulatedWorkerFactory | None = None
     trouble: Failure | None = None
@@ -90,7 +93,7 @@ class SimulatedRun:
 
     def carry_out(self) -> Ended:
         """Do it all."""
-        began = self._machine.world.elapsed
+        began = self._began = self._machine.world.elapsed
         try:
             self._carry_out()
         except DiedError:
@@ -116,6 +119,7 @@ class SimulatedRun:
             self.ended.trouble = error.failure
             self._fold.break_off(error.failure)
         self._phase = "ending"
+        self.ended.closed = self._clock.ticks() - self._began
         self._claims.close()
         self._claims.clear(all_in_place=self._fold.exit_code(self.signal) == 0)
         self.ended.exit_code = self._fold.exit_code(self.signal)
@@ -151,10 +155,11 @@ class SimulatedRun:
             log=LINES,
         )
         self._phase = "fetching"
+        self.ended.planned = self._clock.ticks() - self._began
         if self.signal is not None:
             return
         crew = self.ended.crew = SimulatedWorkerFactory(settings, self._machine, self._inbox)
-        Supervisor(plan, crew, self._inbox, self._clock, self._take).run(works)  # type: ignore[arg-type]  # it is used as a queue
+        Supervisor(plan, crew, self._inbox, self._clock, self._take).run(works, self._began)  # type: ignore[arg-type]  # it is used as a queue
 
     def _take(self, events: Iterable[Event], told: Told | None = None) -> None:
         self._machine.main.call()

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from marscore.adapters.files import durability
-from marscore.adapters.files.failures import naming
+from marscore.adapters.files.failures import naming, storage_error
 from marscore.adapters.files.leftovers import Leftover, leftovers_in
 from marscore.adapters.files.partial import PartialFile, digests_of_file, journal_of, part_of
 from marscore.adapters.files.positioned import Positioned
@@ -140,7 +140,7 @@ class Folder:
             self._os.close(fd)
 
     def reopen(self, path: str) -> tuple[PartialFile, Journal] | None:
-        """Open what an earlier run left, or None."""
+        """Open what an earlier run left, or None. Where the system gives too little to look, that says nothing of what is there."""
         base = self._partial_prefix + key_of(path)
         try:
             data = self._os.read_file(journal_of(base))
@@ -154,7 +154,11 @@ class Folder:
             partial = self._open_old(base)
             partial.header = journal.header
             return partial, journal
-        except (OSError, StorageError):
+        except OSError as error:
+            if (failed := storage_error(error, "cannot look at the partial file")).failure.kind == "resources":
+                raise failed from error
+            return None
+        except StorageError:
             return None
 
     def finished(self, path: str) -> Journal | None:

@@ -58,14 +58,14 @@ class Supervisor:
         self._stopping: StopRequested | None = None
         self._timers: list[tuple[float, Callable[[], None]]] = []
 
-    def run(self, works: Sequence[Work]) -> None:
-        """Hand out the works and return when each has its outcome."""
+    def run(self, works: Sequence[Work], since: float | None = None) -> None:
+        """Hand out the works and return when each has its outcome. `since` is when the run began, in ticks, if that was before."""
         if not works:
             return
         self._waiting.extend(works)
         now = self._clock.ticks()
         if self._plan.deadline is not None:
-            self._timers.append((now + self._plan.deadline, self._expire))
+            self._timers.append(((now if since is None else since) + self._plan.deadline, self._expire))
         self._timers.append((now + LOOK_EVERY, self._look))
         self._hire_first(now)
         self.wind_up()

@@ -54,6 +54,13 @@ class CallFails(Fault):
             chance.choice((*_CALLS, *_OFTEN)), chance.choice(_ERRORS), chance.choice((0, 1, 2, 5, 12, 30)), chance.choice((1, 1, 3, 1000))
         )
 
+    @property
+    def is_of_looking(self) -> bool:
+        """Whether it may keep a run from seeing what an earlier one left."""
+        return self.call == "listdir" or (
+            self.call in ("open", "read", "fstat", "lstat", "truncate", "pread") and self.error != errno.EMFILE
+        )
+
     def begin(self, play: Play) -> None:
         play.disk.meddlers.append(_Failing(self))
 
@@ -113,7 +120,7 @@ class TakesLess(Fault):
 
     @classmethod
     def draw(cls, chance: random.Random, files: Sequence[File]) -> Fault:
-        return cls(chance.choice((997, 30_000, 100_000)))
+        return cls(chance.choice((30_000, 70_000, 100_000)))
 
     def begin(self, play: Play) -> None:
         play.disk.meddlers.append(self)

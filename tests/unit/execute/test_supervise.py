@@ -337,6 +337,15 @@ def test_a_deadline_that_is_over_ends_the_run_by_that_name() -> None:
     assert len(events) == 9
 
 
+def test_a_deadline_counts_from_the_beginning_of_the_run_and_not_of_the_fetching() -> None:
+    clock, factory, events = RunningClock(), FakeWorkerFactory(lambda *_: None), list[Event]()
+    clock.elapsed = 10.0
+    plan = replace(PLAN, processes=1, deadline=9.0)
+    Supervisor(plan, factory, factory.inbox, clock, lambda batch, told=None: events.extend(batch)).run([work(0)], since=0.0)
+    assert [(e.kind, e.message) for e in events if isinstance(e, DownloadFailed)] == [("timeout", "the run's deadline of 9 s is over")]
+    assert clock.elapsed < 15.0
+
+
 def test_nothing_to_do_hires_nobody() -> None:
     factory, events = play(PLAN, 0, lambda _, w: finished(w))
     assert factory.workers == []

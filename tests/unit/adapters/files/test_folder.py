@@ -19,6 +19,7 @@ from marscore.adapters.files.failures import storage_error
 from marscore.adapters.files.folder import OWN_FOLDER, Folder
 from marscore.adapters.files.partial import PartialFile, digests_of_file
 from marscore.adapters.files.rename import rename
+from marscore.adapters.files.system import System
 from marscore.errors import StorageError
 from marscore.journal import Header, Piece, PieceHasher, decode
 from marscore.state import key_of
@@ -522,3 +523,22 @@ def test_a_file_whose_room_tells_nothing_is_looked_at_and_gets_its_name(tmp_path
     digests = digests_of_file(partial._io, MIB, ["sha256"])
     assert part.stat().st_size == MIB
     assert partial.finish("file", MIB, digests).size == MIB
+
+
+class FewFiles(System):
+    """Opens no file that is there already, for want of descriptors."""
+
+    def open(self, path: str, flags: int, mode: int = 0o777) -> int:  # type: ignore[override]
+        if not flags & os.O_CREAT:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return os.open(path, flags, mode)
+
+
+def test_where_the_system_gives_too_little_to_look_what_an_earlier_run_left_stays(tmp_path: Path) -> None:
+    write(Folder(tmp_path).create("file"), 0, b"received")
+    with refused("resources"):
+        Folder(tmp_path, system=FewFiles()).reopen("file")
+    found = Folder(tmp_path).reopen("file")
+    assert found is not None
+    assert found[0].read(0, 8) == b"received"
+    found[0].close()
