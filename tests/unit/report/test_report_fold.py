@@ -134,6 +134,7 @@ def test_a_download_that_went_well_is_told_in_full():
             "downloads": 1,
             "downloaded": 1,
             "up_to_date": 0,
+            "cached": 0,
             "failed": 0,
             "interrupted": 0,
             "skipped": 0,

@@ -126,7 +126,7 @@ def test_the_parts_of_a_report_s_head_have_the_fields_of_the_model(value: Any, m
 
 
 def test_a_report_s_head_is_written_with_the_fields_of_the_model_in_their_order() -> None:
-    sums = head.Sums(*range(9))
+    sums = head.Sums(*range(10))
     one = head.Head("1", "r", None, head.ManifestNamed("m", None), "t", "t", 0.5, "succeeded", 0, head.PlanSums(), sums, ("w",))
     written = one.as_written()
     assert [*written, "downloads"] == [field.alias or name for name, field in Report.model_fields.items()]
