@@ -147,6 +147,7 @@ class SimulatedRun:
         decisions = prove(folder, look(folder, self._books.before, self._downloads), pool=NoPool)
         self.ended.decisions = decisions
         self._phase = "between"
+        self.ended.planned = self._clock.ticks() - self._began
         plan = compile_plan(self._execution, decisions, 4)
         self._take([event for decision in decisions if (event := outcome_of(decision, self._clock.now()))])
         return plan
@@ -166,7 +167,6 @@ class SimulatedRun:
             log=LINES,
         )
         self._phase = "fetching"
-        self.ended.planned = self._clock.ticks() - self._began
         if self.signal is not None:
             return
         crew = self.ended.crew = SimulatedCrew(settings, self._machine, self._inbox)
