@@ -171,6 +171,22 @@ DEFECTS = (
         (("adapters/files/folder.py", "            if journal.torn:\n", "            if False:\n"),),
     ),
     Defect(
+        "too-few-files",
+        "what an earlier run left was thrown away where there were too few open files to look at it",
+        (
+            (
+                "adapters/files/folder.py",
+                '"cannot look at the partial file")).failure.kind == "resources":',
+                '"")).failure.kind == "nothing":',
+            ),
+        ),
+    ),
+    Defect(
+        "deadline",
+        "a run's deadline counted from the first request",
+        (("execute/supervise.py", "(now if since is None else since) + self._plan.deadline", "now + self._plan.deadline"),),
+    ),
+    Defect(
         "wrong-part",
         "a part was taken for the one that was asked for, whatever the answer said",
         (

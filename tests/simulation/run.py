@@ -136,6 +136,7 @@ class SimulatedRun:
         decisions = prove(folder, look(folder, self._claims.before, self._downloads), threads=0)
         self.ended.decisions = decisions
         self._phase = "between"
+        self.ended.planned = self._clock.ticks() - self._began
         plan = compile_plan(self._execution, decisions, 4)
         self._take([event for decision in decisions if (event := outcome_of(decision, self._clock.now()))])
         return plan
@@ -155,7 +156,6 @@ class SimulatedRun:
             log=LINES,
         )
         self._phase = "fetching"
-        self.ended.planned = self._clock.ticks() - self._began
         if self.signal is not None:
             return
         crew = self.ended.crew = SimulatedWorkerFactory(settings, self._machine, self._inbox)

@@ -66,12 +66,13 @@ class CallFails(Fault):
 
 
 class _Failing:
-    def __init__(self, fault: CallFails) -> None:
+    def __init__(self, fault: CallFails, of: str = "") -> None:
         self._fault = fault
+        self._of = of
         self._met = 0
 
     def before(self, process: Process, call: str, path: str) -> None:
-        if call != self._fault.call:
+        if call != self._fault.call or not path.endswith(self._of):
             return
         self._met += 1
         if self._fault.first < self._met <= self._fault.first + self._fault.count:
@@ -80,6 +81,22 @@ class _Failing:
 
     def room(self, count: int) -> int:
         return count
+
+
+@dataclass(frozen=True)
+class TooFewFiles(Fault):
+    """No file of those on their way can be opened for want of descriptors, for the first few times."""
+
+    weight = 3
+    of: str
+    count: int
+
+    @classmethod
+    def draw(cls, chance: random.Random, files: Sequence[File]) -> Fault:
+        return cls(chance.choice((".part", ".journal")), chance.choice((1, 2, 5, 1000)))
+
+    def begin(self, play: Play) -> None:
+        play.disk.meddlers += [_Failing(CallFails(call, errno.EMFILE, 0, self.count), self.of) for call in ("open", "read")]
 
 
 @dataclass(frozen=True)
