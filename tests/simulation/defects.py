@@ -184,7 +184,7 @@ DEFECTS = (
     Defect(
         "deadline",
         "a run's deadline counted from the first request",
-        (("execute/supervise.py", "(now if since is None else since) + self._plan.deadline", "now + self._plan.deadline"),),
+        (("execute/supervisor/supervise.py", "(now if since is None else since) + self._plan.deadline", "now + self._plan.deadline"),),
     ),
     Defect(
         "wrong-part",
