@@ -67,7 +67,7 @@ def plan(manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
     decisions = look(Folder(job.root), seen.claims, job.downloads)
     if job.cache is not None:
         cache = job.cache.open()
-        decisions = [Cached(each.download, "it is in the cache") if cached_sha256(each, cache) else each for each in decisions]
+        decisions = [Cached(each.download, "it is in the cache") if cached_sha256(each, cache, job.network) else each for each in decisions]
     if job.network == "offline":
         decisions = list(map(without_network, decisions))
     compiled = compile_plan(job.execution, decisions, cores())

@@ -39,7 +39,7 @@ def choose_cache(
 ) -> CacheChoice | None:
     """The cache that a run of the manifest uses; None where it uses none."""
     written = parsed.cache
-    said = str(settings.cache) if settings.cache is not None else environment.get(VARIABLE) or None
+    said = _word(str(settings.cache) if settings.cache is not None else environment.get(VARIABLE))
     if said == "off" or (said is None and written is None):
         return None
     folder = _folder(said) if said is not None else None
@@ -53,7 +53,7 @@ def choose_cache(
 
 def named_cache(said: str | None, environment: Mapping[str, str] = os.environ) -> Path:
     """The folder of the cache that a caller or the environment names, else the platform's."""
-    said = said or environment.get(VARIABLE) or "on"
+    said = _word(said) or _word(environment.get(VARIABLE)) or "on"
     return (None if said == "off" else _folder(said)) or platform_folder()
 
 
@@ -69,6 +69,13 @@ def platform_folder() -> Path:
         return Path(platformdirs.user_cache_dir("marscore", appauthor=False))
     except (OSError, RuntimeError) as error:
         raise StorageError(Failure("path", f"there is no folder for caches: {error}")) from error
+
+
+def _word(said: str | None) -> str | None:
+    """What is said, `on` and `off` in whatever case; None where it is nothing."""
+    if said is None or not said.strip():
+        return None
+    return said.strip().lower() if said.strip().lower() in ("on", "off") else said
 
 
 def _folder(said: str) -> Path | None:

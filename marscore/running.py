@@ -78,6 +78,7 @@ class Run:
         self._fold = ReportFold(self._facts, job.redactor)
         self._claims = ClaimWriter(state, self._folder, self._clock, {d.id: d for d in job.downloads})
         self._output = RunOutput(outputs, self._facts, lambda: stop.signal is not None)
+        self._claims.urls_of_cached = job.cache is not None and job.cache.match == "url"
         self._cache = None if job.cache is None else job.cache.open()
         self._keeper = None if self._cache is None else Keeper(self._cache, self._folder)
         self._records = RecordMaker(job.redactor, self._output.log)
@@ -131,7 +132,7 @@ class Run:
         if self._cache is None:
             return decisions
         told: list[str] = []
-        decisions = bring_all(self._folder, self._cache, decisions, self._stop.check, told.append)
+        decisions = bring_all((self._folder, self._cache), decisions, self._job.network, self._stop.check, told.append)
         self._emit(*(Warned(self._clock.now(), None, message) for message in told))
         return decisions
 
@@ -228,7 +229,8 @@ class Run:
         if self._keeper.trouble:
             self._emit(Warned(self._clock.now(), None, f"not all that was fetched is in the cache: {self._keeper.trouble}"))
         if self._job.cache.max_size is not None and self._stop.signal is None:
-            self._cache.prune(self._job.cache.max_size, None, self._clock.now())
+            with contextlib.suppress(OSError):
+                self._cache.prune(self._job.cache.max_size, None, self._clock.now())
 
     def _reported(self, head: Head, trouble: Failure | None) -> Ended:
         """Write the report. That it cannot be written is told, and the rest of the outcome with it."""

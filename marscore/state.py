@@ -43,6 +43,8 @@ class Claim:
     durable: bool
 
 
+#: The key of the URL of a file of which only the content is known.
+UNKNOWN_URL = ""
 #: A claim as a store holds it: its fields in their order, those of its parts in place of the part; digests as JSON, the inode as text.
 #: The last but one is how many bytes the digests were made of. Where that is not the file's size, the row tells of two files, and is none.
 Row: TypeAlias = tuple[str, str, int, int, str, str, str | None, str | None, int, int]

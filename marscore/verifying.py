@@ -59,10 +59,12 @@ def verify(manifest: ManifestInput | None, settings: RunSettings, extra: Extra) 
     root = job.root if job is not None else Path(settings.output_dir or "output").absolute()
     demand_folder("cannot look at the output folder", root / OWN_FOLDER)
     expected = _expected(job, root, settings)
-    findings, count = _looked_at(Folder(root), expected, settings.progress)
+    findings, count = _looked_at(root, expected, settings.progress)
     if extra == "told":
         known = {each.path for each in expected}
-        findings += [Finding(path, "extra", "nothing names it") for path in _files_below(root) if path not in known]
+        unread: list[str] = []
+        findings += [Finding(path, "extra", "nothing names it") for path in _files_below(root, unread) if path not in known]
+        findings += [Finding(path, "unreadable", "the folder cannot be read") for path in unread]
     return Verified(str(root), len(expected), count, tuple(findings)), job
 
 
@@ -91,17 +93,20 @@ def _expected(job: Job | None, root: Path, settings: RunSettings) -> list[Expect
     if not claims:
         message = f"{root} has no state that would say what is there: name a manifest or a lock"
         raise ManifestError("command line", (Problem("", message),))
-    return list(of_folder(_files_below(root), claims))
+    return list(of_folder(_files_below(root, []), claims))
 
 
-def _looked_at(folder: Folder, expected: Sequence[Expected], mode: ProgressMode) -> tuple[list[Finding], int]:
+def _looked_at(root: Path, expected: Sequence[Expected], mode: ProgressMode) -> tuple[list[Finding], int]:
     """All that is wrong, in the order of what was expected; and how many bytes were hashed."""
+    folder = Folder(root)
     found: dict[str, Finding] = {}
     asked: list[Expected] = []
     sizes = 0
     for each in expected:
         file = folder.identify(each.path)
-        if (finding := at_once(each, file)) is not None:
+        if file is None and (reason := _hidden(root / each.path)) is not None:
+            found[each.path] = Finding(each.path, "unreadable", reason, each.by)
+        elif (finding := at_once(each, file)) is not None:
             found[each.path] = finding
         else:
             asked.append(each)
@@ -111,6 +116,17 @@ def _looked_at(folder: Folder, expected: Sequence[Expected], mode: ProgressMode)
     for each, answer in zip(asked, answers, strict=True):
         found[each.path] = judged(each, answer.failure if isinstance(answer, StorageError) else answer)
     return [found[each.path] for each in expected if found[each.path].status != "ok"], sizes
+
+
+def _hidden(place: Path) -> str | None:
+    """Why it cannot be said whether a file is there; None where it is not."""
+    try:
+        place.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        return f"it cannot be looked at: {getattr(error, 'strerror', None) or error}"
+    return None
 
 
 @contextlib.contextmanager
@@ -125,11 +141,21 @@ def _progress(mode: ProgressMode, files: int, size: int) -> Iterator[Callable[[i
         writer.close()
 
 
-def _files_below(root: Path) -> Iterator[str]:
-    """The paths of all that is in the folder and is no folder, but for marscore's own, with `/` between their parts."""
-    for folder, folders, names in os.walk(root):
+def _files_below(root: Path, unread: list[str]) -> Iterator[str]:
+    """The paths of all that is in the folder and is no folder, but for marscore's own, with `/` between their parts.
+
+    `unread` gets those of folders that cannot be read.
+    """
+
+    def note(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            unread.append(os.path.relpath(error.filename, root).replace(os.sep, "/"))
+
+    for folder, folders, names in os.walk(root, onerror=note):
         if Path(folder) == root:
             folders[:] = [name for name in folders if name != OWN_FOLDER]
         folders.sort()
         below = os.path.relpath(folder, root).replace(os.sep, "/")
-        yield from (name if below == "." else f"{below}/{name}" for name in sorted(names))
+        # A link is one, wherever it leads.
+        links = [name for name in folders if (Path(folder) / name).is_symlink()]
+        yield from (name if below == "." else f"{below}/{name}" for name in sorted([*names, *links]))

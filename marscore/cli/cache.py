@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from marscore.adapters.files.failures import naming
 from marscore.cli.exits import complain, say
 from marscore.cli.options import duration, size
 from marscore.cli.summary import counted
@@ -41,7 +42,8 @@ def folder(said: str | None) -> None:
 @_CACHE
 def stats(said: str | None) -> None:
     """Print how many files there are, and how large they are together."""
-    found = _opened(said).stats()
+    with naming("cannot look into the cache"):
+        found = _opened(said).stats()
     say(f"{counted(found.entries, 'file', 'files')}, {format_size(found.bytes)}")
 
 
@@ -50,7 +52,8 @@ def stats(said: str | None) -> None:
 @click.pass_context
 def verify(context: click.Context, said: str | None) -> None:
     """Hash every file; what has other bytes than its name says is set aside, and exit code 1 says so."""
-    found = _opened(said).verify()
+    with naming("cannot look into the cache"):
+        found = _opened(said).verify()
     for sha256 in found.damaged:
         complain(f"damaged: {sha256}")
     say(f"{counted(found.entries, 'file', 'files')}, {format_size(found.bytes)}: {len(found.damaged)} damaged")
@@ -64,5 +67,6 @@ def verify(context: click.Context, said: str | None) -> None:
 def prune(said: str | None, max_size: int | None, older_than: float | None) -> None:
     """Remove files that were not used for long, and what broken runs left; without a limit, only the latter."""
     now = time.time()
-    removed = _opened(said).prune(max_size, None if older_than is None else now - older_than, now)
+    with naming("cannot look into the cache"):
+        removed = _opened(said).prune(max_size, None if older_than is None else now - older_than, now)
     say(f"removed {counted(removed.entries, 'file', 'files')}, {format_size(removed.bytes)}")

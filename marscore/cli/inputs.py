@@ -50,7 +50,11 @@ def settings_of(options: Mapping[str, Any]) -> RunSettings:
     Raises:
         UsageError: each option is right by itself, but not all together.
     """
+    given = {name: value for name, value in options.items() if value is not None}
+    locked, unlocked = given.pop("locked", False), given.pop("no_lock", False)
+    if unlocked and (locked or "lock" in given):
+        raise click.UsageError("--no-lock looks at no lock, and --locked and --lock ask for one")
     try:
-        return RunSettings(**{name: value for name, value in options.items() if value is not None})
+        return RunSettings(**given, locking="exact" if locked else "none" if unlocked else "if_there")
     except ValueError as error:
         raise click.UsageError(str(error)) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("manifest")
+@click.argument("manifest", required=False)
 @lock_options
 @click.option(
     "--upgrade",
@@ -38,13 +38,24 @@ if TYPE_CHECKING:
 )
 @click.pass_context
 def lock(
-    context: click.Context, /, manifest: str, upgrade: tuple[str, ...], mode: Literal["check"] | None, old: Path | None, **options: Any
+    context: click.Context,
+    /,
+    manifest: str | None,
+    upgrade: tuple[str, ...],
+    mode: str | None,
+    old: Path | None,
+    **options: Any,
 ) -> None:
     """Write down what each file of MANIFEST is, in downloads.lock beside downloads.yaml; `run` then fetches exactly that, or fails.
 
     Files in place and checksums of the manifest are taken as they are, what is not known yet is fetched. Entries of a lock that is there
     stay as they are, unless their downloads changed.
     """
+    if manifest is None and upgrade and Path(upgrade[-1]).is_file():
+        # What stands behind --upgrade is its pattern, and whoever writes only a manifest there means all of it.
+        manifest, upgrade = upgrade[-1], upgrade[:-1] or ("*",)
+    if manifest is None:
+        raise click.MissingParameter(param_hint="'MANIFEST'", param_type="argument")
     if mode and (upgrade or old):
         raise click.UsageError("--check stands alone")
     source, settings = read_manifest(manifest), settings_of(options)

@@ -101,8 +101,8 @@ _LOCKING = (
         metavar="FILE",
         help="Hold downloads to this lock.  [default: downloads.lock beside downloads.yaml, if it is there]",
     ),
-    click.option("--locked", "locking", flag_value="exact", help="Start nothing unless the lock covers the manifest exactly."),
-    click.option("--no-lock", "locking", flag_value="none", help="Look at no lock."),
+    click.option("--locked", is_flag=True, help="Start nothing unless the lock covers the manifest exactly."),
+    click.option("--no-lock", is_flag=True, help="Look at no lock."),
     click.option(
         "--require-checksums",
         "checksums",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from marscore.adapters.terminal.streams import printable
 from marscore.cli.engine import engine
 from marscore.cli.exits import complain, say, say_json
 from marscore.cli.inputs import read_manifest, settings_of
@@ -45,6 +46,8 @@ def verify(
     """
     if fix and manifest is None:
         raise click.UsageError("--fix needs a MANIFEST, which says where the files are to be had")
+    if extra and options["only"]:
+        raise click.UsageError("--extra looks at all downloads, and --only at some")
     settings, source = settings_of(options), None if manifest is None else read_manifest(manifest)
     found = engine(context).verify(source, settings, "told" if extra else "ignored", "yes" if fix else "no")
     document = _document(found)
@@ -84,7 +87,7 @@ def _write(report: str, document: VerifyDocument) -> None:
 
 def _tell(document: VerifyDocument) -> None:
     for file in document.files:
-        say(f"{file.status}: {file.path}: {file.reason}")
+        say(printable(f"{file.status}: {file.path}: {file.reason}"))
     totals = document.totals
     counts = {name: getattr(totals, name) for name in ("ok", "missing", "changed", "unknown", "unreadable", "extra")}
     parts = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name == "ok")

@@ -22,6 +22,7 @@ from marscore.settings import MAX_MANIFEST
 
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
 _CHECKSUM = re.compile(r"sha256:([0-9a-f]{64})")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 #: What a line may say, and what has to be there.
 _TEXTS = ("path", "url", "checksum", "etag", "last_modified")
 _NEEDED = ("path", "url", "checksum")
@@ -51,6 +52,7 @@ def read_lock(text: str, source: str) -> Lock:
     Raises:
         ManifestError: it is none, or is of a version that this one does not know; with every problem at its line.
     """
+    text = text.removeprefix("\ufeff")
     if conflict := _CONFLICT.search(text):
         message = "is the mark of a merge conflict: take one side, then run `marscore lock` again"
         raise ManifestError(source, (Problem("", message, text.count("\n", 0, conflict.start()) + 1, 1),))
@@ -129,7 +131,8 @@ def _file(written: Any, at: Path, wrong: _Wrong) -> LockedFile | None:
         if name not in written:
             wrong.add((*at, name), "is missing", "missing")
     for name in _TEXTS:
-        if not isinstance(written.get(name, ""), str):
+        value = written.get(name, "")
+        if not isinstance(value, str) or _SURROGATE.search(value):
             wrong.add((*at, name), "must be text")
     size = written.get("size")
     if size is not None and (type(size) is not int or not 0 <= size <= MAX_SIZE):

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from marscore.report.record import well_formed
 from marscore.resolve.verify import By, Finding, Status
 
 
@@ -53,11 +54,15 @@ def document(output_dir: str, files: int, count: int, findings: tuple[Finding, .
     by_status = {status: sum(finding.status == status for finding in findings) for status in _WRONG}
     ok = files - sum(by_status.values()) + by_status["extra"]
     return VerifyDocument(
-        output_dir=output_dir,
+        output_dir=well_formed(output_dir),
         status="ok" if not findings else "mended" if mended else "wrong",
         totals=VerifyTotals(files=files, ok=ok, bytes=count, **by_status),
-        files=tuple(VerifiedFile(path=f.path, status=f.status, reason=f.reason, by=f.by, size=f.size) for f in findings),
+        files=tuple(map(_file, findings)),
     )
+
+
+def _file(found: Finding) -> VerifiedFile:
+    return VerifiedFile(path=well_formed(found.path), status=found.status, reason=well_formed(found.reason), by=found.by, size=found.size)
 
 
 _WRONG: tuple[Status, ...] = ("missing", "changed", "unknown", "unreadable", "extra")

@@ -15,7 +15,7 @@ from marscore.frozen import dataclass
 from marscore.journal import Journal
 from marscore.policy.redirect import resource_of
 from marscore.resolve.model import Download
-from marscore.state import Claim, FileIdentity, Measured, digests_in, key_of
+from marscore.state import UNKNOWN_URL, Claim, FileIdentity, Measured, digests_in, key_of
 from marscore.url import parse_url
 from marscore.validator import Validator
 from marscore.values import Failure
@@ -164,10 +164,14 @@ def proven(question: Prove, found: Measured, partial: bool) -> Decision:
         known = tuple(f"{algorithm}:{value}" for algorithm, value in digests.items())
         if download.options.if_exists == "refresh":
             return _ask(question, found.identity, known, partial)
-        another = question.claim is not None and question.claim.url_key != key_of(download.url)
+        another = question.claim is not None and _is_of_another_url(download, question.claim)
         return UpToDate(download, "the file has the right content", found.identity, known, of_another_url=another)
     reason = "the file in place has other content than the checksum says" if wanted else "the file in place has changed"
     return _get(download, Found(partial=partial), reason)
+
+
+def _is_of_another_url(download: Download, claim: Claim) -> bool:
+    return claim.url_key not in (UNKNOWN_URL, *map(key_of, download.sources))
 
 
 def _ask(question: Prove, file: FileIdentity, known: tuple[str, ...], partial: bool) -> Decision:
@@ -210,8 +214,8 @@ def _keep_by_checksum(download: Download, found: Found, file: FileIdentity, clai
     if any(known.get(c.algorithm, c.hex) != c.hex for c in download.checksums):
         return _get(download, found, "the file in place has other content than the checksum says")
     if claim and claim.durable and all(c.algorithm in known for c in download.checksums):
-        is_same = claim.url_key == key_of(download.url)
-        return UpToDate(download, _RIGHT, file, claim.digests, noted=is_same and not found.partial, of_another_url=not is_same)
+        noted = not found.partial and claim.url_key == key_of(download.url)
+        return UpToDate(download, _RIGHT, file, claim.digests, noted, _is_of_another_url(download, claim))
     return _prove(download, file, "a file is there whose content is not known", claim)
 
 

@@ -143,15 +143,35 @@ def test_offline_asks_nobody_whether_a_file_is_current(origin: Origin, tmp_path:
     assert (again.code, statuses(again), len(origin.requests)) == (0, ["up_to_date"], asked)
 
 
-def test_a_file_in_place_of_another_url_is_taken_with_a_warning(origin: Origin, tmp_path: Path) -> None:
+def test_a_file_in_place_of_another_url_is_taken_with_a_warning_while_its_checksum_holds(
+    origin: Origin, tmp_path: Path
+) -> None:
     write(tmp_path, [known(origin, "/one.bin", ONE, path="a.bin")])
     run(tmp_path)
     write(tmp_path, [known(origin, "/moved.bin", ONE, path="a.bin")])
+    for _ in range(2):
+        again = run(tmp_path)
+        assert (again.code, statuses(again)) == (0, ["up_to_date"])
+        [warning] = again.events("url_changed")
+        assert {"level": "warning", "download": "downloads[0]", "path": "a.bin"}.items() <= warning.items()
+    # The other URL has never brought anything: without the checksum, nothing says that this is its file.
+    write(tmp_path, [{"url": origin.serve("/moved.bin", OTHER), "path": "a.bin"}])
     again = run(tmp_path)
-    assert (again.code, statuses(again)) == (0, ["up_to_date"])
-    [warning] = again.events("url_changed")
-    assert {"level": "warning", "download": "downloads[0]", "path": "a.bin"}.items() <= warning.items()
-    assert run(tmp_path).events("url_changed") == []
+    assert (statuses(again), again.data("a.bin")) == (["downloaded"], OTHER.read(0, OTHER.length))
+
+
+def test_what_came_from_the_cache_for_any_url_is_of_no_url(origin: Origin, filled: Path) -> None:
+    write(filled, [known(origin, "/other.bin", ONE, path="a.bin")])
+    assert statuses(run(filled, "--cache", "cache", "--offline")) == ["cached"]
+    write(filled, [{"url": origin.serve("/other.bin", OTHER), "path": "a.bin"}])
+    again = run(filled)
+    assert (statuses(again), again.data("a.bin")) == (["downloaded"], OTHER.read(0, OTHER.length))
+
+
+def test_replace_takes_from_the_cache_only_without_the_network(origin: Origin, filled: Path) -> None:
+    write(filled, [known(origin, "/one.bin", ONE, if_exists="replace")])
+    assert statuses(run(filled, "--cache", "cache")) == ["downloaded"]
+    assert statuses(run(filled, "--cache", "cache", "--offline")) == ["cached"]
 
 
 def test_a_plan_says_what_would_come_from_the_cache(origin: Origin, filled: Path) -> None:

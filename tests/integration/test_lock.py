@@ -176,6 +176,24 @@ def test_a_manifest_that_says_otherwise_than_its_lock_is_wrong(origin: Origin, t
     assert lines(two)["one.bin"]["checksum"] == f"sha256:{sha256(OTHER)}"
 
 
+def test_bytes_of_an_earlier_url_are_not_locked_as_those_of_a_new_one(origin: Origin, two: Path) -> None:
+    write(two, [{"url": origin.serve("/new.bin", OTHER), "path": "one.bin"}, {"url": origin.url("/two.bin"), "path": "sub/two.bin"}])
+    run = marscore("run", "downloads.yaml", cwd=two)
+    assert (run.code, [event["path"] for event in run.events("url_changed")]) == (0, ["one.bin"])
+    assert locked(two).code == 0
+    assert lines(two)["one.bin"]["checksum"] == f"sha256:{sha256(OTHER)}"
+    assert (two / "data" / "one.bin").read_bytes() == OTHER.read(0, OTHER.length)
+
+
+def test_ways_to_ask_for_a_lock(two: Path) -> None:
+    run = marscore("run", "downloads.yaml", "--locked", "--no-lock", cwd=two)
+    assert (run.code, "--no-lock looks at no lock" in run.err) == (2, True)
+    run = marscore("lock", "--upgrade", "downloads.yaml", cwd=two)
+    assert (run.code, run.out) == (0, "downloads.lock: 2 downloads, 0 changed\n")
+    (two / "downloads.lock").write_text("\ufeff" + (two / "downloads.lock").read_text())
+    assert marscore("run", "downloads.yaml", "--locked", cwd=two).code == 0
+
+
 def test_check_says_whether_the_manifest_has_changed(origin: Origin, two: Path) -> None:
     run = locked(two, "--check")
     assert (run.code, run.out, run.err) == (0, "", "")

@@ -110,6 +110,17 @@ def test_extra_files_are_told_where_that_is_asked_for(three: Path) -> None:
     assert wrong(document(three, "downloads.yaml", "--extra")) == {"link": ("extra", None), "sub/notes.txt": ("extra", None)}
 
 
+def test_names_are_told_as_one_line_and_links_to_folders_too(three: Path) -> None:
+    data = three / "data"
+    (data / "new\nchanged: c: FAKE").write_text("")
+    (data / "folder").symlink_to("/etc")
+    Path(os.fsdecode(os.fsencode(data) + b"/bad\xff")).write_text("")
+    run = verified(three, "downloads.yaml", "--extra")
+    assert (run.code, len(run.out.splitlines())) == (1, 4)
+    assert {file["path"] for file in document(three, "downloads.yaml", "--extra")["files"]} >= {"folder"}
+    assert verified(three, "downloads.yaml", "--extra", "--only", "one.bin").code == 2
+
+
 @pytest.mark.parametrize("kind", ["link", "folder"])
 def test_what_is_no_file_is_not_what_it_should_be(kind: str, three: Path) -> None:
     place = three / "data" / "three.bin"

@@ -1,12 +1,12 @@
 """A cache of finished files by their sha256, shared by runs, processes and manifests at once.
 
     <cache>/sha256/ab/<64 hex>/data         the bytes, read-only
-                              /recorded     how the cache found them when it wrote them: boot, size, mtime, inode
+                              /recorded     how the cache found them when it wrote them: boot, size, mtime, ctime, inode
                               /url-<key>    a URL that brought them, as its key (`state.key_of`)
     <cache>/tmp/, <cache>/damaged/          entries on their way in and out; what did not hash to its name
 
 An entry is made in `tmp` and renamed whole, so that a crash at any moment leaves none or all of it, and two that make the same leave one.
-It is believed without a look at its bytes only where size, mtime and inode are those that the cache recorded itself, since this machine was
+It is believed without a look at its bytes only where size, times and inode are those that the cache recorded itself, since this machine was
 started and in files of this user's own: what others may have written, and what a power cut may have taken, is hashed. What is wrong is set
 aside, and counts as not there. Where the cache cannot be written it is read, and nothing is said.
 """
@@ -86,13 +86,19 @@ class Cache:
         self._match = match
         self._link = link
         self._boot = _boot()
+        #: Why it could not be looked into, if so.
+        self.trouble: str | None = None
 
     def holds(self, sha256: str, url_key: str) -> bool:
         """Whether a file of this digest may be had for this URL, as far as names tell."""
         entry = self._entry(sha256)
-        if not entry.data.is_file():
+        try:
+            return stat.S_ISREG(os.lstat(entry.data).st_mode) and (self._match == "digest" or _is_there(entry.place / f"url-{url_key}"))
+        except (FileNotFoundError, NotADirectoryError):
             return False
-        return self._match == "digest" or (entry.place / f"url-{url_key}").exists()
+        except (OSError, ValueError) as error:
+            self.trouble = getattr(error, "strerror", None) or str(error)
+            return False
 
     def bring(self, sha256: str, place: str) -> os.stat_result:
         """Put the file of this digest at a place where nothing is; returns what it is there.
@@ -131,7 +137,11 @@ class Cache:
             os.close(os.open(entry.place / f"url-{url_key}", _NEW, 0o644))
 
     def entries(self) -> Iterator[str]:
-        """The digests of all entries, in no order."""
+        """The digests of all entries, in no order.
+
+        Raises:
+            OSError: it cannot be looked into.
+        """
         for folder in _below(self.root / "sha256"):
             yield from (entry.name for entry in _below(folder))
 
@@ -150,13 +160,20 @@ class Cache:
         for sha256 in list(self.entries()):
             try:
                 fd = os.open(self._entry(sha256).data, _READ)
-            except OSError:
+            except FileNotFoundError:
                 continue
-            try:
-                size = os.fstat(fd).st_size
-                is_right = _digest(fd) == sha256
-            finally:
-                os.close(fd)
+            except OSError as error:
+                # A link is none of ours; what cannot be read cannot be said to be right.
+                if error.errno != errno.ELOOP:
+                    raise
+                size, is_right = 0, False
+            else:
+                try:
+                    status = os.fstat(fd)
+                    size = status.st_size
+                    is_right = stat.S_ISREG(status.st_mode) and _digest(fd) == sha256
+                finally:
+                    os.close(fd)
             found.entries += 1
             found.bytes += size
             seen(size)
@@ -203,14 +220,14 @@ class Cache:
             return False
         try:
             owners = [(found.st_uid, found.st_mode) for found in (os.lstat(entry.place), os.lstat(entry.recorded), status)]
-            text = entry.recorded.read_text(encoding="ascii")
+            text = _text(entry.recorded)
         except (OSError, ValueError):
             return False
         is_ours = all(uid == os.getuid() and not mode & (stat.S_IWGRP | stat.S_IWOTH) for uid, mode in owners)
         return is_ours and text == self._record(status)
 
     def _record(self, status: os.stat_result) -> str:
-        return f"{self._boot} {status.st_size} {status.st_mtime_ns} {status.st_ino}\n"
+        return f"{self._boot} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}\n"
 
     def _copied(self, entry: _Entry, fd: int, place: str, known: bool) -> os.stat_result:
         new = os.open(place, _NEW, 0o666)
@@ -297,8 +314,25 @@ class Cache:
 def _below(folder: Path) -> Iterator[Path]:
     try:
         yield from folder.iterdir()
-    except OSError:
+    except FileNotFoundError:
         return
+
+
+def _is_there(place: Path) -> bool:
+    try:
+        os.lstat(place)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _text(place: Path) -> str:
+    """The few bytes of a file of ours; what is no regular file is not waited for."""
+    fd = os.open(place, _READ)
+    try:
+        return os.read(fd, 512).decode("ascii") if stat.S_ISREG(os.fstat(fd).st_mode) else ""
+    finally:
+        os.close(fd)
 
 
 def _boot() -> str | None:

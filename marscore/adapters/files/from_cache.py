@@ -19,12 +19,14 @@ from marscore.errors import StorageError
 from marscore.events import DownloadFinished
 from marscore.resolve.model import Download
 from marscore.resolve.reconcile import Cached, Decision, Fetch, Resume
+from marscore.settings import Network
 from marscore.state import FileIdentity, key_of
 
 
-def cached_sha256(decision: Decision, cache: Cache) -> str | None:
+def cached_sha256(decision: Decision, cache: Cache, network: Network = "used") -> str | None:
     """The digest of what the cache has for a download that would be fetched; None where it has nothing for it."""
-    if not isinstance(decision, Fetch | Resume) or decision.download.options.if_exists == "replace":
+    is_asked_for = decision.download.options.if_exists == "replace" and network == "used"
+    if not isinstance(decision, Fetch | Resume) or is_asked_for:
         return None
     download = decision.download
     sha256 = next((checksum.hex for checksum in download.checksums if checksum.algorithm == "sha256"), None)
@@ -32,12 +34,13 @@ def cached_sha256(decision: Decision, cache: Cache) -> str | None:
 
 
 def bring_all(
-    folder: Folder, cache: Cache, decisions: Sequence[Decision], watch: Callable[[], None], warn: Callable[[str], None]
+    place: tuple[Folder, Cache], decisions: Sequence[Decision], network: Network, watch: Callable[[], None], warn: Callable[[str], None]
 ) -> list[Decision]:
     """Put in place what the cache has; the other decisions stay as they are, also where what it had turned out to be of no use.
 
     `watch` is called a few times a second, and may raise to end it. `warn` is told of entries that are damaged.
     """
+    folder, cache = place
     damaged: list[str] = []
 
     def brought(task: tuple[Decision, str]) -> Decision:
@@ -51,10 +54,12 @@ def bring_all(
             pass
         return decision
 
-    tasks = [(decision, sha256) for decision in decisions if (sha256 := cached_sha256(decision, cache)) is not None]
+    tasks = [(decision, sha256) for decision in decisions if (sha256 := cached_sha256(decision, cache, network)) is not None]
     found = iter(SideBySide(tasks, brought).results(watch))
     for sha256 in damaged:
         warn(f"the cache's file of sha256 {sha256} has other bytes; it is set aside, and the download is fetched")
+    if cache.trouble is not None:
+        warn(f"the cache {cache.root} cannot be looked into: {cache.trouble}")
     asked = {id(decision) for decision, _ in tasks}
     return [next(found) if id(decision) in asked else decision for decision in decisions]
 

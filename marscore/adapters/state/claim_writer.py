@@ -22,7 +22,7 @@ from marscore.events import DownloadFinished, Event
 from marscore.journal import PIECE_SIZE, Header
 from marscore.ports import Clock, StateStore
 from marscore.resolve.model import Download
-from marscore.state import Claim, Claims, Row, key_of, row_of
+from marscore.state import UNKNOWN_URL, Claim, Claims, Row, key_of, row_of
 from marscore.state import claim_of as claim_in
 
 _COMMIT_EVERY = 0.25
@@ -35,6 +35,8 @@ class ClaimWriter:
 
     def __init__(self, state: StateStore, folder: Folder, clock: Clock, downloads: Mapping[str, Download]) -> None:
         self.trouble: str | None = None
+        #: Whether what comes from the cache is known to be what its download's URL brings.
+        self.urls_of_cached = True
         self._state = state
         self._folder = folder
         self._clock = clock
@@ -81,6 +83,8 @@ class ClaimWriter:
     def _row(self, event: DownloadFinished) -> Row:
         """What the state is to hold, with what was known before and still holds."""
         claim = claim_of(event, self._downloads[event.download])
+        if event.status == "cached" and not self.urls_of_cached:
+            claim = replace(claim, url_key=UNKNOWN_URL)
         before = self.before.get(claim.path_key) if event.status == "up_to_date" else None
         if before is None or not _have_one_content(before, claim):
             return row_of(claim)
@@ -88,7 +92,8 @@ class ClaimWriter:
         if not claim.validator and before.url_key == claim.url_key:
             claim = replace(claim, validator=before.validator)
         digests = tuple(dict.fromkeys((*claim.digests, *before.digests)))
-        return row_of(replace(claim, digests=digests, durable=before.durable and before.identity == claim.identity))
+        # That its content is right makes no other URL the one that it came from.
+        return row_of(replace(claim, url_key=before.url_key, digests=digests, durable=before.durable and before.identity == claim.identity))
 
     def commit(self) -> None:
         """Write the open claims down, and drop the journals of their files. Where that fails, the next commit tries again."""

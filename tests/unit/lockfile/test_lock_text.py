@@ -80,6 +80,7 @@ def test_what_was_written_is_read_back(files: list[LockedFile]) -> None:
         (TEXT.replace('"path": "two.bin"', '"path": "two.bin", "path": "three.bin"'), "downloads.lock:3:"),
         (TEXT.replace("lock/v1", "lock/v2"), "downloads.lock:1:12: schema: must be marscore/lock/v1; a lock of a later version"),
         (TEXT.replace("]}", "]"), "downloads.lock:5:1: is not JSON"),
+        (TEXT.replace('"size": 10', '"etag2": 1, "size": 10').replace('\\"e\\"', "\\ud800"), "downloads[0].etag: must be text"),
         ("", "is not JSON"),
         ("[]", "is not a lock"),
         ("{}", "schema: must be"),

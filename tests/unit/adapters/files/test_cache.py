@@ -110,14 +110,25 @@ def test_a_record_is_believed_only_where_it_can_be(why: str, cache: Cache, tmp_p
         cache.bring(SHA, str(tmp_path / "b"))
 
 
-@pytest.mark.skipif(not hasattr(os, "getuid") or module._boot() is None, reason="nothing is recorded here")
-def test_what_the_cache_recorded_itself_is_not_hashed_again(cache: Cache, tmp_path: Path) -> None:
+def test_what_was_tampered_with_and_given_its_time_back_is_noticed(cache: Cache, tmp_path: Path) -> None:
     cache.keep(*finished(tmp_path), SHA, URL)
     tampered(cache, keep_time=True)
-    # Nobody but its owner could have done this. `verify` hashes whatever is recorded.
-    cache.bring(SHA, str(tmp_path / "b"))
-    assert cache.verify().damaged == [SHA]
-    assert not cache.holds(SHA, URL)
+    with pytest.raises(DamagedError):
+        cache.bring(SHA, str(tmp_path / "b"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in its file system")
+@pytest.mark.parametrize("name", ["data", "recorded"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(name: str, cache: Cache, tmp_path: Path) -> None:
+    cache.keep(*finished(tmp_path), SHA, URL)
+    (entry(cache) / name).unlink()
+    os.mkfifo(entry(cache) / name)
+    assert cache.holds(SHA, URL) == (name == "recorded")
+    if name == "recorded":
+        assert cache.bring(SHA, str(tmp_path / "b")).st_size == len(DATA)
+        assert cache.verify().damaged == []
+    else:
+        assert cache.verify().damaged == [SHA]
 
 
 def test_a_hard_link_is_the_same_file(cache: Cache, tmp_path: Path) -> None:
