@@ -116,12 +116,13 @@ def _proven(play: Play, ended: Ended) -> Iterator[str]:
             yield f"{file.path} was asked for, though it was in place and its journal told of it"
         if not spans or f"downloads[{file.number}]" in discarded or ended.exit_code is None:
             continue
-        for seen in play.network.requests:
-            if seen.exchange.request.url.text in file.urls and (asked := seen.fields.get("range")) is not None:
-                start, _, last = asked[6:].partition("-")
-                end = int(last) + 1 if last else 1 << 62
-                if any(int(start) < span.end and span.start < end for span in spans):
-                    yield f"{file.path}: {asked} was asked for, of which {spans} were proven"
+        for number, seen in enumerate(seen for seen in play.network.requests if seen.exchange.request.url.text in file.urls):
+            # Of a server that refuses a part, the whole is asked for once.
+            asked = seen.fields.get("range")
+            start, _, last = asked[6:].partition("-") if asked else ("0", "", "")
+            end = int(last) + 1 if last else 1 << 62
+            if (asked or not number) and any(int(start) < span.end and span.start < end for span in spans):
+                yield f"{file.path}: {asked or 'all of it'} was asked for, of which {spans} were proven"
 
 
 def _outcomes(play: Play, ended: Ended) -> Iterator[str]:

@@ -182,11 +182,6 @@ DEFECTS = (
         ),
     ),
     Defect(
-        "deadline",
-        "a run's deadline counted from the first request",
-        (("execute/supervisor/supervise.py", "(now if since is None else since) + self._plan.deadline", "now + self._plan.deadline"),),
-    ),
-    Defect(
         "wrong-part",
         "a part was taken for the one that was asked for, whatever the answer said",
         (
