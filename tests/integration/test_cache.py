@@ -143,9 +143,7 @@ def test_offline_asks_nobody_whether_a_file_is_current(origin: Origin, tmp_path:
     assert (again.code, statuses(again), len(origin.requests)) == (0, ["up_to_date"], asked)
 
 
-def test_a_file_in_place_of_another_url_is_taken_with_a_warning_while_its_checksum_holds(
-    origin: Origin, tmp_path: Path
-) -> None:
+def test_a_file_in_place_of_another_url_is_taken_with_a_warning_while_its_checksum_holds(origin: Origin, tmp_path: Path) -> None:
     write(tmp_path, [known(origin, "/one.bin", ONE, path="a.bin")])
     run(tmp_path)
     write(tmp_path, [known(origin, "/moved.bin", ONE, path="a.bin")])

