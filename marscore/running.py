@@ -225,7 +225,7 @@ class Run:
     def _close_cache(self) -> None:
         if self._keeper is None or self._cache is None or self._job.cache is None:
             return
-        self._keeper.close(hurried=self._stop.signal is not None)
+        self._keeper.close(lambda: self._stop.signal is not None)
         if self._keeper.trouble:
             self._emit(Warned(self._clock.now(), None, f"not all that was fetched is in the cache: {self._keeper.trouble}"))
         if self._job.cache.max_size is not None and self._stop.signal is None:

@@ -34,7 +34,12 @@ from marscore.values import Failure
 Link: TypeAlias = Literal["auto", "copy", "hard"]
 Match: TypeAlias = Literal["url", "digest"]
 
+#: Called now and then while bytes are copied or hashed; what it raises ends that.
+Check: TypeAlias = Callable[[], None]
+
 _AT_ONCE = 1024 * 1024
+#: Bytes that the kernel copies at a time: some hundredths of a second.
+_BY_THE_KERNEL = 32 * 1024 * 1024
 #: FICLONE of <linux/fs.h>: _IOW(0x94, 9, int).
 _CLONE = 0x40049409
 #: What says that this file system, or this pair of them, clones nothing.
@@ -100,8 +105,8 @@ class Cache:
             self.trouble = getattr(error, "strerror", None) or str(error)
             return False
 
-    def bring(self, sha256: str, place: str) -> os.stat_result:
-        """Put the file of this digest at a place where nothing is; returns what it is there.
+    def bring(self, sha256: str, place: str, check: Check = lambda: None) -> os.stat_result:
+        """Put the file of this digest at a place where nothing is; returns what it is there. `check` may raise to end it.
 
         Raises:
             FileNotFoundError: there is none any more.
@@ -115,7 +120,7 @@ class Cache:
             if not stat.S_ISREG(status.st_mode):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
             known = self._is_as_recorded(entry, status)
-            brought = self._linked(entry, fd, place, known) if self._link == "hard" else self._copied(entry, fd, place, known)
+            brought = (self._linked if self._link == "hard" else self._copied)(entry, fd, place, known, check)
         finally:
             os.close(fd)
         with contextlib.suppress(OSError):
@@ -123,7 +128,7 @@ class Cache:
             os.utime(entry.recorded)
         return brought
 
-    def keep(self, source: str, identity: FileIdentity, sha256: str, url_key: str) -> None:
+    def keep(self, source: str, identity: FileIdentity, sha256: str, url_key: str, check: Check = lambda: None) -> None:
         """Take a file in that was verified when it was finished, if it is still the same; note of an entry that the URL brought it.
 
         Raises:
@@ -131,7 +136,7 @@ class Cache:
         """
         entry = self._entry(sha256)
         if not entry.data.exists():
-            self._take_in(entry, source, identity)
+            self._take_in(entry, source, identity, check)
         # It may have been removed again meanwhile.
         with contextlib.suppress(FileExistsError, FileNotFoundError):
             os.close(os.open(entry.place / f"url-{url_key}", _NEW, 0o644))
@@ -229,16 +234,16 @@ class Cache:
     def _record(self, status: os.stat_result) -> str:
         return f"{self._boot} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}\n"
 
-    def _copied(self, entry: _Entry, fd: int, place: str, known: bool) -> os.stat_result:
+    def _copied(self, entry: _Entry, fd: int, place: str, known: bool, check: Check) -> os.stat_result:
         new = os.open(place, _NEW, 0o666)
         try:
             try:
                 cloned = self._link == "auto" and _clone(fd, new)
                 digest = None
                 if not cloned:
-                    digest = _copy(fd, new, hashed=not known)
+                    digest = _copy(fd, new, not known, check)
                 elif not known:
-                    digest = _digest(new)
+                    digest = _digest(new, check)
                 if digest not in (None, entry.sha256):
                     self._set_aside(entry)
                     raise DamagedError
@@ -250,8 +255,8 @@ class Cache:
         finally:
             os.close(new)
 
-    def _linked(self, entry: _Entry, fd: int, place: str, known: bool) -> os.stat_result:
-        if not known and _digest(fd) != entry.sha256:
+    def _linked(self, entry: _Entry, fd: int, place: str, known: bool, check: Check) -> os.stat_result:
+        if not known and _digest(fd, check) != entry.sha256:
             self._set_aside(entry)
             raise DamagedError
         try:
@@ -260,16 +265,16 @@ class Cache:
             if error.errno not in (errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP):
                 raise
             # Another file system, or one that links nothing.
-            return self._copied(entry, fd, place, known)
+            return self._copied(entry, fd, place, known, check)
         return os.lstat(place)
 
-    def _take_in(self, entry: _Entry, source: str, identity: FileIdentity) -> None:
+    def _take_in(self, entry: _Entry, source: str, identity: FileIdentity, check: Check) -> None:
         temporary = self._temporary()
         try:
             old = os.open(source, _READ)
             try:
                 _demand_same(os.fstat(old), identity)
-                self._fill(temporary, old, entry.sha256)
+                self._fill(temporary, old, entry.sha256, check)
                 _demand_same(os.fstat(old), identity)
             finally:
                 os.close(old)
@@ -280,11 +285,11 @@ class Cache:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
-    def _fill(self, temporary: Path, old: int, sha256: str) -> None:
+    def _fill(self, temporary: Path, old: int, sha256: str, check: Check) -> None:
         new = os.open(temporary / "data", _NEW, 0o600)
         try:
             # Many will believe it: what is in the cache is hashed there.
-            if (_digest(new) if _clone(old, new) else _copy(old, new, hashed=True)) != sha256:
+            if (_digest(new, check) if _clone(old, new) else _copy(old, new, True, check)) != sha256:
                 raise StorageError(Failure("path", "the file changed after it was verified"))
             if hasattr(os, "fchmod"):
                 os.fchmod(new, 0o444)
@@ -382,16 +387,17 @@ def _clone(old: int, new: int) -> bool:
     return True
 
 
-def _copy(old: int, new: int, hashed: bool) -> str | None:
+def _copy(old: int, new: int, hashed: bool, check: Check) -> str | None:
     """Copy a whole file; returns the sha256 of what was copied, if that is wanted."""
     os.lseek(old, 0, os.SEEK_SET)
-    if not hashed and hasattr(os, "copy_file_range") and _copied_by_the_kernel(old, new):
+    if not hashed and hasattr(os, "copy_file_range") and _copied_by_the_kernel(old, new, check):
         return None
     running = hashlib.sha256()
     os.lseek(old, 0, os.SEEK_SET)
     os.lseek(new, 0, os.SEEK_SET)
     os.ftruncate(new, 0)
     while data := os.read(old, _AT_ONCE):
+        check()
         running.update(data)
         view = memoryview(data)
         while view:
@@ -399,10 +405,11 @@ def _copy(old: int, new: int, hashed: bool) -> str | None:
     return running.hexdigest()
 
 
-def _copied_by_the_kernel(old: int, new: int) -> bool:
+def _copied_by_the_kernel(old: int, new: int, check: Check) -> bool:
     left = os.fstat(old).st_size
     try:
-        while left and (count := os.copy_file_range(old, new, min(left, 2**30))):
+        while left and (count := os.copy_file_range(old, new, min(left, _BY_THE_KERNEL))):
+            check()
             left -= count
     except OSError as error:
         if error.errno in _UNABLE:
@@ -411,9 +418,10 @@ def _copied_by_the_kernel(old: int, new: int) -> bool:
     return not left
 
 
-def _digest(fd: int) -> str:
+def _digest(fd: int, check: Check = lambda: None) -> str:
     os.lseek(fd, 0, os.SEEK_SET)
     running = hashlib.sha256()
     while data := os.read(fd, _AT_ONCE):
+        check()
         running.update(data)
     return running.hexdigest()

@@ -10,17 +10,20 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 
-from marscore.adapters.files.cache import Cache, DamagedError
+from marscore.adapters.files.cache import Cache, Check, DamagedError
 from marscore.adapters.files.folder import OLD_READ, Folder
 from marscore.adapters.files.partial import digests_of_file
 from marscore.adapters.files.positioned import choose
-from marscore.adapters.files.side_by_side import SideBySide
+from marscore.adapters.files.side_by_side import SideBySide, StoppedError
 from marscore.errors import StorageError
 from marscore.events import DownloadFinished
 from marscore.resolve.model import Download
 from marscore.resolve.reconcile import Cached, Decision, Fetch, Resume
 from marscore.settings import Network
 from marscore.state import FileIdentity, key_of
+
+#: Seconds between two looks whether the run is told to stop, and those that it then waits: what copies looks up more often than that.
+_LOOK_EVERY, _PATIENCE = 0.1, 1.0
 
 
 def cached_sha256(decision: Decision, cache: Cache, network: Network = "used") -> str | None:
@@ -46,7 +49,7 @@ def bring_all(
     def brought(task: tuple[Decision, str]) -> Decision:
         decision, sha256 = task
         try:
-            return _brought(folder, cache, decision.download, sha256)
+            return _brought(folder, cache, decision.download, sha256, working.check)
         except DamagedError:
             damaged.append(sha256)
         except (OSError, StorageError, _UnsuitableError):
@@ -55,7 +58,8 @@ def bring_all(
         return decision
 
     tasks = [(decision, sha256) for decision in decisions if (sha256 := cached_sha256(decision, cache, network)) is not None]
-    found = iter(SideBySide(tasks, brought).results(watch))
+    working: SideBySide[tuple[Decision, str], Decision] = SideBySide(tasks, brought)
+    found = iter(working.results(watch))
     for sha256 in damaged:
         warn(f"the cache's file of sha256 {sha256} has other bytes; it is set aside, and the download is fetched")
     if cache.trouble is not None:
@@ -68,11 +72,11 @@ class _UnsuitableError(Exception):
     """The cache's file is not what the manifest wants besides its sha256."""
 
 
-def _brought(folder: Folder, cache: Cache, download: Download, sha256: str) -> Cached:
+def _brought(folder: Folder, cache: Cache, download: Download, sha256: str, check: Check) -> Cached:
     digests = {"sha256": sha256}
 
     def make(part: str) -> os.stat_result:
-        status = cache.bring(sha256, part)
+        status = cache.bring(sha256, part, check)
         if download.size not in (None, status.st_size):
             raise _UnsuitableError
         others = [checksum for checksum in download.checksums if checksum.algorithm != "sha256"]
@@ -117,12 +121,19 @@ class Keeper:
             except (RuntimeError, MemoryError):
                 self._thread, self._given_up = None, True
 
-    def close(self, hurried: bool) -> None:
-        """Wait until all is taken in; where the run was told to stop, only for what is being taken in."""
-        self._given_up = self._given_up or hurried
+    def close(self, hurried: Callable[[], bool]) -> None:
+        """Wait until all is taken in; once the run is told to stop, only a moment for what ends what is being taken in."""
         self._queue.put(None)
-        if self._thread is not None:
-            self._thread.join()
+        while self._thread is not None and self._thread.is_alive():
+            if hurried():
+                self._given_up = True
+                self._thread.join(_PATIENCE)
+                return
+            self._thread.join(_LOOK_EVERY)
+
+    def _check(self) -> None:
+        if self._given_up:
+            raise StoppedError
 
     def _work(self) -> None:
         while (task := self._queue.get()) is not None:
@@ -135,13 +146,13 @@ class Keeper:
             return
         identity = FileIdentity(event.size, event.mtime_ns, event.inode)
         try:
-            self._cache.keep(self._folder.place(download.path), identity, sha256, key_of(download.url))
+            self._cache.keep(self._folder.place(download.path), identity, sha256, key_of(download.url), self._check)
         except PermissionError:
             # A cache that others fill is only read.
             self._given_up = True
         except OSError as error:
             self._given_up = True
             self.trouble = error.strerror or str(error)
-        except StorageError:
-            # It is not what it was when it was verified. The next run sees that.
+        except (StorageError, StoppedError):
+            # It is not wanted any more, or not what it was when it was verified. The next run sees that.
             pass

@@ -131,6 +131,32 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(name: str, cache: Cache
         assert cache.verify().damaged == [SHA]
 
 
+class AskedError(Exception):
+    """What a check raises."""
+
+
+def stop() -> None:
+    raise AskedError
+
+
+@pytest.mark.parametrize("link", ["auto", "copy", "hard"])
+@pytest.mark.parametrize("known", [True, False])
+def test_bringing_and_keeping_end_where_asked_and_leave_nothing(known: bool, link: module.Link, cache: Cache, tmp_path: Path) -> None:
+    with pytest.raises(AskedError):
+        cache.keep(*finished(tmp_path), SHA, URL, stop)
+    assert list(cache.entries()) == list((cache.root / "tmp").iterdir()) == []
+    cache.keep(*finished(tmp_path), SHA, URL)
+    if not known:
+        (entry(cache) / "recorded").unlink()
+    if (link, known) in (("auto", True), ("hard", True)):
+        # Nothing may have to be copied then.
+        return
+    with pytest.raises(AskedError):
+        Cache(cache.root, link=link).bring(SHA, str(tmp_path / "b"), stop)
+    assert not (tmp_path / "b").exists()
+    assert cache.holds(SHA, URL)
+
+
 def test_a_hard_link_is_the_same_file(cache: Cache, tmp_path: Path) -> None:
     cache.keep(*finished(tmp_path), SHA, URL)
     brought = Cache(cache.root, link="hard").bring(SHA, str(tmp_path / "b"))
