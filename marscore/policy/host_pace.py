@@ -6,8 +6,13 @@ A few refusals among many answers say nothing of a pace, and a host that does no
 files, whose retries deal with it. Where a host that answers otherwise refuses a good part of what it is asked, the rate falls to a little
 less than what it accepted of late, since that is what it allows, however it counts: by a leaky bucket, by connections, by minutes. At
 first its limit is searched for: the rate begins low, doubles several times a second, and is cut where that is too much. From then on it
-grows slowly, and ever faster the longer nothing speaks against it. The models are TCP's slow start, and its increase by little and
-decrease by a factor (RFC 5681), and the adaptive throttling of "Handling Overload", Site Reliability Engineering, 2016.
+grows slowly, and ever faster the longer nothing speaks against it.
+
+A host without a limit may have some files that it never gives. Then what was refused before is refused again, while what is asked for the
+first time is not: a limit would treat both alike. Such a host gets no rate until it gives something that it refused before.
+
+The models are TCP's slow start, and its increase by little and decrease by a factor (RFC 5681), and the adaptive throttling of "Handling
+Overload", Site Reliability Engineering, 2016.
 
 Times are seconds on a clock that never jumps. A pause that a host asks for counts as no time, since nothing could be accepted in it.
 """
@@ -39,11 +44,51 @@ SLOWEST, FASTEST = 0.2, 20_000.0
 #: Seconds for which an answer shows that a host answers otherwise. One that says itself that it was asked too much (429) is asked longer
 #: than a minute whether it does: that may be the time that it counts by.
 ANSWERED_LATELY, STARVED = 10.0, 75.0
+#: A host's refusals are about files where a limit, which treats all alike, would in one of so many cases accept nothing of what was
+#: refused before, and yet as much as it did of the rest.
+CHANCE = 1 / 1000
+#: Where that is as rare as this, and something is accepted still, the rate is left alone until it is known.
+SUSPICION = 1 / 20
 #: Answers are counted in steps of so many seconds. What is said of late goes back so many of them, in a search and otherwise; further, but
 #: not without end, where those hold fewer answers than are enough.
 _STEP = 0.1
 _IN_A_SEARCH, _OTHERWISE, _LONGEST = 4, 10, 100
 _ENOUGH = 10
+
+
+class _OfFiles:
+    """Whether a host's refusals are about what is asked, and not how fast: counted while it has a rate."""
+
+    __slots__ = ("_again_refused", "_gives_again", "_others_accepted", "_others_refused")
+
+    def __init__(self) -> None:
+        self._again_refused = self._others_accepted = self._others_refused = 0
+        self._gives_again = False
+
+    def accepted(self, again: bool, has_rate: bool) -> None:
+        if again:
+            self._gives_again = True
+        elif has_rate:
+            self._others_accepted += 1
+
+    def refused(self, again: bool, has_rate: bool) -> bool:
+        """Count it; returns whether they are."""
+        if self._gives_again:
+            return False
+        if has_rate and again:
+            self._again_refused += 1
+        elif has_rate:
+            self._others_refused += 1
+        return self.chance <= CHANCE
+
+    @property
+    def chance(self) -> float:
+        """How likely a limit would treat what was refused before, and the rest, so differently.
+
+        Fisher's exact test, of a table that has a zero: nothing that was refused before was accepted.
+        """
+        accepted, others = self._others_accepted, self._others_accepted + self._others_refused
+        return 1.0 if self._gives_again else math.comb(others, accepted) / math.comb(others + self._again_refused, accepted)
 
 
 class HostPace:
@@ -56,6 +101,7 @@ class HostPace:
         "_frozen",
         "_grown",
         "_next",
+        "_of_files",
         "_paused_until",
         "_rested",
         "_searching",
@@ -81,6 +127,8 @@ class HostPace:
         self._worth = 0.0
         #: Time without pauses, when the last one began; its end; and how long all were.
         self._frozen = self._paused_until = self._rested = 0.0
+        #: Whether what it refuses are files and not requests.
+        self._of_files = _OfFiles()
 
     def free_at(self, now: float) -> float:
         """When the next request may start: `now` or later."""
@@ -100,23 +148,28 @@ class HostPace:
             # What came before was of another rate, and much of it at once.
             self._steps.clear()
 
-    def accepted(self, now: float) -> None:
-        """Take note of an answer that is no refusal."""
+    def accepted(self, now: float, *, again: bool = False) -> None:
+        """Take note of an answer that is no refusal; `again`: the same was refused before."""
         self._answered = now
+        self._of_files.accepted(again, self.rate is not None)
         time, is_paused = self._time(now), now < self._paused_until
         if not is_paused:
             self._step(time)[1] += 1
         if self.rate is not None:
             self._grow(self.rate, time, is_paused)
 
-    def refused(self, now: float, *, explicit: bool, too_many: bool) -> bool:
+    def refused(self, now: float, *, explicit: bool, too_many: bool, again: bool = False) -> bool:
         """Take note of a refusal; returns whether the rate was cut for it.
 
         Args:
             now: the moment.
             explicit: it names a pause.
             too_many: it says that there were too many requests, and not only that there is no service.
+            again: the same was refused before.
         """
+        if not explicit and self._of_files.refused(again, self.rate is not None):
+            self.rate = None
+            return False
         patience = STARVED if too_many and self.rate is not None else ANSWERED_LATELY
         if self._answered is None or now - self._answered > patience:
             self.rate = None
@@ -125,6 +178,8 @@ class HostPace:
         self._step(self._time(now))[2] += 1
         accepted, refused, _ = self._lately(self._time(now))
         least, share = (EXPLICIT_REFUSALS, EXPLICIT_SHARE) if explicit else (REFUSALS, SHARE)
+        if accepted and not explicit and self._of_files.chance <= SUSPICION:
+            return False
         return refused >= max(least, share * (accepted + refused)) and self._cut(now, FIRST_RATE)
 
     def slow_down(self, now: float) -> None:

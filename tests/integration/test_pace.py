@@ -71,3 +71,16 @@ def test_a_file_that_is_refused_always_ends_by_name_beside_those_that_come(origi
     failed = [entry for entry in run.report["downloads"] if entry["status"] == "failed"]
     assert [entry["error"]["kind"] for entry in failed] == ["server_error"] * len(bad)
     assert all(2 <= len(entry["retries"]) <= 12 for entry in failed)
+
+
+def test_a_host_with_many_files_that_it_never_gives_is_not_asked_slowly(origin: Origin, tmp_path: Path) -> None:
+    good = [origin.serve(f"/{number}.bin", Body(100, seed=number), [Good(delay_s=0.01)]) for number in range(200)]
+    bad = [origin.serve(f"/bad-{number}.bin", Body(100), [busy(503)]) for number in range(200)]
+    both = [url for pair in zip(bad, good, strict=True) for url in pair]
+    retry = {"retry": {"max_retries": 2, "max_retries_by": {"server_error": 2}}}
+    run = marscore("run", write(tmp_path, both, execution={"processes": 1}, defaults=retry), cwd=tmp_path)
+    failed = {entry["url"] for entry in run.report["downloads"] if entry["status"] == "failed"}
+    assert failed == set(bad)
+    # A few were refused before that was known; the others spent their retries, as if there were no pace.
+    spared = [entry for entry in run.report["downloads"] if len(entry["retries"]) > 2]
+    assert len(spared) < len(bad) / 4

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.origin import Body, Origin
 from tests.servers import nginx
-from tests.torture import filling, limits, locking, mixing, planting, signalling, stopping
+from tests.torture import filling, limits, locking, mixing, planting, sharing, signalling, stopping
 from tests.torture.killing import KIB, MIB, Figures, Killing
 from tests.torture.trial import Figures as Swept
 from tests.torture.trial import Sweep
@@ -28,6 +28,7 @@ SWEEPS = {
     "full": filling.SWEEP,
     "signals": signalling.SWEEP,
     "planted": planting.SWEEP,
+    "cache": sharing.SWEEP,
     **{name.replace(" ", "-"): sweep for name, sweep in limits.SWEEPS.items()},
 }
 

@@ -27,6 +27,9 @@ LOOK_EVERY = 1.0
 PATIENCE = 30
 #: Most downloads that one worker holds at once, so that a crash hands over few and the last ones are spread.
 DEEPEST = 1024
+#: So many that wait for a retry, or for their host, do not count: else a worker that holds few would have nothing but these to ask for.
+#: Each may have a partial file open.
+WAITING = 64
 
 
 @dataclass(slots=True)
@@ -79,6 +82,11 @@ class Member:
         elif expected * 8 <= self.depth:
             # Else a pile is left with the slowest at the end, where each has a part of a host's pace. A few are there for who is done.
             self.depth = max(min(self.depth, threads + threads // 2), self.depth // 2)
+
+    def room(self, threads: int, most: int) -> int:
+        """How many more it may hold; `most` in all, whatever it is at, where workers die."""
+        waiting = min(WAITING, max(0, len(self.begun) - threads))
+        return min(self.depth + waiting, DEEPEST, most) - len(self.works)
 
     def look(self) -> bool:
         """Note that time has passed; returns whether patience with it has just ended."""

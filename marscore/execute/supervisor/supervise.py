@@ -233,7 +233,7 @@ class Supervisor:
         for member in self._members.values():
             # The rest is shared out in ever smaller batches, so that no worker sits on a pile while another has nothing.
             fair = max(self._plan.threads, len(self._waiting) // (2 * len(self._members)))
-            room = min(min(member.depth, self._deaths.depth) - len(member.works), fair)
+            room = min(member.room(self._plan.threads, self._deaths.depth), fair)
             if room <= 0 or member.retiring or self._stopping:
                 continue
             works = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]

@@ -6,7 +6,9 @@
 A free connection goes, in this order, to: a file that has none and waits for its (re)try, a new download, another range of a file, a part
 of what another connection has before it. So many files are fetched side by side as long as there are any, and the end of the last large
 one is as parallel as its start. Where all connections are in use and a file has none, one that has several gives one up (`crowded_out`).
-A host whose connections are all in use, that asked for a pause, or that was asked as fast as it allows, is passed over. No I/O, no clock.
+A host whose connections are all in use, that asked for a pause, or that was asked as fast as it allows, is passed over. Where a host has a
+pace, retries and new downloads take turns: what it refuses again, and what it does not refuse, tells a limit from files that it never
+gives (`policy/host_pace.py`). No I/O, no clock.
 """
 
 from __future__ import annotations
@@ -51,6 +53,8 @@ class Board:
         self._queue: dict[str, deque[Work]] = {}
         #: The transfers that could use a connection: those that have none, and those that could use a further one.
         self._without, self._further = Waiting(), Waiting()
+        #: The hosts with a pace whose last request was a retry, while there were new downloads.
+        self._retried: set[str] = set()
 
     @property
     def empty(self) -> bool:
@@ -72,6 +76,7 @@ class Board:
         """Take back every download that was not begun."""
         works = [work for queue in self._queue.values() for work in queue]
         self._queue.clear()
+        self._retried.clear()
         return works
 
     def take(self, at: Moment, idle: int) -> Assignment | Idle:
@@ -132,9 +137,12 @@ class Board:
 
     def _from_waiting(self, waiting: Waiting, ticks: float) -> Assignment | None:
         due = [entry for entry in waiting.first() if entry.due <= ticks and self.slots.free_at(entry.host, ticks) == ticks]
+        due = [entry for entry in due if entry.host not in self._retried] if self._retried else due
         if not due:
             return None
         _, _, host, transfer = min(due)
+        if host in self._queue and self.slots.pace(host).rate is not None:
+            self._retried.add(host)
         segment = transfer.take(ticks)
         self.settle(transfer)
         assert segment, "an entry says what its transfer says"
@@ -144,6 +152,7 @@ class Board:
         for host, works in self._queue.items():
             if self.slots.free_at(host, at.ticks) == at.ticks:
                 work = works.popleft()
+                self._retried.discard(host)
                 assignment = Assignment(self._begin(work, at), None, host)
                 # The host goes to the end of the line, so that no host's many files keep another's from their turn.
                 del self._queue[host]

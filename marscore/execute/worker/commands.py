@@ -105,8 +105,9 @@ class Commands:
     def heard(self, transfer: Transfer, segment: Segment, host: str, answer: Answer) -> bool:
         """Let the pace of a host follow from its answer; says whether that is a refusal for the sake of the pace."""
         pace, ticks = self._board.slots.pace(host), self._clock.ticks()
+        again = bool(segment.retry.failures or segment.retry.refusals)
         if answer.status not in BUSY or answer.status not in transfer.options.retry.statuses:
-            pace.accepted(ticks)
+            pace.accepted(ticks, again=again)
             return False
         pause = parse_retry_after(answer.fields.get("retry-after"), self._clock.now())
         too_many = answer.status == HTTPStatus.TOO_MANY_REQUESTS
@@ -116,7 +117,7 @@ class Commands:
         if pace.rate is None and segment.retry.failures:
             # One file's refusals, however many, are about the file.
             return False
-        if pace.refused(ticks, explicit=bool(pause), too_many=too_many) and pace.rate is not None:
+        if pace.refused(ticks, explicit=bool(pause), too_many=too_many, again=again) and pace.rate is not None:
             self._board.changed = True
             self._put(HostPaced(self._clock.now(), transfer.download.id, host, round(pace.rate, 2)))
             self.tell_pace(host)

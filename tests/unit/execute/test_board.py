@@ -7,7 +7,7 @@ from marscore.execute.worker.board import Assignment, Board, Idle
 from marscore.policy.retry import Backoff, RetryRules
 from marscore.ports import Answer
 from marscore.resolve.model import Download, Options
-from marscore.url import parse_url
+from marscore.url import host_of, parse_url
 from marscore.values import Failure
 
 MIB = 1024 * 1024
@@ -213,3 +213,17 @@ def test_the_last_connection_of_a_file_is_its_own() -> None:
     holding(board, 0, 1)
     board.add([work(1)])
     assert board.crowded_out(0.0, 0) is None
+
+
+def test_where_a_host_has_a_pace_retries_and_new_files_take_turns() -> None:
+    board = Board(per_host=16)
+    board.add([work(number) for number in range(4)])
+    for chosen in [begin(board), begin(board)]:
+        breaks(board, chosen, 0.0)
+    pace = board.slots.pace(host_of("http://a/0"))
+    order = []
+    for ticks in (10.0, 20.0, 30.0, 40.0):
+        pace.rate = 10.0
+        order.append(assigned(board, ticks).transfer.download.id)
+    assert sorted(order[::2]) == ["downloads[0]", "downloads[1]"]
+    assert order[1::2] == ["downloads[2]", "downloads[3]"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from marscore.execute.supervisor.handles import WorkerHandle
-from marscore.execute.supervisor.members import DEEPEST, Member
+from marscore.execute.supervisor.members import DEEPEST, WAITING, Member
 from marscore.execute.worker.loop import FLUSH_EVERY
 from tests.unit.execute.test_supervise import FakeWorkerFactory, finished
 
@@ -38,3 +38,14 @@ def test_one_that_finishes_few_holds_little_more_than_it_works_at() -> None:
     assert depth_after(DEEPEST, [(1 / 15, 1)] * 20) == THREADS + THREADS // 2
     assert depth_after(DEEPEST, [(10.0, 1)] * 20) == THREADS + THREADS // 2
     assert depth_after(3, [(10.0, 0)]) == 3
+
+
+def test_what_waits_for_a_retry_does_not_keep_new_ones_away() -> None:
+    handle: WorkerHandle = FakeWorkerFactory(lambda worker, each: finished(each)).child(0, None)  # type: ignore[arg-type]
+    member = Member(0, handle, 12)
+    member.begun = {str(number) for number in range(THREADS + 20)}
+    assert member.room(THREADS, DEEPEST) == 12 + 20
+    member.begun = {str(number) for number in range(THREADS + 2 * WAITING)}
+    assert member.room(THREADS, DEEPEST) == 12 + WAITING
+    # Where workers die, few are held, whatever they are at.
+    assert member.room(THREADS, 3) == 3

@@ -72,7 +72,7 @@ class Process:
     pace: HostPace = field(default_factory=HostPace)
     paused_until: float = 0.0
     under_way: int = 0
-    refused: list[float] = field(default_factory=list)
+    refused: list[tuple[float, int]] = field(default_factory=list)
     wakes_at: float = -1.0
 
 
@@ -85,6 +85,8 @@ class Client:
     pause: float | None = None
     processes: int = 1
     seed: int = 1
+    #: Every file of so many is one that the host never gives. It is given up after 3 retries and 10 for which the pace was to blame.
+    bad: int = 0
     now: float = 0.0
     done: int = 0
     refusals: int = 0
@@ -92,6 +94,8 @@ class Client:
 
     def run(self) -> Client:
         self.chance, self.left = random.Random(self.seed), self.files
+        self.retries: dict[int, int] = {}
+        self.spared: dict[int, int] = {}
         self.members = [Process() for _ in range(self.processes)]
         self.events: list[tuple[float, int, Callable[[], None]]] = []
         self.order = itertools.count()
@@ -108,7 +112,7 @@ class Client:
 
     def ask(self, member: Process) -> None:
         while member.under_way < 8 and (self.left or member.refused):
-            due = 0.0 if self.left and not (member.refused and member.refused[0] <= self.now) else member.refused[0]
+            due = 0.0 if self.left and not (member.refused and member.refused[0][0] <= self.now) else member.refused[0][0]
             begin = max(due, member.paused_until, member.pace.free_at(self.now))
             if begin > self.now:
                 if not self.now < member.wakes_at <= begin:
@@ -116,32 +120,43 @@ class Client:
                     self.at(begin, lambda: self.ask(member))
                 return
             if due:
-                heapq.heappop(member.refused)
+                file = heapq.heappop(member.refused)[1]
             else:
-                self.left -= 1
+                file, self.left = self.left, self.left - 1
             member.under_way += 1
             member.pace.start(self.now)
-            self.at(self.now + ROUND_TRIP * self.chance.uniform(0.2, 0.8), lambda: self.arrive(member))
+            self.at(self.now + ROUND_TRIP * self.chance.uniform(0.2, 0.8), lambda file=file: self.arrive(member, file))  # type: ignore[misc]
 
-    def arrive(self, member: Process) -> None:
-        takes = self.host(self.now)
-        self.at(self.now + ROUND_TRIP / 2 + (takes or 0.0), lambda: self.hear(member, takes is not None))
+    def arrive(self, member: Process, file: int) -> None:
+        takes = None if self.bad and file % self.bad == 0 else self.host(self.now)
+        self.at(self.now + ROUND_TRIP / 2 + (takes or 0.0), lambda: self.hear(member, file, takes is not None))
 
-    def hear(self, member: Process, accepted: bool) -> None:
+    def hear(self, member: Process, file: int, accepted: bool) -> None:
         member.under_way -= 1
         if accepted:
-            member.pace.accepted(self.now)
+            member.pace.accepted(self.now, again=file in self.retries)
             self.done += 1
         else:
             self.refusals += 1
-            if member.pace.refused(self.now, explicit=self.pause is not None, too_many=True):
+            if member.pace.refused(self.now, explicit=self.pause is not None, too_many=not self.bad, again=file in self.retries):
                 self.cuts += 1
                 self.tell(member, lambda other: other.pace.slow_down(self.now))
             if self.pause is not None:
                 self.rest(member)
                 self.tell(member, self.rest)
-            heapq.heappush(member.refused, self.now + (self.pause or self.chance.uniform(0.0, 0.5)))
+            self.retry(member, file)
         self.ask(member)
+
+    def retry(self, member: Process, file: int) -> None:
+        spared = member.pace.rate is not None and self.spared.get(file, 0) < 10
+        counts = self.spared if spared else self.retries
+        counts[file] = counts.get(file, 0) + 1
+        self.retries.setdefault(file, 0)
+        if self.bad and self.retries[file] > 3:
+            self.done += 1
+        else:
+            wait = self.chance.uniform(0.0, 0.5 * 2 ** max(0, self.retries[file] - 1))
+            heapq.heappush(member.refused, (self.now + (self.pause or wait), file))
 
     def rest(self, member: Process) -> None:
         assert self.pause is not None
@@ -191,6 +206,31 @@ def test_processes_find_the_limit_together(processes: int, pause: float | None, 
     client = Client(leaky_bucket(50, 5, nodelay), 300, pause, processes, seed).run()
     assert client.now <= 1.5 * 6.0
     assert client.refusals < 0.3 * 300
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize(("files", "bad"), [(200, 2), (2000, 2), (2000, 5)])
+def test_a_host_that_never_gives_some_files_is_not_slowed_down_for_them(files: int, bad: int, processes: int, seed: int) -> None:
+    client = Client(lambda now: 0.01, files, processes=processes, seed=seed, bad=bad).run()
+    # A process may be left with nothing but what it was refused, and then has nothing to compare that with.
+    assert client.now <= files * 0.01 / 8 + (6.0 if processes == 1 else 2 * ANSWERED_LATELY)
+
+
+def test_what_is_given_at_last_shows_a_limit_after_all() -> None:
+    pace = HostPace()
+    pace.accepted(0.0)
+    assert refuse(pace, 0.0)
+    for _ in range(5):
+        assert pace.rate is not None
+        pace.accepted(0.1)
+        pace.accepted(0.1)
+        assert not pace.refused(0.1, explicit=False, too_many=True, again=True)
+    assert pace.rate is None
+    assert not refuse(pace, 0.2)
+    pace.accepted(0.3, again=True)
+    assert refuse(pace, 0.3)
+    assert pace.rate is not None
 
 
 @pytest.mark.parametrize("share", [1 / 500, 1 / 50])
