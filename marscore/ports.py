@@ -16,7 +16,7 @@ from typing import Protocol, TypeAlias
 from marscore.events import Event
 from marscore.frozen import dataclass
 from marscore.journal import Header, Journal, Piece
-from marscore.state import Claims, Content, FileIdentity, Measured, Row
+from marscore.state import AS_MADE, Attributes, Claims, Content, FileIdentity, Measured, Row
 from marscore.url import Url
 from marscore.values import Access, ByteRange, Failure
 
@@ -156,10 +156,10 @@ class Partial(Protocol):
         """
         ...
 
-    def finish(self, path: str, size: int, digests: Mapping[str, str]) -> FileIdentity:
-        """Give the file its name in one atomic step and return what identifies it there. The partial is closed.
+    def finish(self, path: str, size: int, digests: Mapping[str, str], attributes: Attributes = AS_MADE) -> FileIdentity:
+        """Give the file its attributes and then, in one atomic step, its name; return what identifies it there. The partial is closed.
 
-        What is renamed is measured: `size` and `digests` are those that were verified.
+        What is renamed is measured: `size` and `digests` are those that were verified. A file system that keeps no times is no failure.
 
         Raises:
             StorageError: also where the file has fewer bytes than that, or another is under one of its names.
@@ -194,8 +194,8 @@ class FileStore(Protocol):
         """
         ...
 
-    def store(self, path: str, content: Content) -> FileIdentity:
-        """Put a whole file in place, in one atomic step, and return what identifies it there.
+    def store(self, path: str, content: Content, attributes: Attributes = AS_MADE) -> FileIdentity:
+        """Put a whole file in place with its attributes, in one atomic step, and return what identifies it there.
 
         Raises:
             StorageError: as in `create`; nothing is left of the file then.

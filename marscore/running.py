@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from marscore.adapters.clock import SystemClock, cores
 from marscore.adapters.files.atomic import write_text
-from marscore.adapters.files.decisions import look, prove
+from marscore.adapters.files.decisions import look, prove, with_modes
 from marscore.adapters.files.failures import naming
 from marscore.adapters.files.folder import MOVED, OWN_FOLDER, Folder
 from marscore.adapters.files.from_cache import Keeper, bring_all
@@ -110,6 +110,8 @@ class Run:
             decisions = self._from_cache(self._proven(look(self._folder, known, self._job.downloads)))
             if self._job.network == "offline":
                 decisions = list(map(without_network, decisions))
+            if any(download.options.mode is not None for download in self._job.downloads):
+                decisions = with_modes(self._folder, decisions)
             self._warn_of_urls(decisions)
         compiled = compile_plan(self._job.execution, decisions, cores())
         current = sum(isinstance(decision, UpToDate) for decision in decisions)

@@ -25,6 +25,7 @@ from marscore.manifest.fields import (
     read_duration,
     read_each_value,
     read_header_value,
+    read_mode,
     read_number,
     read_password,
     read_processes,
@@ -103,6 +104,8 @@ VariableName: TypeAlias = Annotated[
 AuthScheme: TypeAlias = Annotated[Literal["basic", "digest", "auto"], BeforeValidator(read_word)]
 Kind: TypeAlias = Annotated[FailureKind, BeforeValidator(read_word)]
 IfExists: TypeAlias = Annotated[Literal["keep", "refresh", "replace", "fail"], BeforeValidator(read_word)]
+Mode: TypeAlias = Annotated[int, BeforeValidator(read_mode), Shown({"type": "string", "pattern": r"^(0o?)?[4-7][0-7]{2}$|\$\{"})]
+Mtime: TypeAlias = Annotated[Literal["server", "now"], BeforeValidator(read_word)]
 FailFast: TypeAlias = Annotated[Literal["never", "first_failure"], BeforeValidator(read_word)]
 Lane: TypeAlias = Annotated[Literal["auto", "requests"], BeforeValidator(read_word)]
 Http: TypeAlias = Annotated[HttpVersion, BeforeValidator(read_version), Shown({"enum": ["auto", "1.1", "2", "3", 1.1, 2, 3]})]

@@ -194,6 +194,10 @@ class DownloadOptions(Model):
     """Never write more than this, whatever the server says (no limit)."""
     if_exists: f.IfExists | None = None
     """What to do about a file that is there: keep it if it is right, refresh it from the server, replace it, or fail (keep)."""
+    mode: f.Mode | None = None
+    """Permission bits of the finished file in octal, as text: "0755" (what the user's umask gives)."""
+    mtime: f.Mtime | None = None
+    """Modification time of the finished file: the server's Last-Modified where it gives one, or now, when it was written (server)."""
     tags: tuple[f.Tag, ...] | None = None
     """Words by which --only finds this download."""
 

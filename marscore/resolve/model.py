@@ -12,6 +12,7 @@ from marscore.policy.retry import RetryRules
 from marscore.values import Access, Checksum, ClientCertificate, Credentials, Proxies, Timeouts
 
 IfExists: TypeAlias = Literal["keep", "refresh", "replace", "fail"]
+Mtime: TypeAlias = Literal["server", "now"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Options:
 
     `headers` are (name, value) pairs; `auth` "netrc" looks the origin up there; `proxies` None means the environment's;
     `verify` is True, False or the path of a CA bundle; `threads` is the most connections for one file; `min_speed` is bytes a second.
+    `mode` is permission bits, None what the umask gives; `mtime` says whose time the finished file has.
     """
 
     headers: tuple[tuple[str, str], ...] = ()
@@ -33,6 +35,8 @@ class Options:
     min_speed: int | None = None
     max_size: int | None = None
     if_exists: IfExists = "keep"
+    mode: int | None = None
+    mtime: Mtime = "server"
     tags: tuple[str, ...] = ()
     forward_headers: tuple[str, ...] = ()
     private_addresses: Literal["allow", "refuse"] = "allow"

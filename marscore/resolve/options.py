@@ -33,7 +33,7 @@ _STANDARD = RetryRules()
 #: Those of `manifest.DownloadOptions`, which is not imported where no download has options of its own.
 _OPTION_NAMES = frozenset(
     {"headers", "forward_headers", "threads", "timeout", "retry", "proxies", "auth", "verify", "cert"}
-    | {"min_speed", "max_size", "if_exists", "tags"}
+    | {"min_speed", "max_size", "if_exists", "mode", "mtime", "tags"}
 )
 
 _M = TypeVar("_M", bound="BaseModel")
@@ -97,7 +97,9 @@ def merge_headers(base: Mapping[str, str | None], top: Mapping[str, str | None])
 
 def _converted(merged: Mapping[str, Any]) -> dict[str, Any]:
     """Options' own types; what is None is left to its defaults."""
-    made: dict[str, Any] = {name: merged[name] for name in ("headers", "threads", "verify", "max_size", "if_exists", "tags")}
+    made: dict[str, Any] = {
+        name: merged[name] for name in ("headers", "threads", "verify", "max_size", "if_exists", "mode", "mtime", "tags")
+    }
     made |= {"timeouts": _set(Timeouts, merged["timeout"]), "retry": retry_rules(merged["retry"]), "auth": _auth(merged["auth"])}
     made["forward_headers"] = tuple(sorted({name.lower() for name in merged["forward_headers"] or ()}))
     made |= {"proxies": _proxies(merged["proxies"]), "cert": _certificate(merged["cert"]), "min_speed": merged["min_speed"] or None}

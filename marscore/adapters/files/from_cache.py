@@ -10,7 +10,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 
-from marscore.adapters.files.cache import Cache, Check, DamagedError
+from marscore.adapters.files.cache import Cache, Check, DamagedError, Link
 from marscore.adapters.files.folder import OLD_READ, Folder
 from marscore.adapters.files.partial import digests_of_file
 from marscore.adapters.files.positioned import choose
@@ -20,7 +20,7 @@ from marscore.events import DownloadFinished
 from marscore.resolve.model import Download
 from marscore.resolve.reconcile import Cached, Decision, Fetch, Resume
 from marscore.settings import Network
-from marscore.state import FileIdentity, key_of
+from marscore.state import AS_MADE, Attributes, FileIdentity, key_of
 
 #: Seconds between two looks whether the run is told to stop, and those that it then waits: what copies looks up more often than that.
 _LOOK_EVERY, _PATIENCE = 0.1, 1.0
@@ -75,8 +75,12 @@ class _UnsuitableError(Exception):
 def _brought(folder: Folder, cache: Cache, download: Download, sha256: str, check: Check) -> Cached:
     digests = {"sha256": sha256}
 
-    def make(part: str) -> os.stat_result:
-        status = cache.bring(sha256, part, check)
+    options = download.options
+    # What is linked shares its mode and its times with the cache's own.
+    link: Link | None = None if options.mode is None and options.mtime == "server" else "auto"
+
+    def make(part: str) -> tuple[os.stat_result, Attributes]:
+        status = cache.bring(sha256, part, check, link)
         if download.size not in (None, status.st_size):
             raise _UnsuitableError
         others = [checksum for checksum in download.checksums if checksum.algorithm != "sha256"]
@@ -84,7 +88,9 @@ def _brought(folder: Folder, cache: Cache, download: Download, sha256: str, chec
             digests.update(_digests(part, status.st_size, tuple(checksum.algorithm for checksum in others)))
         if any(digests[checksum.algorithm] != checksum.hex for checksum in download.checksums):
             raise _UnsuitableError
-        return status
+        if status.st_nlink > 1:
+            return status, AS_MADE
+        return status, Attributes(options.mode, cache.mtime_ns(sha256) if options.mtime == "server" else None)
 
     identity = folder.bring(download.path, make, sha256)
     return Cached(download, "it was in the cache", identity, tuple(f"{name}:{value}" for name, value in digests.items()))

@@ -19,7 +19,7 @@ from marscore.policy.pacing import Lag, Pace
 from marscore.policy.retry import NO_FAILURES, RetryState
 from marscore.ports import Answer
 from marscore.resolve.model import Download
-from marscore.state import Claim, Content, FileIdentity
+from marscore.state import AS_MADE, Attributes, Claim, Content, FileIdentity
 from marscore.validator import Validator
 from marscore.values import ByteRange, Failure
 
@@ -237,11 +237,12 @@ class Verify:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Give the epoch's partial file, of which `size` bytes have these digests, its name."""
+    """Give the epoch's partial file, of which `size` bytes have these digests, its attributes and its name."""
 
     epoch: int
     size: int
     digests: Mapping[str, str]
+    attributes: Attributes = AS_MADE
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +250,7 @@ class Store:
     """Put a file in place of which there is nothing but this content."""
 
     content: Content
+    attributes: Attributes = AS_MADE
 
 
 @dataclass(frozen=True, slots=True)

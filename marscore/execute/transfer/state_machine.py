@@ -69,9 +69,9 @@ from marscore.planning.segments import MIN_SPLIT
 from marscore.policy.failures import BUSY, another_source_may_help, is_retryable
 from marscore.policy.pacing import MAX_REDIALS, PACE_REMEMBERED, lag_of
 from marscore.policy.retry import NO_FAILURES, GiveUp, Wait
-from marscore.state import Claim, FileIdentity, key_of
+from marscore.state import Attributes, Claim, FileIdentity, key_of
 from marscore.url import Url, host_of
-from marscore.validator import Validator
+from marscore.validator import Validator, http_date
 from marscore.values import Failure, FailureKind
 
 #: Failures after which what was received is of no use to a later run.
@@ -375,7 +375,7 @@ class Transfer:
         self.segments_finished += 1
         segment.position = segment.written = segment.end = size
         self.ledger.leave(segment)
-        return [*commands, Drop(), *self._verified(at, fact.content.digests, Store(fact.content))]
+        return [*commands, Drop(), *self._verified(at, fact.content.digests, Store(fact.content, self._attributes(at)))]
 
     def _whole(self, segment: Segment, answer: Whole, at: Moment) -> list[Command]:
         if self._instead and segment.asked is None:
@@ -574,7 +574,19 @@ class Transfer:
 
     def _hashed(self, fact: Hashed) -> list[Command]:
         assert self.known.size is not None
-        return self._verified(fact.at, fact.digests, Place(self.ledger.epoch, self.known.size, fact.digests))
+        attributes = self._attributes(fact.at)
+        if attributes.mtime_ns is None:
+            # Its last bytes may have come in an earlier run.
+            attributes = Attributes(attributes.mode, int(fact.at.unix * 1e9))
+        return self._verified(fact.at, fact.digests, Place(self.ledger.epoch, self.known.size, fact.digests, attributes))
+
+    def _attributes(self, at: Moment) -> Attributes:
+        """What the file gets besides its content. A date that cannot be that of a file which exists is none (RFC 9110 section 8.8.2.1)."""
+        options = self.options
+        modified = http_date(self.known.validator.last_modified) if options.mtime == "server" else None
+        if modified is None or not 0 <= modified <= at.unix:
+            return Attributes(options.mode)
+        return Attributes(options.mode, modified * 1_000_000_000)
 
     def _verified(self, at: Moment, digests: Mapping[str, str], place: Place | Store) -> list[Command]:
         """Place a file with these digests, if they are those that the manifest names."""

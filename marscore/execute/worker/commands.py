@@ -160,7 +160,7 @@ class Commands:
                 return self._with_partial(transfer, command)
             case Store():
                 assert self._placing is not None
-                identity = self._placing.store(transfer, command.content)
+                identity = self._placing.store(transfer, command.content, command.attributes)
                 return Placed(self.moment(), identity, command.content.digests) if identity else None
             case Identify():
                 return Identified(self.moment(), self._store.identify(transfer.download.path))
@@ -181,7 +181,7 @@ class Commands:
         def act() -> Fact:
             if isinstance(command, Verify):
                 return Hashed(moment(), partial.digests(command.size, command.algorithms))
-            return Placed(moment(), partial.finish(path, command.size, command.digests), command.digests)
+            return Placed(moment(), partial.finish(path, command.size, command.digests, command.attributes), command.digests)
 
         if command.size < WORTH_A_HELPER:
             return act()
