@@ -139,6 +139,15 @@ def read_mode(value: object) -> int:
     return bits
 
 
+def read_yes_no(value: object) -> bool:
+    """Read true or false."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and is_plain(value) and value in {"true", "True", "TRUE", "false", "False", "FALSE"}:
+        return value.lower() == "true"
+    raise ValueError("must be true or false, written so and without quotes")
+
+
 def read_word(value: object) -> object:
     """Take text as it is, for a Literal to judge."""
     return str(value) if isinstance(value, str) else value

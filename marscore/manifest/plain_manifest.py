@@ -66,6 +66,7 @@ class PlainDefaults:
     proxies: ClassVar[None] = None
     auth: ClassVar[None] = None
     cert: ClassVar[None] = None
+    unpack: ClassVar[None] = None
     tags: ClassVar[None] = None
 
 

@@ -12,7 +12,7 @@ from marscore.adapters.files.folder import Folder
 from marscore.adapters.files.measuring import Question, measure_all
 from marscore.errors import StorageError
 from marscore.resolve.model import Download
-from marscore.resolve.reconcile import Decision, Found, Prove, Refresh, Refuse, UpToDate, proven, reconcile, unchanged, unclaimed
+from marscore.resolve.reconcile import Decision, Found, Prove, Refresh, Refuse, Unpacking, UpToDate, proven, reconcile, unchanged, unclaimed
 from marscore.state import Claim, Claims, FileIdentity, Measured, key_of
 
 
@@ -85,7 +85,8 @@ def with_modes(folder: Folder, decisions: Sequence[Decision]) -> list[Decision]:
 
 def _with_mode(folder: Folder, decision: Decision) -> Decision:
     download = decision.download
-    if not isinstance(decision, UpToDate | Refresh) or download.options.mode is None:
+    # One that goes once it is unpacked has none.
+    if not isinstance(decision, UpToDate | Refresh | Unpacking) or download.options.mode is None or not download.stays:
         return decision
     try:
         changed = folder.set_mode(download.path, download.options.mode)

@@ -231,6 +231,16 @@ class Folder:
             self._give(None, target, Attributes(mode))
             return True
 
+    def remove(self, path: str, identity: FileIdentity) -> None:
+        """Remove the finished file at `path`, if it is this one.
+
+        Raises:
+            StorageError: the system does not let us.
+        """
+        with naming("cannot remove the archive that was unpacked"):
+            if self.is_there and self.identify(path) == identity:
+                self._os.unlink(self._prefix + path)
+
     def identify(self, path: str) -> FileIdentity | None:
         """What identifies the finished file."""
         try:

@@ -107,17 +107,20 @@ def _digests(part: str, size: int, algorithms: tuple[str, ...]) -> dict[str, str
 class Keeper:
     """Takes what was fetched into the cache, in a thread of its own, so that nobody waits for it before the end."""
 
-    def __init__(self, cache: Cache, folder: Folder) -> None:
+    def __init__(self, cache: Cache, folder: Folder, done_with: Callable[[Download, DownloadFinished], None] = lambda *_: None) -> None:
+        """`done_with` is told of each download, in the keeper's own thread, once its file is no longer needed here."""
         self._cache = cache
+        self._done_with = done_with
         self._folder = folder
         self._queue: queue.SimpleQueue[tuple[Download, DownloadFinished] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._given_up = False
+        self._given_up = self._hurried = False
         self.trouble: str | None = None
 
     def put(self, download: Download, event: DownloadFinished) -> None:
         """Take a finished download in, soon."""
         if self._given_up:
+            self._done_with(download, event)
             return
         self._queue.put((download, event))
         if self._thread is None:
@@ -126,13 +129,14 @@ class Keeper:
                 self._thread.start()
             except (RuntimeError, MemoryError):
                 self._thread, self._given_up = None, True
+                self._done_with(download, event)
 
     def close(self, hurried: Callable[[], bool]) -> None:
         """Wait until all is taken in; once the run is told to stop, only a moment for what ends what is being taken in."""
         self._queue.put(None)
         while self._thread is not None and self._thread.is_alive():
             if hurried():
-                self._given_up = True
+                self._given_up = self._hurried = True
                 self._thread.join(_PATIENCE)
                 return
             self._thread.join(_LOOK_EVERY)
@@ -145,6 +149,8 @@ class Keeper:
         while (task := self._queue.get()) is not None:
             if not self._given_up:
                 self._keep(*task)
+            if not self._hurried:
+                self._done_with(*task)
 
     def _keep(self, download: Download, event: DownloadFinished) -> None:
         sha256 = next((digest.removeprefix("sha256:") for digest in event.digests if digest.startswith("sha256:")), None)
