@@ -381,3 +381,19 @@ def test_a_folder_that_was_copied_is_known_by_its_content_and_one_that_changed_i
         unpack(tmp_path, tar(FILES, member("top/l", tarfile.SYMTYPE, "bin/tool")))
         assert records.look("tree", None).standing == "whole"
     assert files_in(tmp_path / "tree") != {}
+
+
+def test_a_disk_without_room_leaves_nothing_of_it(tmp_path: Path) -> None:
+    """A limit of the process counts as a full disk, and needs no file system of its own."""
+    resource = pytest.importorskip("resource")
+    wanted = asked(tmp_path, tar())
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(StorageError) as caught:
+            Unpacker(tmp_path).unpack(wanted, lambda: True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.failure.kind == "disk_full"
+    assert {path.name for path in tmp_path.iterdir()} == {".marscore", "archive"}
+    assert list((tmp_path / ".marscore" / "unpack").iterdir()) == []
