@@ -197,7 +197,7 @@ TOO_LARGE: dict[str, Callable[[], bytes]] = {
     "entries": lambda: tar({f"f{number}": b"" for number in range(21)}),
     "zip entries": lambda: zipped({f"f{number}": b"" for number in range(21)}),
     "pax header": pax_bomb,
-    "sparse": lambda: tar({}, member("x", tarfile.GNUTYPE_SPARSE, size=2**40)),
+    "sparse": lambda: gzip.compress(member("x", tarfile.GNUTYPE_SPARSE, size=2**40).tobuf(tarfile.GNU_FORMAT) + bytes(10_000)),
 }
 
 
