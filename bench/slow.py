@@ -25,7 +25,7 @@ from marscore.execute.worker.setup import Share, WorkerSettings
 from marscore.execute.worker.thread import Worker
 from marscore.ports import FileStore
 from marscore.resolve.model import Download, Options
-from marscore.state import Content, FileIdentity
+from marscore.state import AS_MADE, Attributes, Content, FileIdentity
 from tests.origin.content import content
 from tests.servers import Nginx, nginx
 
@@ -37,10 +37,10 @@ _PER_STORE, _PER_WRITE = 0.005, 0.02
 class SlowStores(Folder):
     """Each small file takes 5 ms to its place, as over a network file system."""
 
-    def store(self, path: str, content: Content) -> FileIdentity:
+    def store(self, path: str, content: Content, attributes: Attributes = AS_MADE) -> FileIdentity:
         """Store it, after a while."""
         time.sleep(_PER_STORE)
-        return super().store(path, content)
+        return super().store(path, content, attributes)
 
 
 class SlowWrites(Folder):

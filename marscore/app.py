@@ -21,6 +21,7 @@ from marscore.adapters.files.failures import naming
 from marscore.adapters.files.folder import OWN_FOLDER, Folder
 from marscore.adapters.files.from_cache import cached_sha256
 from marscore.adapters.files.regular import demand_folder
+from marscore.adapters.files.trees import Trees
 from marscore.adapters.state.lock import hold
 from marscore.adapters.state.store import NoState, SqliteState, claims_at
 from marscore.adapters.terminal.named_outputs import Outputs, refuse_overlap
@@ -64,7 +65,8 @@ def plan(manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
     job = prepare(manifest, settings)
     demand_folder("cannot look at the output folder", job.root / OWN_FOLDER)
     seen = claims_at(job.root / OWN_FOLDER / "state.db")
-    decisions = look(Folder(job.root), seen.claims, job.downloads)
+    trees = Trees(job.root, seen.claims, job.downloads, changes="none")
+    decisions = trees.with_archives(trees.before_fetching(look(Folder(job.root), seen.claims, job.downloads)))
     if job.cache is not None:
         cache = job.cache.open()
         decisions = [Cached(each.download, "it is in the cache") if cached_sha256(each, cache, job.network) else each for each in decisions]

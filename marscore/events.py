@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Any, Literal, TypeAlias
 
 from marscore.frozen import dataclass
-from marscore.values import FailureKind
+from marscore.values import FailureKind, Unpacked
 
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 
@@ -183,6 +183,8 @@ class DownloadFinished:
 
     `cached`: it came from the cache, without a request; its source is "cache".
 
+    `unpacked` says what came of an archive that the manifest wants unpacked; it is in place as well.
+
     ETag and Last-Modified are those that the download's first source may be asked about: none of a mirror's, and no date that another
     version may have too.
     """
@@ -203,6 +205,7 @@ class DownloadFinished:
     segments: int = 0
     started_at: float | None = None
     duration_s: float = 0.0
+    unpacked: Unpacked | None = None
 
 
 @dataclass(frozen=True, slots=True)

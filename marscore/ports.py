@@ -2,7 +2,7 @@
 
     Transport    many GETs at once, by turns                 FileStore, Partial   partial files, their journals, finished files
     StateStore   what the output folder is known to hold     Clock                time and chance
-    EventSink    where events go
+    Unpacker     archives in place                           EventSink            where events go
 
 Every method may raise only what its docstring names.
 """
@@ -16,9 +16,9 @@ from typing import Protocol, TypeAlias
 from marscore.events import Event
 from marscore.frozen import dataclass
 from marscore.journal import Header, Journal, Piece
-from marscore.state import Claims, Content, FileIdentity, Measured, Row
+from marscore.state import AS_MADE, Attributes, Claim, Claims, Content, FileIdentity, Measured, Row
 from marscore.url import Url
-from marscore.values import Access, ByteRange, Failure
+from marscore.values import Access, ByteRange, Failure, Unpacked
 
 EventSink: TypeAlias = Callable[[Event], None]
 
@@ -156,10 +156,10 @@ class Partial(Protocol):
         """
         ...
 
-    def finish(self, path: str, size: int, digests: Mapping[str, str]) -> FileIdentity:
-        """Give the file its name in one atomic step and return what identifies it there. The partial is closed.
+    def finish(self, path: str, size: int, digests: Mapping[str, str], attributes: Attributes = AS_MADE) -> FileIdentity:
+        """Give the file its attributes and then, in one atomic step, its name; return what identifies it there. The partial is closed.
 
-        What is renamed is measured: `size` and `digests` are those that were verified.
+        What is renamed is measured: `size` and `digests` are those that were verified. A file system that keeps no times is no failure.
 
         Raises:
             StorageError: also where the file has fewer bytes than that, or another is under one of its names.
@@ -194,8 +194,8 @@ class FileStore(Protocol):
         """
         ...
 
-    def store(self, path: str, content: Content) -> FileIdentity:
-        """Put a whole file in place, in one atomic step, and return what identifies it there.
+    def store(self, path: str, content: Content, attributes: Attributes = AS_MADE) -> FileIdentity:
+        """Put a whole file in place with its attributes, in one atomic step, and return what identifies it there.
 
         Raises:
             StorageError: as in `create`; nothing is left of the file then.
@@ -219,6 +219,38 @@ class FileStore(Protocol):
 
         Raises:
             StorageError: it cannot be read, or changed meanwhile.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacking:
+    """An archive that is to be unpacked. Paths are relative to the output folder; `strip` and `only` as in `resolve.model.Unpack`.
+
+    `archive` is what is known of it, whose file has to be in place; `is_proven` says that the manifest names its content,
+    `stays` that it is kept where it is.
+    """
+
+    path: str
+    into: str
+    archive: Claim
+    strip: int = 0
+    only: tuple[str, ...] = ()
+    is_proven: bool = False
+    stays: bool = True
+
+
+class Unpacker(Protocol):
+    """Unpacks archives in the output folder."""
+
+    def unpack(self, asked: Unpacking, wanted: Callable[[], bool]) -> Unpacked:
+        """Put what is in an archive in place, in one step, and note what it is; what an earlier run unpacked there goes.
+
+        `wanted` is asked often whether that is to go on; it is, until the folder has its name.
+
+        Raises:
+            StorageError: the archive cannot be read, or holds what may not be there; the system is in the way; it is not wanted any more.
+                Nothing of it is in place then.
         """
         ...
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from marscore.adapters.clock import SystemClock, cores
 from marscore.adapters.files.atomic import write_text
-from marscore.adapters.files.decisions import look, prove
+from marscore.adapters.files.decisions import look, prove, with_modes
 from marscore.adapters.files.failures import naming
 from marscore.adapters.files.folder import MOVED, OWN_FOLDER, Folder
 from marscore.adapters.files.from_cache import Keeper, bring_all
+from marscore.adapters.files.put_away import PutAway, remove_unfinished
 from marscore.adapters.files.reserve import Reserve
 from marscore.adapters.records import RecordMaker
 from marscore.adapters.state.claim_writer import ClaimWriter
@@ -29,7 +30,7 @@ from marscore.adapters.unchanged_records import UnchangedRecords
 from marscore.errors import StorageError
 from marscore.events import DownloadFinished, Event, NotLocked, PlanCompiled, ProofMade, ProvingStarted, RunStarted, UrlChanged, Warned
 from marscore.execute.supervisor.messages import Inbox, StopRequested, Told
-from marscore.execute.transfer.protocol import Work
+from marscore.execute.transfer.protocol import InPlace, Work
 from marscore.exhaustive import assert_never
 from marscore.job import Job
 from marscore.planning.model import Plan, compile_plan
@@ -39,12 +40,15 @@ from marscore.report.head import Head
 from marscore.report.outcome import outcome_of
 from marscore.report.record import well_formed
 from marscore.report.writers import iter_json
-from marscore.resolve.reconcile import Cached, Decision, Fetch, Prove, Refresh, Refuse, Resume, UpToDate, without_network
+from marscore.resolve.model import Download
+from marscore.resolve.reconcile import Cached, Decision, Fetch, Prove, Refresh, Refuse, Resume, Unpacking, UpToDate, without_network
 from marscore.values import Failure
 from marscore.version import __version__
 
 if TYPE_CHECKING:
     import requests
+
+    from marscore.adapters.files.trees import Trees
 
 #: Outcomes that are told at once.
 _BATCH = 1000
@@ -79,8 +83,9 @@ class Run:
         self._claims = ClaimWriter(state, self._folder, self._clock, {d.id: d for d in job.downloads})
         self._output = RunOutput(outputs, self._facts, lambda: stop.signal is not None)
         self._claims.urls_of_cached = job.cache is not None and job.cache.match == "url"
+        self._away = PutAway(self._folder)
         self._cache = None if job.cache is None else job.cache.open()
-        self._keeper = None if self._cache is None else Keeper(self._cache, self._folder)
+        self._keeper = None if self._cache is None else Keeper(self._cache, self._folder, self._away.remove)
         self._records = RecordMaker(job.redactor, self._output.log)
         self._unchanged = UnchangedRecords(job.redactor, self._output.log)
 
@@ -107,9 +112,15 @@ class Run:
         with self._stop.interrupting():
             known = self._claims.before
             self._warn_of_the_state()
-            decisions = self._from_cache(self._proven(look(self._folder, known, self._job.downloads)))
+            decisions = look(self._folder, known, self._job.downloads)
+            trees = self._trees()
+            decisions = decisions if trees is None else trees.before_fetching(decisions)
+            decisions = self._from_cache(self._proven(decisions))
+            decisions = decisions if trees is None else trees.with_archives(decisions)
             if self._job.network == "offline":
                 decisions = list(map(without_network, decisions))
+            if any(download.options.mode is not None for download in self._job.downloads):
+                decisions = with_modes(self._folder, decisions)
             self._warn_of_urls(decisions)
         compiled = compile_plan(self._job.execution, decisions, cores())
         current = sum(isinstance(decision, UpToDate) for decision in decisions)
@@ -119,6 +130,14 @@ class Run:
             self._stop.check()
             self._close(decisions[start : start + _BATCH])
         return compiled
+
+    def _trees(self) -> Trees | None:
+        """What is unpacked of archives; None where none is to be."""
+        if all(download.into is None for download in self._job.downloads):
+            return None
+        from marscore.adapters.files.trees import Trees  # noqa: PLC0415 - most runs have none
+
+        return Trees(self._job.root, self._claims.before, self._job.downloads, self._stop.check)
 
     def _proven(self, decisions: Sequence[Decision]) -> list[Decision]:
         """Hash the files in place of which it is not known whether they are right."""
@@ -148,6 +167,8 @@ class Run:
         outcomes = _outcomes_of(others, now)
         for event in outcomes:
             self._claims.note(event)
+            if isinstance(event, DownloadFinished) and event.unpacked is not None:
+                self._away.remove(self._claims.download(event.download), event)
         # Where progress is drawn, it wants to see the events.
         at_once = None if self._output.draws else self._unchanged.tell(noted, now)
         if at_once:
@@ -207,6 +228,9 @@ class Run:
             self._reserve.release()
         self._claims.close()
         self._close_cache()
+        if self._folder.is_there:
+            remove_unfinished(self._job.root)
+        self._emit(*(Warned(self._clock.now(), None, message) for message in self._away.left))
         self._warn_of_the_state()
         if trouble:
             self._fold.break_off(trouble)
@@ -289,9 +313,16 @@ class Run:
             download: str = getattr(event, "download", None) or ""
             self._claims.note(event, told.rows.get(download))
             self._fold.add(event, told.entries.get(download))
-            if self._keeper is not None and isinstance(event, DownloadFinished) and event.status == "downloaded":
-                self._keeper.put(self._claims.download(download), event)
+            if isinstance(event, DownloadFinished):
+                self._keep(self._claims.download(download), event)
         self._output.show(events, told.lines)
+
+    def _keep(self, download: Download, event: DownloadFinished) -> None:
+        """Let the cache have what was fetched, and then let an archive go that is not to stay."""
+        if self._keeper is not None and event.status == "downloaded":
+            self._keeper.put(download, event)
+        else:
+            self._away.remove(download, event)
 
 
 def _work_of(decision: Decision) -> Work | None:
@@ -301,7 +332,9 @@ def _work_of(decision: Decision) -> Work | None:
         case Resume():
             return Work(decision.download)
         case Refresh():
-            return Work(decision.download, decision.claim)
+            return Work(decision.download, decision.claim, unpacked=decision.unpacked)
+        case Unpacking():
+            return Work(decision.download, in_place=InPlace(decision.status, decision.reason, decision.claim))
         case UpToDate() | Cached() | Refuse() | Prove():
             return None
         case _:

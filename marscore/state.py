@@ -28,6 +28,20 @@ class FileIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class Attributes:
+    """What a file gets besides its content before it gets its name: permission bits, and its modification time in Unix nanoseconds.
+
+    None leaves what the system gives to a file that is made.
+    """
+
+    mode: int | None = None
+    mtime_ns: int | None = None
+
+
+AS_MADE = Attributes()
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A finished file. `digests` is `algorithm:hex`, always with sha256.
 

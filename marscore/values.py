@@ -34,6 +34,7 @@ FailureKind = Literal[
     "disk_full",
     "permission",
     "path",
+    "archive",
     "resources",
     "offline",
     "interrupted",
@@ -65,6 +66,15 @@ class Failure:
     status: int | None = None
     retry_after: float | None = None
     lasting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """What was unpacked of an archive: the folder, relative to the output folder, and how many files and bytes are in it."""
+
+    into: str
+    files: int
+    bytes: int
 
 
 def internal(error: BaseException) -> Failure:

@@ -17,6 +17,7 @@ from marscore.adapters.clock import SystemClock
 from marscore.adapters.files.folder import OWN_FOLDER, Folder
 from marscore.adapters.files.measuring import Question, measure_all
 from marscore.adapters.files.regular import demand_folder
+from marscore.adapters.files.tree_proof import TreeProof
 from marscore.adapters.state.store import claims_at
 from marscore.adapters.terminal.run_output import make_progress
 from marscore.adapters.terminal.signals import told_to_stop
@@ -29,6 +30,7 @@ from marscore.job import Job, prepare
 from marscore.report.ended import Ended
 from marscore.resolve.verify import Expected, Finding, at_once, judged, of_downloads, of_folder, of_lock
 from marscore.settings import ManifestInput, ProgressMode, RunSettings
+from marscore.state import Claims
 
 Extra: TypeAlias = Literal["ignored", "told"]
 Fix: TypeAlias = Literal["no", "yes"]
@@ -58,10 +60,12 @@ def verify(manifest: ManifestInput | None, settings: RunSettings, extra: Extra) 
     job = None if manifest is None else prepare(manifest, settings)
     root = job.root if job is not None else Path(settings.output_dir or "output").absolute()
     demand_folder("cannot look at the output folder", root / OWN_FOLDER)
-    expected = _expected(job, root, settings)
+    proof = TreeProof(root)
+    expected = _expected(job, root, settings, proof)
     findings, count = _looked_at(root, expected, settings.progress)
+    findings += proof.findings
     if extra == "told":
-        known = {each.path for each in expected}
+        known = {each.path for each in expected} | proof.named
         unread: list[str] = []
         findings += [Finding(path, "extra", "nothing names it") for path in _files_below(root, unread) if path not in known]
         findings += [Finding(path, "unreadable", "the folder cannot be read") for path in unread]
@@ -73,19 +77,37 @@ def mend(job: Job, findings: Sequence[Finding], carry_out: Callable[[Job], Ended
     wrong = {finding.path: finding for finding in findings if finding.status != "extra"}
     if not wrong:
         return None
-    # A file that has changed may look untouched: whatever is known of it, it is fetched.
-    downloads = tuple(
-        replace(download, options=replace(download.options, if_exists="keep" if wrong[download.path].status == "missing" else "replace"))
-        for download in job.downloads
-        if download.path in wrong
-    )
-    return carry_out(replace(job, downloads=downloads, not_locked=()))
+    proof = TreeProof(job.root)
+    downloads = []
+    for download in job.downloads:
+        is_torn = download.into is not None and any(_is_in(path, download.into) for path in wrong)
+        if download.into is not None and is_torn:
+            proof.doubt(download.into)
+        if download.path in wrong or is_torn:
+            # A file that has changed may look untouched: whatever is known of it, it is fetched.
+            keep = download.path not in wrong or wrong[download.path].status == "missing"
+            downloads.append(replace(download, options=replace(download.options, if_exists="keep" if keep else "replace")))
+    return carry_out(replace(job, downloads=tuple(downloads), not_locked=()))
 
 
-def _expected(job: Job | None, root: Path, settings: RunSettings) -> list[Expected]:
+def _is_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder}/")
+
+
+def _expected(job: Job | None, root: Path, settings: RunSettings, proof: TreeProof) -> list[Expected]:
+    """All that should be there; `proof` is told of what should be unpacked."""
     claims = claims_at(root / OWN_FOLDER / "state.db").claims
     if job is not None:
-        return list(of_downloads(job.downloads, claims))
+        archives = list(of_downloads(job.downloads, claims))
+        proof.of_downloads(job.downloads, claims)
+    else:
+        archives = _known(root, settings, claims)
+        proof.of_records(None if settings.lock is None else {each.path for each in archives})
+    folder = Folder(root)
+    return [each for each in archives if each.path not in proof.gone or folder.identify(each.path) is not None] + proof.expected
+
+
+def _known(root: Path, settings: RunSettings, claims: Claims) -> list[Expected]:
     if settings.lock is not None:
         lock = lock_of(ManifestInput("-", Path(), text=""), settings)
         assert lock is not None, "a lock that is named is there, or is an error"

@@ -60,6 +60,14 @@ def contradictions(folder: Path, report: Mapping[str, Any]) -> list[str]:
 
 def _contradicted(folder: Path, entry: Mapping[str, Any]) -> Iterator[str]:
     path, file = entry["path"], folder / entry["path"]
+    if (unpacked := entry.get("unpacked")) is not None:
+        found = [each for each in (folder / unpacked["into"]).rglob("*") if each.is_file() and not each.is_symlink()]
+        # Somebody else may have put files there.
+        if len(found) < unpacked["files"]:
+            yield f"{path} is said to be unpacked as {unpacked['files']} files, and there are {len(found)}"
+        if not file.exists():
+            # Whether it was to go, the tests that say so look.
+            return
     if not file.is_file():
         yield f"{path} is {entry['status']} and not there"
         return

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         Retry,
         Security,
         Timeout,
+        Unpack,
     )
     from marscore.manifest.schema import manifest_schema
 
@@ -81,6 +82,7 @@ __all__ = [
     "Retry",
     "Security",
     "Timeout",
+    "Unpack",
     "Used",
     "escape",
     "examine_mapping",

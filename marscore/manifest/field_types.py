@@ -25,6 +25,7 @@ from marscore.manifest.fields import (
     read_duration,
     read_each_value,
     read_header_value,
+    read_mode,
     read_number,
     read_password,
     read_processes,
@@ -35,6 +36,7 @@ from marscore.manifest.fields import (
     read_version,
     read_whole,
     read_word,
+    read_yes_no,
 )
 from marscore.values import FailureKind, HttpVersion
 
@@ -103,6 +105,11 @@ VariableName: TypeAlias = Annotated[
 AuthScheme: TypeAlias = Annotated[Literal["basic", "digest", "auto"], BeforeValidator(read_word)]
 Kind: TypeAlias = Annotated[FailureKind, BeforeValidator(read_word)]
 IfExists: TypeAlias = Annotated[Literal["keep", "refresh", "replace", "fail"], BeforeValidator(read_word)]
+Mode: TypeAlias = Annotated[int, BeforeValidator(read_mode), Shown({"type": "string", "pattern": r"^(0o?)?[4-7][0-7]{2}$|\$\{"})]
+Mtime: TypeAlias = Annotated[Literal["server", "now"], BeforeValidator(read_word)]
+Strip: TypeAlias = Annotated[int, Field(ge=0, le=100), BeforeValidator(read_whole), Also(REFERENCE)]
+Glob: TypeAlias = Annotated[str, BeforeValidator(read_text), Shown(_TEXT)]
+YesNo: TypeAlias = Annotated[bool, BeforeValidator(read_yes_no)]
 FailFast: TypeAlias = Annotated[Literal["never", "first_failure"], BeforeValidator(read_word)]
 Lane: TypeAlias = Annotated[Literal["auto", "requests"], BeforeValidator(read_word)]
 Http: TypeAlias = Annotated[HttpVersion, BeforeValidator(read_version), Shown({"enum": ["auto", "1.1", "2", "3", 1.1, 2, 3]})]

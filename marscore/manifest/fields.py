@@ -30,6 +30,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _YES_NO = {"yes", "no", "on", "off", "y", "n"}
 _DIRECT = "none"
+_MODE = re.compile(r"(?:0o?)?([0-7]{3,4})")
 
 
 class Plain(str):
@@ -119,6 +120,32 @@ def read_verify(value: object) -> bool | str:
     if lower in _YES_NO | {"true", "false"}:
         raise ValueError("must be true or false, written so and without quotes, or the path of a CA bundle")
     return text
+
+
+def read_mode(value: object) -> int:
+    """Read permission bits from text in octal.
+
+    A number is refused, also where YAML would read one: whether `0755` is octal depends on who reads it.
+    """
+    if _is_int(value) or (isinstance(value, Scalar) and value.plain and value[:1].isdigit()):
+        raise ValueError('must be text in quotes, as in "0755": without them it is a number, and not everybody reads that one in octal')
+    if not isinstance(value, str) or not (match := _MODE.fullmatch(value)):
+        raise ValueError('must be permission bits in octal, as in "0755"')
+    bits = int(match[1], 8)
+    if bits > 0o777:
+        raise ValueError("must not set the set-uid, set-gid or sticky bit")
+    if not bits & 0o400:
+        raise ValueError("must let the owner read the file (0400), or no later run could tell whether it is right")
+    return bits
+
+
+def read_yes_no(value: object) -> bool:
+    """Read true or false."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and is_plain(value) and value in {"true", "True", "TRUE", "false", "False", "FALSE"}:
+        return value.lower() == "true"
+    raise ValueError("must be true or false, written so and without quotes")
 
 
 def read_word(value: object) -> object:

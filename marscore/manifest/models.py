@@ -115,6 +115,27 @@ class Certificate(Model):
     """Password of the private key, where it is encrypted; best taken from the environment, as ${PASSWORD}."""
 
 
+class Unpack(Model):
+    """What is done with an archive once it is in place: tar, plain or as gz, bz2, xz or zst, and zip."""
+
+    into: f.Text | None = None
+    """Folder for its entries, under output_dir (the archive's path without its suffixes)."""
+    strip: f.Strip | None = None
+    """Leading parts that the names of entries lose; entries without so many are left out (0)."""
+    only: Annotated[tuple[f.Glob, ...], BeforeValidator(read_list), f.Also(_ONE_TEXT)] | None = None
+    """Globs of names in the archive; whatever none of them names, or has below it, is left out (all)."""
+    keep: f.YesNo | None = None
+    """Whether the archive stays once it is unpacked; one that went still counts as there (true)."""
+
+    @field_validator("into")
+    @classmethod
+    def _stays_inside(cls, into: str | None, info: ValidationInfo) -> str | None:
+        # A template is checked once it is filled in.
+        if into is not None and "{" not in into:
+            check_output(into)
+        return into
+
+
 class Range(Model):
     """Whole numbers from one to another, both included."""
 
@@ -149,6 +170,10 @@ def _word_or_mapping(value: object) -> str:
     return "(mapping)" if isinstance(value, Mapping | Auth) else "(one)"
 
 
+def _no_or_mapping(value: object) -> str:
+    return "(mapping)" if isinstance(value, Mapping | Unpack) else "(one)"
+
+
 def _unless_plain(value: object, handler: Callable[[object], object]) -> object:
     return value if type(value) is PlainEntry else handler(value)
 
@@ -163,6 +188,11 @@ def _entry(value: object) -> object:
 
 AuthWord: TypeAlias = Annotated[Literal["netrc", "none"], BeforeValidator(short.auth_word), Tag("(one)")]
 AnyAuth: TypeAlias = Annotated[AuthWord | Annotated[Auth, Tag("(mapping)")], Discriminator(_word_or_mapping)]
+AnyUnpack: TypeAlias = Annotated[
+    Annotated[Literal[False], Tag("(one)")] | Annotated[Unpack, Tag("(mapping)")],
+    Discriminator(_no_or_mapping),
+    BeforeValidator(short.unpack),
+]
 Values: TypeAlias = Annotated[tuple[f.EachValue, ...], Field(min_length=1), Tag("(one)")]
 EachOf: TypeAlias = Annotated[Values | Annotated[Range, Tag("(mapping)")], Discriminator(_list_or_range)]
 
@@ -194,6 +224,12 @@ class DownloadOptions(Model):
     """Never write more than this, whatever the server says (no limit)."""
     if_exists: f.IfExists | None = None
     """What to do about a file that is there: keep it if it is right, refresh it from the server, replace it, or fail (keep)."""
+    mode: f.Mode | None = None
+    """Permission bits of the finished file in octal, as text: "0755" (what the user's umask gives)."""
+    mtime: f.Mtime | None = None
+    """Modification time of the finished file: the server's Last-Modified where it gives one, or now, when it was written (server)."""
+    unpack: Annotated[AnyUnpack, f.Also({"type": "boolean"})] | None = None
+    """Unpack the file once it is in place: true, false, or a mapping that says how (false)."""
     tags: tuple[f.Tag, ...] | None = None
     """Words by which --only finds this download."""
 

@@ -16,6 +16,7 @@ from marscore.manifest.fields import (
     MAX_DURATION,
     MAX_SIZE,
     read_duration,
+    read_mode,
     read_processes,
     read_size,
     read_text,
@@ -55,6 +56,8 @@ class PlainDefaults:
     min_speed: int | None = None
     max_size: int | None = None
     if_exists: Literal["keep", "refresh", "replace", "fail"] | None = None
+    mode: int | None = None
+    mtime: Literal["server", "now"] | None = None
 
     headers: ClassVar[None] = None
     forward_headers: ClassVar[None] = None
@@ -63,6 +66,7 @@ class PlainDefaults:
     proxies: ClassVar[None] = None
     auth: ClassVar[None] = None
     cert: ClassVar[None] = None
+    unpack: ClassVar[None] = None
     tags: ClassVar[None] = None
 
 
@@ -169,6 +173,8 @@ _DEFAULTS: dict[str, Callable[[Any], Any]] = {
     "min_speed": _SIZE,
     "max_size": _SIZE,
     "if_exists": _one_of("keep", "refresh", "replace", "fail"),
+    "mode": read_mode,
+    "mtime": _one_of("server", "now"),
 }
 _MANIFEST: dict[str, Callable[[Any], Any]] = {
     "version": _within(read_whole, 1, 1),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from marscore.manifest.fields import read_yes_no
+
 
 def auth_word(value: object) -> object:
     """One of the words that stand for credentials."""
@@ -23,3 +25,13 @@ def schemes(value: object) -> object:
 def cert(value: object) -> object:
     """One file that holds certificate and key."""
     return {"cert": value} if isinstance(value, str) else value
+
+
+def unpack(value: object) -> object:
+    """Yes or no, where nothing is said of how."""
+    if not isinstance(value, bool | str):
+        return value
+    try:
+        return {} if read_yes_no(value) else False
+    except ValueError:
+        raise ValueError("must be true, false, or a mapping with into, strip, only and keep") from None

@@ -10,10 +10,10 @@ from marscore.exhaustive import assert_never
 from marscore.frozen import dataclass
 from marscore.planning.model import Plan
 from marscore.policy.redact import Redactor
-from marscore.resolve.reconcile import Cached, Decision, Fetch, Prove, Refresh, Refuse, Resume, UpToDate
+from marscore.resolve.reconcile import Cached, Decision, Fetch, Prove, Refresh, Refuse, Resume, Unpacking, UpToDate
 from marscore.url import host_of
 
-Action = Literal["fetch", "resume", "refresh", "prove", "up_to_date", "cached", "refuse"]
+Action = Literal["fetch", "resume", "refresh", "prove", "up_to_date", "cached", "unpack", "refuse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def _planned(decision: Decision, redactor: Redactor) -> PlannedDownload:
     )
 
 
-def _action(decision: Decision) -> Action:
+def _action(decision: Decision) -> Action:  # noqa: C901 - one case for each decision, nothing more
     match decision:
         case Fetch():
             return "fetch"
@@ -88,6 +88,8 @@ def _action(decision: Decision) -> Action:
             return "up_to_date"
         case Cached():
             return "cached"
+        case Unpacking():
+            return "unpack"
         case Refuse():
             return "refuse"
         case _:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from marscore.frozen import dataclass
 from marscore.manifest import PlainExecution
-from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Resume
+from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Resume, Unpacking
 
 #: Most processes that `auto` starts: more help only where many cores wait for a fast line.
 MOST_AUTO = 4
@@ -19,7 +19,7 @@ MANY = 1000
 
 
 #: What needs a worker, or may turn out to.
-_ACTIVE = (Fetch, Resume, Refresh, Prove)
+_ACTIVE = (Fetch, Resume, Refresh, Prove, Unpacking)
 
 
 @dataclass(frozen=True, slots=True)

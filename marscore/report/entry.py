@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, Outcome
@@ -25,7 +26,7 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 _quoted = json.encoder.encode_basestring
 _FIELDS = (
     *("id", "url", "path", "status", "reason", "size", "checksum", "bytes_downloaded", "bytes_resumed", "segments"),
-    *("started_at", "duration_s", "etag", "source", "retries", "error"),
+    *("started_at", "duration_s", "etag", "source", "unpacked", "retries", "error"),
 )
 #: One download, a field to a line. The values are encoded one by one, since indented as a whole json would not use its C code.
 _FORM = "{\n      " + ",\n      ".join(f'"{name}": %s' for name in _FIELDS) + "\n    }"
@@ -48,6 +49,7 @@ def entry_of(download: Download, event: Outcome, redactor: Redactor) -> str:
         return _blank(download, redactor, "skipped", reason=event.reason)
     if isinstance(event, DownloadFailed):
         size, checksum, etag, source, reason = download.size, None, None, event.url, None
+        unpacked = "null"
         error = _error(event.kind, event.status, event.message)
     else:
         size, checksum, etag, source, reason = (
@@ -57,6 +59,7 @@ def entry_of(download: Download, event: Outcome, redactor: Redactor) -> str:
             event.source,
             event.reason,
         )
+        unpacked = "null" if event.unpacked is None else _encode(asdict(event.unpacked))
         error = "null"
     return _FORM % (
         _quoted(download.id),
@@ -73,6 +76,7 @@ def entry_of(download: Download, event: Outcome, redactor: Redactor) -> str:
         seconds(event.duration_s),
         json_text(etag),
         json_text(source),
+        unpacked,
         "[]",
         error,
     )
@@ -99,7 +103,7 @@ def _blank(download: Download, redactor: Redactor, status: str, reason: str | No
     """An entry that says that nothing came of the download."""
     url, path = json_text(redactor.url(download.url)), json_text(download.path)
     lead = (_quoted(download.id), url, path, _quoted(status), json_text(reason), _number(download.size), "null")
-    return _FORM % (*lead, 0, 0, 0, "null", 0.0, "null", "null", "[]", error)
+    return _FORM % (*lead, 0, 0, 0, "null", 0.0, "null", "null", "null", "[]", error)
 
 
 def _error(kind: FailureKind, status: int | None, message: str) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from marscore.frozen import dataclass
-from marscore.values import FailureKind
+from marscore.values import FailureKind, Unpacked
 
 RunStatus: TypeAlias = Literal["succeeded", "failed", "interrupted"]
 DownloadStatus: TypeAlias = Literal["downloaded", "up_to_date", "cached", "failed", "interrupted", "skipped"]
@@ -45,7 +45,10 @@ class Error:
 
 @dataclass(frozen=True, slots=True)
 class DownloadReport:
-    """How one download ended. `reason` says why a file was fetched, kept or skipped; `source` is the URL that served it."""
+    """How one download ended. `reason` says why a file was fetched, kept or skipped; `source` is the URL that served it.
+
+    `unpacked` says what came of an archive that was to be unpacked.
+    """
 
     id: str
     url: str
@@ -61,6 +64,7 @@ class DownloadReport:
     duration_s: Seconds = 0.0
     etag: str | None = None
     source: str | None = None
+    unpacked: Unpacked | None = None
     retries: tuple[Retry, ...] = ()
     error: Error | None = None
 

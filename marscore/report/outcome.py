@@ -12,7 +12,16 @@ def outcome_of(decision: Decision, at: float) -> DownloadFinished | DownloadFail
     if isinstance(decision, UpToDate):
         file, digests = decision.file, decision.digests
         return DownloadFinished(
-            at, download.id, "up_to_date", decision.reason, file.size, digests, file.mtime_ns, file.inode, started_at=at
+            at,
+            download.id,
+            "up_to_date",
+            decision.reason,
+            file.size,
+            digests,
+            file.mtime_ns,
+            file.inode,
+            started_at=at,
+            unpacked=decision.unpacked,
         )
     if isinstance(decision, Cached) and decision.file is not None:
         file, digests = decision.file, decision.digests

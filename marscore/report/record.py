@@ -7,7 +7,7 @@ Times are RFC 3339 in UTC with milliseconds; seconds are rounded to milliseconds
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import datetime, timezone
 from functools import cache, lru_cache
 from typing import Any
@@ -65,6 +65,8 @@ def _forms_of(kind: Any) -> tuple[tuple[str, Callable[[Any], object]], ...]:
         held = str(field.type)
         if held.startswith("tuple"):
             forms.append((name, list))
+        elif held.startswith("Unpacked"):
+            forms.append((name, asdict))
         elif held.startswith("float") and name != "at":
             forms.append((name, rfc3339 if name in TIME_FIELDS else seconds))
     return tuple(forms)

@@ -70,6 +70,9 @@ def event_schema() -> dict[str, Any]:
 def _branch(kind: type) -> dict[str, Any]:
     body = TypeAdapter(kind).json_schema(mode="serialization", schema_generator=_Untitled)
     properties = {name.rstrip("_"): _field(name, schema) for name, schema in body["properties"].items() if name != "at"}
+    for schema in properties.values():
+        # A line holds its parts where they stand.
+        schema.update(body["$defs"][reference.rpartition("/")[2]] if (reference := schema.pop("$ref", "")) else {})
     required = [name for name, schema in properties.items() if name in NULL_FIELDS or not schema.pop("x-left-out", False)]
     described = {"description": body["description"]} if "description" in body else {}
     return {

@@ -16,7 +16,7 @@ from marscore.manifest.places import Path, shown
 from marscore.manifest.urls import check_url_text
 from marscore.resolve.model import Download, Options
 from marscore.resolve.options import OptionsMaker
-from marscore.resolve.paths import Outputs, check_output, name_in
+from marscore.resolve.paths import Outputs, check_output, name_in, without_suffixes
 from marscore.resolve.templates import MAX_EXPANSIONS, EachSpec, Row, Template, compile_template, count, numeric_names, rows
 from marscore.values import Checksum, parse_checksum
 
@@ -109,6 +109,7 @@ class _Forms:
 
     sources: tuple[_Form[str], ...]
     path: _Form[str] | None
+    into: _Form[str] | None
     checksums: tuple[_Form[Checksum], ...]
     headers: Mapping[str, _Form[str] | None]
     tags: tuple[_Form[str], ...] | None
@@ -143,7 +144,8 @@ class _Expansion:
         # As `shown` writes it.
         name = f"{where[0]}[{where[1]}]"
         path = self._output(where, entry.path, entry.url, name)
-        self.downloads.append(Download(name, sources, path, options, checksums, entry.size))
+        into = None if options.unpack is None else self._folder_of(where, options.unpack.into, path, name)
+        self.downloads.append(Download(name, sources, path, options, checksums, entry.size, into=into))
 
     def _many(self, where: Path, entry: DownloadEntry, each: EachSpec) -> None:
         if count(each) > MAX_EXPANSIONS:
@@ -160,7 +162,11 @@ class _Expansion:
             checksums = tuple([form.make(row) for form in forms.checksums]) if forms.checksums else ()
             path = forms.path.make(row) if forms.path else None
             own = f"{name}[{number}]"
-            self.downloads.append(Download(own, sources, self._output(where, path, first, own), options, checksums, entry.size))
+            path = self._output(where, path, first, own)
+            into = None
+            if options.unpack is not None:
+                into = self._folder_of(where, forms.into.make(row) if forms.into else options.unpack.into, path, own)
+            self.downloads.append(Download(own, sources, path, options, checksums, entry.size, into=into))
 
     def _options_of(self, where: Path, entry: Entry, headers: Mapping[str, str | None] | None, tags: tuple[str, ...] | None) -> Options:
         try:
@@ -186,6 +192,19 @@ class _Expansion:
             raise _RefusedError((*where, "path"), taken)
         return path
 
+    def _folder_of(self, where: Path, into: str | None, path: str, name: str) -> str:
+        """The folder that an archive is unpacked into."""
+        at = (*where, "unpack") if into is None else (*where, "unpack", "into")
+        try:
+            into = without_suffixes(path) if into is None else into
+            check_output(into)
+            taken = self._outputs.claim_tree(into, name)
+        except ValueError as error:
+            raise _RefusedError(at, str(error)) from None
+        if taken:
+            raise _RefusedError(at, taken)
+        return into
+
     def _forms(self, where: Path, entry: DownloadEntry, numeric: Mapping[str, bool]) -> _Forms | None:
         """Compile every template of an entry; None, with all problems noted, where one is wrong."""
         before = len(self._findings.found)
@@ -204,6 +223,7 @@ class _Expansion:
                 *(form(("mirrors", n), m, check_url_text) for n, m in enumerate(entry.mirrors or ())),
             ),
             path=None if entry.path is None else form(("path",), entry.path, str),
+            into=form(("unpack", "into"), entry.unpack.into, str) if entry.unpack and entry.unpack.into else None,
             checksums=tuple(form(("checksum", n), text, parse_checksum) for n, text in enumerate(entry.checksum or ())),
             headers={
                 name: None if value is None else form(("headers", name), value, check_header_value)

@@ -12,6 +12,21 @@ from marscore.policy.retry import RetryRules
 from marscore.values import Access, Checksum, ClientCertificate, Credentials, Proxies, Timeouts
 
 IfExists: TypeAlias = Literal["keep", "refresh", "replace", "fail"]
+Mtime: TypeAlias = Literal["server", "now"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unpack:
+    """How an archive is to be unpacked.
+
+    `into` is the folder as it is written, if it is; `strip` how many leading parts names lose, `only` globs of names in the archive, all
+    if there are none; with `keep` "no" the archive goes once it is unpacked.
+    """
+
+    into: str | None = None
+    strip: int = 0
+    only: tuple[str, ...] = ()
+    keep: Literal["yes", "no"] = "yes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +35,8 @@ class Options:
 
     `headers` are (name, value) pairs; `auth` "netrc" looks the origin up there; `proxies` None means the environment's;
     `verify` is True, False or the path of a CA bundle; `threads` is the most connections for one file; `min_speed` is bytes a second.
+    `mode` is permission bits, None what the umask gives; `mtime` says whose time the finished file has;
+    `unpack` how archives are unpacked, None: not at all.
     """
 
     headers: tuple[tuple[str, str], ...] = ()
@@ -33,6 +50,9 @@ class Options:
     min_speed: int | None = None
     max_size: int | None = None
     if_exists: IfExists = "keep"
+    mode: int | None = None
+    mtime: Mtime = "server"
+    unpack: Unpack | None = None
     tags: tuple[str, ...] = ()
     forward_headers: tuple[str, ...] = ()
     private_addresses: Literal["allow", "refuse"] = "allow"
@@ -66,7 +86,7 @@ class Download:
 
     `id` is the entry's place (`downloads[3]`, `downloads[3][17]`), `sources` the URL and then its mirrors, `path` is relative to the
     output folder with `/` between its parts, `checksums` must all hold, `size` is in bytes. What the lock names is among these, and
-    `held` tells it apart.
+    `held` tells it apart. `into` is the folder that it is unpacked into, relative to the output folder; None: it is not.
     """
 
     id: str
@@ -76,7 +96,13 @@ class Download:
     checksums: tuple[Checksum, ...] = ()
     size: int | None = None
     held: Held | None = None
+    into: str | None = None
 
     @property
     def url(self) -> str:
         return self.sources[0]
+
+    @property
+    def stays(self) -> bool:
+        """Whether the file stays where it is put, rather than to go once it is unpacked."""
+        return self.into is None or self.options.unpack is None or self.options.unpack.keep == "yes"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from marscore.manifest import AnyDefaults, Entry, PlainEntry
 from marscore.policy.retry import Backoff, RetryRules
-from marscore.resolve.model import Options
+from marscore.resolve.model import Options, Unpack
 from marscore.values import FAILURE_KINDS, ClientCertificate, Credentials, FailureKind, Proxies, Timeouts
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from marscore.manifest import Auth, Certificate, DownloadOptions, Retry
     from marscore.manifest import Proxies as ProxySettings
+    from marscore.manifest import Unpack as UnpackSettings
 
 #: Retries by kind where the user set no max_retries: what passes by itself is waited for, what does not is not asked again and again.
 RETRIES_BY_KIND: dict[FailureKind, int] = {
@@ -33,7 +34,7 @@ _STANDARD = RetryRules()
 #: Those of `manifest.DownloadOptions`, which is not imported where no download has options of its own.
 _OPTION_NAMES = frozenset(
     {"headers", "forward_headers", "threads", "timeout", "retry", "proxies", "auth", "verify", "cert"}
-    | {"min_speed", "max_size", "if_exists", "tags"}
+    | {"min_speed", "max_size", "if_exists", "mode", "mtime", "unpack", "tags"}
 )
 
 _M = TypeVar("_M", bound="BaseModel")
@@ -97,10 +98,13 @@ def merge_headers(base: Mapping[str, str | None], top: Mapping[str, str | None])
 
 def _converted(merged: Mapping[str, Any]) -> dict[str, Any]:
     """Options' own types; what is None is left to its defaults."""
-    made: dict[str, Any] = {name: merged[name] for name in ("headers", "threads", "verify", "max_size", "if_exists", "tags")}
+    made: dict[str, Any] = {
+        name: merged[name] for name in ("headers", "threads", "verify", "max_size", "if_exists", "mode", "mtime", "tags")
+    }
     made |= {"timeouts": _set(Timeouts, merged["timeout"]), "retry": retry_rules(merged["retry"]), "auth": _auth(merged["auth"])}
     made["forward_headers"] = tuple(sorted({name.lower() for name in merged["forward_headers"] or ()}))
     made |= {"proxies": _proxies(merged["proxies"]), "cert": _certificate(merged["cert"]), "min_speed": merged["min_speed"] or None}
+    made["unpack"] = _unpack(merged["unpack"])
     return {name: value for name, value in made.items() if value is not None}
 
 
@@ -151,6 +155,13 @@ def _proxies(proxies: ProxySettings | None) -> Proxies | None:
         return None
     http, https = (None if url == "none" else url for url in (proxies.http, proxies.https))
     return Proxies(http, https)
+
+
+def _unpack(unpack: UnpackSettings | bool | None) -> Unpack | None:
+    if unpack is None or isinstance(unpack, bool):
+        return None
+    keep: Literal["yes", "no"] = "no" if unpack.keep is False else "yes"
+    return Unpack(unpack.into, unpack.strip or 0, unpack.only or (), keep)
 
 
 def _certificate(cert: Certificate | None) -> ClientCertificate | None:

@@ -12,7 +12,22 @@ from marscore.url import parse_url
 #: all of those are shorter or have a dot in their first five characters.
 _PLAIN_NAME = re.compile(r"https?://[A-Za-z0-9.:-]+/(?:[A-Za-z0-9._~/-]*/)?([A-Za-z0-9_][A-Za-z0-9_-]{4}[A-Za-z0-9_.-]{0,99}[A-Za-z0-9_])")
 
-__all__ = ["Outputs", "check_output", "collision_key", "name_in"]
+#: How the names of archives end. What is in front of that names the folder that they are unpacked into.
+_SUFFIX = re.compile(r"(?i)(.+?)\.(?:tar(?:\.(?:gz|bz2|xz|zst))?|tgz|tbz2?|txz|tzst|zip)", re.DOTALL)
+
+__all__ = ["Outputs", "check_output", "collision_key", "name_in", "without_suffixes"]
+
+
+def without_suffixes(path: str) -> str:
+    """The path of an archive without what says that it is one.
+
+    Raises:
+        ValueError: nothing of it does.
+    """
+    match = _SUFFIX.fullmatch(path)
+    if match is None or match[1].endswith("/"):
+        raise ValueError("needs into, since the path does not end like that of an archive (.tar.gz, .zip and their like)")
+    return match[1]
 
 
 def name_in(url: str) -> str:
@@ -48,10 +63,13 @@ class Outputs:
     def __init__(self) -> None:
         self._files: dict[str, str] = {}
         self._folders: dict[str, str] = {}
+        self._trees: dict[str, str] = {}
 
     def claim(self, path: str, owner: str) -> str | None:
         """Take a path for a download; None, or in words which earlier one stands in the way."""
         key = collision_key(path)
+        if self._trees and (tree := self._tree_above(key)):
+            return f"in the folder that {tree} is unpacked into"
         if key in self._files:
             return f"the same file as {self._files[key]}"
         if key in self._folders:
@@ -63,6 +81,30 @@ class Outputs:
         while parent and parent not in self._folders:
             self._folders[parent] = owner
             parent = parent.rpartition("/")[0]
+        return None
+
+    def claim_tree(self, into: str, owner: str) -> str | None:
+        """Take a folder for what is in an archive, and nothing else; None, or in words which earlier download stands in the way."""
+        key = collision_key(into)
+        if tree := self._tree_above(key):
+            return f"must not be in the folder that {tree} is unpacked into"
+        if file := self._file_above(key):
+            return f"must not be where the file of {file} is" if file != owner else "must not be where the archive itself is"
+        if key in self._folders:
+            other = self._folders[key]
+            return "must not hold the archive itself" if other == owner else f"must hold nothing else, and a file of {other} lies in it"
+        self._trees[key] = owner
+        parent = key
+        while parent and parent not in self._folders:
+            self._folders[parent] = owner
+            parent = parent.rpartition("/")[0]
+        return None
+
+    def _tree_above(self, key: str) -> str | None:
+        while key:
+            if key in self._trees:
+                return self._trees[key]
+            key = key.rpartition("/")[0]
         return None
 
     def _file_above(self, folder: str) -> str | None:

@@ -1,7 +1,7 @@
 """What is wanted against what is on disk: for each download, what has to be done, and why.
 
     Download + Found (the state's claim, the file, a partial file) --reconcile--> UpToDate | Fetch | Resume | Refresh | Prove | Refuse
-    Fetch | Resume + what the cache has --> Cached
+    Fetch | Resume + what the cache has --> Cached      UpToDate | Cached of an archive that is to be unpacked --unpacking--> Unpacking
 
 Pure: who calls it has looked at the disk. Prove means: read the file and hash it; `proven` then decides.
 """
@@ -9,7 +9,7 @@ Pure: who calls it has looked at the disk. Prove means: read the file and hash i
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from marscore.frozen import dataclass
 from marscore.journal import Journal
@@ -18,7 +18,7 @@ from marscore.resolve.model import Download
 from marscore.state import UNKNOWN_URL, Claim, FileIdentity, Measured, digests_in, key_of
 from marscore.url import parse_url
 from marscore.validator import Validator
-from marscore.values import Failure
+from marscore.values import Failure, Unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class UpToDate:
     """Nothing to do. `digests` is what is known of the file, as `algorithm:hex`.
 
     `noted` tells that the state says all of this already, and that nothing is left of the file's way here; `of_another_url` that the file
-    came from another URL than the download's.
+    came from another URL than the download's. `unpacked` says of an archive what of it is in place.
     """
 
     download: Download
@@ -44,6 +44,7 @@ class UpToDate:
     digests: tuple[str, ...]
     noted: bool = False
     of_another_url: bool = False
+    unpacked: Unpacked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,22 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """Ask the source whether the file in place is still current."""
+    """Ask the source whether the file in place is still current. `unpacked`: see `UpToDate`."""
 
     download: Download
     reason: str
     claim: Claim
+    unpacked: Unpacked | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacking:
+    """Unpack an archive that is in place, which came from the cache where that is its `status`. `claim` is what is known of it."""
+
+    download: Download
+    reason: str
+    claim: Claim
+    status: Literal["up_to_date", "cached"] = "up_to_date"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +118,7 @@ _UNTOUCHED = "fetched before and unchanged since"
 _RIGHT = "its known digest matches the checksum"
 _UNASKABLE = "if_exists is refresh, and nothing is known that a server could be asked about"
 
-Decision: TypeAlias = UpToDate | Cached | Fetch | Resume | Refresh | Prove | Refuse
+Decision: TypeAlias = UpToDate | Cached | Fetch | Resume | Refresh | Prove | Refuse | Unpacking
 
 
 def reconcile(download: Download, found: Found) -> Decision:
@@ -238,7 +250,10 @@ def without_network(decision: Decision) -> Decision:
     """What becomes of a decision where no request may be sent: what is in place and right stays, what would be fetched fails."""
     download = decision.download
     if isinstance(decision, Refresh):
-        return UpToDate(download, "if_exists is refresh, and the run is offline", decision.claim.identity, decision.claim.digests)
+        reason = "if_exists is refresh, and the run is offline"
+        if download.into is not None and decision.unpacked is None:
+            return Unpacking(download, reason, decision.claim)
+        return UpToDate(download, reason, decision.claim.identity, decision.claim.digests, unpacked=decision.unpacked)
     if isinstance(decision, Fetch | Resume):
         told = f"{decision.reason}, it is not in a cache, and the run is offline"
         return Refuse(download, decision.reason, Failure("offline", told))

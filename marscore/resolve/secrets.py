@@ -27,7 +27,7 @@ _CREDENTIALS = re.compile(r"(?i)authorization|cookie|token|secret|key|passw|cred
 #: The user information of a URL, whatever else is wrong with it; a proxy may be written without a scheme.
 _USERINFO = re.compile(r"(?:[^/?#]*//)?([^/?#]*)@")
 #: Where a name stands in the path of a file.
-_PATHS = frozenset({("output_dir",), ("downloads", "path")})
+_PATHS = frozenset({("output_dir",), ("downloads", "path"), ("downloads", "unpack", "into"), ("defaults", "unpack", "into")})
 _WORD = re.compile(r"[\w.-]+")
 
 

@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 from marscore.frozen import dataclass
 from marscore.lockfile.model import Lock
 from marscore.resolve.model import Download
+from marscore.resolve.trees import Tree
 from marscore.state import Claim, FileIdentity, Measured, key_of
 from marscore.values import Checksum, Failure
 
@@ -70,6 +71,22 @@ def of_folder(paths: Iterable[str], claims: Mapping[str, Claim]) -> Iterator[Exp
     for path in paths:
         if (claim := claims.get(key_of(path))) is not None:
             yield _by_state(path, claim, None)
+
+
+def of_tree(tree: Tree) -> Iterator[Expected]:
+    """What the files should be that were unpacked into a folder."""
+    for file in tree.files:
+        yield Expected(f"{tree.into}/{file.path}", (Checksum("sha256", file.sha256),), file.identity.size, "state")
+
+
+def is_of_another(tree: Tree, download: Download, claim: Claim | None) -> bool:
+    """Whether a folder was unpacked of another archive than the one that is wanted, or otherwise than it is wanted."""
+    if not tree.is_made_as(download):
+        return True
+    known = dict(digest.split(":", 1) for digest in tree.archive.digests)
+    if download.checksums:
+        return any(known.get(checksum.algorithm, checksum.hex) != checksum.hex for checksum in download.checksums)
+    return claim is not None and not set(claim.digests) & set(tree.archive.digests)
 
 
 def _by_state(path: str, claim: Claim | None, size: int | None) -> Expected:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +30,8 @@ class Place(Protocol):
     def remove(self, path: str) -> None: ...
 
     def content(self, path: str) -> bytes | None: ...
+
+    def mode(self, path: str) -> int | None: ...
 
     def make_folder(self, path: str) -> None: ...
 
@@ -61,6 +64,9 @@ class Disk:
 
     def content(self, path: str) -> bytes | None:
         return _read(self._root / path)
+
+    def mode(self, path: str) -> int | None:
+        return stat.S_IMODE((self._root / path).stat().st_mode)
 
     def make_folder(self, path: str) -> None:
         (self._root / path).mkdir(parents=True)
@@ -101,6 +107,9 @@ class OnSimulatedDisk:
 
     def content(self, path: str) -> bytes | None:
         return self._get(f"/output/{path}")
+
+    def mode(self, path: str) -> int | None:
+        return self._disk.names[f"/output/{path}"].mode
 
     def make_folder(self, path: str) -> None:
         SimulatedSystem(self._disk, Process(self._world, "test")).makedirs(f"/output/{path}")
@@ -156,6 +165,9 @@ class Memory:
 
     def content(self, path: str) -> bytes | None:
         return self._folder.files[path].content if path in self._folder.files else None
+
+    def mode(self, path: str) -> int | None:
+        return self._folder.files[path].mode
 
     def make_folder(self, path: str) -> None:
         self._folder.folders.add(path)

@@ -12,7 +12,7 @@ import pytest
 from marscore.errors import StorageError
 from marscore.journal import Header, Piece, PieceHasher
 from marscore.ports import Partial
-from marscore.state import Content, Measured, key_of
+from marscore.state import Attributes, Content, Measured, key_of
 from marscore.validator import Validator
 from tests.contract.places import Disk, Handles, Memory, OnSimulatedDisk, Place
 
@@ -396,3 +396,17 @@ def test_any_name_may_be_downloaded(place: Place, handles: Handles, path: str) -
     write(partial, 0, CONTENT)
     partial.finish(path, 12, SHA)
     assert place.content(path) == CONTENT
+
+
+@pytest.mark.parametrize("way", ["whole", "by parts"])
+def test_a_file_gets_its_attributes_before_it_is_measured(place: Place, begun: Partial, way: str) -> None:
+    wanted = Attributes(0o740, 1_500_000_000_000_000_000)
+    if way == "whole":
+        begun.discard()
+        identity = place.store.store(PATH, Content(CONTENT, ["sha256"]), wanted)
+    else:
+        write(begun, 7, CONTENT[7:])
+        identity = begun.finish(PATH, 12, SHA, wanted)
+    assert identity.mtime_ns == wanted.mtime_ns
+    assert place.store.identify(PATH) == identity
+    assert place.mode(PATH) == 0o740

@@ -9,7 +9,7 @@ from itertools import count
 
 from marscore.errors import StorageError
 from marscore.journal import Header, Journal, Piece, decode, encode_finished, encode_header, encode_piece
-from marscore.state import Content, FileIdentity, Measured
+from marscore.state import AS_MADE, Attributes, Content, FileIdentity, Measured
 from marscore.values import ByteRange, Failure
 
 
@@ -19,6 +19,7 @@ class Stored:
 
     content: bytes
     identity: FileIdentity
+    mode: int | None = None
 
 
 @dataclass
@@ -76,23 +77,24 @@ class MemoryFolder:
             handle.close()
         self._handles.clear()
 
-    def put(self, path: str, content: bytes) -> FileIdentity:
+    def put(self, path: str, content: bytes, attributes: Attributes = AS_MADE) -> FileIdentity:
         """Store a finished file."""
         number = next(self._made)
-        self.files[path] = Stored(content, FileIdentity(len(content), 1_700_000_000_000_000_000 + number, number))
+        mtime_ns = 1_700_000_000_000_000_000 + number if attributes.mtime_ns is None else attributes.mtime_ns
+        self.files[path] = Stored(content, FileIdentity(len(content), mtime_ns, number), attributes.mode)
         return self.files[path].identity
 
     def prepare(self, path: str) -> None:
         """Refuse a path where no file can be."""
         self.check_place(path)
 
-    def store(self, path: str, content: Content) -> FileIdentity:
+    def store(self, path: str, content: Content, attributes: Attributes = AS_MADE) -> FileIdentity:
         """Put a whole file in place."""
         self.check_place(path)
         self.parts.pop(path, None)
         self.journals.pop(path, None)
         self.room(len(content.data))
-        return self.put(path, content.data)
+        return self.put(path, content.data, attributes)
 
     def check_place(self, path: str) -> None:
         """Refuse a path where no file can be."""
@@ -177,7 +179,7 @@ class MemoryPartial:
             raise StorageError(Failure("path", "cannot read the partial file: it is not so long"))
         return _digests(bytes(self._content[:size]), algorithms)
 
-    def finish(self, path: str, size: int, digests: Mapping[str, str]) -> FileIdentity:
+    def finish(self, path: str, size: int, digests: Mapping[str, str], attributes: Attributes = AS_MADE) -> FileIdentity:
         """Give the file its name."""
         if not self._open:
             raise StorageError(Failure("path", "cannot put the file in place: it is closed"))
@@ -188,7 +190,7 @@ class MemoryPartial:
         self._folder.check_place(path)
         del self._folder.parts[self._path]
         self._placed = True
-        return self._folder.put(path, bytes(self._content[:size]))
+        return self._folder.put(path, bytes(self._content[:size]), attributes)
 
     def close(self) -> None:
         """Let go of the file."""

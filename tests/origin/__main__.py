@@ -7,14 +7,30 @@ python -m tests.origin --list                        prints the sha256 of each f
 from __future__ import annotations
 
 import argparse
+import gzip
+import io
 import os
 import signal
 import sys
+import tarfile
 import threading
 
 from tests.origin import Body, Good, Origin, Step, busy, redirect
 
 MIB = 1024 * 1024
+
+
+def _archive() -> bytes:
+    """A small tar.gz, the same each time."""
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w") as archive:
+        for name, content in {"bin/tool": b"#!/bin/sh\necho hello\n", "docs/readme.txt": b"Hello.\n", "src/tool.c": b"int main;\n"}.items():
+            member = tarfile.TarInfo(f"tool-1.2/{name}")
+            member.size, member.mode = len(content), 0o755 if name == "bin/tool" else 0o644
+            archive.addfile(member, io.BytesIO(content))
+    return gzip.compress(held.getvalue(), mtime=0)
+
+
 FILES: dict[str, Body] = {
     "/files/hello.txt": Body(text=b"Hello from the origin.\n", content_type="text/plain"),
     "/files/dataset.bin": Body(24 * MIB, seed=2),
@@ -22,6 +38,7 @@ FILES: dict[str, Body] = {
     "/files/cut.bin": Body(8 * MIB, seed=4),
     **{f"/files/shard-{n:02d}.bin": Body(256 * 1024, seed=10 + n) for n in range(8)},
     "/files/moved-here.bin": Body(MIB, seed=5),
+    "/files/tool-1.2.tar.gz": Body(text=_archive(), content_type="application/gzip"),
 }
 SCRIPTS: dict[str, list[Step]] = {
     "/files/flaky.bin": [busy(503, "1"), Good()],

@@ -23,12 +23,13 @@ _Effects = tuple[tuple[str, "Inode | None"], ...]
 class Inode:
     """A file or a folder. `certain` is what the disk holds for sure, and `pending` what was done since."""
 
-    __slots__ = ("certain", "data", "folder", "hashed", "mtime_ns", "number", "pending")
+    __slots__ = ("certain", "data", "folder", "hashed", "mode", "mtime_ns", "number", "pending")
 
     def __init__(self, number: int, folder: bool, mtime_ns: int) -> None:
         self.number = number
         self.folder = folder
         self.mtime_ns = mtime_ns
+        self.mode = 0o755
         self.data = bytearray()
         self.certain = b""
         self.pending: list[tuple[int, bytes | None]] = []

@@ -24,7 +24,7 @@ class Status:
     def __init__(self, inode: Inode) -> None:
         self.st_dev = 1
         self.st_ino = inode.number
-        self.st_mode = (stat.S_IFDIR if inode.folder else stat.S_IFREG) | 0o755
+        self.st_mode = (stat.S_IFDIR if inode.folder else stat.S_IFREG) | inode.mode
         self.st_size = len(inode.data)
         self.st_blocks = -(-self.st_size // 512)
         self.st_mtime_ns = inode.mtime_ns
@@ -125,6 +125,19 @@ class SimulatedSystem(System):
 
     def stat(self, path: object) -> Status:  # type: ignore[override]
         return self.lstat(path)
+
+    def chmod(self, file: int | str, mode: int) -> None:  # type: ignore[override]
+        inode, name = self._named(file)
+        self._enter("chmod", name)
+        inode.mode = mode
+
+    def utime(self, file: int | str, *, ns: tuple[int, int]) -> None:  # type: ignore[override]
+        inode, name = self._named(file)
+        self._enter("utime", name)
+        inode.mtime_ns, inode.hashed = ns[1], None
+
+    def _named(self, file: int | str) -> tuple[Inode, str]:
+        return self._open[file][:2] if isinstance(file, int) else (self._find(file), file)
 
     def unlink(self, path: str) -> None:  # type: ignore[override]
         self._enter("unlink", path)

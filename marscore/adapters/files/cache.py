@@ -21,6 +21,7 @@ import secrets
 import shutil
 import stat
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import field
 from pathlib import Path
@@ -105,8 +106,10 @@ class Cache:
             self.trouble = getattr(error, "strerror", None) or str(error)
             return False
 
-    def bring(self, sha256: str, place: str, check: Check = lambda: None) -> os.stat_result:
+    def bring(self, sha256: str, place: str, check: Check = lambda: None, link: Link | None = None) -> os.stat_result:
         """Put the file of this digest at a place where nothing is; returns what it is there. `check` may raise to end it.
+
+        `link` is how, where that is not to be as it is for all.
 
         Raises:
             FileNotFoundError: there is none any more.
@@ -120,7 +123,7 @@ class Cache:
             if not stat.S_ISREG(status.st_mode):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
             known = self._is_as_recorded(entry, status)
-            brought = (self._linked if self._link == "hard" else self._copied)(entry, fd, place, known, check)
+            brought = (self._linked if (link or self._link) == "hard" else self._copied)(entry, fd, place, known, check)
         finally:
             os.close(fd)
         with contextlib.suppress(OSError):
@@ -140,6 +143,13 @@ class Cache:
         # It may have been removed again meanwhile.
         with contextlib.suppress(FileExistsError, FileNotFoundError):
             os.close(os.open(entry.place / f"url-{url_key}", _NEW, 0o644))
+
+    def mtime_ns(self, sha256: str) -> int | None:
+        """The modification time that the file had which went in, in Unix nanoseconds; None where it cannot be told."""
+        try:
+            return os.lstat(self._entry(sha256).data).st_mtime_ns
+        except OSError:
+            return None
 
     def entries(self) -> Iterator[str]:
         """The digests of all entries, in no order.
@@ -291,6 +301,9 @@ class Cache:
             # Many will believe it: what is in the cache is hashed there.
             if (_digest(new, check) if _clone(old, new) else _copy(old, new, True, check)) != sha256:
                 raise StorageError(Failure("path", "the file changed after it was verified"))
+            with contextlib.suppress(OSError):
+                # By which whoever gets it from here can have the time that its server told.
+                os.utime(temporary / "data", ns=(time.time_ns(), os.fstat(old).st_mtime_ns))
             if hasattr(os, "fchmod"):
                 os.fchmod(new, 0o444)
             status = os.fstat(new)

@@ -6,12 +6,13 @@ claims + partial keys + one stat for each file --reconcile--> decisions;   Prove
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from marscore.adapters.files.folder import Folder
 from marscore.adapters.files.measuring import Question, measure_all
 from marscore.errors import StorageError
 from marscore.resolve.model import Download
-from marscore.resolve.reconcile import Decision, Found, Prove, Refuse, proven, reconcile, unchanged, unclaimed
+from marscore.resolve.reconcile import Decision, Found, Prove, Refresh, Refuse, Unpacking, UpToDate, proven, reconcile, unchanged, unclaimed
 from marscore.state import Claim, Claims, FileIdentity, Measured, key_of
 
 
@@ -75,3 +76,20 @@ def _answered(folder: Folder, partials: set[str], question: Prove, found: Measur
         # It went meanwhile.
         return reconcile(question.download, Found(partial=is_begun))
     return Refuse(question.download, "the file in place cannot be read", found.failure)
+
+
+def with_modes(folder: Folder, decisions: Sequence[Decision]) -> list[Decision]:
+    """Give the files that stay in place the modes that the manifest wants; what the system refuses fails its download."""
+    return [decision if decision.download.options.mode is None else _with_mode(folder, decision) for decision in decisions]
+
+
+def _with_mode(folder: Folder, decision: Decision) -> Decision:
+    download = decision.download
+    # One that goes once it is unpacked has none.
+    if not isinstance(decision, UpToDate | Refresh | Unpacking) or download.options.mode is None or not download.stays:
+        return decision
+    try:
+        changed = folder.set_mode(download.path, download.options.mode)
+    except StorageError as error:
+        return Refuse(download, "the file in place has another mode", error.failure)
+    return replace(decision, reason=f"{decision.reason}; its mode was set") if changed else decision

@@ -17,16 +17,17 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from marscore.adapters.files import durability
+from marscore.adapters.files.attributes import Give, giver
 from marscore.adapters.files.failures import naming, storage_error
 from marscore.adapters.files.leftovers import Leftover, leftovers_in
 from marscore.adapters.files.partial import PartialFile, digests_of_file, journal_of, part_of
 from marscore.adapters.files.positioned import Positioned
 from marscore.adapters.files.regular import demand_regular_file
-from marscore.adapters.files.rename import identity_of, rename
+from marscore.adapters.files.rename import Verified, identity_of, rename
 from marscore.adapters.files.system import NEW, OLD, SYSTEM, System
 from marscore.errors import StorageError
 from marscore.journal import Header, Journal, decode, encode_finished, encode_header
-from marscore.state import Content, FileIdentity, Measured, key_of
+from marscore.state import AS_MADE, Attributes, Content, FileIdentity, Measured, key_of
 from marscore.values import Failure
 
 #: What marscore keeps for itself, under the output folder.
@@ -55,6 +56,7 @@ class Folder:
         self.identity = identity or _identity(system, root)
         self._partials = os.path.join(root, OWN_FOLDER, "partial")
         self._io: Callable[[int], Positioned] = system.positioned(portable)
+        self._give: Give = giver(system, portable)
         # Plain strings where a call is made for each of a hundred thousand files: a Path costs as much as the call itself.
         self._prefix = os.path.join(root, "")
         self._partial_prefix = os.path.join(self._partials, "")
@@ -68,7 +70,7 @@ class Folder:
         base = self._partial_prefix + key_of(path)
         self._check_place(path)
         with naming("cannot create a partial file"):
-            return PartialFile(base, self.place, (self._os, self._io), self._new_part(base))
+            return PartialFile(base, self.place, (self._os, self._io, self._give), self._new_part(base))
 
     def _new_part(self, base: str) -> int:
         try:
@@ -89,16 +91,16 @@ class Folder:
         if len(path) > self._short or not path.isascii():
             self._check_place(path)
 
-    def store(self, path: str, content: Content) -> FileIdentity:
+    def store(self, path: str, content: Content, attributes: Attributes = AS_MADE) -> FileIdentity:
         """Put a whole file in place."""
         base = self._partial_prefix + key_of(path)
         target = self.place(path)
         with naming("cannot write"):
-            status = self._written_at_once(base, memoryview(content.data))
+            status = self._written_at_once(base, memoryview(content.data), attributes)
             try:
                 if status.st_size != len(content.data):
                     raise StorageError(Failure("path", f"{len(content.data)} bytes were written, and the file has {status.st_size}"))
-                return rename(part_of(base), target, status, content.digests["sha256"], system=self._os)
+                return rename(part_of(base), target, Verified(status, content.digests["sha256"], attributes), system=self._os)
             except (OSError, StorageError):
                 with contextlib.suppress(OSError):
                     self._os.unlink(part_of(base))
@@ -106,8 +108,10 @@ class Folder:
                     raise StorageError(_FOLDER_IN_THE_WAY) from None
                 raise
 
-    def bring(self, path: str, make: Callable[[str], os.stat_result], sha256: str) -> FileIdentity:
+    def bring(self, path: str, make: Callable[[str], tuple[os.stat_result, Attributes]], sha256: str) -> FileIdentity:
         """Put in place what `make` puts, under the name that it is given, beside the partial files; whatever was left of it goes.
+
+        It gets the attributes that `make` says.
 
         Raises:
             StorageError: as for `store`. What `make` raises is raised, and nothing is left of it.
@@ -119,18 +123,21 @@ class Folder:
             with contextlib.suppress(FileNotFoundError):
                 self._os.unlink(old)
         try:
-            return rename(part_of(base), target, make(part_of(base)), sha256, system=self._os)
+            status, attributes = make(part_of(base))
+            self._give(None, part_of(base), attributes)
+            return rename(part_of(base), target, Verified(status, sha256, attributes), system=self._os)
         except BaseException:
             with contextlib.suppress(OSError):
                 self._os.unlink(part_of(base))
             raise
 
-    def _written_at_once(self, base: str, data: memoryview) -> os.stat_result:
+    def _written_at_once(self, base: str, data: memoryview, attributes: Attributes) -> os.stat_result:
         fd = self._new_part(base)
         try:
             write, offset = self._io(fd).write, 0
             while offset < len(data):
                 offset += write([data[offset:]], offset)
+            self._give(fd, part_of(base), attributes)
             return self._os.fstat(fd)
         except OSError:
             with contextlib.suppress(OSError):
@@ -186,19 +193,53 @@ class Folder:
     def _open_old(self, base: str) -> PartialFile:
         log = self._os.open(journal_of(base), OLD | os.O_APPEND)
         try:
-            return PartialFile(base, self.place, (self._os, self._io), self._opened(part_of(base)), log)
+            return PartialFile(base, self.place, (self._os, self._io, self._give), self._opened(part_of(base)), log)
         except OSError:
             self._os.close(log)
             raise
 
     def _opened(self, part: str) -> int:
-        descriptor = self._os.open(part, OLD | getattr(os, "O_NONBLOCK", 0))
+        flags = OLD | getattr(os, "O_NONBLOCK", 0)
+        try:
+            descriptor = self._os.open(part, flags)
+        except PermissionError:
+            if not self._os.lstat(part).st_mode & stat.S_IRUSR:
+                raise
+            # A run that gave it a mode without the right to write, for its place, was ended before it got there.
+            self._os.chmod(part, 0o600)
+            descriptor = self._os.open(part, flags)
         try:
             demand_regular_file(self._os.fstat(descriptor))
         except OSError:
             self._os.close(descriptor)
             raise
         return descriptor
+
+    def set_mode(self, path: str, mode: int) -> bool:
+        """Give the finished file at `path` these permission bits; False where it has them.
+
+        Raises:
+            StorageError: the system does not let us.
+        """
+        with naming("cannot set the mode of the file in place"):
+            target = self.place(path)
+            status = self._os.lstat(target)
+            # Windows knows but one of them: whether it may be written.
+            told = 0o777 if os.name == "posix" else stat.S_IWRITE
+            if not stat.S_ISREG(status.st_mode) or (status.st_mode ^ mode) & told == 0:
+                return False
+            self._give(None, target, Attributes(mode))
+            return True
+
+    def remove(self, path: str, identity: FileIdentity) -> None:
+        """Remove the finished file at `path`, if it is this one.
+
+        Raises:
+            StorageError: the system does not let us.
+        """
+        with naming("cannot remove the archive that was unpacked"):
+            if self.is_there and self.identify(path) == identity:
+                self._os.unlink(self._prefix + path)
 
     def identify(self, path: str) -> FileIdentity | None:
         """What identifies the finished file."""

@@ -10,7 +10,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 
-from marscore.adapters.files.cache import Cache, Check, DamagedError
+from marscore.adapters.files.cache import Cache, Check, DamagedError, Link
 from marscore.adapters.files.folder import OLD_READ, Folder
 from marscore.adapters.files.partial import digests_of_file
 from marscore.adapters.files.positioned import choose
@@ -20,7 +20,7 @@ from marscore.events import DownloadFinished
 from marscore.resolve.model import Download
 from marscore.resolve.reconcile import Cached, Decision, Fetch, Resume
 from marscore.settings import Network
-from marscore.state import FileIdentity, key_of
+from marscore.state import AS_MADE, Attributes, FileIdentity, key_of
 
 #: Seconds between two looks whether the run is told to stop, and those that it then waits: what copies looks up more often than that.
 _LOOK_EVERY, _PATIENCE = 0.1, 1.0
@@ -75,8 +75,12 @@ class _UnsuitableError(Exception):
 def _brought(folder: Folder, cache: Cache, download: Download, sha256: str, check: Check) -> Cached:
     digests = {"sha256": sha256}
 
-    def make(part: str) -> os.stat_result:
-        status = cache.bring(sha256, part, check)
+    options = download.options
+    # What is linked shares its mode and its times with the cache's own.
+    link: Link | None = None if options.mode is None and options.mtime == "server" else "auto"
+
+    def make(part: str) -> tuple[os.stat_result, Attributes]:
+        status = cache.bring(sha256, part, check, link)
         if download.size not in (None, status.st_size):
             raise _UnsuitableError
         others = [checksum for checksum in download.checksums if checksum.algorithm != "sha256"]
@@ -84,7 +88,9 @@ def _brought(folder: Folder, cache: Cache, download: Download, sha256: str, chec
             digests.update(_digests(part, status.st_size, tuple(checksum.algorithm for checksum in others)))
         if any(digests[checksum.algorithm] != checksum.hex for checksum in download.checksums):
             raise _UnsuitableError
-        return status
+        if status.st_nlink > 1:
+            return status, AS_MADE
+        return status, Attributes(options.mode, cache.mtime_ns(sha256) if options.mtime == "server" else None)
 
     identity = folder.bring(download.path, make, sha256)
     return Cached(download, "it was in the cache", identity, tuple(f"{name}:{value}" for name, value in digests.items()))
@@ -101,17 +107,20 @@ def _digests(part: str, size: int, algorithms: tuple[str, ...]) -> dict[str, str
 class Keeper:
     """Takes what was fetched into the cache, in a thread of its own, so that nobody waits for it before the end."""
 
-    def __init__(self, cache: Cache, folder: Folder) -> None:
+    def __init__(self, cache: Cache, folder: Folder, done_with: Callable[[Download, DownloadFinished], None] = lambda *_: None) -> None:
+        """`done_with` is told of each download, in the keeper's own thread, once its file is no longer needed here."""
         self._cache = cache
+        self._done_with = done_with
         self._folder = folder
         self._queue: queue.SimpleQueue[tuple[Download, DownloadFinished] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._given_up = False
+        self._given_up = self._hurried = False
         self.trouble: str | None = None
 
     def put(self, download: Download, event: DownloadFinished) -> None:
         """Take a finished download in, soon."""
         if self._given_up:
+            self._done_with(download, event)
             return
         self._queue.put((download, event))
         if self._thread is None:
@@ -120,13 +129,14 @@ class Keeper:
                 self._thread.start()
             except (RuntimeError, MemoryError):
                 self._thread, self._given_up = None, True
+                self._done_with(download, event)
 
     def close(self, hurried: Callable[[], bool]) -> None:
         """Wait until all is taken in; once the run is told to stop, only a moment for what ends what is being taken in."""
         self._queue.put(None)
         while self._thread is not None and self._thread.is_alive():
             if hurried():
-                self._given_up = True
+                self._given_up = self._hurried = True
                 self._thread.join(_PATIENCE)
                 return
             self._thread.join(_LOOK_EVERY)
@@ -139,6 +149,8 @@ class Keeper:
         while (task := self._queue.get()) is not None:
             if not self._given_up:
                 self._keep(*task)
+            if not self._hurried:
+                self._done_with(*task)
 
     def _keep(self, download: Download, event: DownloadFinished) -> None:
         sha256 = next((digest.removeprefix("sha256:") for digest in event.digests if digest.startswith("sha256:")), None)

@@ -16,14 +16,15 @@ from dataclasses import replace
 from types import TracebackType
 
 from marscore.adapters.files import positioned
+from marscore.adapters.files.attributes import Give
 from marscore.adapters.files.failures import naming
 from marscore.adapters.files.hashing import FrontDigest
 from marscore.adapters.files.leftovers import allocated
-from marscore.adapters.files.rename import rename
+from marscore.adapters.files.rename import Verified, rename
 from marscore.adapters.files.system import NEW, System
 from marscore.errors import StorageError
 from marscore.journal import Header, Piece, encode_finished, encode_header, encode_piece
-from marscore.state import FileIdentity
+from marscore.state import AS_MADE, Attributes, FileIdentity
 from marscore.values import ByteRange, Failure
 
 _HASH_READ = 1024 * 1024
@@ -51,7 +52,8 @@ class _InUse:
 
 
 class PartialFile:
-    """Implements `ports.Partial`. `place` makes the final path of a download, with its folder; `io` reads and writes at offsets.
+    """Implements `ports.Partial`. `place` makes the final path of a download, with its folder; `io` is the system, what reads and writes
+    at offsets, and what gives attributes.
 
     A descriptor is closed when the last call in another thread has ended, so that none writes to one that was given away.
     """
@@ -60,12 +62,12 @@ class PartialFile:
         self,
         base: str,
         place: Callable[[str], str],
-        io: tuple[System, Callable[[int], positioned.Positioned]],
+        io: tuple[System, Callable[[int], positioned.Positioned], Give],
         fd: int,
         journal: int | None = None,
     ) -> None:
         self._place = place
-        self._os, at_offsets = io
+        self._os, at_offsets, self._give = io
         self._base = base
         self._fd = fd
         self._io = at_offsets(fd)
@@ -180,8 +182,8 @@ class PartialFile:
         with _InUse(self) as usable, naming("cannot read the partial file"):
             return digests_of_file(self._io, size if usable else 0, algorithms)
 
-    def finish(self, path: str, size: int, digests: Mapping[str, str]) -> FileIdentity:
-        """Cut the file to `size`, give it its name and let go of it."""
+    def finish(self, path: str, size: int, digests: Mapping[str, str], attributes: Attributes = AS_MADE) -> FileIdentity:
+        """Cut the file to `size`, give it its attributes and its name, and let go of it."""
         with naming("cannot put the file in place"):
             with _InUse(self) as usable:
                 if not usable:
@@ -191,8 +193,10 @@ class PartialFile:
                 if self._journal is not None:
                     self._append(encode_finished(digests["sha256"]), begin=False)
                 target = self._place(path)
+                self._give(self._fd, part_of(self._base), attributes)
                 self._let_go()
-            identity = rename(part_of(self._base), target, status, digests["sha256"], lambda: not self._given_up, self._os)
+            verified = Verified(status, digests["sha256"], attributes)
+            identity = rename(part_of(self._base), target, verified, lambda: not self._given_up, self._os)
             self._placed = True
         return identity
 

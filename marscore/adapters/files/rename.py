@@ -13,9 +13,11 @@ import os
 import stat
 from collections.abc import Callable
 
+from marscore.adapters.files.attributes import giver
 from marscore.adapters.files.system import NEW, OLD, SYSTEM, System
 from marscore.errors import StorageError
-from marscore.state import FileIdentity
+from marscore.frozen import dataclass
+from marscore.state import AS_MADE, Attributes, FileIdentity
 from marscore.values import Failure
 
 _AT_ONCE = 1024 * 1024
@@ -23,11 +25,19 @@ _AT_ONCE = 1024 * 1024
 _ELSEWHERE = errno.EXDEV
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A file that has been verified: what was measured of it, its digest, and the attributes that it was given."""
+
+    status: os.stat_result
+    sha256: str
+    attributes: Attributes = AS_MADE
+
+
 def rename(
     source: str,
     target: str,
-    verified: os.stat_result,
-    sha256: str,
+    verified: Verified,
     wanted: Callable[[], bool] = lambda: True,
     system: System = SYSTEM,
 ) -> FileIdentity:
@@ -36,8 +46,7 @@ def rename(
     Args:
         source: where the file is; its last part names it alone.
         target: its final name, whose folder is there.
-        verified: what was measured of the file that has been verified.
-        sha256: its digest.
+        verified: the file that has been verified.
         wanted: says whether it is still to get its name; a copy takes its time.
         system: what is asked to.
 
@@ -46,17 +55,18 @@ def rename(
         StorageError: another file was under one of the names, the copy came out otherwise, or it is not wanted any more.
     """
     _check(wanted)
-    if not _is_same(system.lstat(source), verified):
+    status = verified.status
+    if not _is_same(system.lstat(source), status):
         raise StorageError(Failure("path", "another file took the place of the partial file"))
     try:
         system.replace(source, target)
     except OSError as error:
         if error.errno != _ELSEWHERE:
             raise
-        verified = _copied_beside(source, target, sha256, wanted)
+        status = _copied_beside(source, target, verified, wanted)
         system.unlink(source)
     there = system.lstat(target)
-    if not _is_same(there, verified):
+    if not _is_same(there, status):
         raise StorageError(Failure("path", "another file took the place of the finished one"))
     return identity_of(there)
 
@@ -77,14 +87,14 @@ def _check(wanted: Callable[[], bool]) -> None:
         raise StorageError(Failure("interrupted", "the run ended before the file got its name"))
 
 
-def _copied_beside(source: str, target: str, sha256: str, wanted: Callable[[], bool]) -> os.stat_result:
+def _copied_beside(source: str, target: str, verified: Verified, wanted: Callable[[], bool]) -> os.stat_result:
     """Copy a file to the file system of its target, and rename it there."""
     # The same name each time, so that what a killed run left is replaced by the next; short, as the target's may be the longest there is.
     beside = os.path.join(os.path.dirname(target), f".marscore-{os.path.basename(source)}")
     with contextlib.suppress(FileNotFoundError):
         os.unlink(beside)
     try:
-        status = _copied(source, beside, sha256, wanted)
+        status = _copied(source, beside, verified, wanted)
         _check(wanted)
         os.replace(beside, target)
         return status
@@ -94,7 +104,7 @@ def _copied_beside(source: str, target: str, sha256: str, wanted: Callable[[], b
         raise
 
 
-def _copied(source: str, copy: str, sha256: str, wanted: Callable[[], bool]) -> os.stat_result:
+def _copied(source: str, copy: str, verified: Verified, wanted: Callable[[], bool]) -> os.stat_result:
     hashed = hashlib.sha256()
     with os.fdopen(os.open(source, OLD & ~os.O_RDWR), "rb") as old, os.fdopen(os.open(copy, NEW, 0o666), "wb") as new:
         while data := old.read(_AT_ONCE):
@@ -102,7 +112,10 @@ def _copied(source: str, copy: str, sha256: str, wanted: Callable[[], bool]) -> 
             hashed.update(data)
             new.write(data)
         new.flush()
+        wanted_of = verified.attributes
+        mtime_ns = verified.status.st_mtime_ns if wanted_of.mtime_ns is None else wanted_of.mtime_ns
+        giver(SYSTEM)(new.fileno(), copy, Attributes(wanted_of.mode, mtime_ns))
         os.fsync(new.fileno())
-        if hashed.hexdigest() != sha256:
+        if hashed.hexdigest() != verified.sha256:
             raise StorageError(Failure("path", "the partial file changed after it was verified"))
         return os.fstat(new.fileno())

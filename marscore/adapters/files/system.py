@@ -30,6 +30,9 @@ class System:
     lstat = staticmethod(os.lstat)
     stat = staticmethod(os.stat)
     unlink = staticmethod(os.unlink)
+    #: Both take a descriptor in the place of a path, where the system does.
+    chmod = staticmethod(os.chmod)
+    utime = staticmethod(os.utime)
     replace = staticmethod(os.replace)
     truncate = staticmethod(os.truncate)
     # Windows has it too.

@@ -19,7 +19,8 @@ from marscore.execute.worker.engine import Ports
 from marscore.execute.worker.setup import WorkerSettings
 from marscore.execute.worker.thread import Worker
 from marscore.policy.redact import Redactor
-from marscore.ports import Transport
+from marscore.ports import Transport, Unpacking
+from marscore.values import Unpacked
 
 if TYPE_CHECKING:
     import requests
@@ -52,8 +53,23 @@ def make_worker(
         teller.expect,
         lambda: send(Alive(number)),
         give_up,
+        unpacker=_Unpacker(Path(settings.output_dir), settings.output_identity),
     )
     return Worker(settings, ports, tell)
+
+
+class _Unpacker:
+    """Implements `ports.Unpacker`; what reads archives is imported for the first one."""
+
+    def __init__(self, root: Path, identity: tuple[int, int] | None) -> None:
+        self._root = root
+        self._identity = identity
+
+    def unpack(self, asked: Unpacking, wanted: Callable[[], bool]) -> Unpacked:
+        """Unpack an archive."""
+        from marscore.adapters.files.unpacker import Unpacker  # noqa: PLC0415 - as said
+
+        return Unpacker(self._root, self._identity).unpack(asked, wanted)
 
 
 def _transport(settings: WorkerSettings, session: requests.Session | None) -> Transport:

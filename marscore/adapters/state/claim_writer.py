@@ -45,7 +45,8 @@ class ClaimWriter:
         self._open: list[Row] = []
         self._done_with: list[str] = []
         self._finished: set[str] = set()
-        self._written: dict[str, str] = {}
+        #: The paths of files that are still to be flushed, by key; None for an archive that went once it was unpacked.
+        self._written: dict[str, str | None] = {}
         self._at_stake = 0
         self._committed_at = clock.ticks()
         self._pause = 0.0
@@ -63,8 +64,9 @@ class ClaimWriter:
         """Take note of a finished download; `row` is what the state is to hold of it, where that is made."""
         if not isinstance(event, DownloadFinished):
             return
-        path = self._downloads[event.download].path
-        if row is None or event.status == "up_to_date":
+        download = self._downloads[event.download]
+        path = download.path
+        if row is None or event.status != "downloaded":
             row = self._row(event)
         key, durable = row[0], row[-1]
         self._finished.add(key)
@@ -75,7 +77,7 @@ class ClaimWriter:
             self._open.append(row)
             self._at_stake += event.size
         if not durable:
-            self._written[key] = path
+            self._written[key] = path if download.stays else None
         waited = self._clock.ticks() - self._committed_at
         if waited >= self._pause and (self._at_stake >= PIECE_SIZE or waited >= _COMMIT_EVERY):
             self.commit()
@@ -115,7 +117,7 @@ class ClaimWriter:
         for row in self._open:
             if path := self._written.get(row[0]):
                 self._folder.note_finished(path, *_noted(row))
-        if self._written and self._folder.flush(list(self._written.values())):
+        if self._written and self._folder.flush([path for path in self._written.values() if path is not None]):
             # That this can be written does not mend what could not be before.
             before = self.trouble
             self._tried(lambda: self._state.flushed(self._written))

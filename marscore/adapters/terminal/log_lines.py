@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -65,7 +66,7 @@ def _finished(lead: str) -> Callable[[DownloadFinished], str]:
     """The same for the event that ends most of them. What has no value is left out with its name."""
     form = (
         f'{{"timestamp": "%s", {lead}, "download": %s, "status": "%s", "reason": %s, "size": %s, "digests": [%s], '
-        '"mtime_ns": %s, "inode": %s%s%s%s, "bytes_downloaded": %s, "bytes_resumed": %s, "segments": %s%s, "duration_s": %s}\n'
+        '"mtime_ns": %s, "inode": %s%s%s%s, "bytes_downloaded": %s, "bytes_resumed": %s, "segments": %s%s, "duration_s": %s%s}\n'
     )
 
     def line(event: DownloadFinished) -> str:
@@ -87,6 +88,7 @@ def _finished(lead: str) -> Callable[[DownloadFinished], str]:
             event.segments,
             "" if started_at is None else f', "started_at": "{rfc3339(started_at)}"',
             seconds(event.duration_s),
+            "" if event.unpacked is None else f', "unpacked": {json.dumps(asdict(event.unpacked))}',
         )
         return _ascii(text)
 

@@ -9,7 +9,7 @@ name, and hold all that is needed to act on them: who performs a command, a help
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from marscore.events import Event
 from marscore.execute.transfer.answer import Asked
@@ -17,24 +17,36 @@ from marscore.frozen import dataclass
 from marscore.journal import Proof
 from marscore.policy.pacing import Lag, Pace
 from marscore.policy.retry import NO_FAILURES, RetryState
-from marscore.ports import Answer
+from marscore.ports import Answer, Unpacking
 from marscore.resolve.model import Download
-from marscore.state import Claim, Content, FileIdentity
+from marscore.state import AS_MADE, Attributes, Claim, Content, FileIdentity
 from marscore.validator import Validator
-from marscore.values import ByteRange, Failure
+from marscore.values import ByteRange, Failure, Unpacked
+
+
+@dataclass(frozen=True, slots=True)
+class InPlace:
+    """An archive that needs no fetching, but unpacking: how it got there, and what is known of it."""
+
+    status: Literal["downloaded", "up_to_date", "cached"]
+    reason: str
+    claim: Claim
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """One download to carry out.
 
-    `known` is the claim of the file now in place, to ask the server whether it is still current. `untouched` tells that nothing can be
-    left of an earlier try, so that nobody needs to look.
+    `known` is the claim of the file now in place, to ask the server whether it is still current; `unpacked` is what was unpacked of it,
+    if that stands. `untouched` tells that nothing can be left of an earlier try, so that nobody needs to look. Where `in_place` says so,
+    there is nothing to ask anybody.
     """
 
     download: Download
     known: Claim | None = None
     untouched: bool = False
+    unpacked: Unpacked | None = None
+    in_place: InPlace | None = None
 
 
 class Moment(NamedTuple):
@@ -190,6 +202,14 @@ class Identified:
 
 
 @dataclass(frozen=True, slots=True)
+class Extracted:
+    """What is in the archive is in place."""
+
+    at: Moment
+    unpacked: Unpacked
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """The run ends now, for this reason; what was received is kept."""
 
@@ -197,7 +217,7 @@ class Stopped:
     failure: Failure
 
 
-Fact: TypeAlias = Opened | Answered | Delivered | Broke | Ended | Lagged | Yielded | Hashed | Placed | Identified | Stopped
+Fact: TypeAlias = Opened | Answered | Delivered | Broke | Ended | Lagged | Yielded | Hashed | Placed | Identified | Extracted | Stopped
 
 
 # Commands
@@ -237,11 +257,12 @@ class Verify:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Give the epoch's partial file, of which `size` bytes have these digests, its name."""
+    """Give the epoch's partial file, of which `size` bytes have these digests, its attributes and its name."""
 
     epoch: int
     size: int
     digests: Mapping[str, str]
+    attributes: Attributes = AS_MADE
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,11 +270,19 @@ class Store:
     """Put a file in place of which there is nothing but this content."""
 
     content: Content
+    attributes: Attributes = AS_MADE
 
 
 @dataclass(frozen=True, slots=True)
 class Identify:
     """Look what is under the file's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """Unpack the file, which is in place."""
+
+    asked: Unpacking
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,4 +292,4 @@ class Release:
     keep: bool
 
 
-Command: TypeAlias = Receive | Drop | Emit | PauseHost | Verify | Place | Store | Identify | Release
+Command: TypeAlias = Receive | Drop | Emit | PauseHost | Verify | Place | Store | Identify | Extract | Release

@@ -1,6 +1,6 @@
 """One file on its way: the state machine that decides what every answer, failure and end means for it.
 
-    Opened -> (take -> Answered -> Ended | Broke | Lagged | Yielded)* -> Hashed -> Placed          Stopped at any time
+    Opened -> (take -> Answered -> Ended | Broke | Lagged | Yielded)* -> Hashed -> Placed -> Extracted?    Stopped at any time
 
 It does no I/O and knows no clock: facts come in through `step`, commands go out; `Ledger` keeps the account of the bytes. All bytes of
 one file are of one version. When the version changes, or bytes cannot be combined safely, a new epoch begins with an empty partial
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Literal
 
 from marscore.errors import IntegrityError
 from marscore.events import (
@@ -43,10 +42,13 @@ from marscore.execute.transfer.protocol import (
     Drop,
     Emit,
     Ended,
+    Extract,
+    Extracted,
     Fact,
     Hashed,
     Identified,
     Identify,
+    InPlace,
     Lagged,
     Moment,
     Opened,
@@ -69,10 +71,11 @@ from marscore.planning.segments import MIN_SPLIT
 from marscore.policy.failures import BUSY, another_source_may_help, is_retryable
 from marscore.policy.pacing import MAX_REDIALS, PACE_REMEMBERED, lag_of
 from marscore.policy.retry import NO_FAILURES, GiveUp, Wait
-from marscore.state import Claim, FileIdentity, key_of
+from marscore.ports import Unpacking
+from marscore.state import Attributes, Claim, key_of
 from marscore.url import Url, host_of
-from marscore.validator import Validator
-from marscore.values import Failure, FailureKind
+from marscore.validator import Validator, http_date
+from marscore.values import Failure, FailureKind, Unpacked
 
 #: Failures after which what was received is of no use to a later run.
 _WORTHLESS: frozenset[FailureKind] = frozenset({"checksum", "size", "too_large", "changed"})
@@ -114,6 +117,8 @@ class Transfer:
         self._checking = False
         #: What a server is asked about; None once it was told of another version than that.
         self._claim = work.known
+        #: The file in place, while it is unpacked.
+        self._in_place: InPlace | None = None
         #: Whether the source refused a part, and is asked for the whole file instead.
         self._instead: Failure | None = None
         #: Whether the source sent a part of the file that was asked for.
@@ -285,7 +290,7 @@ class Transfer:
             commands += self._fail(fact.at, Failure("internal", f"nothing is left to fetch, and the file is not whole: {held}"))
         return commands
 
-    def _take_in(self, fact: Fact) -> list[Command]:  # noqa: C901, PLR0911 - one case for each fact, nothing more
+    def _take_in(self, fact: Fact) -> list[Command]:  # noqa: C901, PLR0911, PLR0912 - one case for each fact, nothing more
         match fact:
             case Opened():
                 return self._opened(fact)
@@ -307,6 +312,9 @@ class Transfer:
                 return self._placed(fact)
             case Identified():
                 return self._identified(fact)
+            case Extracted():
+                assert self._in_place is not None
+                return self._finished(fact.at, self._in_place, fact.unpacked)
             case Stopped():
                 return self._fail(fact.at, fact.failure)
             case _:
@@ -315,6 +323,8 @@ class Transfer:
     def _opened(self, fact: Opened) -> list[Command]:
         self._is_open = True
         commands: list[Command] = [Emit(DownloadStarted(fact.at.unix, self.download.id, self.url))]
+        if self.work.in_place is not None:
+            return commands + self._done(fact.at, self.work.in_place)
         if fact.url_key is None:
             return commands
         unusable = self.known.unusable(fact, {key_of(url) for url in self._sources})
@@ -375,7 +385,7 @@ class Transfer:
         self.segments_finished += 1
         segment.position = segment.written = segment.end = size
         self.ledger.leave(segment)
-        return [*commands, Drop(), *self._verified(at, fact.content.digests, Store(fact.content))]
+        return [*commands, Drop(), *self._verified(at, fact.content.digests, Store(fact.content, self._attributes(at)))]
 
     def _whole(self, segment: Segment, answer: Whole, at: Moment) -> list[Command]:
         if self._instead and segment.asked is None:
@@ -483,6 +493,9 @@ class Transfer:
             return [Drop(), self._not_believed(at, "shows the validator of another version")]
         # Nobody else asks for it meanwhile.
         self._checking = True
+        if not self.download.stays and self.work.unpacked is not None:
+            # It went when it was unpacked.
+            return [Drop(), *self._current(at, claim)]
         return [Drop(), Identify()]
 
     def _identified(self, fact: Identified) -> list[Command]:
@@ -491,7 +504,20 @@ class Transfer:
         claim = self._claim
         if claim is None or fact.identity != claim.identity:
             return [self._not_believed(fact.at, "it is another one by now")]
-        return self._finished(fact.at, "up_to_date", claim.identity, claim.digests, claim.validator)
+        return self._current(fact.at, claim)
+
+    def _current(self, at: Moment, claim: Claim) -> list[Command]:
+        in_place = InPlace("up_to_date", "the server says that it is current", claim)
+        return self._done(at, in_place) if self.work.unpacked is None else self._finished(at, in_place, self.work.unpacked)
+
+    def _done(self, at: Moment, in_place: InPlace) -> list[Command]:
+        """Tell of a file that is in place, once it is unpacked if that is wanted."""
+        download, unpack = self.download, self.options.unpack
+        if download.into is None or unpack is None:
+            return self._finished(at, in_place)
+        self._checking, self._in_place = True, in_place
+        how = (unpack.strip, unpack.only, bool(download.checksums), download.stays)
+        return [Extract(Unpacking(download.path, download.into, in_place.claim, *how))]
 
     def _not_believed(self, at: Moment, why: str) -> Command:
         """Ask for the whole file, and no more whether it is current."""
@@ -574,7 +600,19 @@ class Transfer:
 
     def _hashed(self, fact: Hashed) -> list[Command]:
         assert self.known.size is not None
-        return self._verified(fact.at, fact.digests, Place(self.ledger.epoch, self.known.size, fact.digests))
+        attributes = self._attributes(fact.at)
+        if attributes.mtime_ns is None:
+            # Its last bytes may have come in an earlier run.
+            attributes = Attributes(attributes.mode, int(fact.at.unix * 1e9))
+        return self._verified(fact.at, fact.digests, Place(self.ledger.epoch, self.known.size, fact.digests, attributes))
+
+    def _attributes(self, at: Moment) -> Attributes:
+        """What the file gets besides its content. A date that cannot be that of a file which exists is none (RFC 9110 section 8.8.2.1)."""
+        options = self.options
+        modified = http_date(self.known.validator.last_modified) if options.mtime == "server" else None
+        if modified is None or not 0 <= modified <= at.unix:
+            return Attributes(options.mode)
+        return Attributes(options.mode, modified * 1_000_000_000)
 
     def _verified(self, at: Moment, digests: Mapping[str, str], place: Place | Store) -> list[Command]:
         """Place a file with these digests, if they are those that the manifest names."""
@@ -600,7 +638,9 @@ class Transfer:
         # file is current.
         is_own = self.url == self.download.url and not self._hops
         validator = self.known.validator if is_own else Validator()
-        return self._finished(fact.at, "downloaded", identity, digests, Validator(validator.etag, validator.strong_date))
+        known = Validator(validator.etag, validator.strong_date)
+        claim = Claim(key_of(self.download.path), key_of(self.download.url), identity, digests, known, durable=False)
+        return self._done(fact.at, InPlace("downloaded", "fetched", claim))
 
     # Failures
 
@@ -765,25 +805,20 @@ class Transfer:
         keep = failure.kind not in _WORTHLESS and bool(self.ledger.done) and self.known.worth_keeping
         return [Release(keep), Emit(failed)]
 
-    def _finished(
-        self,
-        at: Moment,
-        status: Literal["downloaded", "up_to_date"],
-        identity: FileIdentity,
-        digests: tuple[str, ...],
-        validator: Validator,
-    ) -> list[Command]:
+    def _finished(self, at: Moment, in_place: InPlace, unpacked: Unpacked | None = None) -> list[Command]:
         self.closed = True
+        claim = in_place.claim
+        identity, validator = claim.identity, claim.validator
         finished = DownloadFinished(
             at.unix,
             self.download.id,
-            status,
-            "fetched" if status == "downloaded" else "the server says that it is current",
+            in_place.status,
+            in_place.reason,
             size=identity.size,
-            digests=digests,
+            digests=claim.digests,
             mtime_ns=identity.mtime_ns,
             inode=identity.inode,
-            source=self._served_by or self.url,
+            source=self._source_of(in_place),
             etag=validator.etag,
             last_modified=validator.last_modified,
             bytes_downloaded=self.bytes_downloaded,
@@ -791,8 +826,14 @@ class Transfer:
             segments=self.segments,
             started_at=self.began.unix,
             duration_s=at.ticks - self.began.ticks,
+            unpacked=unpacked,
         )
         return [Release(keep=False), Emit(finished)]
+
+    def _source_of(self, in_place: InPlace) -> str | None:
+        if self.work.in_place is not None:
+            return "cache" if in_place.status == "cached" else None
+        return self._served_by or self.url
 
     # Judgements
 

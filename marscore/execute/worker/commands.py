@@ -6,6 +6,7 @@ fact --tell--> Transfer.step --commands--> events, files, pauses --> the next fa
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -16,6 +17,8 @@ from marscore.execute.transfer.protocol import (
     Command,
     Drop,
     Emit,
+    Extract,
+    Extracted,
     Fact,
     Hashed,
     Identified,
@@ -38,7 +41,7 @@ from marscore.execute.worker.placing import Item, Placing
 from marscore.execute.worker.writing import OpenFile
 from marscore.exhaustive import assert_never
 from marscore.policy.failures import BUSY, parse_retry_after
-from marscore.ports import Answer, Clock, FileStore, Partial
+from marscore.ports import Answer, Clock, FileStore, Partial, Unpacker
 from marscore.state import FileIdentity
 from marscore.values import Failure, internal
 
@@ -63,6 +66,9 @@ class Commands:
         self._helpers = helpers
         self._put = put
         self._placing: Placing | None = None
+        self._unpacking: tuple[Unpacker, Helpers] | None = None
+        #: What tells helpers that unpack an archive that nobody waits for that any more.
+        self._given_up: dict[str, threading.Event] = {}
         self._files: dict[str, OpenFile] = {}
         self.tell_pause: Callable[[str, float], None] = lambda host, seconds: None
         self.tell_pace: Callable[[str], None] = lambda host: None
@@ -72,6 +78,10 @@ class Commands:
         """Have small files placed by that; what it places later is told to their transfers."""
         self._placing = placing
         placing.placed = self._placed
+
+    def unpack_by(self, unpacker: Unpacker, helpers: Helpers) -> None:
+        """Have archives unpacked by that, in these helpers."""
+        self._unpacking = unpacker, helpers
 
     def _placed(self, item: Item, stored: FileIdentity | Exception) -> None:
         if isinstance(stored, Exception):
@@ -89,6 +99,7 @@ class Commands:
             if isinstance(command, Emit):
                 self._put(command.event)
         self._board.settle(transfer)
+        self._give_up_unpacking(transfer)
         if file := self._files.pop(transfer.download.id, None):
             # Whatever it is worth, the next run decides.
             file.release(keep=True)
@@ -148,7 +159,7 @@ class Commands:
         except Exception as error:  # noqa: BLE001 - a defect fails its one download by name, and the run goes on
             return transfer.step(Broke(self.moment(), None, internal(error)))
 
-    def _do(self, transfer: Transfer, command: Command) -> Fact | None:
+    def _do(self, transfer: Transfer, command: Command) -> Fact | None:  # noqa: C901 - one case for each command, nothing more
         match command:
             case Emit():
                 self._put(command.event)
@@ -160,10 +171,12 @@ class Commands:
                 return self._with_partial(transfer, command)
             case Store():
                 assert self._placing is not None
-                identity = self._placing.store(transfer, command.content)
+                identity = self._placing.store(transfer, command.content, command.attributes)
                 return Placed(self.moment(), identity, command.content.digests) if identity else None
             case Identify():
                 return Identified(self.moment(), self._store.identify(transfer.download.path))
+            case Extract():
+                self._extract(transfer, command)
             case Release():
                 self._release(transfer, command.keep)
             case Receive() | Drop():
@@ -181,18 +194,34 @@ class Commands:
         def act() -> Fact:
             if isinstance(command, Verify):
                 return Hashed(moment(), partial.digests(command.size, command.algorithms))
-            return Placed(moment(), partial.finish(path, command.size, command.digests), command.digests)
+            return Placed(moment(), partial.finish(path, command.size, command.digests, command.attributes), command.digests)
 
         if command.size < WORTH_A_HELPER:
             return act()
         self._helpers.do(act, lambda fact, error: self.helped(transfer, fact, error))
         return None
 
+    def _extract(self, transfer: Transfer, command: Extract) -> None:
+        assert self._unpacking is not None, "whoever has archives to unpack has what unpacks them"
+        unpacker, helpers = self._unpacking
+        given_up = self._given_up[transfer.download.id] = threading.Event()
+        asked, moment = command.asked, self.moment
+
+        def act() -> Fact:
+            return Extracted(moment(), unpacker.unpack(asked, lambda: not given_up.is_set()))
+
+        helpers.do(act, lambda fact, error: self.helped(transfer, fact, error))
+
+    def _give_up_unpacking(self, transfer: Transfer) -> None:
+        if given_up := self._given_up.pop(transfer.download.id, None):
+            given_up.set()
+
     def helped(self, transfer: Transfer, fact: Fact | None, error: BaseException | None) -> None:
         """Tell a transfer what a helper has found out, or that it could not."""
         self.tell(transfer, fact or Broke(self.moment(), None, failure_of(error)))
 
     def _release(self, transfer: Transfer, keep: bool) -> None:
+        self._give_up_unpacking(transfer)
         self.let_go(transfer)
         file = self._files.pop(transfer.download.id, None)
         failure = file.release(keep) if file else None

@@ -24,13 +24,15 @@ from marscore.execute.worker.receiving import Receiving
 from marscore.execute.worker.setup import Share, WorkerSettings
 from marscore.execute.worker.writing import reopen
 from marscore.frozen import dataclass
-from marscore.ports import Answer, Clock, Exchange, FileStore, Partial, Request, Transport
+from marscore.ports import Answer, Clock, Exchange, FileStore, Partial, Request, Transport, Unpacker
 from marscore.resolve.model import Options
 from marscore.url import parse_url
 from marscore.values import Access, Failure
 
 #: Reading and hashing keep a core busy each; what waits for a disk gains from more.
 _HASHING, _AT_THE_DISK = 4, 16
+#: Each decompresses one archive.
+_UNPACKING = 2
 #: The share of its time that the loop has to wait for bytes for a file to get further connections: one that is busy with those that come
 #: gains nothing from them (over loopback, 1 GiB takes 1.06 s with one connection and 1.3 s with four).
 IDLE = 0.5
@@ -43,7 +45,7 @@ class Ports:
     `helpers` makes those who do what takes its time: at most so many, and what takes what they have done. `clean` leaves out of an answer
     what repeats a secret. `show` takes readings of progress, where they do not go among the events;
     `expect` is told of works before they begin; `beat` is called every second for as long as the worker works, and `give_up` where not even
-    the end of its downloads can be told.
+    the end of its downloads can be told. `unpacker` is there where an archive is to be unpacked.
     """
 
     transport: Transport
@@ -55,6 +57,7 @@ class Ports:
     beat: Callable[[], None] = lambda: None
     give_up: Callable[[], None] = lambda: None
     helpers: Callable[[int, Callable[[Done], None]], Helpers] = HelperThreads
+    unpacker: Unpacker | None = None
 
 
 class Engine:
@@ -68,10 +71,13 @@ class Engine:
         self._outbox = outbox
         self.board = Board(settings.share.per_host)
         self._hashing, self._at_the_disk = ports.helpers(_HASHING, answer), ports.helpers(_AT_THE_DISK, answer)
+        self._unpacking = ports.helpers(_UNPACKING, answer)
         self._fetches = Fetches(ports.transport, self.board)
         self._placing = Placing(ports.files, ports.clock, self._at_the_disk, _AT_THE_DISK)
         self.commands = Commands(self.board, ports.files, ports.clock, self._hashing, outbox.put)
         self.commands.place_by(self._placing)
+        if ports.unpacker is not None:
+            self.commands.unpack_by(ports.unpacker, self._unpacking)
         self.commands.let_go = self._let_go_of
         self._receiving = Receiving(self._fetches, self.commands, ports.files, ports.clean, ports.clock)
         self._receiving.write_by(self._at_the_disk, settings.buffer)
@@ -141,6 +147,7 @@ class Engine:
         """Let go of connections and helpers."""
         self._hashing.close()
         self._at_the_disk.close()
+        self._unpacking.close()
         self._ports.transport.close()
 
     # Beginning
@@ -182,7 +189,7 @@ class Engine:
         if chosen.segment is not None:
             self._ask(transfer, chosen.segment, host)
             return
-        if transfer.work.untouched:
+        if transfer.work.untouched or transfer.work.in_place is not None:
             self._opened(transfer, host, Opened(self._moment()))
             return
         self._opening[transfer.download.id] = host

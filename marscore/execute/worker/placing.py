@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 from marscore.execute.transfer.state_machine import Transfer
 from marscore.execute.worker.helpers import Helpers
 from marscore.ports import Clock, FileStore
-from marscore.state import Content, FileIdentity
+from marscore.state import AS_MADE, Attributes, Content, FileIdentity
 
 #: Seconds that storing a file takes, in the mean, above which it is left to helpers, and below which it is the loop's own again.
 SLOW_STORE, FAST_STORE = 0.001, 0.0005
@@ -32,6 +32,7 @@ class Item(NamedTuple):
 
     transfer: Transfer
     content: Content
+    attributes: Attributes
 
 
 _Stored: TypeAlias = "FileIdentity | Exception"
@@ -52,18 +53,18 @@ class Placing:
         #: Files that wait for their places, or are on their way there.
         self.waiting = 0
 
-    def store(self, transfer: Transfer, content: Content) -> FileIdentity | None:
+    def store(self, transfer: Transfer, content: Content, attributes: Attributes = AS_MADE) -> FileIdentity | None:
         """Store a file; returns what identifies it there, or None where that is told later.
 
         Raises:
             StorageError: as in `FileStore.store`.
         """
         if self._is_slow:
-            self._batch.append(Item(transfer, content))
+            self._batch.append(Item(transfer, content, attributes))
             self.waiting += 1
             return None
         began = self._ticks()
-        identity = self._files.store(transfer.download.path, content)
+        identity = self._files.store(transfer.download.path, content, attributes)
         self._note(self._ticks() - began)
         return identity
 
@@ -76,7 +77,7 @@ class Placing:
 
     def _hand_over(self, items: list[Item]) -> None:
         files, ticks = self._files, self._ticks
-        tasks = [(item.transfer.download.path, item.content) for item in items]
+        tasks = [(item.transfer.download.path, item.content, item.attributes) for item in items]
 
         def act() -> tuple[list[_Stored], float]:
             began = ticks()
@@ -96,8 +97,8 @@ class Placing:
         self._is_slow = self._mean > (FAST_STORE if self._is_slow else SLOW_STORE)
 
 
-def _stored(files: FileStore, path: str, content: Content) -> _Stored:
+def _stored(files: FileStore, path: str, content: Content, attributes: Attributes) -> _Stored:
     try:
-        return files.store(path, content)
+        return files.store(path, content, attributes)
     except Exception as error:  # noqa: BLE001 - whatever it is, its download hears of it
         return error

@@ -18,7 +18,7 @@ from marscore.execute.worker.helpers import Act, Then
 from marscore.execute.worker.placing import SLOW_STORE
 from marscore.execute.worker.writing import Writer
 from marscore.ports import Exchange, Request
-from marscore.state import Content, FileIdentity
+from marscore.state import AS_MADE, Attributes, Content, FileIdentity
 from marscore.url import parse_url
 from marscore.values import Access, Failure
 from tests.fakes.clock import FakeClock
@@ -40,7 +40,7 @@ class Stores(MemoryFolder):
         self.at_once, self.most_at_once = 0, 0
         self._lock = threading.Lock()
 
-    def store(self, path: str, content: Content) -> FileIdentity:
+    def store(self, path: str, content: Content, attributes: Attributes = AS_MADE) -> FileIdentity:
         with self._lock:
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
@@ -50,7 +50,7 @@ class Stores(MemoryFolder):
             self.at_once -= 1
             if path == "17":
                 raise StorageError(Failure("permission", "cannot write: Permission denied"))
-            return super().store(path, content)
+            return super().store(path, content, attributes)
 
 
 def test_small_files_are_stored_by_many_helpers_where_storing_takes_long() -> None:

@@ -36,7 +36,7 @@ from marscore.execute.transfer.protocol import (
 from marscore.policy.pacing import MAX_REDIALS, PACE_REMEMBERED
 from marscore.policy.retry import RetryRules
 from marscore.ports import Answer
-from marscore.state import Claim, Content, FileIdentity, key_of
+from marscore.state import Attributes, Claim, Content, FileIdentity, key_of
 from marscore.url import parse_url
 from marscore.validator import Validator
 from marscore.values import ByteRange, Failure, Timeouts
@@ -72,7 +72,8 @@ def test_a_small_file_costs_one_plain_request() -> None:
     story.fetch(segment)
     assert story.said(Verify) == [Verify(0, 10, ("sha256",))]
     story.hashed()
-    assert story.said(Place) == [Place(0, 10, {"sha256": "a" * 64})]
+    finished_now = Attributes(mtime_ns=int(story.now.unix * 1e9))
+    assert story.said(Place) == [Place(0, 10, {"sha256": "a" * 64}, finished_now)]
     story.step(Placed(story.now, FileIdentity(10, 1, 2), {"sha256": "a" * 64}))
     finished = story.told(DownloadFinished)[0]
     assert (finished.status, finished.size, finished.bytes_downloaded, finished.digests) == ("downloaded", 10, 10, (SHA,))
@@ -804,3 +805,22 @@ def test_a_file_that_is_no_longer_the_one_that_a_304_spoke_of_is_fetched(there: 
     again = story.take()
     assert "If-None-Match" not in story.asks(again)
     assert story.answer(again, 200, **whole(10))
+
+
+@pytest.mark.parametrize(
+    ("mtime", "told", "wanted"),
+    [
+        ("server", "Tue, 14 Nov 2023 22:00:00 GMT", 1_699_999_200),
+        ("server", "Tuesday, 14-Nov-23 22:00:00 GMT", 1_699_999_200),
+        ("now", "Tue, 14 Nov 2023 22:00:00 GMT", None),
+        ("server", "Tue, 14 Nov 2023 22:15:01 GMT", None),
+        ("server", "soon", None),
+        ("server", "Thu, 01 Jan 1970 00:00:00 GMT", 0),
+        ("server", "Wed, 31 Dec 1969 23:59:59 GMT", None),
+    ],
+)
+def test_a_file_gets_the_date_that_its_server_told_if_it_is_one_of_the_past(mtime: str, told: str, wanted: int | None) -> None:
+    story = Story(mtime=mtime, mode=0o700).open()
+    delivered(story, 10, last_modified=told)
+    [stored] = story.said(Store)
+    assert stored.attributes == Attributes(0o700, None if wanted is None else wanted * 1_000_000_000)

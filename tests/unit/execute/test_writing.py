@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from marscore.errors import StorageError
 from marscore.execute.worker.writing import OpenFile, Writer
 from marscore.journal import PIECE_SIZE, Header, PieceHasher, decode
-from marscore.state import Content, FileIdentity
+from marscore.state import AS_MADE, Attributes, Content, FileIdentity
 from marscore.validator import Validator
 from marscore.values import ByteRange, Failure, Timeouts, merge_ranges
 from tests.fakes.files import MemoryFolder, MemoryPartial
@@ -26,9 +26,9 @@ class Noting(MemoryFolder):
         super().__init__()
         self.stored: list[str] = []
 
-    def store(self, path: str, content: Content) -> FileIdentity:
+    def store(self, path: str, content: Content, attributes: Attributes = AS_MADE) -> FileIdentity:
         self.stored.append(path)
-        return super().store(path, content)
+        return super().store(path, content, attributes)
 
 
 @pytest.mark.parametrize(

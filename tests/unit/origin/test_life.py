@@ -137,7 +137,7 @@ def test_its_list_tells_the_truth() -> None:
     out, _ = program("--list").communicate(timeout=30)
     digests = {path: digest for digest, _, path in (line.split() for line in out.splitlines())}
     assert digests["/files/hello.txt"] == "sha256:" + hashlib.sha256(b"Hello from the origin.\n").hexdigest()
-    assert len(digests) == 13
+    assert len(digests) == 14
 
 
 def test_a_client_that_goes_before_the_handshake_leaves_no_socket_open(tls: Tls) -> None:

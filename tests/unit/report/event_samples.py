@@ -6,9 +6,16 @@ from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from marscore.events import Event
+from marscore.values import Unpacked
 
 EVENT_KINDS: tuple[type, ...] = get_args(Event)
-_PLAIN: dict[Any, Any] = {float: 1714564800.25, int: 7, str: "word", tuple[str, ...]: ("sha256:00", "md5:11")}
+_PLAIN: dict[Any, Any] = {
+    float: 1714564800.25,
+    int: 7,
+    str: "word",
+    tuple[str, ...]: ("sha256:00", "md5:11"),
+    Unpacked: Unpacked("x", 3, 4),
+}
 
 
 def sample(kind: type, *, full: bool = True) -> Any:

@@ -23,7 +23,26 @@ URL = "http://origin.example/folder/file.bin"
 VALUES = st.one_of(
     st.sampled_from([0, 1, 64, 65, 1023, 1024, 4096, 4097, 2**40, 2**40 + 1, 2**63 - 1, 2**63, -1, True, False, None, [], {}]),
     st.sampled_from(["", "0", "1", "007", "64", "65", "1KiB", "10MiB", "2GB", "1.5MB", "auto", "true", "False", "no", "0x1", "1e3"]),
-    st.sampled_from(["0s", "1ms", "30s", "5m", "3660d", "3661d", "keep", "refresh", "never", "first_failure", "requests", "none", "null"]),
+    st.sampled_from(
+        [
+            "0s",
+            "1ms",
+            "30s",
+            "5m",
+            "3660d",
+            "3661d",
+            "keep",
+            "refresh",
+            "server",
+            "now",
+            "0755",
+            "never",
+            "first_failure",
+            "requests",
+            "none",
+            "null",
+        ]
+    ),
     st.sampled_from(["/etc/ca.pem", " x ", "a\nb", "${HOME}", "$$", 0.0, 5e-324, 1.5, 1024.0, float("inf"), float("nan"), 316224000.5]),
     st.integers(-5, 5000),
     st.floats(allow_nan=False),
@@ -89,6 +108,7 @@ def test_without_models_it_is_what_the_models_make_of_it(top: dict[str, Any], ex
         },
         {"execution": {"processes": 2, "per_host": 4096, "max_rate": "1MiB", "buffer_size": "2KiB"}},
         {"defaults": {"threads": 2, "verify": False, "min_speed": "1KiB", "max_size": 10, "if_exists": "refresh"}},
+        {"defaults": {"mode": "0755", "mtime": "now"}},
     ],
 )
 def test_single_values_take_no_model(data: dict[str, Any]) -> None:

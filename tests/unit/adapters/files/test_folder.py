@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -18,11 +19,11 @@ from marscore.adapters.files import positioned
 from marscore.adapters.files.failures import storage_error
 from marscore.adapters.files.folder import OWN_FOLDER, Folder
 from marscore.adapters.files.partial import PartialFile, digests_of_file
-from marscore.adapters.files.rename import rename
+from marscore.adapters.files.rename import Verified, rename
 from marscore.adapters.files.system import System
 from marscore.errors import StorageError
 from marscore.journal import Header, Piece, PieceHasher, decode
-from marscore.state import key_of
+from marscore.state import Attributes, Content, key_of
 from marscore.validator import Validator
 from marscore.values import ByteRange, FailureKind
 from tests.unprivileged import own_folder
@@ -208,7 +209,7 @@ def test_a_folder_that_closed_before_the_end_costs_no_bytes() -> None:
         (root / "folder").chmod(0o700)
 
 
-@pytest.mark.parametrize(("suffix", "mode"), [("part", 0o400), ("part", 0o000), ("journal", 0o400), ("journal", 0o000)])
+@pytest.mark.parametrize(("suffix", "mode"), [("part", 0o000), ("journal", 0o400), ("journal", 0o000)])
 def test_a_partial_file_that_may_not_be_used_is_no_find(suffix: str, mode: int) -> None:
     with own_folder() as root:
         partial = Folder(root).create("file")
@@ -479,7 +480,7 @@ def test_another_file_under_the_name_is_not_taken_for_the_finished_one(tmp_path:
     part.write_bytes(b"verified")
     other.write_bytes(b"verified")
     with refused("path"):
-        rename(str(part), str(tmp_path / "file"), other.stat(), "0" * 64)
+        rename(str(part), str(tmp_path / "file"), Verified(other.stat(), "0" * 64))
     assert not (tmp_path / "file").exists()
 
 
@@ -542,3 +543,29 @@ def test_where_the_system_gives_too_little_to_look_what_an_earlier_run_left_stay
     assert found is not None
     assert found[0].read(0, 8) == b"received"
     found[0].close()
+
+
+@posix_only
+def test_a_part_that_got_its_mode_and_not_its_name_is_gone_on_with() -> None:
+    with own_folder() as root:
+        partial = Folder(root).create("file")
+        write(partial, 0, b"verified")
+        partial.close()
+        own(root, "file", "part").chmod(0o444)
+        found = Folder(root).reopen("file")
+        assert found is not None
+        assert found[0].read(0, 8) == b"verified"
+        found[0].close()
+
+
+def test_a_copy_to_another_file_system_has_mode_and_time_too(tmp_path: Path) -> None:
+    class Elsewhere(System):
+        """Renames nothing from one folder to another, as where a file system is mounted below."""
+
+        def replace(self, source: str, target: str) -> None:  # type: ignore[override]
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    wanted = Attributes(0o640, 1_500_000_000_000_000_000)
+    identity = Folder(tmp_path, system=Elsewhere()).store("file", Content(b"x", ["sha256"]), wanted)
+    status = (tmp_path / "file").stat()
+    assert (identity.mtime_ns, status.st_mtime_ns, stat.S_IMODE(status.st_mode)) == (wanted.mtime_ns, wanted.mtime_ns, 0o640)
