@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,8 @@ from marscore.adapters.state.lock import hold
 from marscore.adapters.state.store import NoState, SqliteState, claims_at
 from marscore.adapters.terminal.named_outputs import Outputs, refuse_overlap
 from marscore.adapters.terminal.signals import Stop, listening, note
-from marscore.errors import StorageError
+from marscore.errors import ManifestError, Problem, StorageError
+from marscore.frozen import dataclass
 from marscore.job import Job, prepare
 from marscore.planning.model import compile_plan
 from marscore.report.ended import Ended
@@ -38,19 +39,36 @@ from marscore.settings import ManifestInput, RunSettings
 if TYPE_CHECKING:
     import requests
 
+    from marscore.exporting import Exported
+    from marscore.lists.imported import Imported
+    from marscore.lists.model import Format, Secrecy, Target
     from marscore.locking import Locked
     from marscore.planning.document import PlanDocument
     from marscore.resolve.locked import Mismatch
     from marscore.verifying import Extra, Fix, Verified
 
 
-def validate(manifest: ManifestInput, settings: RunSettings) -> int:
-    """Check a manifest and return how many downloads it holds.
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """A manifest that is right: how many downloads it holds, and what it runs afterwards, fit to be shown, by the key that says so."""
+
+    downloads: int
+    hooks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def validate(manifest: ManifestInput, settings: RunSettings) -> Validated:
+    """Check a manifest.
 
     Raises:
         ManifestError: it is wrong.
     """
-    return len(prepare(manifest, settings, "written").downloads)
+    job = prepare(manifest, settings, "written")
+    return Validated(len(job.downloads), _shown_hooks(job))
+
+
+def _shown_hooks(job: Job) -> dict[str, tuple[str, ...]]:
+    named = {} if job.hooks is None else job.hooks.named()
+    return {name: tuple(map(job.redactor.text, argv)) for name, argv in named.items()}
 
 
 def plan(manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
@@ -73,7 +91,8 @@ def plan(manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
     if job.network == "offline":
         decisions = list(map(without_network, decisions))
     compiled = compile_plan(job.execution, decisions, cores())
-    return document(compiled, job.name, well_formed(str(job.root)), job.redactor, seen.warnings)
+    planned = document(compiled, job.name, well_formed(str(job.root)), job.redactor, seen.warnings)
+    return planned.model_copy(update=_shown_hooks(job))
 
 
 def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = False, session: requests.Session | None = None) -> Ended:
@@ -129,6 +148,7 @@ def lock(manifest: ManifestInput, settings: RunSettings, upgrade: Iterable[str] 
     """
     from marscore import locking  # noqa: PLC0415 - what a run has no use for
 
+    settings = replace(settings, hooks="none")
     with listening(handle_signals) as stop:
         return locking.lock(manifest, settings, upgrade, lambda job: _carried_out(job, manifest, settings, stop))
 
@@ -180,11 +200,40 @@ def verify(manifest: ManifestInput | None, settings: RunSettings, extra: Extra =
     """
     from marscore import verifying  # noqa: PLC0415 - what a run has no use for
 
+    settings = replace(settings, hooks="none")
     with listening(wanted=True) as stop:
         found, job = verifying.verify(manifest, settings, extra)
         if fix == "no" or job is None or manifest is None:
             return found
         return replace(found, ended=verifying.mend(job, found.findings, lambda job: _carried_out(job, manifest, settings, stop)))
+
+
+def import_list(text: str, source: str, form: Format | None, base: str | None, secrecy: Secrecy = "named") -> Imported:
+    """Make a manifest of another program's list of downloads.
+
+    Raises:
+        ManifestError: it is none, or of no known format, or `base` is no URL.
+    """
+    from marscore.lists import imported  # noqa: PLC0415 - what a run has no use for
+    from marscore.lists.model import ListError  # noqa: PLC0415 - as above
+
+    try:
+        return imported.import_list(text, source, form, base, secrecy)
+    except ListError as error:
+        raise ManifestError(source, (Problem("", error.message, error.line, None if error.line is None else 1),)) from None
+    except ValueError as error:
+        raise ManifestError("--base", (Problem("", str(error)),)) from None
+
+
+def export(manifest: ManifestInput, settings: RunSettings, target: Target) -> Exported:
+    """Write a manifest's downloads for another program.
+
+    Raises:
+        ManifestError: the manifest is wrong, or its lock.
+    """
+    from marscore import exporting  # noqa: PLC0415 - as above
+
+    return exporting.export(manifest, settings, target)
 
 
 def schema(name: str) -> dict[str, Any]:

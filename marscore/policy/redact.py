@@ -32,7 +32,7 @@ _TOKEN_LIKE = re.compile(
 _TELLING = re.compile("[@?#]")
 _URL_IN_TEXT = re.compile(r"(?i)\bhttps?://[^\s'\"<>]+")
 #: Fields of events that may hold a URL or words of a server or of the operating system. Those that are paths are not among them.
-_TEXT_FIELDS = {"url", "source", "from_", "to", "message", "reason", "name", "host", "etag", "last_modified"}
+_TEXT_FIELDS = {"url", "source", "from_", "to", "message", "reason", "name", "host", "program", "etag", "last_modified"}
 
 _E = TypeVar("_E", bound=Event)
 
@@ -89,6 +89,11 @@ def _public_pair(pair: str) -> str:
 def _shown_reference(reference: str, mark: str) -> str:
     """A reference as it is (NUL), without its default (1), or not at all (2)."""
     return {"\0": reference, "\1": reference.partition(":-")[0].removesuffix("}") + "}", "\2": ""}[mark]
+
+
+def is_token_like(name: str) -> bool:
+    """Whether a query name is one whose values open doors, however it is percent-encoded."""
+    return _TOKEN_LIKE.search(unquote(name)) is not None
 
 
 def token_values(query: str) -> list[str]:
