@@ -172,9 +172,12 @@ class Redirected:
 
 @dataclass(frozen=True, slots=True)
 class ChecksumVerified:
+    """`field` is the header field of an answer that named the digest; None where the manifest or the lock did."""
+
     at: float
     download: str
     checksum: str
+    field: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

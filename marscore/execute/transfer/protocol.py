@@ -21,7 +21,7 @@ from marscore.ports import Answer
 from marscore.resolve.model import Download
 from marscore.state import Claim, Content, FileIdentity
 from marscore.validator import Validator
-from marscore.values import ByteRange, Failure
+from marscore.values import Announced, ByteRange, Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,7 @@ class Opened:
     proof: Proof = "validator"
     checksums: tuple[str, ...] = ()
     resource: str | None = None
+    announced: tuple[Announced, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ This file is longer than the house's 300 lines, since every transition of a tran
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from marscore.errors import IntegrityError
@@ -66,13 +66,15 @@ from marscore.execute.transfer.protocol import (
 from marscore.exhaustive import assert_never
 from marscore.journal import Header
 from marscore.planning.segments import MIN_SPLIT
+from marscore.policy.announced import announced_in
 from marscore.policy.failures import BUSY, another_source_may_help, is_retryable
 from marscore.policy.pacing import MAX_REDIALS, PACE_REMEMBERED, lag_of
 from marscore.policy.retry import NO_FAILURES, GiveUp, Wait
+from marscore.ports import Answer
 from marscore.state import Claim, FileIdentity, key_of
 from marscore.url import Url, host_of
 from marscore.validator import Validator
-from marscore.values import Failure, FailureKind
+from marscore.values import Announced, Failure, FailureKind
 
 #: Failures after which what was received is of no use to a later run.
 _WORTHLESS: frozenset[FailureKind] = frozenset({"checksum", "size", "too_large", "changed"})
@@ -154,12 +156,21 @@ class Transfer:
         encoding = self.known.version.encoding if self.known.version else None
         awaited = self.known.checksums if self.known.proof == "checksum" else ()
         resource = self.known.version.resource if self.known.version else None
-        return Header(key_of(self.url), self.known.size, self.known.validator, encoding, self.known.proof, awaited, resource)
+        known = self.known
+        return Header(key_of(self.url), known.size, known.validator, encoding, known.proof, awaited, resource, known.announced)
 
     @property
     def algorithms(self) -> tuple[str, ...]:
         """What the finished file is hashed with."""
-        return tuple(dict.fromkeys(["sha256", *(c.algorithm for c in self.download.checksums)]))
+        return self._algorithms(self.known.announced)
+
+    def algorithms_for(self, answer: Answer) -> tuple[str, ...]:
+        """What a file is hashed with that comes whole with this answer."""
+        return self._algorithms(announced_in(answer.fields, "whole"))
+
+    def _algorithms(self, announced: Iterable[Announced]) -> tuple[str, ...]:
+        named = [*(c.algorithm for c in self.download.checksums), *(each.checksum.algorithm for each in announced)]
+        return tuple(dict.fromkeys(["sha256", *named]))
 
     @property
     def due(self) -> float | None:
@@ -577,7 +588,7 @@ class Transfer:
         return self._verified(fact.at, fact.digests, Place(self.ledger.epoch, self.known.size, fact.digests))
 
     def _verified(self, at: Moment, digests: Mapping[str, str], place: Place | Store) -> list[Command]:
-        """Place a file with these digests, if they are those that the manifest names."""
+        """Place a file with these digests, if they are those that the manifest names and those that its answers announced."""
         wrong = next((c for c in self.download.checksums if digests[c.algorithm] != c.hex), None)
         if wrong is not None:
             self._checking = False
@@ -585,8 +596,12 @@ class Transfer:
             names = "the lock names" if held and (wrong.algorithm, wrong.hex) == ("sha256", held.sha256) else "should be"
             message = f"{wrong.algorithm} is {digests[wrong.algorithm]} and {names} {wrong.hex}"
             return self._start_over(at, Failure("checksum", message))
+        if refuted := self.known.refuted(digests):
+            self._checking = False
+            return self._start_over(at, Failure("checksum", refuted))
         self._checking = True
-        return [*(Emit(ChecksumVerified(at.unix, self.download.id, str(c))) for c in self.download.checksums), place]
+        held_to = [(c, None) for c in self.download.checksums] + [(each.checksum, each.field) for each in self.known.announced]
+        return [*(Emit(ChecksumVerified(at.unix, self.download.id, str(c), field)) for c, field in held_to), place]
 
     def _placed(self, fact: Placed) -> list[Command]:
         identity = fact.identity
@@ -595,7 +610,9 @@ class Transfer:
             return self._fail(
                 fact.at, Failure("internal", f"the file in place has {identity.size} bytes, and {self.known.size} were verified")
             )
-        digests = tuple(f"{name}:{value}" for name, value in fact.digests.items())
+        # What only an answer named says nothing that sha256 does not.
+        own = {"sha256", *(checksum.algorithm for checksum in self.download.checksums)}
+        digests = tuple(f"{name}:{value}" for name, value in fact.digests.items() if name in own)
         # A mirror's validator, or that of the target of a redirect, would be taken for the first source's when that is asked whether the
         # file is current.
         is_own = self.url == self.download.url and not self._hops

@@ -174,7 +174,7 @@ class Receiving:
         assert fetch.answer is not None
         self._fetches.let_go(fetch)
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        content = Content(data, fetch.transfer.algorithms)
+        content = Content(data, fetch.transfer.algorithms_for(fetch.answer))
         self._commands.tell(fetch.transfer, Delivered(self._moment(), fetch.segment, fetch.answer, content))
 
     def _answered(self, fetch: Fetch) -> bool:
