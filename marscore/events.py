@@ -75,6 +75,16 @@ class UrlChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ListRead:
+    """A publisher's list of checksums was read, which names `digests` files. `status`: how it came, as a download; `read`: from a path."""
+
+    at: float
+    source: str
+    digests: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class DownloadStarted:
     at: float
     download: str
@@ -283,6 +293,7 @@ LoggedEvent: TypeAlias = (
     | Warned
     | NotLocked
     | UrlChanged
+    | ListRead
     | DownloadStarted
     | DownloadResumed
     | ResumeDiscarded

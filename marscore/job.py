@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadList:
+    """A list of checksums that was read: its URL or path, how many files it names, and how it came (as a download does; `read`: a path)."""
+
+    place: str
+    digests: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A manifest made ready: everything decided that can be decided without looking at the output folder."""
 
@@ -44,6 +53,13 @@ class Job:
     not_locked: tuple[Download, ...] = ()
     cache: CacheChoice | None = None
     network: Network = "used"
+    #: The manifest's own folder.
+    folder: Path = Path()
+    #: Those that cannot be fetched for want of a checksum that was to be looked up, by id; and the lists that were read.
+    refused: Mapping[str, Failure] = field(default_factory=dict)
+    lists: tuple[ReadList, ...] = ()
+    #: When the run began, in Unix time and in ticks, where something had to be done first.
+    began: tuple[float, float] | None = None
 
 
 def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles = "all") -> Job:
@@ -90,6 +106,7 @@ def job_of(parsed: Parsed, downloads: tuple[Download, ...], manifest: ManifestIn
         redactor=Redactor({**ambient, **own.shown}, own.words - ambient.keys()),
         cache=choose_cache(manifest, settings, parsed.manifest),
         network=settings.network,
+        folder=manifest.folder,
     )
 
 

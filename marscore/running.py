@@ -27,7 +27,18 @@ from marscore.adapters.terminal.run_output import RunOutput
 from marscore.adapters.terminal.signals import Stop, note
 from marscore.adapters.unchanged_records import UnchangedRecords
 from marscore.errors import StorageError
-from marscore.events import DownloadFinished, Event, NotLocked, PlanCompiled, ProofMade, ProvingStarted, RunStarted, UrlChanged, Warned
+from marscore.events import (
+    DownloadFinished,
+    Event,
+    ListRead,
+    NotLocked,
+    PlanCompiled,
+    ProofMade,
+    ProvingStarted,
+    RunStarted,
+    UrlChanged,
+    Warned,
+)
 from marscore.execute.supervisor.messages import Inbox, StopRequested, Told
 from marscore.execute.transfer.protocol import Work
 from marscore.exhaustive import assert_never
@@ -39,7 +50,7 @@ from marscore.report.head import Head
 from marscore.report.outcome import outcome_of
 from marscore.report.record import well_formed
 from marscore.report.writers import iter_json
-from marscore.resolve.reconcile import Cached, Decision, Fetch, Prove, Refresh, Refuse, Resume, UpToDate, without_network
+from marscore.resolve.reconcile import Cached, Decision, Fetch, Prove, Refresh, Refuse, Resume, UpToDate, refusing, without_network
 from marscore.values import Failure
 from marscore.version import __version__
 
@@ -64,12 +75,12 @@ class Run:
         self._session = session
         self._reserve: Reserve | None = None
         self._clock = SystemClock()
-        self._began = self._clock.ticks()
+        started_at, self._began = job.began or (self._clock.now(), self._clock.ticks())
         self._folder = Folder(job.root)
         self._facts = RunFacts(
             run_id=os.urandom(8).hex(),
             version=__version__,
-            started_at=self._clock.now(),
+            started_at=started_at,
             manifest=job.source,
             manifest_sha256=job.sha256,
             downloads=job.downloads,
@@ -90,6 +101,7 @@ class Run:
         with self._output:
             self._emit(RunStarted(self._clock.now(), self._job.name, well_formed(self._job.source), well_formed(str(self._job.root))))
             self._warn()
+            self._emit(*(ListRead(self._clock.now(), each.place, each.digests, each.status) for each in self._job.lists))
             self._emit(*(NotLocked(self._clock.now(), download.id, download.path) for download in self._job.not_locked))
             try:
                 self._fetch(self._plan())
@@ -107,7 +119,7 @@ class Run:
         with self._stop.interrupting():
             known = self._claims.before
             self._warn_of_the_state()
-            decisions = self._from_cache(self._proven(look(self._folder, known, self._job.downloads)))
+            decisions = self._from_cache(self._proven(refusing(look(self._folder, known, self._job.downloads), self._job.refused)))
             if self._job.network == "offline":
                 decisions = list(map(without_network, decisions))
             self._warn_of_urls(decisions)

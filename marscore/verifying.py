@@ -26,6 +26,7 @@ from marscore.events import ProofMade, ProvingStarted
 from marscore.frozen import dataclass
 from marscore.held import lock_of
 from marscore.job import Job, prepare
+from marscore.published import filled
 from marscore.report.ended import Ended
 from marscore.resolve.verify import Expected, Finding, at_once, judged, of_downloads, of_folder, of_lock
 from marscore.settings import ManifestInput, ProgressMode, RunSettings
@@ -58,7 +59,7 @@ def verify(manifest: ManifestInput | None, settings: RunSettings, extra: Extra) 
     job = None if manifest is None else prepare(manifest, settings)
     root = job.root if job is not None else Path(settings.output_dir or "output").absolute()
     demand_folder("cannot look at the output folder", root / OWN_FOLDER)
-    expected = _expected(job, root, settings)
+    expected = _expected(None if job is None else filled(job, None), root, settings)
     findings, count = _looked_at(root, expected, settings.progress)
     if extra == "told":
         known = {each.path for each in expected}

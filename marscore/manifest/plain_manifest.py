@@ -64,6 +64,7 @@ class PlainDefaults:
     auth: ClassVar[None] = None
     cert: ClassVar[None] = None
     tags: ClassVar[None] = None
+    checksum: ClassVar[None] = None
 
 
 @dataclass(frozen=True, slots=True)
