@@ -38,6 +38,7 @@ from marscore.settings import ManifestInput, RunSettings
 if TYPE_CHECKING:
     import requests
 
+    from marscore.asking import Asked
     from marscore.locking import Locked
     from marscore.planning.document import PlanDocument
     from marscore.resolve.locked import Mismatch
@@ -218,8 +219,22 @@ def verify(manifest: ManifestInput | None, settings: RunSettings, extra: Extra =
         return replace(found, ended=verifying.mend(job, found.findings, lambda job: _carried_out(job, manifest, settings, stop)))
 
 
+def outdated(manifest: ManifestInput, settings: RunSettings) -> Asked:
+    """Ask the servers what has changed there since the files were locked or fetched; nothing is fetched or written.
+
+    Raises:
+        ManifestError: the manifest is wrong, or its lock.
+        StorageError: the system keeps us from looking, or from asking.
+        Interrupted: a signal came.
+    """
+    from marscore import asking  # noqa: PLC0415 - what a run has no use for
+
+    with listening(wanted=True) as stop:
+        return asking.ask(manifest, settings, stop)
+
+
 def schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of a document: manifest, lock, plan, report, verify, or event (one line of the log)."""
+    """The JSON Schema of a document: manifest, lock, outdated, plan, report, verify, or event (one line of the log)."""
     from marscore.report.schema import schema_of  # noqa: PLC0415 - only the verb that prints one needs their makers
 
     return schema_of(name)

@@ -236,6 +236,27 @@ class DownloadFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class DownloadAsked:
+    """A server was asked about a file of which nothing was fetched: what its answer, of this HTTP status, shows of the file there.
+
+    `said` is current where it says that the file is the one that was asked about; `by` is target where it is another URL's that answered,
+    behind a redirect. `digests` are those that it announces of the whole, as `algorithm:hex`.
+    """
+
+    at: float
+    download: str
+    url: str
+    status: int
+    said: Literal["current", "shown"]
+    size: int | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    digests: tuple[str, ...] = ()
+    by: Literal["url", "target"] = "url"
+    encoding: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DownloadSkipped:
     """The download was never started, since the run ended before its turn."""
 
@@ -307,12 +328,15 @@ LoggedEvent: TypeAlias = (
     | ChecksumVerified
     | DownloadFinished
     | DownloadFailed
+    | DownloadAsked
     | DownloadSkipped
     | RunFinished
 )
 Event: TypeAlias = LoggedEvent | ProgressMade | ProofMade
 #: The events that close a download: exactly one of them comes for each.
 Outcome: TypeAlias = DownloadFinished | DownloadFailed | DownloadSkipped
+#: What closes one of which a server was only asked, besides these.
+AnyOutcome: TypeAlias = Outcome | DownloadAsked
 
 _LEVELS: dict[str, LogLevel] = {
     "Warned": "warning",

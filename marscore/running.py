@@ -201,13 +201,13 @@ class Run:
         )
         factory = ProcessWorkerFactory(settings, inbox, self._lock, self._session)
         supervisor = Supervisor(compiled, factory, inbox, self._clock, self._take)
-        self._stop.on_signal = lambda number: inbox.put(_stop_of(number))
+        self._stop.on_signal = lambda number: inbox.put(stop_of(number))
         self._stop.check()
         with contextlib.closing(factory), self._output.watching(factory.readings):
             try:
                 supervisor.run(works, self._began)
             except KeyboardInterrupt:
-                inbox.put(_stop_of(signal.SIGINT))
+                inbox.put(stop_of(signal.SIGINT))
                 supervisor.wind_up()
                 raise
             finally:
@@ -324,6 +324,7 @@ def _outcomes_of(decisions: Iterable[Decision], at: float) -> list[Event]:
     return [event for decision in decisions if (event := outcome_of(decision, at))]
 
 
-def _stop_of(number: int) -> StopRequested:
+def stop_of(number: int) -> StopRequested:
+    """What a signal asks of a run."""
     reason = f"interrupted by signal {int(number)}; run again to resume"
     return StopRequested(Failure("interrupted", reason), reason)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from marscore.asking import Asked
     from marscore.locking import Locked
     from marscore.planning.document import PlanDocument
     from marscore.report.ended import Ended
@@ -51,6 +52,10 @@ class Engine(Protocol):
 
     def verify(self, manifest: ManifestInput | None, settings: RunSettings, extra: Extra = "ignored", fix: Fix = "no") -> Verified:
         """Prove the files in place."""
+        ...
+
+    def outdated(self, manifest: ManifestInput, settings: RunSettings) -> Asked:
+        """Ask the servers what has changed there."""
         ...
 
     def schema(self, name: str) -> dict[str, Any]:

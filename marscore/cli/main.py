@@ -1,4 +1,4 @@
-"""The verbs: `marscore run | get | validate | plan | schema` here, `lock`, `verify` and `cache` in modules of their own."""
+"""The verbs: `marscore run | get | validate | plan | schema` here, `lock`, `outdated`, `verify` and `cache` in modules of their own."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from marscore.cli.exits import complain, exits, say, say_json
 from marscore.cli.inputs import manifest_of_urls, read_manifest, settings_of
 from marscore.cli.lock import lock
 from marscore.cli.options import plan_options, run_options, validate_options
+from marscore.cli.outdated import outdated
 from marscore.cli.summary import summary
 from marscore.cli.verify import verify
 from marscore.errors import ManifestError
@@ -119,13 +120,14 @@ def plan(context: click.Context, /, manifest: str, style: Literal["table", "json
 
 
 @cli.command()
-@click.argument("name", type=click.Choice(["manifest", "lock", "plan", "report", "verify", "event"]))
+@click.argument("name", type=click.Choice(["manifest", "lock", "outdated", "plan", "report", "verify", "event"]))
 @click.pass_context
 def schema(context: click.Context, /, name: str) -> None:
-    """Print the JSON Schema of the manifest, its lock, the plan, the report, what verify found, or a line of the log."""
+    """Print the JSON Schema of the manifest, its lock, the plan, the report, what verify and outdated found, or a line of the log."""
     say_json(json.dumps(engine(context).schema(name), indent=2))
 
 
 cli.add_command(cache)
 cli.add_command(lock)
+cli.add_command(outdated)
 cli.add_command(verify)

@@ -9,7 +9,7 @@ name, and hold all that is needed to act on them: who performs a command, a help
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from marscore.events import Event
 from marscore.execute.transfer.answer import Asked
@@ -29,12 +29,13 @@ class Work:
     """One download to carry out.
 
     `known` is the claim of the file now in place, to ask the server whether it is still current. `untouched` tells that nothing can be
-    left of an earlier try, so that nobody needs to look.
+    left of an earlier try, so that nobody needs to look. With `purpose` ask, the server is asked what it has, and nothing is fetched.
     """
 
     download: Download
     known: Claim | None = None
     untouched: bool = False
+    purpose: Literal["fetch", "ask"] = "fetch"
 
 
 class Moment(NamedTuple):

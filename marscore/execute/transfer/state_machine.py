@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Literal
 
 from marscore.errors import IntegrityError
@@ -32,7 +33,8 @@ from marscore.events import (
     Warned,
 )
 from marscore.execute.transfer.allowance import Allowance, refuses_a_connection
-from marscore.execute.transfer.answer import Asked, NotModified, Part, Refused, Unsatisfiable, Version, Whole, read_answer
+from marscore.execute.transfer.answer import Asked, NotModified, Part, Refused, Unsatisfiable, Verdict, Version, Whole, read_answer
+from marscore.execute.transfer.asking import asked_again, seen_in
 from marscore.execute.transfer.knowledge import Knowledge
 from marscore.execute.transfer.ledger import Ledger
 from marscore.execute.transfer.protocol import (
@@ -70,7 +72,7 @@ from marscore.policy.announced import announced_in
 from marscore.policy.failures import BUSY, another_source_may_help, is_retryable
 from marscore.policy.pacing import MAX_REDIALS, PACE_REMEMBERED, lag_of
 from marscore.policy.retry import NO_FAILURES, GiveUp, Wait
-from marscore.ports import Answer
+from marscore.ports import Answer, Method
 from marscore.state import Claim, FileIdentity, key_of
 from marscore.url import Url, host_of
 from marscore.validator import Validator
@@ -116,6 +118,8 @@ class Transfer:
         self._checking = False
         #: What a server is asked about; None once it was told of another version than that.
         self._claim = work.known
+        #: What is asked by: a HEAD, where nothing is fetched and the server takes it.
+        self.method: Method = "GET" if work.purpose == "fetch" else "HEAD"
         #: Whether the source refused a part, and is asked for the whole file instead.
         self._instead: Failure | None = None
         #: Whether the source sent a part of the file that was asked for.
@@ -355,6 +359,8 @@ class Transfer:
         self._served_by = fact.answer.url.text
         commands = self._redirects(fact)
         verdict = read_answer(fact.answer, segment.asked, self.options.retry.statuses, at.unix)
+        if self.work.purpose == "ask":
+            return commands + self._heard(fact, verdict)
         match verdict:
             case Whole():
                 return commands + self._whole(segment, verdict, at)
@@ -368,6 +374,22 @@ class Transfer:
                 return commands + self._broke(Broke(at, segment, verdict.failure, fact.paced))
             case _:
                 assert_never(verdict)
+
+    def _heard(self, fact: Answered, verdict: Verdict) -> list[Command]:
+        """Tell what an answer shows of the file on the server, of which nothing is fetched."""
+        segment, at = fact.segment, fact.at
+        again = asked_again(verdict, self.method, self._claim)
+        if again is not None:
+            self.method = again.method
+            self._claim = self._claim if again.conditional else None
+            self.ledger.pending.append(self.ledger.leave(segment))
+            return [Drop()]
+        seen = seen_in(fact.answer, verdict, self._claim)
+        if isinstance(seen, Failure):
+            return self._broke(Broke(at, segment, seen, fact.paced))
+        self.ledger.leave(segment)
+        self.closed = True
+        return [Drop(), Release(keep=False), Emit(replace(seen, at=at.unix, download=self.download.id))]
 
     def _delivered(self, fact: Delivered) -> list[Command]:
         segment, at = fact.segment, fact.at
