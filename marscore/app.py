@@ -9,6 +9,7 @@ Run        decisions --compile--> Plan --supervise workers--> events, told as th
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
@@ -39,6 +40,7 @@ from marscore.settings import ManifestInput, RunSettings
 if TYPE_CHECKING:
     import requests
 
+    from marscore.asking import Asked
     from marscore.exporting import Exported
     from marscore.lists.imported import Imported
     from marscore.lists.model import Format, Secrecy, Target
@@ -80,8 +82,9 @@ def plan(manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
     """
     from marscore.planning.document import document  # noqa: PLC0415 - a model of its own, which a run has no use for
 
-    job = prepare(manifest, settings)
-    demand_folder("cannot look at the output folder", job.root / OWN_FOLDER)
+    prepared = prepare(manifest, settings)
+    demand_folder("cannot look at the output folder", prepared.root / OWN_FOLDER)
+    job = _with_checksums(prepared, manifest, settings, None)
     seen = claims_at(job.root / OWN_FOLDER / "state.db")
     trees = Trees(job.root, seen.claims, job.downloads, changes="none")
     decisions = trees.with_archives(trees.before_fetching(look(Folder(job.root), seen.claims, job.downloads)))
@@ -117,19 +120,49 @@ def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = F
 
 
 def _carried_out(job: Job, manifest: ManifestInput, settings: RunSettings, stop: Stop, session: requests.Session | None = None) -> Ended:
-    own = job.root / OWN_FOLDER
     if settings.report is not None or settings.log_file is not None:
         refuse_overlap(settings, _files_of(manifest, job))
     with Outputs(settings) as outputs:
-        demand_folder("cannot make the output folder", own)
-        with naming("cannot make the output folder"):
-            own.mkdir(parents=True, exist_ok=True)
+        own = _own_folder(job)
         with hold(own) as lock:
             outputs.open_log()
             # From here on a report tells how it ended, also where nothing could begin: an earlier run's would be taken for this one's.
             stop.on_signal = note
+            if any(download.awaited for download in job.downloads):
+                job = _with_checksums(job, manifest, settings, (stop, session))
             with contextlib.closing(_state(own / "state.db", stop)) as state:
                 return Run(job, outputs, stop, state, lock, session).carry_out()
+
+
+def _published(job: Job, manifest: ManifestInput, settings: RunSettings, stop: Stop) -> Job:
+    """The job with the checksums that publishers' lists name, for who does not run it."""
+    if not any(download.awaited for download in job.downloads):
+        return job
+    before = stop.on_signal
+    with hold(_own_folder(job)):
+        stop.on_signal = note
+        try:
+            return _with_checksums(job, manifest, settings, (stop, None))
+        finally:
+            stop.on_signal = before
+
+
+def _own_folder(job: Job) -> Path:
+    own = job.root / OWN_FOLDER
+    demand_folder("cannot make the output folder", own)
+    with naming("cannot make the output folder"):
+        own.mkdir(parents=True, exist_ok=True)
+    return own
+
+
+def _with_checksums(job: Job, manifest: ManifestInput, settings: RunSettings, run_by: tuple[Stop, requests.Session | None] | None) -> Job:
+    """The job with the checksums that publishers' lists name, which are fetched under the folder's lock; with None, from what is here."""
+    from marscore import published  # noqa: PLC0415 - few manifests name lists
+
+    if run_by is None:
+        return published.filled(job, None)
+    quiet = published.quiet(settings)
+    return published.filled(job, lambda lists: _carried_out(lists, manifest, quiet, *run_by))
 
 
 def lock(manifest: ManifestInput, settings: RunSettings, upgrade: Iterable[str] = (), handle_signals: bool = False) -> Locked:
@@ -150,7 +183,8 @@ def lock(manifest: ManifestInput, settings: RunSettings, upgrade: Iterable[str] 
 
     settings = replace(settings, hooks="none")
     with listening(handle_signals) as stop:
-        return locking.lock(manifest, settings, upgrade, lambda job: _carried_out(job, manifest, settings, stop))
+        publish = functools.partial(_published, manifest=manifest, settings=settings, stop=stop)
+        return locking.lock(manifest, settings, upgrade, locking.Work(publish, lambda job: _carried_out(job, manifest, settings, stop)))
 
 
 def check_lock(manifest: ManifestInput, settings: RunSettings) -> list[Mismatch]:
@@ -236,8 +270,22 @@ def export(manifest: ManifestInput, settings: RunSettings, target: Target) -> Ex
     return exporting.export(manifest, settings, target)
 
 
+def outdated(manifest: ManifestInput, settings: RunSettings) -> Asked:
+    """Ask the servers what has changed there since the files were locked or fetched; nothing is fetched or written.
+
+    Raises:
+        ManifestError: the manifest is wrong, or its lock.
+        StorageError: the system keeps us from looking, or from asking.
+        Interrupted: a signal came.
+    """
+    from marscore import asking  # noqa: PLC0415 - what a run has no use for
+
+    with listening(wanted=True) as stop:
+        return asking.ask(manifest, settings, stop)
+
+
 def schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of a document: manifest, lock, plan, report, verify, or event (one line of the log)."""
+    """The JSON Schema of a document: manifest, lock, outdated, plan, report, verify, or event (one line of the log)."""
     from marscore.report.schema import schema_of  # noqa: PLC0415 - only the verb that prints one needs their makers
 
     return schema_of(name)

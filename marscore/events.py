@@ -75,6 +75,16 @@ class UrlChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ListRead:
+    """A publisher's list of checksums was read, which names `digests` files. `status`: how it came, as a download; `read`: from a path."""
+
+    at: float
+    source: str
+    digests: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class DownloadStarted:
     at: float
     download: str
@@ -172,9 +182,12 @@ class Redirected:
 
 @dataclass(frozen=True, slots=True)
 class ChecksumVerified:
+    """`field` is the header field of an answer that named the digest; None where the manifest or the lock did."""
+
     at: float
     download: str
     checksum: str
+    field: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +236,27 @@ class DownloadFailed:
     segments: int = 0
     started_at: float | None = None
     duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadAsked:
+    """A server was asked about a file of which nothing was fetched: what its answer, of this HTTP status, shows of the file there.
+
+    `said` is current where it says that the file is the one that was asked about; `by` is target where it is another URL's that answered,
+    behind a redirect. `digests` are those that it announces of the whole, as `algorithm:hex`.
+    """
+
+    at: float
+    download: str
+    url: str
+    status: int
+    said: Literal["current", "shown"]
+    size: int | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    digests: tuple[str, ...] = ()
+    by: Literal["url", "target"] = "url"
+    encoding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +338,7 @@ LoggedEvent: TypeAlias = (
     | Warned
     | NotLocked
     | UrlChanged
+    | ListRead
     | DownloadStarted
     | DownloadResumed
     | ResumeDiscarded
@@ -317,6 +352,7 @@ LoggedEvent: TypeAlias = (
     | ChecksumVerified
     | DownloadFinished
     | DownloadFailed
+    | DownloadAsked
     | DownloadSkipped
     | HookStarted
     | HookFinished
@@ -325,6 +361,8 @@ LoggedEvent: TypeAlias = (
 Event: TypeAlias = LoggedEvent | ProgressMade | ProofMade
 #: The events that close a download: exactly one of them comes for each.
 Outcome: TypeAlias = DownloadFinished | DownloadFailed | DownloadSkipped
+#: What closes one of which a server was only asked, besides these.
+AnyOutcome: TypeAlias = Outcome | DownloadAsked
 
 _LEVELS: dict[str, LogLevel] = {
     "Warned": "warning",

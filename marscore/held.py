@@ -37,10 +37,10 @@ def held_to_lock(
     lock = None if settings.locking == "none" else lock_of(manifest, settings)
     if lock is not None:
         from marscore.resolve.locked import contradictions, hold, mismatches  # noqa: PLC0415 - most runs have no lock
-        from marscore.resolve.typed import typed_urls  # noqa: PLC0415 - as above
+        from marscore.resolve.typed import as_typed  # noqa: PLC0415 - as above
 
         exact = settings.locking == "exact"
-        wrong = mismatches(downloads, typed_urls(parsed, downloads), lock) if exact else list(contradictions(downloads, lock))
+        wrong = mismatches(downloads, as_typed(parsed, downloads), lock) if exact else list(contradictions(downloads, lock))
         if wrong:
             raise refusal(parsed, wrong)
         downloads, without = hold(downloads, lock)
@@ -94,7 +94,7 @@ def _problem(parsed: Parsed, download: str | None, message: str) -> Problem:
 
 
 def _demand_checksums(parsed: Parsed, downloads: Iterable[Download]) -> None:
-    without = [download for download in downloads if not download.checksums]
+    without = [download for download in downloads if not download.checksums and not download.awaited]
     if without:
         message = "has no checksum, in the manifest or in a lock"
         raise ManifestError(parsed.source, tuple(_problem(parsed, download.id, f"{message} ({download.path})") for download in without))

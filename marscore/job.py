@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadList:
+    """A list of checksums that was read: its URL or path, how many files it names, and how it came (as a download does; `read`: a path)."""
+
+    place: str
+    digests: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A manifest made ready: everything decided that can be decided without looking at the output folder."""
 
@@ -47,6 +56,13 @@ class Job:
     network: Network = "used"
     #: What runs when all is over; None: nothing does.
     hooks: Hooks | None = None
+    #: The manifest's own folder.
+    folder: Path = Path()
+    #: Those that cannot be fetched for want of a checksum that was to be looked up, by id; and the lists that were read.
+    refused: Mapping[str, Failure] = field(default_factory=dict)
+    lists: tuple[ReadList, ...] = ()
+    #: When the run began, in Unix time and in ticks, where something had to be done first.
+    began: tuple[float, float] | None = None
 
 
 def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles = "all") -> Job:
@@ -94,6 +110,7 @@ def job_of(parsed: Parsed, downloads: tuple[Download, ...], manifest: ManifestIn
         cache=choose_cache(manifest, settings, parsed.manifest),
         network=settings.network,
         hooks=hooks_of(parsed.manifest, manifest.folder) if settings.hooks == "run" else None,
+        folder=manifest.folder,
     )
 
 

@@ -22,7 +22,7 @@ import xxhash
 
 from marscore.frozen import dataclass
 from marscore.validator import Validator
-from marscore.values import ByteRange
+from marscore.values import ANNOUNCED_BYTES, Announced, ByteRange, Checksum
 
 FORMAT = 2
 #: No file is larger on any system that Python runs on.
@@ -41,6 +41,7 @@ class Header:
 
     Pieces that wait for the proof of a checksum may be of several versions or sources: they are of no use without it, or for another one.
     `checksums` names those that all of them wait for, each by `state.key_of`. Which source each piece came from decides nothing then.
+    `announced` are digests that answers gave of the whole of this version.
     """
 
     url_key: str
@@ -50,6 +51,7 @@ class Header:
     proof: Proof = "validator"
     checksums: tuple[str, ...] = ()
     resource: str | None = None
+    announced: tuple[Announced, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ class PieceHasher:
 
 def encode_header(header: Header) -> bytes:
     """The first line of a journal; a later one tells that from there on another proof is needed for all of it."""
-    record = {
+    record: dict[str, Any] = {
         "marscore_journal": FORMAT,
         "url": header.url_key,
         "size": header.size,
@@ -118,6 +120,8 @@ def encode_header(header: Header) -> bytes:
         "checksums": header.checksums,
         "resource": header.resource,
     }
+    if header.announced:
+        record["announced"] = [(each.field, each.checksum.algorithm, each.checksum.hex) for each in header.announced]
     return _line(record)
 
 
@@ -196,7 +200,20 @@ def _header(record: Any) -> Header | None:
         return None
     if not isinstance(checksums, list) or not all(isinstance(text, str) for text in checksums):
         return None
-    return Header(url, size, Validator(*told), encoding, proof, tuple(checksums), resource)
+    return Header(url, size, Validator(*told), encoding, proof, tuple(checksums), resource, _announced(record.get("announced")))
+
+
+def _announced(told: object) -> tuple[Announced, ...]:
+    """The digests that a header names, as far as they can be computed."""
+    return tuple(each for entry in told if (each := _one_announced(entry))) if isinstance(told, list) else ()
+
+
+def _one_announced(entry: object) -> Announced | None:
+    match entry:
+        case [str(field), str(algorithm), str(digest)] if algorithm in ANNOUNCED_BYTES:
+            return Announced(field, Checksum(algorithm, digest))
+        case _:
+            return None
 
 
 def _is_count(value: object) -> bool:

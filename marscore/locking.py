@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from marscore.adapters.files.folder import OWN_FOLDER
 from marscore.adapters.state.store import claims_at
@@ -21,13 +22,16 @@ from marscore.lockfile.changes import changes
 from marscore.lockfile.model import Lock, LockedFile
 from marscore.lockfile.text import write_lock
 from marscore.report.ended import Ended
-from marscore.resolve.locked import Mismatch, mismatches, sorted_out
+from marscore.resolve.locked import Mismatch, mismatches, sha256_of, sorted_out
 from marscore.resolve.model import Download
 from marscore.resolve.select import select
-from marscore.resolve.typed import typed_urls
+from marscore.resolve.typed import Typed, as_typed
 from marscore.settings import ManifestInput, RunSettings
 from marscore.state import Claim, key_of
 from marscore.values import Failure
+
+#: A download and what was typed of it.
+_Asked: TypeAlias = tuple[Download, Typed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,15 @@ class Locked:
     ended: Ended | None = None
 
 
-def lock(manifest: ManifestInput, settings: RunSettings, upgrade: Iterable[str], carry_out: Callable[[Job], Ended]) -> Locked:
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a locking may have to have done: `publish` has the lists of checksums that a job's downloads await, `carry_out` fetches."""
+
+    publish: Callable[[Job], Job]
+    carry_out: Callable[[Job], Ended]
+
+
+def lock(manifest: ManifestInput, settings: RunSettings, upgrade: Iterable[str], work: Work) -> Locked:
     """Write the lock of a manifest. Entries of an old one stay as they are, but for those that any of `upgrade` names (globs, tags).
 
     Raises:
@@ -56,21 +68,23 @@ def lock(manifest: ManifestInput, settings: RunSettings, upgrade: Iterable[str],
     old = lock_of(manifest, replace(settings, lock=None)) if settings.lock is None else _named(manifest, settings)
     patterns = tuple(upgrade)
     upgraded = {download.id for download in select(downloads, patterns)} if patterns else set()
-    known, asked = sorted_out(downloads, typed_urls(parsed, downloads), old, upgraded)
+    known, asked = sorted_out(downloads, as_typed(parsed, downloads), old, upgraded)
+    wanted = tuple(_asked_again(download) if download.id in upgraded else download for download, _ in asked)
+    job = work.publish(job_of(parsed, wanted, manifest, settings))
+    told, job, asked = _told_by_lists(job, asked)
+    known.update(told)
     ended = None
     if asked:
-        wanted = tuple(_asked_again(download) if download.id in upgraded else download for download, _ in asked)
-        job = job_of(parsed, wanted, manifest, settings)
-        ended = carry_out(job)
+        ended = work.carry_out(job)
         if ended.head.exit_code != 0:
             return Locked(str(place), len(downloads), None, ended)
         known.update(_found(job, asked, ended))
     files = [known[download.path] for download in downloads]
     new = Lock(str(place), {file.path: file for file in files})
-    told = tuple(changes(old or Lock(str(place), {}), new))
-    if old is None or told or old.files != new.files:
+    changed = tuple(changes(old or Lock(str(place), {}), new))
+    if old is None or changed or old.files != new.files:
         Output(place, "the lock").write_whole(lambda: write_lock(files))
-    return Locked(str(place), len(files), told, ended)
+    return Locked(str(place), len(files), changed, ended)
 
 
 def check(manifest: ManifestInput, settings: RunSettings) -> list[Mismatch]:
@@ -83,7 +97,7 @@ def check(manifest: ManifestInput, settings: RunSettings) -> list[Mismatch]:
     there = lock_of(manifest, settings)
     if there is None:
         raise ManifestError(str(_place(manifest, settings)), (Problem("", "there is no lock: `marscore lock` makes one"),))
-    return mismatches(downloads, typed_urls(parsed, downloads), there)
+    return mismatches(downloads, as_typed(parsed, downloads), there)
 
 
 def difference(manifest: ManifestInput, settings: RunSettings, old: Path) -> list[str]:
@@ -116,19 +130,33 @@ def _asked_again(download: Download) -> Download:
     return replace(download, options=replace(download.options, if_exists="refresh"))
 
 
-def _found(job: Job, asked: Iterable[tuple[Download, str]], ended: Ended) -> Iterable[tuple[str, LockedFile]]:
+def _told_by_lists(job: Job, asked: list[_Asked]) -> tuple[dict[str, LockedFile], Job, list[_Asked]]:
+    """What a lock can say of downloads whose sha256 a list named; and the others, which have to be fetched."""
+    known: dict[str, LockedFile] = {}
+    left: list[_Asked] = []
+    for download, (before, written) in zip(job.downloads, asked, strict=True):
+        sha256 = sha256_of(download) if before.awaited and download.id not in job.refused else None
+        if sha256 is None:
+            left.append((download, written))
+        else:
+            known[download.path] = LockedFile(download.path, written.url, sha256, download.size, checksum_from=written.checksum_from)
+    return known, replace(job, downloads=tuple(download for download, _ in left)), left
+
+
+def _found(job: Job, asked: Iterable[_Asked], ended: Ended) -> Iterable[tuple[str, LockedFile]]:
     """What a run that brought everything has noted of these."""
     told = {entry["path"]: entry for entry in map(json.loads, ended.entries())}
     claims = claims_at(job.root / OWN_FOLDER / "state.db").claims
-    for download, url in asked:
+    for download, written in asked:
         claim, entry = claims.get(key_of(download.path)), told.get(download.path, {})
         # What could not be noted may stand there as it was before.
         if claim is None or claim.identity.size != entry.get("size") or entry.get("checksum") not in claim.digests:
             raise StorageError(Failure("path", f"the state does not say what {download.path} is, so the lock was not written"))
-        yield download.path, _locked(download, url, claim)
+        yield download.path, _locked(download, written, claim)
 
 
-def _locked(download: Download, url: str, claim: Claim) -> LockedFile:
+def _locked(download: Download, written: Typed, claim: Claim) -> LockedFile:
     sha256 = next(digest.removeprefix("sha256:") for digest in claim.digests if digest.startswith("sha256:"))
     validator = claim.validator
-    return LockedFile(download.path, url, sha256, claim.identity.size, validator.etag, validator.last_modified)
+    told = claim.identity.size, validator.etag, validator.last_modified
+    return LockedFile(download.path, written.url, sha256, *told, written.checksum_from)

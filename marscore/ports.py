@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from marscore.events import Event
 from marscore.frozen import dataclass
@@ -21,15 +21,18 @@ from marscore.url import Url
 from marscore.values import Access, ByteRange, Failure, Unpacked
 
 EventSink: TypeAlias = Callable[[Event], None]
+#: HEAD: the answer has no body, whatever its head says of one (RFC 9110 section 9.3.2).
+Method: TypeAlias = Literal["GET", "HEAD"]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One GET. `fields` are those that belong to this request (Range, If-Range, ...); `access.headers` come on top."""
+    """One GET, or HEAD. `fields` are those that belong to this request (Range, If-Range, ...); `access.headers` come on top."""
 
     url: Url
     access: Access
     fields: tuple[tuple[str, str], ...] = ()
+    method: Method = "GET"
 
 
 @dataclass(frozen=True, slots=True)

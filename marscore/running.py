@@ -29,7 +29,18 @@ from marscore.adapters.terminal.run_output import RunOutput
 from marscore.adapters.terminal.signals import Stop, note
 from marscore.adapters.unchanged_records import UnchangedRecords
 from marscore.errors import StorageError
-from marscore.events import DownloadFinished, Event, NotLocked, PlanCompiled, ProofMade, ProvingStarted, RunStarted, UrlChanged, Warned
+from marscore.events import (
+    DownloadFinished,
+    Event,
+    ListRead,
+    NotLocked,
+    PlanCompiled,
+    ProofMade,
+    ProvingStarted,
+    RunStarted,
+    UrlChanged,
+    Warned,
+)
 from marscore.execute.supervisor.messages import Inbox, StopRequested, Told
 from marscore.execute.transfer.protocol import InPlace, Work
 from marscore.exhaustive import assert_never
@@ -43,7 +54,19 @@ from marscore.report.outcome import outcome_of
 from marscore.report.record import well_formed
 from marscore.report.writers import iter_json
 from marscore.resolve.model import Download
-from marscore.resolve.reconcile import Cached, Decision, Fetch, Prove, Refresh, Refuse, Resume, Unpacking, UpToDate, without_network
+from marscore.resolve.reconcile import (
+    Cached,
+    Decision,
+    Fetch,
+    Prove,
+    Refresh,
+    Refuse,
+    Resume,
+    Unpacking,
+    UpToDate,
+    refusing,
+    without_network,
+)
 from marscore.values import Failure
 from marscore.version import __version__
 
@@ -70,12 +93,12 @@ class Run:
         self._session = session
         self._reserve: Reserve | None = None
         self._clock = SystemClock()
-        self._began = self._clock.ticks()
+        started_at, self._began = job.began or (self._clock.now(), self._clock.ticks())
         self._folder = Folder(job.root)
         self._facts = RunFacts(
             run_id=os.urandom(8).hex(),
             version=__version__,
-            started_at=self._clock.now(),
+            started_at=started_at,
             manifest=job.source,
             manifest_sha256=job.sha256,
             downloads=job.downloads,
@@ -99,6 +122,7 @@ class Run:
         with self._output:
             self._emit(RunStarted(self._clock.now(), self._job.name, well_formed(self._job.source), well_formed(str(self._job.root))))
             self._warn()
+            self._emit(*(ListRead(self._clock.now(), each.place, each.digests, each.status) for each in self._job.lists))
             self._emit(*(NotLocked(self._clock.now(), download.id, download.path) for download in self._job.not_locked))
             try:
                 self._fetch(self._plan())
@@ -115,7 +139,7 @@ class Run:
         with self._stop.interrupting():
             known = self._claims.before
             self._warn_of_the_state()
-            decisions = look(self._folder, known, self._job.downloads)
+            decisions = refusing(look(self._folder, known, self._job.downloads), self._job.refused)
             trees = self._trees()
             decisions = decisions if trees is None else trees.before_fetching(decisions)
             decisions = self._from_cache(self._proven(decisions))
@@ -213,13 +237,13 @@ class Run:
         )
         factory = ProcessWorkerFactory(settings, inbox, self._lock, self._session)
         supervisor = Supervisor(compiled, factory, inbox, self._clock, self._take)
-        self._stop.on_signal = lambda number: inbox.put(_stop_of(number))
+        self._stop.on_signal = lambda number: inbox.put(stop_of(number))
         self._stop.check()
         with contextlib.closing(factory), self._output.watching(factory.readings):
             try:
                 supervisor.run(works, self._began)
             except KeyboardInterrupt:
-                inbox.put(_stop_of(signal.SIGINT))
+                inbox.put(stop_of(signal.SIGINT))
                 supervisor.wind_up()
                 raise
             finally:
@@ -357,6 +381,7 @@ def _outcomes_of(decisions: Iterable[Decision], at: float) -> list[Event]:
     return [event for decision in decisions if (event := outcome_of(decision, at))]
 
 
-def _stop_of(number: int) -> StopRequested:
+def stop_of(number: int) -> StopRequested:
+    """What a signal asks of a run."""
     reason = f"interrupted by signal {int(number)}; run again to resume"
     return StopRequested(Failure("interrupted", reason), reason)

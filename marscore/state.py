@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from marscore.frozen import dataclass
+from marscore.hashes import digests_of
 from marscore.validator import Validator
 
 
@@ -169,8 +170,3 @@ class Content:
     def digests(self) -> Mapping[str, str]:
         """Their digests."""
         return self._digests
-
-
-def digests_of(data: bytes | memoryview, algorithms: Iterable[str]) -> dict[str, str]:
-    """Hash bytes in memory: algorithm -> lowercase hex."""
-    return {name: getattr(hashlib, name)(data, usedforsecurity=False).hexdigest() for name in algorithms}

@@ -47,6 +47,8 @@ HttpVersion = Literal["auto", "1.1", "2", "3"]
 
 #: hashlib's names; the length is that of the digest in bytes.
 DIGEST_BYTES = {"md5": 16, "sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64, "blake2b": 64}
+#: Those that answers announce and that can be computed here; weak ones tell of faults, not of forgeries.
+ANNOUNCED_BYTES = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64, "crc32": 4}
 #: The algorithms that the Subresource Integrity syntax names (W3C SRI, section 3.5).
 SRI_ALGORITHMS = ("sha256", "sha384", "sha512")
 #: The usual way to write a digest, read in one step.
@@ -134,6 +136,14 @@ class Checksum:
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.hex}"
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A digest of the whole file that an answer carried in `field`. Its algorithm is one of `DIGEST_BYTES`, or crc32."""
+
+    field: str
+    checksum: Checksum
 
 
 def parse_checksum(text: str) -> Checksum:

@@ -27,6 +27,7 @@ from marscore.events import ProofMade, ProvingStarted
 from marscore.frozen import dataclass
 from marscore.held import lock_of
 from marscore.job import Job, prepare
+from marscore.published import filled
 from marscore.report.ended import Ended
 from marscore.resolve.verify import Expected, Finding, at_once, judged, of_downloads, of_folder, of_lock
 from marscore.settings import ManifestInput, ProgressMode, RunSettings
@@ -61,7 +62,7 @@ def verify(manifest: ManifestInput | None, settings: RunSettings, extra: Extra) 
     root = job.root if job is not None else Path(settings.output_dir or "output").absolute()
     demand_folder("cannot look at the output folder", root / OWN_FOLDER)
     proof = TreeProof(root)
-    expected = _expected(job, root, settings, proof)
+    expected = _expected(None if job is None else filled(job, None), root, settings, proof)
     findings, count = _looked_at(root, expected, settings.progress)
     findings += proof.findings
     if extra == "told":

@@ -15,7 +15,10 @@ from marscore.url import parse_url
 def ambient_secrets(downloads: Iterable[Download]) -> Mapping[str, str]:
     """Map each of them to what is shown for it."""
     found = {text for proxy in _proxies() for text in userinfo_secrets(proxy)}
-    urls = (parse_url(url) for download in downloads if download.options.auth == "netrc" for url in download.sources)
+    asked = (download for download in downloads if download.options.auth == "netrc")
+    urls = (
+        parse_url(url) for download in asked for url in (*download.sources, *(u for each in download.awaited for u in each.source.urls))
+    )
     origins = {url.origin: url for url in urls}
     if origins:
         from requests.utils import get_netrc_auth  # noqa: PLC0415 - it takes a tenth of a second, which few manifests need

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from marscore.app import Validated
+    from marscore.asking import Asked
     from marscore.exporting import Exported
     from marscore.lists.imported import Imported
     from marscore.lists.model import Format, Secrecy, Target
@@ -63,6 +64,9 @@ class Engine(Protocol):
 
     def export(self, manifest: ManifestInput, settings: RunSettings, target: Target) -> Exported:
         """Write a manifest for another program."""
+
+    def outdated(self, manifest: ManifestInput, settings: RunSettings) -> Asked:
+        """Ask the servers what has changed there."""
         ...
 
     def schema(self, name: str) -> dict[str, Any]:

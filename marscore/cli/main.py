@@ -17,6 +17,7 @@ from marscore.cli.inputs import manifest_of_urls, read_manifest, settings_of
 from marscore.cli.lists import export, import_
 from marscore.cli.lock import lock
 from marscore.cli.options import hook_options, plan_options, run_options, validate_options
+from marscore.cli.outdated import outdated
 from marscore.cli.summary import counted, summary
 from marscore.cli.verify import verify
 from marscore.errors import ManifestError
@@ -126,10 +127,10 @@ def plan(context: click.Context, /, manifest: str, style: Literal["table", "json
 
 
 @cli.command()
-@click.argument("name", type=click.Choice(["manifest", "lock", "plan", "report", "verify", "event"]))
+@click.argument("name", type=click.Choice(["manifest", "lock", "outdated", "plan", "report", "verify", "event"]))
 @click.pass_context
 def schema(context: click.Context, /, name: str) -> None:
-    """Print the JSON Schema of the manifest, its lock, the plan, the report, what verify found, or a line of the log."""
+    """Print the JSON Schema of the manifest, its lock, the plan, the report, what verify and outdated found, or a line of the log."""
     say_json(json.dumps(engine(context).schema(name), indent=2))
 
 
@@ -137,4 +138,5 @@ cli.add_command(cache)
 cli.add_command(export)
 cli.add_command(import_)
 cli.add_command(lock)
+cli.add_command(outdated)
 cli.add_command(verify)

@@ -161,6 +161,19 @@ lock_options = _all(_OUTPUT_DIR, _LOCKING[0], _CACHING[0], *_WRITING[:5], *_SHAR
 verify_options = _all(
     _OUTPUT_DIR, _LOCKING[0], _LOCKING[2], _CACHING[0], _WRITING[1], _WRITING[4], *_SHARING, _WRITING[5], *_SELECTING, _VARIABLES
 )
+#: For the verb that asks what has changed on the servers. What goes well is in what it prints.
+outdated_options = _all(
+    _OUTPUT_DIR,
+    _LOCKING[0],
+    _LOCKING[2],
+    *_WRITING[1:3],
+    click.option(
+        "--log-level", type=click.Choice(get_args(LogLevel)), default="warning", show_default=True, help="Log nothing below this level."
+    ),
+    _SHARING[1],
+    *_SELECTING,
+    _VARIABLES,
+)
 #: For the verbs that download.
 run_options = _all(_OUTPUT_DIR, *_LOCKING, *_CACHING, *_WRITING[:5], *_SHARING, _WRITING[5], *_SELECTING, _VARIABLES)
 #: For the verb that runs what a manifest names for the end.

@@ -16,7 +16,7 @@ from marscore.adapters.terminal.streams import is_terminal, printable, wants_col
 from marscore.cli.summary import counted
 
 if TYPE_CHECKING:
-    from marscore.planning.document import PlanDocument
+    from marscore.planning.document import PlanDocument, PlannedDownload
 
 _COLUMNS = ("ID", "ACTION", "PATH", "URL", "REASON")
 #: rich needs half a millisecond a line; more lines than this nobody reads on a terminal.
@@ -25,10 +25,14 @@ _FOLDED_MOST = 1000
 
 def plan_table(plan: PlanDocument) -> str:
     """The plan as a heading and a line for each download; long cells are folded where a person reads them on a terminal."""
-    rows = [tuple(printable(cell) for cell in (e.id, e.action, e.path, e.url, e.reason)) for e in plan.downloads]
+    rows = [tuple(printable(cell) for cell in (e.id, e.action, e.path, e.url, _reason(e))) for e in plan.downloads]
     folded = is_terminal(sys.stdout) and len(rows) <= _FOLDED_MOST
     hooks = [f"{name} runs {shlex.join(argv)}" for name in ("on_success", "on_failure") if (argv := getattr(plan, name, None))]
     return "\n".join([_heading(plan), *map(printable, hooks), *(_folded(rows) if folded else _aligned(rows))])
+
+
+def _reason(entry: PlannedDownload) -> str:
+    return f"{entry.reason}; checksum from {', '.join(entry.checksum_from)}" if entry.checksum_from else entry.reason
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:

@@ -35,6 +35,8 @@ def _differences(before: LockedFile, after: LockedFile) -> Iterator[str]:
         yield f"sha256 {before.sha256[:_SHORT]}… -> {after.sha256[:_SHORT]}…"
     if before.url != after.url:
         yield f"URL {before.url} -> {after.url}"
+    if before.checksum_from != after.checksum_from:
+        yield f"checksum from {before.checksum_from or 'no list'} -> {after.checksum_from or 'no list'}"
 
 
 def _size(file: LockedFile) -> str:

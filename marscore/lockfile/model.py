@@ -16,7 +16,7 @@ class LockedFile:
 
     `url` is as it was typed in the manifest, `${NAME}` unexpanded and values of token-like query names masked; `size` is in bytes, None
     where the file was never fetched and the manifest gave its sha256 alone; `sha256` is lowercase hex. `etag` and `last_modified` are those
-    with which the server sent it, where that is known.
+    with which the server sent it, where that is known. `checksum_from` says, as typed, which publishers' lists named the checksum.
     """
 
     path: str
@@ -25,6 +25,7 @@ class LockedFile:
     size: int | None = None
     etag: str | None = None
     last_modified: str | None = None
+    checksum_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

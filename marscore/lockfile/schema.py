@@ -26,6 +26,8 @@ class LockedDownload(BaseModel):
     """The ETag that it was sent with."""
     last_modified: str | None = None
     """The Last-Modified that it was sent with."""
+    checksum_from: str | None = None
+    """The publishers' lists that name its checksum, as typed in the manifest."""
 
 
 class LockDocument(BaseModel):

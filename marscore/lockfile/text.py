@@ -24,7 +24,7 @@ _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
 _CHECKSUM = re.compile(r"sha256:([0-9a-f]{64})")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 #: What a line may say, and what has to be there.
-_TEXTS = ("path", "url", "checksum", "etag", "last_modified")
+_TEXTS = ("path", "url", "checksum", "etag", "last_modified", "checksum_from")
 _NEEDED = ("path", "url", "checksum")
 
 
@@ -40,6 +40,7 @@ def write_lock(files: Iterable[LockedFile]) -> Iterable[str]:
             "checksum": f"sha256:{file.sha256}",
             "etag": file.etag,
             "last_modified": file.last_modified,
+            "checksum_from": file.checksum_from,
         }
         yield lead + json.dumps({name: value for name, value in line.items() if value is not None}, ensure_ascii=False)
         lead = ",\n"
@@ -153,5 +154,5 @@ def _checked(written: Mapping[str, Any], at: Path, wrong: _Wrong) -> LockedFile 
         return None
     if checksum is None:
         return None
-    known = {name: written.get(name) for name in ("size", "etag", "last_modified")}
+    known = {name: written.get(name) for name in ("size", "etag", "last_modified", "checksum_from")}
     return LockedFile(written["path"], written["url"], checksum[1], **known)

@@ -23,6 +23,7 @@ from marscore.manifest.fields import (
     check_url,
     check_username,
     check_variable_name,
+    read_algorithm,
     read_argument,
     read_duration,
     read_each_value,
@@ -96,6 +97,7 @@ Tag: TypeAlias = Annotated[str, BeforeValidator(read_text), AfterValidator(check
 Username: TypeAlias = Annotated[str, BeforeValidator(read_text), AfterValidator(check_username), Shown(_TEXT)]
 Password: TypeAlias = Annotated[str, BeforeValidator(read_password), Shown(_TEXT)]
 ChecksumText: TypeAlias = Annotated[str, BeforeValidator(read_text), AfterValidator(check_checksum), Shown({"type": "string"})]
+Algorithm: TypeAlias = Annotated[Literal["md5", "sha1", "sha256", "sha384", "sha512", "blake2b"], BeforeValidator(read_algorithm)]
 HeaderName: TypeAlias = Annotated[str, BeforeValidator(read_word), AfterValidator(check_header_name)]
 HeaderValue: TypeAlias = Annotated[str, BeforeValidator(read_header_value), Shown(_TEXT)]
 Headers: TypeAlias = Annotated[dict[HeaderName, HeaderValue | None], AfterValidator(check_headers)]

@@ -177,6 +177,11 @@ def check_checksum(text: str, info: ValidationInfo) -> str:
     return text
 
 
+def read_algorithm(value: object) -> object:
+    """Take the name of an algorithm in any case, with a hyphen or without, for a Literal to judge."""
+    return str(value).lower().replace("-", "") if isinstance(value, str) else value
+
+
 def read_list(value: object) -> object:
     """Take one value as a list of one."""
     return [value] if isinstance(value, str) else value

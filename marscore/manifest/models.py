@@ -159,6 +159,28 @@ class Range(Model):
         return to
 
 
+class ListSource(Model):
+    """Where a publisher's list of checksums is."""
+
+    url: f.Text
+    """URL of the list, or its path relative to the manifest's own folder; {url} stands for the download's URL, {name} for names in each."""
+    mirrors: tuple[f.Text, ...] | None = None
+    """Other URLs of the same list, asked in this order when the first one fails."""
+    checksum: Annotated[tuple[f.ChecksumText, ...], BeforeValidator(read_list), f.Also(_ONE_TEXT)] | None = None
+    """What the list itself must have: algorithm:hex or sha256-BASE64."""
+
+
+class PublishedChecksum(Model):
+    """A checksum that a publisher's list names: SHA256SUMS, file.sha256 and the like."""
+
+    from_: Annotated[ListSource, BeforeValidator(short.list_source), f.Also(_ONE_TEXT)] | None = Field(default=None, alias="from")
+    """URL or path of the list, or a mapping with url, mirrors and the list's checksum. Each is fetched once a run (that of defaults)."""
+    algorithm: f.Algorithm | None = None
+    """Which of several digests counts: md5, sha1, sha256, sha384, sha512 or blake2b (what the list says, or the digest's length)."""
+    name: f.Text | None = None
+    """What the list calls the file (the last part of the URL's path)."""
+
+
 # Which of a union's two types a value is for; `problems` takes these tags out of the paths again.
 
 
@@ -172,6 +194,10 @@ def _word_or_mapping(value: object) -> str:
 
 def _no_or_mapping(value: object) -> str:
     return "(mapping)" if isinstance(value, Mapping | Unpack) else "(one)"
+
+
+def _text_or_mapping(value: object) -> str:
+    return "(mapping)" if isinstance(value, Mapping | PublishedChecksum) else "(one)"
 
 
 def _unless_plain(value: object, handler: Callable[[object], object]) -> object:
@@ -196,6 +222,13 @@ AnyUnpack: TypeAlias = Annotated[
 Values: TypeAlias = Annotated[tuple[f.EachValue, ...], Field(min_length=1), Tag("(one)")]
 Argv: TypeAlias = Annotated[f.Argv, BeforeValidator(short.argv)]
 EachOf: TypeAlias = Annotated[Values | Annotated[Range, Tag("(mapping)")], Discriminator(_list_or_range)]
+
+
+OneChecksum: TypeAlias = Annotated[
+    Annotated[f.ChecksumText, Tag("(one)")] | Annotated[PublishedChecksum, Tag("(mapping)")], Discriminator(_text_or_mapping)
+]
+_Checksums: TypeAlias = Annotated[tuple[OneChecksum, ...], BeforeValidator(read_list), f.Also(_ONE_TEXT), Tag("(one)")]
+AnyChecksum: TypeAlias = Annotated[_Checksums | Annotated[PublishedChecksum, Tag("(mapping)")], Discriminator(_text_or_mapping)]
 
 
 class DownloadOptions(Model):
@@ -247,8 +280,8 @@ class DownloadEntry(DownloadOptions):
     """Where it goes, under output_dir, with / between its parts (the last part of the URL's path)."""
     mirrors: tuple[f.Url, ...] | None = None
     """Other URLs of the same file, asked in this order when the first one fails."""
-    checksum: Annotated[tuple[f.ChecksumText, ...], BeforeValidator(read_list), f.Also(_ONE_TEXT)] | None = None
-    """algorithm:hex with md5, sha1, sha256, sha384, sha512 or blake2b, or sha256-BASE64; or a list of them that must all hold."""
+    checksum: AnyChecksum | None = None
+    """algorithm:hex with md5, sha1, sha256, sha384, sha512 or blake2b, or sha256-BASE64; {from: LIST}; or a list of them, all must hold."""
     size: f.Size | None = None
     """Exact size of the file; a mismatch fails before the body is read."""
 
@@ -329,6 +362,9 @@ class Cache(Model):
 
 class Defaults(DownloadOptions):
     """Options of every download that does not say otherwise; mappings are merged by key."""
+
+    checksum: PublishedChecksum | None = None
+    """The list that names the checksum of every download that has none of its own."""
 
 
 class Manifest(Model):

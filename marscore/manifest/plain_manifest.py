@@ -68,6 +68,7 @@ class PlainDefaults:
     cert: ClassVar[None] = None
     unpack: ClassVar[None] = None
     tags: ClassVar[None] = None
+    checksum: ClassVar[None] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ _MODELS: dict[str, type[BaseModel]] = {
     "proxies": m.Proxies,
     "auth": m.Auth,
     "cert": m.Certificate,
+    "checksum": m.PublishedChecksum,
+    "from": m.ListSource,
 }
 _MAPPING = "must be a mapping"
 _LIST = "must be a list"

@@ -29,6 +29,11 @@ def schemes(value: object) -> object:
     return {"http": value, "https": value} if isinstance(value, str) else value
 
 
+def list_source(value: object) -> object:
+    """The place of a list of checksums."""
+    return {"url": value} if isinstance(value, str) else value
+
+
 def cert(value: object) -> object:
     """One file that holds certificate and key."""
     return {"cert": value} if isinstance(value, str) else value

@@ -27,6 +27,7 @@ class PlannedDownload:
     reason: str
     host: Annotated[str, Field(description="host:port, the key of per_host limits")]
     threads: Annotated[int, Field(description="most connections for this file")]
+    checksum_from: Annotated[tuple[str, ...], Field(description="publishers' lists in which its checksums are looked up")] = ()
 
 
 class PlanDocument(BaseModel):
@@ -73,6 +74,7 @@ def _planned(decision: Decision, redactor: Redactor) -> PlannedDownload:
         reason=decision.reason,
         host=redactor.text(host_of(download.url)),
         threads=download.options.threads,
+        checksum_from=tuple(redactor.text(awaited.source.place) for awaited in download.awaited),
     )
 
 

@@ -16,6 +16,7 @@ from marscore.lockfile.schema import lock_schema
 from marscore.manifest import manifest_schema
 from marscore.planning.document import plan_schema
 from marscore.report.model import Report
+from marscore.report.outdated import outdated_schema
 from marscore.report.record import NULL_FIELDS, TIME_FIELDS
 from marscore.report.verification import verify_schema
 
@@ -31,10 +32,11 @@ class _Untitled(GenerateJsonSchema):
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """The schema of a document: manifest, lock, plan, report, verify, or event (one line of the log)."""
+    """The schema of a document: manifest, lock, outdated, plan, report, verify, or event (one line of the log)."""
     makers = {
         "manifest": manifest_schema,
         "lock": lock_schema,
+        "outdated": outdated_schema,
         "plan": plan_schema,
         "report": report_schema,
         "verify": verify_schema,

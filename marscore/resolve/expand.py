@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from marscore.frozen import dataclass
-from marscore.manifest import Entry, Examined, Findings, Parsed, PlainEntry, examine_mapping, examine_text
+from marscore.manifest import AnyDefaults, Entry, Examined, Findings, Parsed, PlainEntry, examine_mapping, examine_text
 from marscore.manifest.fields import check_header_value, check_tag
 from marscore.manifest.places import Path, shown
 from marscore.manifest.urls import check_url_text
+from marscore.resolve.awaited import AwaitedMaker, WrongListError, texts_of
 from marscore.resolve.model import Download, Options
 from marscore.resolve.options import OptionsMaker
 from marscore.resolve.paths import Outputs, check_output, name_in, without_suffixes
@@ -34,8 +35,8 @@ def expand(parsed: Parsed) -> tuple[Download, ...]:
         ManifestError: with every template, output path and collision that is wrong.
     """
     findings = Findings(parsed.places)
-    options = OptionsMaker(parsed.manifest.defaults, parsed.manifest.security.private_addresses)
-    downloads = _expanded(dict(enumerate(parsed.manifest.downloads)), options, findings)
+    manifest = parsed.manifest
+    downloads = _expanded(dict(enumerate(manifest.downloads)), manifest.defaults, manifest.security.private_addresses, findings)
     if findings.found:
         raise findings.error(parsed.source)
     return downloads
@@ -66,12 +67,14 @@ def load_mapping(
 def _loaded(examined: Examined) -> tuple[Parsed, tuple[Download, ...]]:
     # A manifest that is wrong ends in an error, whatever its downloads would have been allowed to do.
     private = examined.manifest.security.private_addresses if examined.manifest else "allow"
-    downloads = _expanded(examined.entries, OptionsMaker(examined.defaults, private), examined.findings)
+    downloads = _expanded(examined.entries, examined.defaults, private, examined.findings)
     return examined.parsed(), downloads
 
 
-def _expanded(entries: Mapping[int, Entry], options: OptionsMaker, findings: Findings) -> tuple[Download, ...]:
-    expansion = _Expansion(options, findings)
+def _expanded(
+    entries: Mapping[int, Entry], defaults: AnyDefaults, private: Literal["allow", "refuse"], findings: Findings
+) -> tuple[Download, ...]:
+    expansion = _Expansion(OptionsMaker(defaults, private), AwaitedMaker(defaults.checksum), findings)
     for index, entry in entries.items():
         expansion.add(("downloads", index), entry)
     return tuple(expansion.downloads)
@@ -121,8 +124,9 @@ class _Forms:
 class _Expansion:
     """Collects the downloads of a manifest and what is wrong between them."""
 
-    def __init__(self, options: OptionsMaker, findings: Findings) -> None:
+    def __init__(self, options: OptionsMaker, lists: AwaitedMaker, findings: Findings) -> None:
         self.downloads: list[Download] = []
+        self._lists = lists
         self._findings = findings
         self._options = options
         self._outputs = Outputs()
@@ -134,18 +138,19 @@ class _Expansion:
                 self._many(where, entry, entry.each)
             else:
                 self._one(where, entry)
-        except _RefusedError as refused:
+        except (_RefusedError, WrongListError) as refused:
             self._findings.add(refused.where, refused.message, "missing")
 
     def _one(self, where: Path, entry: Entry) -> None:
         options = self._options_of(where, entry, entry.headers, entry.tags)
-        checksums = tuple(map(parse_checksum, entry.checksum)) if entry.checksum else ()
+        checksums = tuple(map(parse_checksum, texts_of(entry))) if entry.checksum else ()
         sources = (entry.url, *(mirror for mirror in entry.mirrors if mirror != entry.url)) if entry.mirrors else (entry.url,)
         # As `shown` writes it.
         name = f"{where[0]}[{where[1]}]"
         path = self._output(where, entry.path, entry.url, name)
         into = None if options.unpack is None else self._folder_of(where, options.unpack.into, path, name)
-        self.downloads.append(Download(name, sources, path, options, checksums, entry.size, into=into))
+        awaited = self._lists.of(where, entry, entry.url) if self._lists.may_be_named(entry) else ()
+        self.downloads.append(Download(name, sources, path, options, checksums, entry.size, into=into, awaited=awaited))
 
     def _many(self, where: Path, entry: DownloadEntry, each: EachSpec) -> None:
         if count(each) > MAX_EXPANSIONS:
@@ -162,11 +167,11 @@ class _Expansion:
             checksums = tuple([form.make(row) for form in forms.checksums]) if forms.checksums else ()
             path = forms.path.make(row) if forms.path else None
             own = f"{name}[{number}]"
-            path = self._output(where, path, first, own)
-            into = None
+            place, into = self._output(where, path, first, own), None
             if options.unpack is not None:
-                into = self._folder_of(where, forms.into.make(row) if forms.into else options.unpack.into, path, own)
-            self.downloads.append(Download(own, sources, path, options, checksums, entry.size, into=into))
+                into = self._folder_of(where, forms.into.make(row) if forms.into else options.unpack.into, place, own)
+            awaited = self._lists.of(where, entry, first, row) if self._lists.may_be_named(entry) else ()
+            self.downloads.append(Download(own, sources, place, options, checksums, entry.size, into=into, awaited=awaited))
 
     def _options_of(self, where: Path, entry: Entry, headers: Mapping[str, str | None] | None, tags: tuple[str, ...] | None) -> Options:
         try:
@@ -224,7 +229,7 @@ class _Expansion:
             ),
             path=None if entry.path is None else form(("path",), entry.path, str),
             into=form(("unpack", "into"), entry.unpack.into, str) if entry.unpack and entry.unpack.into else None,
-            checksums=tuple(form(("checksum", n), text, parse_checksum) for n, text in enumerate(entry.checksum or ())),
+            checksums=tuple(form(("checksum", n), text, parse_checksum) for n, text in enumerate(texts_of(entry))),
             headers={
                 name: None if value is None else form(("headers", name), value, check_header_value)
                 for name, value in (entry.headers or {}).items()

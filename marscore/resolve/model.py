@@ -81,12 +81,39 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class ListSource:
+    """Where a publisher's list of checksums is: `place` is a URL, or a path relative to the manifest's folder.
+
+    `mirrors` are further URLs of it, `checksums` what the list itself must have.
+    """
+
+    place: str
+    mirrors: tuple[str, ...] = ()
+    checksums: tuple[Checksum, ...] = ()
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Where it is fetched from; none for a path."""
+        return (self.place, *self.mirrors) if "://" in self.place else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A checksum that a list names: under `name` (None: what the download's URL says), by `algorithm` (None: what the list says)."""
+
+    source: ListSource
+    algorithm: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Download:
     """One file to have in place.
 
     `id` is the entry's place (`downloads[3]`, `downloads[3][17]`), `sources` the URL and then its mirrors, `path` is relative to the
     output folder with `/` between its parts, `checksums` must all hold, `size` is in bytes. What the lock names is among these, and
     `held` tells it apart. `into` is the folder that it is unpacked into, relative to the output folder; None: it is not.
+    `awaited` are further checksums, which have to be looked up in lists first.
     """
 
     id: str
@@ -97,6 +124,7 @@ class Download:
     size: int | None = None
     held: Held | None = None
     into: str | None = None
+    awaited: tuple[Awaited, ...] = ()
 
     @property
     def url(self) -> str:

@@ -8,6 +8,7 @@ Pure: who calls it has looked at the disk. Prove means: read the file and hash i
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
@@ -244,6 +245,16 @@ def _refresh(download: Download, found: Found, decision: UpToDate | Prove) -> De
         return _get(download, found, _UNASKABLE)
     # That a file is current on the server says nothing about the copy here, so what has to be proven of it is proven first.
     return decision if isinstance(decision, Prove) else Refresh(download, "if_exists is refresh", claim)
+
+
+def refusing(decisions: Sequence[Decision], refused: Mapping[str, Failure]) -> list[Decision]:
+    """The decisions, but for downloads of which something is not known that they need (by id): those fail."""
+    if not refused:
+        return list(decisions)
+    return [
+        Refuse(decision.download, "its checksum is not known", failure) if (failure := refused.get(decision.download.id)) else decision
+        for decision in decisions
+    ]
 
 
 def without_network(decision: Decision) -> Decision:

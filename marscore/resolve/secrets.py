@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from marscore.frozen import dataclass
 from marscore.manifest import USERINFO, AnyManifest, Entry, Parsed, Used
 from marscore.policy.redact import MASK
+from marscore.resolve.awaited import lists_in
 from marscore.resolve.model import Download, Options
 from marscore.resolve.templates import names_in
 from marscore.values import Credentials
@@ -63,7 +64,8 @@ def _of_downloads(downloads: Iterable[Download]) -> dict[str, str]:
     found: dict[str, str] = {}
     seen: set[int] = set()
     for download in downloads:
-        for url in download.sources:
+        lists = (url for each in download.awaited for url in each.source.urls) if download.awaited else ()
+        for url in (*download.sources, *lists):
             if "@" in url:
                 found.update((text, MASK) for text in userinfo_secrets(url))
         # Options are shared by many downloads.
@@ -99,7 +101,9 @@ def _stands_in(place: Place, manifest: AnyManifest, texts_of: Callable[[Entry], 
 
 def _credentials_of(entry: Entry) -> Iterator[str]:
     yield from (value for name, value in (entry.headers or {}).items() if value and _CREDENTIALS.search(name))
-    yield from (found[1] for url in (entry.url, *(entry.mirrors or ())) if (found := _USERINFO.match(url)))
+    lists = (written.from_ for _, written in lists_in(entry) if written.from_)
+    urls = (entry.url, *(entry.mirrors or ()), *(url for each in lists for url in (each.url, *(each.mirrors or ()))))
+    yield from (found[1] for url in urls if (found := _USERINFO.match(url)))
 
 
 def _path_of(entry: Entry) -> tuple[str, ...]:

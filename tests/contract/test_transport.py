@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
@@ -472,3 +473,36 @@ def connected_to(port: int) -> int:
     except OSError:
         return 0
     return sum(row[2].endswith(f":{port:04X}") and row[3] == "01" for row in rows)
+
+
+@pytest.mark.parametrize("length", ["true", "chunked", "none"])
+def test_a_head_has_no_body_and_leaves_its_connection_to_the_next_request(
+    transport: Transport, place: Origin, access: Access, length: Literal["true", "chunked", "none"]
+) -> None:
+    place.serve("/file", FILE, [Good(length=length)])
+    place.script("/moved", [redirect("/file")])
+    for path in ("/file", "/moved", "/file"):
+        exchange = Exchange(Request(parse_url(place.url(path)), access, IDENTITY, "HEAD"))
+        transport.start(exchange)
+        assert body_of(transport, exchange) == b""
+        assert exchange.answer is not None
+        assert exchange.answer.status == 200
+        assert exchange.answer.fields.get("content-length") == (str(FILE.length) if length == "true" else None)
+    place.serve("/after", FILE)
+    assert body_of(transport, ask(transport, place.url("/after"), access)) == FILE.read(0, FILE.length)
+    *heads, last = [seen.method for seen in place.requests]
+    assert (set(heads), last) == ({"HEAD"}, "GET")
+    if length == "true":
+        assert len(heads) == 4
+        assert len({seen.connection for seen in place.requests}) == 1
+
+
+def test_a_head_that_is_cancelled_when_its_answer_is_there_harms_no_other(transport: Transport, place: Origin, access: Access) -> None:
+    place.serve("/file", FILE)
+    for _ in range(3):
+        exchange = Exchange(Request(parse_url(place.url("/file")), access, IDENTITY, "HEAD"))
+        transport.start(exchange)
+        turn_until(transport, lambda exchange=exchange: exchange.answer is not None)  # type: ignore[misc]
+        transport.cancel(exchange)
+        assert body_of(transport, ask(transport, place.url("/file"), access)) == FILE.read(0, FILE.length)
+    assert [seen.method for seen in place.requests] == ["HEAD", "GET"] * 3

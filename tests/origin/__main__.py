@@ -50,6 +50,8 @@ def dressed(origin: Origin) -> Origin:
     """The origin with all files in place."""
     for path, body in FILES.items():
         origin.serve(path, body, SCRIPTS.get(path, ()))
+    lines = [f"{body.sha256}  {path.rpartition('/')[2]}\n" for path, body in FILES.items()]
+    origin.serve("/files/SHA256SUMS", Body(text="".join(lines).encode(), content_type="text/plain"))
     origin.handle("/files/moved.bin", lambda seen: redirect("/files/moved-here.bin"))
     origin.handle("/mirror/broken.bin", lambda seen: busy(503))
     return origin

@@ -9,11 +9,11 @@ gives none, and the file is hashed anew.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Sequence
 
 from marscore.adapters.files.system import SYSTEM
+from marscore.hashes import new_hash
 
 #: One read. The thread wakes when there is this much to hash: fewer, longer turns disturb the receiving thread less.
 STEP = 1024 * 1024
@@ -30,7 +30,7 @@ class FrontDigest:
     ) -> None:
         self.algorithms = tuple(algorithms)
         self._read_into = read_into
-        self._hashes = [hashlib.new(name, usedforsecurity=False) for name in algorithms]
+        self._hashes = [new_hash(name) for name in algorithms]
         self._changed = threading.Condition()
         self._front = 0
         # Written ranges beyond the front, by either end.

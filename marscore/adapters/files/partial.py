@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +22,7 @@ from marscore.adapters.files.leftovers import allocated
 from marscore.adapters.files.rename import Verified, rename
 from marscore.adapters.files.system import NEW, System
 from marscore.errors import StorageError
+from marscore.hashes import new_hash
 from marscore.journal import Header, Piece, encode_finished, encode_header, encode_piece
 from marscore.state import AS_MADE, Attributes, FileIdentity
 from marscore.values import ByteRange, Failure
@@ -299,7 +299,7 @@ def digests_of_file(
     Raises:
         StorageError: there are not so many.
     """
-    hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
+    hashes = {name: new_hash(name) for name in algorithms}
     buffer = memoryview(bytearray(min(_HASH_READ, size)))
     position = 0
     while position < size and (count := source.read_into(buffer[: size - position], position)):

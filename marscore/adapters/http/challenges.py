@@ -52,7 +52,7 @@ class Challenges:
             # RFC 7617 section 2.
             return b"Basic " + base64.b64encode(f"{who.username}:{who.password}".encode())
         challenge, counts = known
-        return answer_to(challenge, who, Asked(url.target, next(counts), secrets.token_hex(8)))
+        return answer_to(challenge, who, Asked(url.target, next(counts), secrets.token_hex(8), request.method))
 
     def learn(self, request: Request, url: Url, field: str, answers: int) -> bool:
         """Take note of the WWW-Authenticate field of a 401; says whether it is to be answered, after so many answers to the same request.

@@ -20,7 +20,7 @@ from marscore.adapters.http.heads import Head, final_head, is_whole, location_of
 from marscore.adapters.http.lookups import Hop
 from marscore.adapters.http.sockets import Dialled
 from marscore.policy.redirect import PRIVATE, is_public, next_url
-from marscore.ports import Answer, Exchange
+from marscore.ports import Answer, Exchange, Method
 from marscore.url import Url
 from marscore.values import Failure
 
@@ -63,6 +63,7 @@ class Handle:
         #: What it was told last, which stays as it is.
         self._fields: Sequence[bytes] | None = None
         self._options: tuple[bool, bool, int] | None = None
+        self._method: Method = "GET"
         self._buffer = 0
         self.rest()
         set_up(self.curl, way)
@@ -128,6 +129,10 @@ class Handle:
         if options != self._options:
             self._options = options
             self._set_options(*options)
+        if exchange.request.method != self._method:
+            self._method = exchange.request.method
+            # Which is HEAD; what resets it is to ask for a GET.
+            curl.setopt(pycurl.NOBODY if self._method == "HEAD" else pycurl.HTTPGET, True)
         size = self._buffer_for(exchange)
         if size != self._buffer:
             self._buffer = size
@@ -170,7 +175,7 @@ class Handle:
         if self.chunks:
             self.heard = self._ticks()
             self._received += sum(map(len, self.chunks))
-        if isinstance(self._head, Head) and self._head.is_identity:
+        if isinstance(self._head, Head) and self._head.is_identity and self._method == "GET":
             self._end_at_length(self._head)
         if not self.chunks:
             return new
@@ -219,6 +224,8 @@ class Handle:
         """Whether so little of the response is left that its connection is had for it."""
         if not isinstance(self._head, Head):
             return False
+        if self._method == "HEAD":
+            return True
         length = self._head.length
         return self._received < DRAINED if length is None else length - self._received <= DRAINED
 
@@ -310,7 +317,7 @@ class Handle:
             has_streams = not head.protocol.startswith("HTTP/1")
             if self.way.scheme == "https":
                 self._loop.sharing.learn(self.url, has_streams, head.length)
-            if has_streams and head.length is None and head.status in _WHOLE:
+            if has_streams and head.length is None and head.status in _WHOLE and self._method == "GET":
                 # To libcurl a stream that its server gives up without an error is one that has ended (RFC 9113 section 8.1.1).
                 self.again = Share("1.1")
                 return False

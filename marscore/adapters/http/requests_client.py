@@ -80,7 +80,7 @@ class RequestsClient:
         self._session.mount("https://", adapter)
 
     def open(self, request: Request) -> RequestsResponse:
-        """Send a GET and follow its redirects, with cookies for these hops alone, unless the session is a caller's.
+        """Send a request and follow its redirects, with cookies for these hops alone, unless the session is a caller's.
 
         Raises:
             OriginError: there is no answer (dns, connection, tls, proxy, timeout, redirect).
@@ -184,7 +184,7 @@ class RequestsClient:
             own_params: Any = self._session.params
             # A caller's own parameters are for the first request, as requests has it; a value of None leaves one out.
             params = None if url == request.url else dict.fromkeys(own_params) if isinstance(own_params, Mapping) else {}
-            asked = requests.Request("GET", url.text, headers=own, auth=self._auth(url, request), cookies=jar, params=params)
+            asked = requests.Request(request.method, url.text, headers=own, auth=self._auth(url, request), cookies=jar, params=params)
             prepared = self._session.prepare_request(asked)
             if parse_url(str(prepared.url)).origin != url.origin:
                 raise ValueError("requests reads another origin")

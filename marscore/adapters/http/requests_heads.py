@@ -44,6 +44,8 @@ class StrictResponse(HTTPResponse):
 
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
+        #: An answer to HEAD has no body, whatever its head says (RFC 9110 section 9.3.2).
+        self._has_no_body = kwargs.get("method") == "HEAD"
         self.fp = _Stream(self.fp.detach(), sock)
 
     def begin(self, *_args: Any, **_kwargs: Any) -> None:
@@ -60,7 +62,7 @@ class StrictResponse(HTTPResponse):
         # For http.client no body is chunked: those that are, `_Chunks` reads.
         self.chunked = False
         in_chunks = "transfer-encoding" in head.fields
-        self.length = 0 if head.status in (204, 304) else head.length
+        self.length = 0 if head.status in (204, 304) or self._has_no_body else head.length
         if in_chunks and self.length is None:
             self.fp = _Chunks(self.fp)
         options = head.fields.get("connection", "").lower()

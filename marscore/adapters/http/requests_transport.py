@@ -232,6 +232,8 @@ def _is_worth_draining(active: _Active) -> bool:
     """Whether so little of the body is left that its connection is had for it."""
     if active.exchange.answer is None:
         return False
+    if active.exchange.request.method == "HEAD":
+        return True
     length = active.exchange.answer.fields.get("content-length", "")
     return int(length) - active.received <= DRAINED if length.isdecimal() else active.received < DRAINED
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import field
 
-from marscore.events import DownloadStarted, Event, Outcome
+from marscore.events import AnyOutcome, DownloadStarted, Event
 from marscore.execute.supervisor.handles import WorkerHandle
 from marscore.execute.transfer.protocol import Work
 from marscore.execute.worker.loop import FLUSH_EVERY
@@ -54,13 +54,13 @@ class Member:
         self.silent = 0
         self.spoke = True
 
-    def take_note(self, events: Iterable[Event]) -> list[Outcome]:
+    def take_note(self, events: Iterable[Event]) -> list[AnyOutcome]:
         """Take note of what it told of its downloads; returns their outcomes."""
-        outcomes: list[Outcome] = []
+        outcomes: list[AnyOutcome] = []
         for event in events:
             if isinstance(event, DownloadStarted):
                 self.begun.add(event.download)
-            elif isinstance(event, Outcome):
+            elif isinstance(event, AnyOutcome):
                 outcomes.append(event)
                 self.works.pop(event.download, None)
                 self.begun.discard(event.download)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from marscore.errors import StorageError
-from marscore.events import DownloadFailed, DownloadSkipped, Outcome, Warned
+from marscore.events import AnyOutcome, DownloadFailed, DownloadSkipped, Warned
 from marscore.execute.supervisor.deaths import MOST_IN_A_ROW, Deaths
 from marscore.execute.supervisor.handles import LocalHandle, Sink, WorkerFactory, WorkerHandle
 from marscore.execute.supervisor.members import DEEPEST, LOOK_EVERY, PATIENCE, Member
@@ -213,7 +213,7 @@ class Supervisor:
     def _take_in(self, batch: Batch) -> None:
         member = self._members.get(batch.worker)
         # An outcome of a download that was handed to another worker meanwhile would be its second.
-        known = [e for e in batch.events if member is None or not isinstance(e, Outcome) or e.download in member.works]
+        known = [e for e in batch.events if member is None or not isinstance(e, AnyOutcome) or e.download in member.works]
         self._sink(known, batch.told)
         if member is None:
             return

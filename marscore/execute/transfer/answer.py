@@ -13,22 +13,27 @@ from collections.abc import Set
 from typing import TypeAlias
 
 from marscore.frozen import dataclass
+from marscore.policy.announced import Body, announced_in
 from marscore.policy.failures import failure_of_status, parse_retry_after
 from marscore.policy.redirect import resource_of
 from marscore.ports import Answer
 from marscore.state import key_of
 from marscore.validator import Validator
-from marscore.values import ByteRange, Failure
+from marscore.values import Announced, ByteRange, Failure
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a resource as an answer showed it. `size` is None where no length was told, `resource` the key of what answered."""
+    """One version of a resource as an answer showed it. `size` is None where no length was told, `resource` the key of what answered.
+
+    `announced` are the digests of the whole file that answers carried.
+    """
 
     size: int | None
     validator: Validator
     encoding: str | None = None
     resource: str | None = None
+    announced: tuple[Announced, ...] = ()
 
     def differs_from(self, other: Version) -> str | None:
         """Say in what the two cannot be the same version; None where nothing speaks against it."""
@@ -40,7 +45,16 @@ class Version:
         for name, mine, theirs in pairs:
             if mine is not None and theirs is not None and mine != theirs:
                 return f"{name} was {theirs} and is {mine}"
-        return None if self.encoding == other.encoding else "Content-Encoding changed"
+        return self._other_digest(other) if self.encoding == other.encoding else "Content-Encoding changed"
+
+    def _other_digest(self, other: Version) -> str | None:
+        if not self.announced or not other.announced:
+            return None
+        for each in self.announced:
+            theirs = [known.checksum for known in other.announced if known.checksum.algorithm == each.checksum.algorithm]
+            if theirs and each.checksum not in theirs:
+                return f"{each.field} names the {each.checksum.algorithm} {each.checksum.hex}, and it was {theirs[0].hex}"
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +112,7 @@ _UNSATISFIED_RANGE = re.compile(r"bytes[ =]\*/(\d{1,19})", re.IGNORECASE)
 def read_answer(answer: Answer, asked: Asked, statuses: Set[int], now: float) -> Verdict:
     """Judge an answer. `statuses` are those that the retry rules list; `now` is Unix time, for dates in Retry-After."""
     if answer.status in (200, 203):
-        return Whole(_version(answer, _content_length(answer)), _accepts_ranges(answer))
+        return Whole(_version(answer, _content_length(answer), "whole"), _accepts_ranges(answer))
     if answer.status == 206:
         return _partial(answer, asked)
     if answer.status == 304:
@@ -125,7 +139,7 @@ def _partial(answer: Answer, asked: Asked) -> Verdict:
     wrong = _wrong_range(first, last, size, asked or (0, None)) or _wrong_length(answer, last - first + 1)
     if wrong:
         return _mismatch(wrong)
-    version = _version(answer, size)
+    version = _version(answer, size, "part" if asked else "whole")
     return Part(version, ByteRange(first, last + 1)) if asked else Whole(version, _accepts_ranges(answer))
 
 
@@ -150,9 +164,12 @@ def _mismatch(message: str) -> Refused:
     return Refused(Failure("range_mismatch", message))
 
 
-def _version(answer: Answer, size: int | None) -> Version:
-    encoding = answer.fields.get("content-encoding", "").strip().lower()
-    return Version(size, _validator(answer), encoding if encoding not in ("", "identity") else None, key_of(resource_of(answer.url)))
+def _version(answer: Answer, size: int | None, body: Body) -> Version:
+    encoding = answer.fields.get("content-encoding", "").strip().lower() or "identity"
+    # What a proxy transformed is not what the origin speaks of (RFC 9110 section 15.3.4).
+    announced = announced_in(answer.fields, body) if answer.status != 203 else ()
+    coding = encoding if encoding != "identity" else None
+    return Version(size, _validator(answer), coding, key_of(resource_of(answer.url)), announced)
 
 
 def _validator(answer: Answer) -> Validator:

@@ -8,7 +8,7 @@ a checksum of the whole.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from marscore.execute.transfer.answer import Version
@@ -17,7 +17,7 @@ from marscore.journal import Proof
 from marscore.resolve.model import Download
 from marscore.state import key_of
 from marscore.validator import Validator
-from marscore.values import Failure
+from marscore.values import Announced, Failure
 
 
 class Knowledge:
@@ -64,6 +64,11 @@ class Knowledge:
         """What a request for a part has to name, so that no part of another version is sent."""
         return (*self.validator.strong, None)[self._refused]
 
+    @property
+    def announced(self) -> tuple[Announced, ...]:
+        """The digests of the whole that answers gave of the version."""
+        return self.version.announced if self.version else ()
+
     def adopt(self, version: Version) -> None:
         """Take a version as the one to fetch."""
         self.version = version
@@ -71,7 +76,7 @@ class Knowledge:
 
     def adopt_found(self, found: Opened) -> None:
         """Take the version that an earlier run left a part of."""
-        self.adopt(Version(found.size, found.validator, found.encoding, found.resource))
+        self.adopt(Version(found.size, found.validator, found.encoding, found.resource, found.announced))
         if found.proof == "checksum":
             self.checksums = tuple(key for key in found.checksums if key in self.checksums)
         # Its journal tells a later run that this validator proves each piece. So it has to, though there is a checksum now; but it says
@@ -87,8 +92,8 @@ class Knowledge:
             self.ranges = accepts_ranges
 
     def adopt_size(self, size: int) -> None:
-        """Keep nothing but the size: what a checksum allows to take over from one source to the next."""
-        self.adopt(Version(size, Validator()))
+        """Keep the size, and what was said of the content: what a checksum allows to take over from one source to the next."""
+        self.adopt(Version(size, Validator(), announced=self.announced))
 
     def complete_size(self, size: int) -> None:
         """Learn the size of a version that was told without one."""
@@ -97,10 +102,14 @@ class Knowledge:
     def merge(self, version: Version) -> None:
         """Complete what is known by what a part of the same version tells."""
         self.ranges = True
+        announced = tuple(dict.fromkeys([*self.announced, *version.announced]))
         if not self.validator:
-            self.adopt(replace(version, size=version.size if version.size is not None else self.size))
-        elif self.size is None and version.size is not None:
+            self.adopt(replace(version, size=version.size if version.size is not None else self.size, announced=announced))
+            return
+        if self.size is None and version.size is not None:
             self.complete_size(version.size)
+        if announced != self.announced and self.version:
+            self.version = replace(self.version, announced=announced)
 
     def weaken_condition(self) -> bool:
         """Use the next form of If-Range. False: there is none left.
@@ -123,6 +132,14 @@ class Knowledge:
         """Say in what an answer's version differs from the one being fetched; None where nothing speaks against it."""
         change = version.differs_from(self.version) if self.version else None
         return f"the file changed on the server: {change}" if change else None
+
+    def refuted(self, digests: Mapping[str, str]) -> str | None:
+        """Which announced digest a file with these (algorithm -> lowercase hex) has not; None where it has all that were computed."""
+        for each in self.announced:
+            algorithm, named = each.checksum.algorithm, each.checksum.hex
+            if (found := digests.get(algorithm, named)) != named:
+                return f"{algorithm} is {found} and the answer's {each.field} names {named}"
+        return None
 
     def leaves_unproven(self, version: Version, condition: str | None) -> bool:
         """Whether nothing proves that a part, asked for with `condition` in If-Range, is of the version that is known."""

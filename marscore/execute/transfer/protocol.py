@@ -21,7 +21,7 @@ from marscore.ports import Answer, Unpacking
 from marscore.resolve.model import Download
 from marscore.state import AS_MADE, Attributes, Claim, Content, FileIdentity
 from marscore.validator import Validator
-from marscore.values import ByteRange, Failure, Unpacked
+from marscore.values import Announced, ByteRange, Failure, Unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class Work:
     `known` is the claim of the file now in place, to ask the server whether it is still current; `unpacked` is what was unpacked of it,
     if that stands. `untouched` tells that nothing can be left of an earlier try, so that nobody needs to look. Where `in_place` says so,
     there is nothing to ask anybody.
+    With `purpose` ask, the server is asked what it has, and nothing is fetched.
     """
 
     download: Download
@@ -47,6 +48,7 @@ class Work:
     untouched: bool = False
     unpacked: Unpacked | None = None
     in_place: InPlace | None = None
+    purpose: Literal["fetch", "ask"] = "fetch"
 
 
 class Moment(NamedTuple):
@@ -120,6 +122,7 @@ class Opened:
     proof: Proof = "validator"
     checksums: tuple[str, ...] = ()
     resource: str | None = None
+    announced: tuple[Announced, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

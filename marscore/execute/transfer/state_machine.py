@@ -12,7 +12,8 @@ This file is longer than the house's 300 lines, since every transition of a tran
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from marscore.errors import IntegrityError
 from marscore.events import (
@@ -31,7 +32,8 @@ from marscore.events import (
     Warned,
 )
 from marscore.execute.transfer.allowance import Allowance, refuses_a_connection
-from marscore.execute.transfer.answer import Asked, NotModified, Part, Refused, Unsatisfiable, Version, Whole, read_answer
+from marscore.execute.transfer.answer import Asked, NotModified, Part, Refused, Unsatisfiable, Verdict, Version, Whole, read_answer
+from marscore.execute.transfer.asking import asked_again, seen_in
 from marscore.execute.transfer.knowledge import Knowledge
 from marscore.execute.transfer.ledger import Ledger
 from marscore.execute.transfer.protocol import (
@@ -68,14 +70,15 @@ from marscore.execute.transfer.protocol import (
 from marscore.exhaustive import assert_never
 from marscore.journal import Header
 from marscore.planning.segments import MIN_SPLIT
+from marscore.policy.announced import announced_in
 from marscore.policy.failures import BUSY, another_source_may_help, is_retryable
 from marscore.policy.pacing import MAX_REDIALS, PACE_REMEMBERED, lag_of
 from marscore.policy.retry import NO_FAILURES, GiveUp, Wait
-from marscore.ports import Unpacking
+from marscore.ports import Answer, Method, Unpacking
 from marscore.state import Attributes, Claim, key_of
 from marscore.url import Url, host_of
 from marscore.validator import Validator, http_date
-from marscore.values import Failure, FailureKind, Unpacked
+from marscore.values import Announced, Failure, FailureKind, Unpacked
 
 #: Failures after which what was received is of no use to a later run.
 _WORTHLESS: frozenset[FailureKind] = frozenset({"checksum", "size", "too_large", "changed"})
@@ -119,6 +122,8 @@ class Transfer:
         self._claim = work.known
         #: The file in place, while it is unpacked.
         self._in_place: InPlace | None = None
+        #: What is asked by: a HEAD, where nothing is fetched and the server takes it.
+        self.method: Method = "GET" if work.purpose == "fetch" else "HEAD"
         #: Whether the source refused a part, and is asked for the whole file instead.
         self._instead: Failure | None = None
         #: Whether the source sent a part of the file that was asked for.
@@ -159,12 +164,21 @@ class Transfer:
         encoding = self.known.version.encoding if self.known.version else None
         awaited = self.known.checksums if self.known.proof == "checksum" else ()
         resource = self.known.version.resource if self.known.version else None
-        return Header(key_of(self.url), self.known.size, self.known.validator, encoding, self.known.proof, awaited, resource)
+        known = self.known
+        return Header(key_of(self.url), known.size, known.validator, encoding, known.proof, awaited, resource, known.announced)
 
     @property
     def algorithms(self) -> tuple[str, ...]:
         """What the finished file is hashed with."""
-        return tuple(dict.fromkeys(["sha256", *(c.algorithm for c in self.download.checksums)]))
+        return self._algorithms(self.known.announced)
+
+    def algorithms_for(self, answer: Answer) -> tuple[str, ...]:
+        """What a file is hashed with that comes whole with this answer."""
+        return self._algorithms(announced_in(answer.fields, "whole"))
+
+    def _algorithms(self, announced: Iterable[Announced]) -> tuple[str, ...]:
+        named = [*(c.algorithm for c in self.download.checksums), *(each.checksum.algorithm for each in announced)]
+        return tuple(dict.fromkeys(["sha256", *named]))
 
     @property
     def due(self) -> float | None:
@@ -354,6 +368,8 @@ class Transfer:
         self._served_by = fact.answer.url.text
         commands = self._redirects(fact)
         verdict = read_answer(fact.answer, segment.asked, self.options.retry.statuses, at.unix)
+        if self.work.purpose == "ask":
+            return commands + self._heard(fact, verdict)
         match verdict:
             case Whole():
                 return commands + self._whole(segment, verdict, at)
@@ -367,6 +383,22 @@ class Transfer:
                 return commands + self._broke(Broke(at, segment, verdict.failure, fact.paced))
             case _:
                 assert_never(verdict)
+
+    def _heard(self, fact: Answered, verdict: Verdict) -> list[Command]:
+        """Tell what an answer shows of the file on the server, of which nothing is fetched."""
+        segment, at = fact.segment, fact.at
+        again = asked_again(verdict, self.method, self._claim)
+        if again is not None:
+            self.method = again.method
+            self._claim = self._claim if again.conditional else None
+            self.ledger.pending.append(self.ledger.leave(segment))
+            return [Drop()]
+        seen = seen_in(fact.answer, verdict, self._claim)
+        if isinstance(seen, Failure):
+            return self._broke(Broke(at, segment, seen, fact.paced))
+        self.ledger.leave(segment)
+        self.closed = True
+        return [Drop(), Release(keep=False), Emit(replace(seen, at=at.unix, download=self.download.id))]
 
     def _delivered(self, fact: Delivered) -> list[Command]:
         segment, at = fact.segment, fact.at
@@ -615,7 +647,7 @@ class Transfer:
         return Attributes(options.mode, modified * 1_000_000_000)
 
     def _verified(self, at: Moment, digests: Mapping[str, str], place: Place | Store) -> list[Command]:
-        """Place a file with these digests, if they are those that the manifest names."""
+        """Place a file with these digests, if they are those that the manifest names and those that its answers announced."""
         wrong = next((c for c in self.download.checksums if digests[c.algorithm] != c.hex), None)
         if wrong is not None:
             self._checking = False
@@ -623,8 +655,12 @@ class Transfer:
             names = "the lock names" if held and (wrong.algorithm, wrong.hex) == ("sha256", held.sha256) else "should be"
             message = f"{wrong.algorithm} is {digests[wrong.algorithm]} and {names} {wrong.hex}"
             return self._start_over(at, Failure("checksum", message))
+        if refuted := self.known.refuted(digests):
+            self._checking = False
+            return self._start_over(at, Failure("checksum", refuted))
         self._checking = True
-        return [*(Emit(ChecksumVerified(at.unix, self.download.id, str(c))) for c in self.download.checksums), place]
+        held_to = [(c, None) for c in self.download.checksums] + [(each.checksum, each.field) for each in self.known.announced]
+        return [*(Emit(ChecksumVerified(at.unix, self.download.id, str(c), field)) for c, field in held_to), place]
 
     def _placed(self, fact: Placed) -> list[Command]:
         identity = fact.identity
@@ -633,7 +669,9 @@ class Transfer:
             return self._fail(
                 fact.at, Failure("internal", f"the file in place has {identity.size} bytes, and {self.known.size} were verified")
             )
-        digests = tuple(f"{name}:{value}" for name, value in fact.digests.items())
+        # What only an answer named says nothing that sha256 does not.
+        own = {"sha256", *(checksum.algorithm for checksum in self.download.checksums)}
+        digests = tuple(f"{name}:{value}" for name, value in fact.digests.items() if name in own)
         # A mirror's validator, or that of the target of a redirect, would be taken for the first source's when that is asked whether the
         # file is current.
         is_own = self.url == self.download.url and not self._hops

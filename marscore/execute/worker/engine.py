@@ -219,7 +219,7 @@ class Engine:
             self._ask(transfer, segment, host)
 
     def _ask(self, transfer: Transfer, segment: Segment, host: str) -> None:
-        request = Request(parse_url(segment.url), self._access(transfer), transfer.request_fields(segment))
+        request = Request(parse_url(segment.url), self._access(transfer), transfer.request_fields(segment), transfer.method)
         exchange = Exchange(request, max_rate=self._receiving.max_rate, at_once=self._at_once(transfer, segment))
         self._fetches.begin(Fetch(transfer, segment, host, exchange))
 

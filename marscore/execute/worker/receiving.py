@@ -158,7 +158,8 @@ class Receiving:
     def _small_size(self, fetch: Fetch, answer: Answer) -> int | None:
         """The size of a file that may well come whole with its first answer, and about which nothing has to be minded meanwhile."""
         transfer, length = fetch.transfer, answer.fields.get("content-length", "")
-        first = transfer.work.untouched and transfer.known.version is None and fetch.segment.asked is None and answer.status == 200
+        fetches = transfer.work.untouched and transfer.work.purpose == "fetch"
+        first = fetches and transfer.known.version is None and fetch.segment.asked is None and answer.status == 200
         if not first or self._rate is not None or transfer.deadline is not None or "transfer-encoding" in answer.fields:
             return None
         if not length.isdecimal() or len(length) > 5 or int(length) > self._most or transfer.known.unacceptable(int(length)) is not None:
@@ -174,7 +175,7 @@ class Receiving:
         assert fetch.answer is not None
         self._fetches.let_go(fetch)
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        content = Content(data, fetch.transfer.algorithms)
+        content = Content(data, fetch.transfer.algorithms_for(fetch.answer))
         self._commands.tell(fetch.transfer, Delivered(self._moment(), fetch.segment, fetch.answer, content))
 
     def _answered(self, fetch: Fetch) -> bool:

@@ -65,8 +65,8 @@ def reopen(files: FileStore, path: str, at: Callable[[], Moment]) -> tuple[Parti
         proven = [piece.range for piece in journal.pieces if _holds(partial, piece.range, piece.hash)]
         damaged = sum(len(piece.range) for piece in journal.pieces) - sum(map(len, proven))
         header = journal.header
-        told = (header.size, header.validator, header.encoding, header.url_key, header.proof, header.checksums, header.resource)
-        return partial, Opened(at(), tuple(proven), len(proven), damaged, *told)
+        told = (header.size, header.validator, header.encoding, header.url_key, header.proof, header.checksums)
+        return partial, Opened(at(), tuple(proven), len(proven), damaged, *told, header.resource, header.announced)
     except BaseException:
         partial.close()
         raise

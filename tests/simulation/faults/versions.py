@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -70,6 +72,19 @@ class WrongBytes(OfAnswers):
             return reply
         at = min(self.amount, len(body) - 1)
         return replace(reply, body=memoryview(bytes(body[:at]) + bytes([body[at] ^ 1]) + bytes(body[at + 1 :])))
+
+
+class Announces(OfAnswers):
+    """An answer that announces the digest of the whole file, most often the right one: that of this version, in whatever answer."""
+
+    weight = 4
+
+    def spoil(self, seen: Seen, reply: Reply) -> Reply:
+        whole = reply.whole if reply.status == 206 else reply.body
+        if reply.status not in (200, 206) or whole is None:
+            return reply
+        digest = hashlib.sha256(whole).digest() if self.amount % 4 else bytes(32)
+        return reply.with_fields(repr_digest=f"sha-256=:{base64.b64encode(digest).decode()}:")
 
 
 class NoValidator(OfAnswers):

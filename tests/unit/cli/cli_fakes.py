@@ -92,6 +92,7 @@ def a_plan(count=2):
             action=["fetch", "up_to_date"][n % 2],
             reason=reasons[n % 2],
             host="e.com:443",
+            checksum_from=(),
         )
         for n in range(count)
     ]

@@ -7,16 +7,16 @@ from typing import Any
 import yaml
 
 from marscore.resolve.expand import load, load_mapping
-from marscore.resolve.typed import typed_urls
+from marscore.resolve.typed import as_typed
 
 ENVIRONMENT = {"HOST": "secret.example", "V": "1.2", "N": "7", "URL": "https://secret.example/whole.bin"}
 
 
 def typed(*downloads: Any, variables: dict[str, str] | None = None) -> list[str]:
     manifest = {"version": 1, "downloads": list(downloads)}
-    found = list(typed_urls(*load(yaml.safe_dump(manifest, sort_keys=False), "m.yaml", ENVIRONMENT, variables or {})))
-    assert found == list(typed_urls(*load_mapping(manifest, ENVIRONMENT, variables or {})))
-    return found
+    found = list(as_typed(*load(yaml.safe_dump(manifest, sort_keys=False), "m.yaml", ENVIRONMENT, variables or {})))
+    assert found == list(as_typed(*load_mapping(manifest, ENVIRONMENT, variables or {})))
+    return [each.url for each in found]
 
 
 def test_without_references_they_are_what_is_asked() -> None:
@@ -44,4 +44,4 @@ def test_references_in_an_entry_that_makes_many() -> None:
 
 def test_merged_keys_and_aliases_are_followed() -> None:
     text = "version: 1\ndownloads:\n- &a\n  url: https://${HOST}/a.bin\n- <<: *a\n  path: b.bin\n"
-    assert list(typed_urls(*load(text, "m.yaml", ENVIRONMENT))) == ["https://${HOST}/a.bin"] * 2
+    assert [each.url for each in as_typed(*load(text, "m.yaml", ENVIRONMENT))] == ["https://${HOST}/a.bin"] * 2
