@@ -189,6 +189,13 @@ def pax_bomb() -> bytes:
     return gzip.compress(held.getvalue())
 
 
+def sparse_bomb() -> bytes:
+    """A TiB of nothing, in one block (GNU tar's sparse format 1.0)."""
+    said = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "x", "GNU.sparse.realsize": str(2**40)}
+    made = member("x", size=512, pax_headers=said)
+    return gzip.compress(made.tobuf(tarfile.PAX_FORMAT) + b"0\n".ljust(512, b"\0") + bytes(10_240))
+
+
 TOO_LARGE: dict[str, Callable[[], bytes]] = {
     "bytes": lambda: tar({"noise": random.Random(1).randbytes(1_200_000)}),
     "ratio": lambda: bomb(400_000),
@@ -197,7 +204,7 @@ TOO_LARGE: dict[str, Callable[[], bytes]] = {
     "entries": lambda: tar({f"f{number}": b"" for number in range(21)}),
     "zip entries": lambda: zipped({f"f{number}": b"" for number in range(21)}),
     "pax header": pax_bomb,
-    "sparse": lambda: gzip.compress(member("x", tarfile.GNUTYPE_SPARSE, size=2**40).tobuf(tarfile.GNU_FORMAT) + bytes(10_000)),
+    "sparse": sparse_bomb,
 }
 
 
