@@ -154,6 +154,16 @@ class MirrorSwitched:
 
 
 @dataclass(frozen=True, slots=True)
+class MirrorDropped:
+    """Of several sources that bring a file at once one is asked no more: it has another file, fails, or sent wrong bytes."""
+
+    at: float
+    download: str
+    url: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RangesUnsupported:
     at: float
     download: str
@@ -346,6 +356,7 @@ LoggedEvent: TypeAlias = (
     | HostPaused
     | HostPaced
     | MirrorSwitched
+    | MirrorDropped
     | RangesUnsupported
     | ConnectionRedialled
     | Redirected
@@ -372,6 +383,7 @@ _LEVELS: dict[str, LogLevel] = {
     "RetryScheduled": "warning",
     "HostPaused": "warning",
     "MirrorSwitched": "warning",
+    "MirrorDropped": "warning",
     "DownloadFailed": "error",
     "RangesUnsupported": "info",
     "ProgressMade": "debug",

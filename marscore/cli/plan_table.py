@@ -25,7 +25,7 @@ _FOLDED_MOST = 1000
 
 def plan_table(plan: PlanDocument) -> str:
     """The plan as a heading and a line for each download; long cells are folded where a person reads them on a terminal."""
-    rows = [tuple(printable(cell) for cell in (e.id, e.action, e.path, e.url, _reason(e))) for e in plan.downloads]
+    rows = [tuple(printable(cell) for cell in (e.id, e.action, e.path, _asked(e), _reason(e))) for e in plan.downloads]
     folded = is_terminal(sys.stdout) and len(rows) <= _FOLDED_MOST
     hooks = [f"{name} runs {shlex.join(argv)}" for name in ("on_success", "on_failure") if (argv := getattr(plan, name, None))]
     return "\n".join([_heading(plan), *map(printable, hooks), *(_folded(rows) if folded else _aligned(rows))])
@@ -33,6 +33,14 @@ def plan_table(plan: PlanDocument) -> str:
 
 def _reason(entry: PlannedDownload) -> str:
     return f"{entry.reason}; checksum from {', '.join(entry.checksum_from)}" if entry.checksum_from else entry.reason
+
+
+def _asked(entry: PlannedDownload) -> str:
+    """The URL, and what is asked in its place or after it."""
+    if entry.sources == (entry.url,):
+        return entry.url
+    others = entry.sources[1:] if entry.sources[0] == entry.url else entry.sources
+    return f"{entry.url} ({'then' if entry.sources[0] == entry.url else 'from'} {', '.join(others)})"
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:

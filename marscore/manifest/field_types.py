@@ -28,6 +28,7 @@ from marscore.manifest.fields import (
     read_duration,
     read_each_value,
     read_header_value,
+    read_list,
     read_mode,
     read_number,
     read_password,
@@ -41,6 +42,7 @@ from marscore.manifest.fields import (
     read_word,
     read_yes_no,
 )
+from marscore.manifest.mirrors import check_base, check_mirrors, check_prefix
 from marscore.values import FailureKind, HttpVersion
 
 
@@ -108,6 +110,10 @@ VariableName: TypeAlias = Annotated[
 ]
 Argument: TypeAlias = Annotated[str, BeforeValidator(read_argument), Shown(_TEXT)]
 Argv: TypeAlias = Annotated[tuple[Argument, ...], Field(min_length=1), AfterValidator(check_argv)]
+MirrorPrefix: TypeAlias = Annotated[str, BeforeValidator(read_text), AfterValidator(check_prefix)]
+MirrorBase: TypeAlias = Annotated[str, BeforeValidator(read_text), AfterValidator(check_base), Shown({"type": "string"})]
+MirrorBases: TypeAlias = Annotated[tuple[MirrorBase, ...], Field(min_length=1), BeforeValidator(read_list), Also({"type": "string"})]
+Mirrors: TypeAlias = Annotated[dict[MirrorPrefix, MirrorBases], AfterValidator(check_mirrors)]
 AuthScheme: TypeAlias = Annotated[Literal["basic", "digest", "auto"], BeforeValidator(read_word)]
 Kind: TypeAlias = Annotated[FailureKind, BeforeValidator(read_word)]
 IfExists: TypeAlias = Annotated[Literal["keep", "refresh", "replace", "fail"], BeforeValidator(read_word)]

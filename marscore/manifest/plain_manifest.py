@@ -92,6 +92,7 @@ class PlainManifest:
     cache: ClassVar[None] = None
     on_success: ClassVar[None] = None
     on_failure: ClassVar[None] = None
+    mirrors: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     security: ClassVar[PlainSecurity] = PlainSecurity()
 
 

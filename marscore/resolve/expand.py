@@ -6,11 +6,12 @@ entry --OptionsMaker--> Options    entry + each --templates--> URLs and paths --
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from marscore.frozen import dataclass
-from marscore.manifest import AnyDefaults, Entry, Examined, Findings, Parsed, PlainEntry, examine_mapping, examine_text
+from marscore.manifest import Entry, Examined, Findings, Parsed, PlainEntry, examine_mapping, examine_text
 from marscore.manifest.fields import check_header_value, check_tag
 from marscore.manifest.places import Path, shown
 from marscore.manifest.urls import check_url_text
@@ -18,6 +19,7 @@ from marscore.resolve.awaited import AwaitedMaker, WrongListError, texts_of
 from marscore.resolve.model import Download, Options
 from marscore.resolve.options import OptionsMaker
 from marscore.resolve.paths import Outputs, check_output, name_in, without_suffixes
+from marscore.resolve.rewriting import Rewriting
 from marscore.resolve.templates import MAX_EXPANSIONS, EachSpec, Row, Template, compile_template, count, numeric_names, rows
 from marscore.values import Checksum, parse_checksum
 
@@ -36,7 +38,9 @@ def expand(parsed: Parsed) -> tuple[Download, ...]:
     """
     findings = Findings(parsed.places)
     manifest = parsed.manifest
-    downloads = _expanded(dict(enumerate(manifest.downloads)), manifest.defaults, manifest.security.private_addresses, findings)
+    options = OptionsMaker(manifest.defaults, manifest.security.private_addresses)
+    expansion = _Expansion(options, Rewriting(manifest.mirrors), AwaitedMaker(manifest.defaults.checksum), findings)
+    downloads = _expanded(dict(enumerate(manifest.downloads)), expansion)
     if findings.found:
         raise findings.error(parsed.source)
     return downloads
@@ -67,14 +71,14 @@ def load_mapping(
 def _loaded(examined: Examined) -> tuple[Parsed, tuple[Download, ...]]:
     # A manifest that is wrong ends in an error, whatever its downloads would have been allowed to do.
     private = examined.manifest.security.private_addresses if examined.manifest else "allow"
-    downloads = _expanded(examined.entries, examined.defaults, private, examined.findings)
+    mirrors = examined.manifest.mirrors if examined.manifest else {}
+    lists = AwaitedMaker(examined.defaults.checksum)
+    expansion = _Expansion(OptionsMaker(examined.defaults, private), Rewriting(mirrors), lists, examined.findings)
+    downloads = _expanded(examined.entries, expansion)
     return examined.parsed(), downloads
 
 
-def _expanded(
-    entries: Mapping[int, Entry], defaults: AnyDefaults, private: Literal["allow", "refuse"], findings: Findings
-) -> tuple[Download, ...]:
-    expansion = _Expansion(OptionsMaker(defaults, private), AwaitedMaker(defaults.checksum), findings)
+def _expanded(entries: Mapping[int, Entry], expansion: _Expansion) -> tuple[Download, ...]:
     for index, entry in entries.items():
         expansion.add(("downloads", index), entry)
     return tuple(expansion.downloads)
@@ -124,8 +128,9 @@ class _Forms:
 class _Expansion:
     """Collects the downloads of a manifest and what is wrong between them."""
 
-    def __init__(self, options: OptionsMaker, lists: AwaitedMaker, findings: Findings) -> None:
+    def __init__(self, options: OptionsMaker, rewriting: Rewriting, lists: AwaitedMaker, findings: Findings) -> None:
         self.downloads: list[Download] = []
+        self._rewriting = rewriting
         self._lists = lists
         self._findings = findings
         self._options = options
@@ -144,13 +149,13 @@ class _Expansion:
     def _one(self, where: Path, entry: Entry) -> None:
         options = self._options_of(where, entry, entry.headers, entry.tags)
         checksums = tuple(map(parse_checksum, texts_of(entry))) if entry.checksum else ()
-        sources = (entry.url, *(mirror for mirror in entry.mirrors if mirror != entry.url)) if entry.mirrors else (entry.url,)
+        urls = (entry.url, *(mirror for mirror in entry.mirrors if mirror != entry.url)) if entry.mirrors else (entry.url,)
         # As `shown` writes it.
         name = f"{where[0]}[{where[1]}]"
         path = self._output(where, entry.path, entry.url, name)
         into = None if options.unpack is None else self._folder_of(where, options.unpack.into, path, name)
         awaited = self._lists.of(where, entry, entry.url) if self._lists.may_be_named(entry) else ()
-        self.downloads.append(Download(name, sources, path, options, checksums, entry.size, into=into, awaited=awaited))
+        self._add(Download(name, urls, path, options, checksums, entry.size, into=into, awaited=awaited))
 
     def _many(self, where: Path, entry: DownloadEntry, each: EachSpec) -> None:
         if count(each) > MAX_EXPANSIONS:
@@ -163,7 +168,7 @@ class _Expansion:
         for number, row in enumerate(rows(each)):
             options = shared or self._options_for(where, entry, forms, row)
             first, *mirrors = [form.make(row) for form in forms.sources]
-            sources = tuple(dict.fromkeys([first, *mirrors])) if mirrors else (first,)
+            urls = tuple(dict.fromkeys([first, *mirrors])) if mirrors else (first,)
             checksums = tuple([form.make(row) for form in forms.checksums]) if forms.checksums else ()
             path = forms.path.make(row) if forms.path else None
             own = f"{name}[{number}]"
@@ -171,7 +176,15 @@ class _Expansion:
             if options.unpack is not None:
                 into = self._folder_of(where, forms.into.make(row) if forms.into else options.unpack.into, place, own)
             awaited = self._lists.of(where, entry, first, row) if self._lists.may_be_named(entry) else ()
-            self.downloads.append(Download(own, sources, place, options, checksums, entry.size, into=into, awaited=awaited))
+            self._add(Download(own, urls, place, options, checksums, entry.size, into=into, awaited=awaited))
+
+    def _add(self, download: Download) -> None:
+        """Add a download, with what the manifest's mirrors put in the place of its URLs."""
+        urls = download.sources
+        sources = self._rewriting.sources_of(urls)
+        if sources != urls:
+            download = replace(download, sources=sources, original=None if sources[0] == urls[0] else urls[0])
+        self.downloads.append(download)
 
     def _options_of(self, where: Path, entry: Entry, headers: Mapping[str, str | None] | None, tags: tuple[str, ...] | None) -> Options:
         try:

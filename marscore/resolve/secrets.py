@@ -65,7 +65,7 @@ def _of_downloads(downloads: Iterable[Download]) -> dict[str, str]:
     seen: set[int] = set()
     for download in downloads:
         lists = (url for each in download.awaited for url in each.source.urls) if download.awaited else ()
-        for url in (*download.sources, *lists):
+        for url in (download.url, *download.sources, *lists):
             if "@" in url:
                 found.update((text, MASK) for text in userinfo_secrets(url))
         # Options are shared by many downloads.

@@ -91,9 +91,12 @@ class Knowledge:
         if self.ranges is None or accepts_ranges is False:
             self.ranges = accepts_ranges
 
-    def adopt_size(self, size: int) -> None:
-        """Keep the size, and what was said of the content: what a checksum allows to take over from one source to the next."""
-        self.adopt(Version(size, Validator(), announced=self.announced))
+    def take_over(self, other: Knowledge) -> None:
+        """Know of the file what was known of it from another source: its size, what proves it, and what was said of its content."""
+        self.proof, self.checksums = other.proof, other.checksums
+        if other.size is not None:
+            self.version = self.version or Version(None, Validator(), announced=other.announced)
+            self.complete_size(other.size)
 
     def complete_size(self, size: int) -> None:
         """Learn the size of a version that was told without one."""

@@ -66,7 +66,8 @@ class Segment:
     `begin` is where it started, `position` counts bytes that were admitted, `written` those that the disk took. `asked` is what its
     Range field said. `whole` tells that its answer was the whole file, so that it could go on past `end`. A cancelled one has nothing
     more to do: another took its bytes, or they are of a version that is gone. `pace` is kept while a body is received;
-    `lag` says why the connection was given up, if it was.
+    `lag` says why the connection was given up, if it was, and `for_others` that another source is to go on. `asked_at` is when it was
+    begun, in ticks.
     """
 
     number: int
@@ -84,6 +85,8 @@ class Segment:
     cancelled: bool = False
     pace: Pace | None = None
     lag: Lag | None = None
+    for_others: bool = False
+    asked_at: float = 0.0
 
     @property
     def remaining(self) -> int:
@@ -188,6 +191,14 @@ class Hashed:
 
 
 @dataclass(frozen=True, slots=True)
+class Fingerprinted:
+    """Ranges of the partial file were looked at: a fingerprint of each, in the order of the command."""
+
+    at: Moment
+    fingerprints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Placed:
     """The file has its name: `identity` was measured there, `digests` are those of the command that it was placed by."""
 
@@ -220,7 +231,9 @@ class Stopped:
     failure: Failure
 
 
-Fact: TypeAlias = Opened | Answered | Delivered | Broke | Ended | Lagged | Yielded | Hashed | Placed | Identified | Extracted | Stopped
+Fact: TypeAlias = (
+    Opened | Answered | Delivered | Broke | Ended | Lagged | Yielded | Hashed | Fingerprinted | Placed | Identified | Extracted | Stopped
+)
 
 
 # Commands
@@ -256,6 +269,14 @@ class Verify:
     epoch: int
     size: int
     algorithms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Look at ranges of the epoch's partial file, to see later whether they have changed."""
+
+    epoch: int
+    ranges: tuple[ByteRange, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,4 +316,4 @@ class Release:
     keep: bool
 
 
-Command: TypeAlias = Receive | Drop | Emit | PauseHost | Verify | Place | Store | Identify | Extract | Release
+Command: TypeAlias = Receive | Drop | Emit | PauseHost | Verify | Fingerprint | Place | Store | Identify | Extract | Release

@@ -93,6 +93,7 @@ def a_plan(count=2):
             reason=reasons[n % 2],
             host="e.com:443",
             checksum_from=(),
+            sources=(f"https://e.com/{n}\x1b[2J",),
         )
         for n in range(count)
     ]
