@@ -25,7 +25,7 @@ from marscore.adapters.state.lock import hold
 from marscore.adapters.state.store import NoState, SqliteState, claims_at
 from marscore.adapters.terminal.named_outputs import Outputs, refuse_overlap
 from marscore.adapters.terminal.signals import Stop, listening, note
-from marscore.errors import StorageError
+from marscore.errors import ManifestError, Problem, StorageError
 from marscore.job import Job, prepare
 from marscore.planning.model import compile_plan
 from marscore.report.ended import Ended
@@ -37,6 +37,9 @@ from marscore.settings import ManifestInput, RunSettings
 if TYPE_CHECKING:
     import requests
 
+    from marscore.exporting import Exported
+    from marscore.lists.imported import Imported
+    from marscore.lists.model import Format, Secrecy, Target
     from marscore.locking import Locked
     from marscore.planning.document import PlanDocument
     from marscore.resolve.locked import Mismatch
@@ -183,6 +186,34 @@ def verify(manifest: ManifestInput | None, settings: RunSettings, extra: Extra =
         if fix == "no" or job is None or manifest is None:
             return found
         return replace(found, ended=verifying.mend(job, found.findings, lambda job: _carried_out(job, manifest, settings, stop)))
+
+
+def import_list(text: str, source: str, form: Format | None, base: str | None, secrecy: Secrecy = "named") -> Imported:
+    """Make a manifest of another program's list of downloads.
+
+    Raises:
+        ManifestError: it is none, or of no known format, or `base` is no URL.
+    """
+    from marscore.lists import imported  # noqa: PLC0415 - what a run has no use for
+    from marscore.lists.model import ListError  # noqa: PLC0415 - as above
+
+    try:
+        return imported.import_list(text, source, form, base, secrecy)
+    except ListError as error:
+        raise ManifestError(source, (Problem("", error.message, error.line, None if error.line is None else 1),)) from None
+    except ValueError as error:
+        raise ManifestError("--base", (Problem("", str(error)),)) from None
+
+
+def export(manifest: ManifestInput, settings: RunSettings, target: Target) -> Exported:
+    """Write a manifest's downloads for another program.
+
+    Raises:
+        ManifestError: the manifest is wrong, or its lock.
+    """
+    from marscore import exporting  # noqa: PLC0415 - as above
+
+    return exporting.export(manifest, settings, target)
 
 
 def schema(name: str) -> dict[str, Any]:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from marscore.exporting import Exported
+    from marscore.lists.imported import Imported
+    from marscore.lists.model import Format, Secrecy, Target
     from marscore.locking import Locked
     from marscore.planning.document import PlanDocument
     from marscore.report.ended import Ended
@@ -51,6 +54,14 @@ class Engine(Protocol):
 
     def verify(self, manifest: ManifestInput | None, settings: RunSettings, extra: Extra = "ignored", fix: Fix = "no") -> Verified:
         """Prove the files in place."""
+        ...
+
+    def import_list(self, text: str, source: str, form: Format | None, base: str | None, secrecy: Secrecy = "named") -> Imported:
+        """Make a manifest of a list."""
+        ...
+
+    def export(self, manifest: ManifestInput, settings: RunSettings, target: Target) -> Exported:
+        """Write a manifest for another program."""
         ...
 
     def schema(self, name: str) -> dict[str, Any]:

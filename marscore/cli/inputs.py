@@ -24,6 +24,11 @@ def read_manifest(source: str) -> ManifestInput:
     return ManifestInput(source, Path() if source == "-" else Path(source).parent, text=_text(source))
 
 
+def read_list(source: str) -> str:
+    """The text of a list of downloads; `-` is standard input. Errors are those of `read_manifest`."""
+    return _text(source)
+
+
 def _text(source: str) -> str:
     try:
         return read_text(Path(source), source, MAX_MANIFEST) if source != "-" else text_of(_stdin(), source, MAX_MANIFEST)

@@ -1,4 +1,4 @@
-"""The verbs: `marscore run | get | validate | plan | schema` here, `lock`, `verify` and `cache` in modules of their own."""
+"""The verbs: `marscore run | get | validate | plan | schema` here, the others in modules of their own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from marscore.cli.cache import cache
 from marscore.cli.engine import engine
 from marscore.cli.exits import complain, exits, say, say_json
 from marscore.cli.inputs import manifest_of_urls, read_manifest, settings_of
+from marscore.cli.lists import export, import_
 from marscore.cli.lock import lock
 from marscore.cli.options import plan_options, run_options, validate_options
 from marscore.cli.summary import summary
@@ -127,5 +128,7 @@ def schema(context: click.Context, /, name: str) -> None:
 
 
 cli.add_command(cache)
+cli.add_command(export)
+cli.add_command(import_)
 cli.add_command(lock)
 cli.add_command(verify)

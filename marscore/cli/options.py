@@ -166,3 +166,5 @@ run_options = _all(_OUTPUT_DIR, *_LOCKING, *_CACHING, *_WRITING[:5], *_SHARING, 
 #: For the verb that only says what would be done.
 plan_options = _all(_OUTPUT_DIR, *_LOCKING, *_CACHING, *_SHARING, *_SELECTING, _VARIABLES)
 validate_options = _all(_VARIABLES)
+#: For the verb that writes it for another program.
+export_options = _all(_OUTPUT_DIR, _LOCKING[0], _LOCKING[2], *_SELECTING, _VARIABLES)

@@ -91,6 +91,11 @@ def _shown_reference(reference: str, mark: str) -> str:
     return {"\0": reference, "\1": reference.partition(":-")[0].removesuffix("}") + "}", "\2": ""}[mark]
 
 
+def is_token_like(name: str) -> bool:
+    """Whether a query name is one whose values open doors, however it is percent-encoded."""
+    return _TOKEN_LIKE.search(unquote(name)) is not None
+
+
 def token_values(query: str) -> list[str]:
     """The values of token-like query names, as they are written and as they are meant."""
     pairs = [pair.partition("=") for pair in query.split("&")]

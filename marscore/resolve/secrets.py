@@ -42,6 +42,11 @@ class Secrets:
     words: frozenset[str] = frozenset()
 
 
+def is_credential_header(name: str) -> bool:
+    """Whether the name of a header field says that its value opens doors."""
+    return _CREDENTIALS.search(name) is not None
+
+
 def secrets_of(parsed: Parsed, downloads: Iterable[Download]) -> Secrets:
     """What must not be shown of a manifest and of its downloads."""
     credentials = _of_downloads(downloads)
