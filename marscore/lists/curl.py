@@ -47,8 +47,6 @@ _OURS = frozenset(
 )
 #: With these, curl asks for something else than a file, or otherwise.
 _NO_DOWNLOAD = re.compile(r"data(-.*)?|json|form(-.*)?|upload-file|head|range|url-query|get|expand-.*|variable|quote|include|time-cond")
-#: Of a URL behind its host: what curl takes for several URLs.
-_GLOB = re.compile(r"[a-z]+://(?:[^/]*@)?(?:\[[^]]*\])?[^/]*/.*[][{}]|[a-z]+://[^/]*[{}]", re.IGNORECASE)
 _SUFFIX = re.compile(r"(\d+)([kKmMgGtTpP]?)")
 
 
@@ -118,9 +116,15 @@ def _refusal(section: _Section, url: str) -> str | None:
         return f"with curl's option {section.refused[:64]} it is not the download of a file"
     if not is_http(url):
         return "only http and https are fetched"
-    if "globoff" not in section.plain and _GLOB.match(url):
+    if "globoff" not in section.plain and _is_glob(url):
         return "curl makes several URLs of one with [] or {}: they have to be written out, or made by each"
     return None
+
+
+def _is_glob(url: str) -> bool:
+    """Whether curl takes it for several URLs; brackets around a host are no pattern."""
+    host, _, rest = url.partition("://")[2].partition("/")
+    return any(mark in rest for mark in "[]{}") or any(mark in host for mark in "{}")
 
 
 def _options(section: _Section) -> dict[str, Any]:

@@ -15,9 +15,10 @@ KEYS = (
     *("verify", "cert", "min_speed", "tags"),
 )
 #: Text that every reader of YAML takes for itself without quotes: no ": " or " #" is in it, and its beginning is no mark and no number.
+#: No character fits two of the alternatives: else a text that does not fit would be tried in all ways.
 _PLAIN = re.compile(
     r"(?:[^\W\d]|[$/.]|[0-9](?=[^ ]*[g-np-su-wyG-NP-SU-WY/]))"
-    r"(?:\w|[^\x00-\x20\x7f-\U0010ffff\"'`#:]|:(?=[^ ])|(?<=[^ ])#| (?=[^ #]))*"
+    r"(?:[^\W\x00-\x7f]|[^\x00-\x20\x7f-\U0010ffff\"'`#:]|:(?=[^ ])|(?<=[^ ])#| (?=[^ #]))*"
 )
 #: What has another meaning there to some reader: nulls, booleans, numbers of YAML 1.1 and 1.2.
 _OTHER = re.compile(r"(?i)~|null|true|false|yes|no|on|off|[yn]|\.inf|\.nan|\.[0-9_]*(e[-+]?[0-9]+)?|\.{3}.*|<<|=")

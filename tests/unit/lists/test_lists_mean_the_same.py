@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import tempfile
 from pathlib import Path
+from typing import get_args
 
+import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +17,7 @@ from hypothesis import strategies as st
 from marscore import app
 from marscore.lists.imported import import_list
 from marscore.lists.manifest_text import scalar, write
-from marscore.lists.model import ListError
+from marscore.lists.model import Format, ListError
 from marscore.resolve.expand import load
 from marscore.settings import ManifestInput, RunSettings
 
@@ -113,3 +116,24 @@ def test_no_text_breaks_a_reader(text, form):
     written = "".join(made.text)
     _, downloads = load(written, "m.yaml", dict.fromkeys(re.findall(r"\$\{([A-Z0-9_]+)\}", written), "x"))
     assert len(downloads) == made.downloads
+
+
+@pytest.mark.parametrize("end", ['"', "\x00", ": x", " #", "\u2028"])
+@pytest.mark.parametrize("text", ["a", "é", "a:", "a b", "1", "@"])
+def test_a_long_text_is_written_in_no_time(text, end):
+    assert len(scalar(text * 20_000 + end)) > 20_000
+
+
+@pytest.mark.parametrize("form", get_args(Format))
+@pytest.mark.parametrize("text", ["@", "[", "a ", "\\", '"', "=", " ", "{}", "a:", "<a ", "-o", "1 bytes: ", "( ", "https://"])
+def test_a_long_line_is_read_in_no_time(text, form):
+    for whole in (
+        text * 20_000,
+        f"https://{text * 20_000}",
+        f"url = {text * 20_000}x",
+        f"# {text * 20_000}",
+        f"{'a' * 64}  {text * 20_000}",
+    ):
+        for each in (form, None):
+            with contextlib.suppress(ListError):
+                import_list(whole, "x", each, "https://e.com/")
