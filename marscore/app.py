@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from marscore.adapters.state.store import NoState, SqliteState, claims_at
 from marscore.adapters.terminal.named_outputs import Outputs, refuse_overlap
 from marscore.adapters.terminal.signals import Stop, listening, note
 from marscore.errors import ManifestError, Problem, StorageError
+from marscore.frozen import dataclass
 from marscore.job import Job, prepare
 from marscore.planning.model import compile_plan
 from marscore.report.ended import Ended
@@ -46,13 +47,27 @@ if TYPE_CHECKING:
     from marscore.verifying import Extra, Fix, Verified
 
 
-def validate(manifest: ManifestInput, settings: RunSettings) -> int:
-    """Check a manifest and return how many downloads it holds.
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """A manifest that is right: how many downloads it holds, and what it runs afterwards, fit to be shown, by the key that says so."""
+
+    downloads: int
+    hooks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def validate(manifest: ManifestInput, settings: RunSettings) -> Validated:
+    """Check a manifest.
 
     Raises:
         ManifestError: it is wrong.
     """
-    return len(prepare(manifest, settings, "written").downloads)
+    job = prepare(manifest, settings, "written")
+    return Validated(len(job.downloads), _shown_hooks(job))
+
+
+def _shown_hooks(job: Job) -> dict[str, tuple[str, ...]]:
+    named = {} if job.hooks is None else job.hooks.named()
+    return {name: tuple(map(job.redactor.text, argv)) for name, argv in named.items()}
 
 
 def plan(manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
@@ -74,7 +89,8 @@ def plan(manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
     if job.network == "offline":
         decisions = list(map(without_network, decisions))
     compiled = compile_plan(job.execution, decisions, cores())
-    return document(compiled, job.name, well_formed(str(job.root)), job.redactor, seen.warnings)
+    planned = document(compiled, job.name, well_formed(str(job.root)), job.redactor, seen.warnings)
+    return planned.model_copy(update=_shown_hooks(job))
 
 
 def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = False, session: requests.Session | None = None) -> Ended:
@@ -130,6 +146,7 @@ def lock(manifest: ManifestInput, settings: RunSettings, upgrade: Iterable[str] 
     """
     from marscore import locking  # noqa: PLC0415 - what a run has no use for
 
+    settings = replace(settings, hooks="none")
     with listening(handle_signals) as stop:
         return locking.lock(manifest, settings, upgrade, lambda job: _carried_out(job, manifest, settings, stop))
 
@@ -181,6 +198,7 @@ def verify(manifest: ManifestInput | None, settings: RunSettings, extra: Extra =
     """
     from marscore import verifying  # noqa: PLC0415 - what a run has no use for
 
+    settings = replace(settings, hooks="none")
     with listening(wanted=True) as stop:
         found, job = verifying.verify(manifest, settings, extra)
         if fix == "no" or job is None or manifest is None:

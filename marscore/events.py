@@ -232,6 +232,27 @@ class DownloadSkipped:
 
 
 @dataclass(frozen=True, slots=True)
+class HookStarted:
+    """The run is over, and a program of the manifest begins. Its arguments are not told."""
+
+    at: float
+    hook: Literal["on_success", "on_failure"]
+    program: str
+
+
+@dataclass(frozen=True, slots=True)
+class HookFinished:
+    """It has ended: `exit_code` is 128 + n after signal n; there is none where it could not be started. `reason` says what went wrong."""
+
+    at: float
+    hook: Literal["on_success", "on_failure"]
+    program: str
+    exit_code: int | None
+    duration_s: float
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunFinished:
     at: float
     status: Literal["succeeded", "failed", "interrupted"]
@@ -294,6 +315,8 @@ LoggedEvent: TypeAlias = (
     | DownloadFinished
     | DownloadFailed
     | DownloadSkipped
+    | HookStarted
+    | HookFinished
     | RunFinished
 )
 Event: TypeAlias = LoggedEvent | ProgressMade | ProofMade

@@ -16,6 +16,7 @@ from marscore.caches import CacheChoice, choose_cache
 from marscore.errors import ManifestError, StorageError
 from marscore.frozen import dataclass
 from marscore.held import held_to_lock
+from marscore.hooks import Hooks, hooks_of
 from marscore.manifest import Parsed, PlainExecution, of_manifest
 from marscore.policy.redact import Redactor
 from marscore.resolve.expand import expand, load, load_mapping
@@ -44,6 +45,8 @@ class Job:
     not_locked: tuple[Download, ...] = ()
     cache: CacheChoice | None = None
     network: Network = "used"
+    #: What runs when all is over; None: nothing does.
+    hooks: Hooks | None = None
 
 
 def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles = "all") -> Job:
@@ -90,6 +93,7 @@ def job_of(parsed: Parsed, downloads: tuple[Download, ...], manifest: ManifestIn
         redactor=Redactor({**ambient, **own.shown}, own.words - ambient.keys()),
         cache=choose_cache(manifest, settings, parsed.manifest),
         network=settings.network,
+        hooks=hooks_of(parsed.manifest, manifest.folder) if settings.hooks == "run" else None,
     )
 
 

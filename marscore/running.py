@@ -9,6 +9,7 @@ import queue
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marscore.adapters.clock import SystemClock, cores
@@ -31,6 +32,7 @@ from marscore.events import DownloadFinished, Event, NotLocked, PlanCompiled, Pr
 from marscore.execute.supervisor.messages import Inbox, StopRequested, Told
 from marscore.execute.transfer.protocol import Work
 from marscore.exhaustive import assert_never
+from marscore.hooks import Surroundings, after
 from marscore.job import Job
 from marscore.planning.model import Plan, compile_plan
 from marscore.report.ended import Ended
@@ -80,13 +82,15 @@ class Run:
         self._output = RunOutput(outputs, self._facts, lambda: stop.signal is not None)
         self._claims.urls_of_cached = job.cache is not None and job.cache.match == "url"
         self._cache = None if job.cache is None else job.cache.open()
+        #: The file that holds the report, once it does.
+        self._report: Path | None = None
         self._keeper = None if self._cache is None else Keeper(self._cache, self._folder)
         self._records = RecordMaker(job.redactor, self._output.log)
         self._unchanged = UnchangedRecords(job.redactor, self._output.log)
 
     def carry_out(self) -> Ended:
         """Do it all, to the written report."""
-        interrupted, trouble = False, None
+        trouble = None
         with self._output:
             self._emit(RunStarted(self._clock.now(), self._job.name, well_formed(self._job.source), well_formed(str(self._job.root))))
             self._warn()
@@ -94,12 +98,11 @@ class Run:
             try:
                 self._fetch(self._plan())
             except KeyboardInterrupt:
-                interrupted = True
                 self._stop.signal = self._stop.signal or signal.SIGINT
             except StorageError as error:
                 trouble = error.failure
             ended = self._finish(trouble)
-        if interrupted and not self._stop.handled:
+        if self._stop.signal is not None and not self._stop.handled:
             raise KeyboardInterrupt
         return ended
 
@@ -219,8 +222,16 @@ class Run:
             self._emit(Warned(self._clock.now(), None, forgotten))
         duration = self._clock.ticks() - self._began
         ended = self._reported(self._fold.head(finished_at=self._clock.now(), duration_s=duration, signal=self._stop.signal), trouble)
+        ended = self._hooked(ended)
         self._emit(run_finished(ended.head, self._clock.now()))
         return ended
+
+    def _hooked(self, ended: Ended) -> Ended:
+        if self._job.hooks is None:
+            return ended
+        around = Surroundings(self._stop, self._clock, self._job.root, self._report, self._emit, self._output.still)
+        ended = after(ended, self._job.hooks, around)
+        return ended if ended.hook is None else replace(ended, hook=self._job.redactor.text(ended.hook))
 
     def _close_cache(self) -> None:
         if self._keeper is None or self._cache is None or self._job.cache is None:
@@ -248,6 +259,7 @@ class Run:
         except StorageError as error:
             self._emit(Warned(self._clock.now(), None, error.failure.message))
             return replace(ended, head=undelivered(head, error.failure, self._stop.signal), trouble=error.failure)
+        self._report = own if report is None else report.file
         return ended
 
     def _write_through(self, report: Output, text: Callable[[], Iterable[str]]) -> None:

@@ -24,6 +24,8 @@ ProgressMode: TypeAlias = Literal["auto", "rich", "plain", "none"]
 Locking: TypeAlias = Literal["if_there", "exact", "none"]
 Checksums: TypeAlias = Literal["optional", "required"]
 Network: TypeAlias = Literal["used", "offline"]
+#: Whether the programs are run that the manifest names for the end of a run.
+HookMode: TypeAlias = Literal["run", "none"]
 
 _WORDS: dict[str, tuple[str, ...]] = {
     "log_format": get_args(LogFormat),
@@ -32,6 +34,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "locking": get_args(Locking),
     "checksums": get_args(Checksums),
     "network": get_args(Network),
+    "hooks": get_args(HookMode),
 }
 
 
@@ -44,7 +47,8 @@ class RunSettings:
     `only` holds globs of output paths and tags; none means all. `variables` are (name, value) pairs that
     go before the environment in `${name}`. `lock` is the lock's path, without it the one beside the manifest is meant; `checksums`
     "required" refuses a manifest of which a download has none, from itself or from the lock. `cache` is the folder of the cache, or `on`
-    (the platform's), or `off`, before what the environment (MARSCORE_CACHE) and the manifest say; `network` "offline" sends no request.
+    (the platform's), or `off`, before what the environment (MARSCORE_CACHE) and the manifest say; `network` "offline" sends no request;
+    `hooks` "none" runs none of the manifest's own programs.
 
     Raises TypeError or ValueError, naming the field, where one is not what it should be.
     """
@@ -65,6 +69,7 @@ class RunSettings:
     checksums: Checksums = "optional"
     cache: Path | str | None = None
     network: Network = "used"
+    hooks: HookMode = "run"
 
     def __post_init__(self) -> None:
         for name in ("output_dir", "report", "log_file", "lock", "cache"):

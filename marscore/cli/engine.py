@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from marscore.app import Validated
     from marscore.exporting import Exported
     from marscore.lists.imported import Imported
     from marscore.lists.model import Format, Secrecy, Target
@@ -36,8 +37,8 @@ class Engine(Protocol):
         """Tell what a run would do."""
         ...
 
-    def validate(self, manifest: ManifestInput, settings: RunSettings) -> int:
-        """Check the manifest and count its downloads."""
+    def validate(self, manifest: ManifestInput, settings: RunSettings) -> Validated:
+        """Check the manifest, count its downloads and tell what it runs."""
         ...
 
     def lock(self, manifest: ManifestInput, settings: RunSettings, upgrade: Iterable[str] = (), handle_signals: bool = False) -> Locked:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from typing import Any, Literal
 
 import click
 
-from marscore.adapters.terminal.streams import is_terminal
+from marscore.adapters.terminal.streams import is_terminal, printable
 from marscore.cli.cache import cache
 from marscore.cli.engine import engine
 from marscore.cli.exits import complain, exits, say, say_json
 from marscore.cli.inputs import manifest_of_urls, read_manifest, settings_of
 from marscore.cli.lists import export, import_
 from marscore.cli.lock import lock
-from marscore.cli.options import plan_options, run_options, validate_options
-from marscore.cli.summary import summary
+from marscore.cli.options import hook_options, plan_options, run_options, validate_options
+from marscore.cli.summary import counted, summary
 from marscore.cli.verify import verify
 from marscore.errors import ManifestError
 from marscore.settings import ManifestInput, RunSettings
@@ -49,6 +50,7 @@ def cli() -> None:
 @cli.command()
 @click.argument("manifest")
 @run_options
+@hook_options
 @click.pass_context
 def run(context: click.Context, /, manifest: str, **options: Any) -> None:
     """Download what MANIFEST lists (`-` reads it from standard input).
@@ -76,6 +78,8 @@ def _run(context: click.Context, manifest: ManifestInput, settings: RunSettings)
         complain("\n".join(summary(ended.head, ended.failures(), ended.file)))
     if ended.trouble is not None:
         complain(f"marscore: {ended.trouble.message}")
+    if ended.hook is not None:
+        complain(printable(f"marscore: {ended.hook}"))
     context.exit(ended.head.exit_code)
 
 
@@ -91,11 +95,13 @@ def validate(context: click.Context, /, manifests: tuple[str, ...], **options: A
 
 def _is_correct(context: click.Context, source: str, settings: RunSettings) -> bool:
     try:
-        count = engine(context).validate(read_manifest(source), settings)
+        checked = engine(context).validate(read_manifest(source), settings)
     except ManifestError as error:
         complain(str(error))
         return False
-    say(f"{source}: ok, {count} {'download' if count == 1 else 'downloads'}")
+    say(f"{source}: ok, {counted(checked.downloads, 'download', 'downloads')}")
+    for name, argv in checked.hooks.items():
+        say(printable(f"{source}: {name} runs {shlex.join(argv)}"))
     return True
 
 

@@ -163,6 +163,8 @@ verify_options = _all(
 )
 #: For the verbs that download.
 run_options = _all(_OUTPUT_DIR, *_LOCKING, *_CACHING, *_WRITING[:5], *_SHARING, _WRITING[5], *_SELECTING, _VARIABLES)
+#: For the verb that runs what a manifest names for the end.
+hook_options = _all(click.option("--no-hooks", "hooks", flag_value="none", help="Run none of the programs that the manifest names."))
 #: For the verb that only says what would be done.
 plan_options = _all(_OUTPUT_DIR, *_LOCKING, *_CACHING, *_SHARING, *_SELECTING, _VARIABLES)
 validate_options = _all(_VARIABLES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections import Counter
 from io import StringIO
@@ -26,7 +27,8 @@ def plan_table(plan: PlanDocument) -> str:
     """The plan as a heading and a line for each download; long cells are folded where a person reads them on a terminal."""
     rows = [tuple(printable(cell) for cell in (e.id, e.action, e.path, e.url, e.reason)) for e in plan.downloads]
     folded = is_terminal(sys.stdout) and len(rows) <= _FOLDED_MOST
-    return "\n".join([_heading(plan), *(_folded(rows) if folded else _aligned(rows))])
+    hooks = [f"{name} runs {shlex.join(argv)}" for name in ("on_success", "on_failure") if (argv := getattr(plan, name, None))]
+    return "\n".join([_heading(plan), *map(printable, hooks), *(_folded(rows) if folded else _aligned(rows))])
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:

@@ -14,6 +14,7 @@ from pydantic_core import CoreSchema
 from marscore.manifest.fields import (
     MAX_DURATION,
     MAX_SIZE,
+    check_argv,
     check_checksum,
     check_each_name,
     check_header_name,
@@ -22,6 +23,7 @@ from marscore.manifest.fields import (
     check_url,
     check_username,
     check_variable_name,
+    read_argument,
     read_duration,
     read_each_value,
     read_header_value,
@@ -100,6 +102,8 @@ EachValue: TypeAlias = Annotated[str, BeforeValidator(read_each_value), Shown(_T
 VariableName: TypeAlias = Annotated[
     str, BeforeValidator(read_text), AfterValidator(check_variable_name), Shown({"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"})
 ]
+Argument: TypeAlias = Annotated[str, BeforeValidator(read_argument), Shown(_TEXT)]
+Argv: TypeAlias = Annotated[tuple[Argument, ...], Field(min_length=1), AfterValidator(check_argv)]
 AuthScheme: TypeAlias = Annotated[Literal["basic", "digest", "auto"], BeforeValidator(read_word)]
 Kind: TypeAlias = Annotated[FailureKind, BeforeValidator(read_word)]
 IfExists: TypeAlias = Annotated[Literal["keep", "refresh", "replace", "fail"], BeforeValidator(read_word)]

@@ -27,6 +27,7 @@ MAX_SIZE = 2**63 - 1
 MAX_DURATION = 10 * 366 * 86400
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_NOT_PASSED = re.compile(r"[\x00\ud800-\udfff]")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _YES_NO = {"yes", "no", "on", "off", "y", "n"}
 _DIRECT = "none"
@@ -207,6 +208,22 @@ def check_username(text: str) -> str:
     if ":" in text:
         raise ValueError("must not hold a colon")
     return text
+
+
+def read_argument(value: object) -> str:
+    """Take an argument of a program, which may be empty, or a script of several lines; what the system cannot pass on is refused."""
+    if not isinstance(value, str | PurePath):
+        raise ValueError("must be text")
+    if _NOT_PASSED.search(str(value)):
+        raise ValueError("must not hold the character NUL, nor half a character")
+    return str(value)
+
+
+def check_argv(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a program without a name."""
+    if not argv[0].strip():
+        raise ValueError("must name a program first")
+    return argv
 
 
 def read_each_value(value: object) -> str:

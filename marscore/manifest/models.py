@@ -164,6 +164,7 @@ def _entry(value: object) -> object:
 AuthWord: TypeAlias = Annotated[Literal["netrc", "none"], BeforeValidator(short.auth_word), Tag("(one)")]
 AnyAuth: TypeAlias = Annotated[AuthWord | Annotated[Auth, Tag("(mapping)")], Discriminator(_word_or_mapping)]
 Values: TypeAlias = Annotated[tuple[f.EachValue, ...], Field(min_length=1), Tag("(one)")]
+Argv: TypeAlias = Annotated[f.Argv, BeforeValidator(short.argv)]
 EachOf: TypeAlias = Annotated[Values | Annotated[Range, Tag("(mapping)")], Discriminator(_list_or_range)]
 
 
@@ -311,6 +312,10 @@ class Manifest(Model):
     """Where finished files are kept for other runs and manifests (nowhere)."""
     security: Security = Security()
     """What servers may not make the run do."""
+    on_success: Argv | None = None
+    """A program and its arguments, run once, without a shell, when every download is in place and the report is written (none)."""
+    on_failure: Argv | None = None
+    """The same, when a download has failed or the machine stood in the way (none)."""
     defaults: Defaults = Defaults()
     """Options of every download that does not say otherwise."""
     downloads: tuple[Annotated[DownloadEntry, BeforeValidator(_entry), f.Also(_ONE_TEXT), WrapValidator(_unless_plain)], ...]

@@ -85,6 +85,8 @@ class PlainManifest:
 
     public: ClassVar[tuple[str, ...]] = ()
     cache: ClassVar[None] = None
+    on_success: ClassVar[None] = None
+    on_failure: ClassVar[None] = None
     security: ClassVar[PlainSecurity] = PlainSecurity()
 
 

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 
+def argv(value: object) -> object:
+    """A program and its arguments."""
+    if isinstance(value, str):
+        raise ValueError("must be a list, the program and then its arguments: no shell reads it")
+    return value
+
+
 def auth_word(value: object) -> object:
     """One of the words that stand for credentials."""
     if value not in ("netrc", "none"):

@@ -42,6 +42,8 @@ class PlanDocument(BaseModel):
     per_host: int
     max_rate: int | None = Field(description="bytes a second")
     deadline_s: float | None
+    on_success: tuple[str, ...] | None = Field(default=None, description="the program that is run when every download is in place")
+    on_failure: tuple[str, ...] | None = Field(default=None, description="the program that is run when one is not")
     warnings: tuple[str, ...] = Field(default=(), description="what makes the plan less sure than it could be")
     downloads: tuple[PlannedDownload, ...]
 

@@ -32,7 +32,7 @@ _TOKEN_LIKE = re.compile(
 _TELLING = re.compile("[@?#]")
 _URL_IN_TEXT = re.compile(r"(?i)\bhttps?://[^\s'\"<>]+")
 #: Fields of events that may hold a URL or words of a server or of the operating system. Those that are paths are not among them.
-_TEXT_FIELDS = {"url", "source", "from_", "to", "message", "reason", "name", "host", "etag", "last_modified"}
+_TEXT_FIELDS = {"url", "source", "from_", "to", "message", "reason", "name", "host", "program", "etag", "last_modified"}
 
 _E = TypeVar("_E", bound=Event)
 

@@ -25,13 +25,14 @@ class Ended:
     """A run that is over.
 
     `file` is where its report was written; `trouble` is what of the machine stood in the way of the run itself, or of its report;
-    `entries` yields the entries' JSON, each time anew.
+    `entries` yields the entries' JSON, each time anew; `hook` is what went wrong with a program that the manifest has run afterwards.
     """
 
     head: Head
     file: str
     entries: Callable[[], Iterator[str]]
     trouble: Failure | None = None
+    hook: str | None = None
 
     def report(self) -> Report:
         """The whole report."""

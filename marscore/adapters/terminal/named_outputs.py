@@ -62,6 +62,11 @@ class Output:
         """Whether what is written may appear on a terminal."""
         return self._standard or self._descriptor is not None or not _is_file_or_nothing(self._path)
 
+    @property
+    def file(self) -> Path | None:
+        """The regular file that it is, in full; None where it is a stream."""
+        return None if self.is_stream else Path(self._path).absolute()
+
     def write_whole(self, text: Callable[[], Iterable[str]], reader: Literal["awaited", "there"] = "awaited") -> None:
         """Write a document: a regular file is replaced in one step, keeping its mode, or written in place where its folder allows no other.
 

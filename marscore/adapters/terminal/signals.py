@@ -52,11 +52,15 @@ class Stop:
         self.handled = handled
         self.signal: int | None = None
         self.on_signal: Callable[[int], None] = leave
+        #: What ends with this process also where the second signal ends it at once.
+        self.before_exit: Callable[[], None] | None = None
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Take a signal."""
         if self.signal is not None:
             # Children notice that their input ends, and record what they have.
+            if self.before_exit is not None:
+                self.before_exit()
             os._exit(128 + number)
         self.signal = number
         self.on_signal(number)

@@ -12,6 +12,7 @@ import click
 import pytest
 from cli_fakes import FakeApp, an_end, call
 
+from marscore.app import Validated
 from marscore.cli.exits import say
 from marscore.cli.main import cli
 from marscore.errors import Interrupted, ManifestError, OriginError, Problem, StorageError
@@ -149,14 +150,14 @@ def test_a_run_prints_nothing_where_no_person_looks():
 def test_validate_names_every_manifest(folder):
     for name, text in {"good.yaml": "1", "bad.yaml": "wrong", "also.yaml": "2"}.items():
         (folder / name).write_text(text)
-    result = call("validate", "good.yaml", "bad.yaml", "gone.yaml", "also.yaml", app=FakeApp(12))
+    result = call("validate", "good.yaml", "bad.yaml", "gone.yaml", "also.yaml", app=FakeApp(Validated(12)))
     assert result.exit_code == 2
     assert result.stdout == "good.yaml: ok, 12 downloads\nalso.yaml: ok, 12 downloads\n"
     assert result.stderr == "bad.yaml:1:1: downloads: must be a list\ngone.yaml: cannot be read: No such file or directory\n"
 
 
 def test_validate_is_0_when_all_are_right():
-    result = call("validate", "sub/d.yaml", "--var", "A=1", app=FakeApp(1))
+    result = call("validate", "sub/d.yaml", "--var", "A=1", app=FakeApp(Validated(1)))
     assert (result.exit_code, result.stdout) == (0, "sub/d.yaml: ok, 1 download\n")
 
 

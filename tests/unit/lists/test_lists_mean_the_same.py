@@ -81,7 +81,7 @@ def test_a_manifest_of_a_list_is_valid_and_its_plan_names_the_same_files(files):
     settings = RunSettings(variables=tuple((name, "x") for name in (needed[0].split(", ") if needed else ())))
     with tempfile.TemporaryDirectory() as folder:
         manifest = ManifestInput("m.yaml", Path(folder), text=text)
-        assert app.validate(manifest, settings) == made.downloads
+        assert app.validate(manifest, settings).downloads == made.downloads
         planned = app.plan(manifest, settings).downloads
     assert [entry.id for entry in planned] == [f"downloads[{number}]" for number in range(made.downloads)]
 
