@@ -176,6 +176,31 @@ def test_a_program_gets_the_hooks_too(origin: Origin, tmp_path: Path) -> None:
     assert quiet.exit_code == 0
 
 
+def test_a_hook_may_look_at_the_folder_but_not_run_there_again(origin: Origin, tmp_path: Path) -> None:
+    url = origin.serve("/one.bin", ONE)
+    write(tmp_path, [url], on_success=command("verify", "downloads.yaml"))
+    assert marscore("run", "downloads.yaml", cwd=tmp_path).code == 0
+    write(tmp_path, [url], on_success=command("run", "downloads.yaml", "--no-hooks"))
+    again = marscore("run", "downloads.yaml", cwd=tmp_path)
+    assert again.code == 1
+    assert again.events("hook_finished")[0]["exit_code"] == 3
+
+
+def test_a_signal_before_a_hook_begins_is_no_success(tmp_path: Path, origin: Origin) -> None:
+    write(tmp_path, [origin.serve("/one.bin", ONE)], on_success=python(TELL, "told.json"))
+    # The audit hook of Popen's module comes when all is in place, and the hook is about to begin.
+    signalled = Path(__file__).with_name("signalled.py")
+    done = subprocess.run(
+        [sys.executable, str(signalled), "import marscore.adapters.processes.program", "15", "1", "run", "downloads.yaml"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 143, done.stderr
+
+
 @pytest.mark.parametrize("hook", ["echo x", [], [""], {"a": "b"}, [["a"]], ["a", "b\0"]])
 def test_what_is_no_program_is_an_error_at_its_place(hook: object, tmp_path: Path) -> None:
     write(tmp_path, ["https://e.com/a"], on_success=hook)
