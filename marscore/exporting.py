@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from marscore.errors import ManifestError, Problem
 from marscore.frozen import dataclass
 from marscore.held import held_to_lock
 from marscore.job import read
@@ -41,11 +42,14 @@ def export(manifest: ManifestInput, settings: RunSettings, target: Target) -> Ex
     hidden = {download.id: fields for download, fields in zip(everything, hidden_fields(parsed, everything), strict=True)}
     held, _ = held_to_lock(manifest, settings, parsed, everything)
     wanted = select(held, settings.only) if settings.only else held
+    folder = None if settings.output_dir is None else str(settings.output_dir)
+    if folder is not None and not folder.isprintable():
+        raise ManifestError("--output-dir", (Problem("", "must not hold control characters: no other program would read it back"),))
     losses = Losses(manifest.source)
     outgoing = (Outgoing(download, _line(parsed, download), hidden[download.id]) for download in wanted)
-    folder = None if settings.output_dir is None else str(settings.output_dir)
     text = "".join(written(outgoing, target, folder, losses))
-    return Exported(text, tuple(losses.lines()), losses.left_out)
+    unsaid = ["a Metalink names no folder: --output-dir is not in it"] if folder is not None and target == "metalink" else []
+    return Exported(text, (*unsaid, *losses.lines()), losses.left_out)
 
 
 def _line(parsed: Parsed, download: Download) -> int | None:

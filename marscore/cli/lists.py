@@ -37,9 +37,10 @@ def import_(context: click.Context, /, source: str, form: Format | None, base: s
     What a manifest cannot say is told at its line. Passwords and tokens become names of the environment, `${NAME}`. Exit code 1 means
     that entries were left out: the rest is printed.
     """
-    if output is not None and output != "-" and Path(output).exists() and source != "-" and Path(output).samefile(source):
+    text = read_list(source)
+    if output is not None and _is_file(output) and _is_file(source) and Path(output).samefile(source):
         raise click.UsageError("--output names the list itself")
-    made = engine(context).import_list(read_list(source), source, form, base, secrecy)
+    made = engine(context).import_list(text, source, form, base, secrecy)
     _tell(made.warnings)
     if made.downloads or not made.left_out:
         _write(output, "".join(made.text))
@@ -62,6 +63,10 @@ def export(context: click.Context, /, manifest: str, target: Target, output: str
     _tell(made.warnings)
     _write(output, made.text)
     context.exit(1 if made.left_out else 0)
+
+
+def _is_file(name: str) -> bool:
+    return name != "-" and Path(name).exists()
 
 
 def _tell(warnings: Iterable[str]) -> None:

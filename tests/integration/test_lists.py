@@ -65,6 +65,8 @@ def test_a_list_that_cannot_be_read_is_exit_2_with_its_line(tmp_path: Path) -> N
 def test_the_list_itself_is_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("https://e.com/a\n")
     assert marscore("import", "list.txt", "-o", "./list.txt", cwd=tmp_path).code == 2
+    missing = marscore("import", "none.txt", "-o", "list.txt", cwd=tmp_path)
+    assert (missing.code, missing.err.startswith("none.txt: cannot be read")) == (2, True)
     assert (tmp_path / "list.txt").read_text() == "https://e.com/a\n"
 
 
@@ -213,6 +215,13 @@ def test_what_a_variable_says_in_a_path_or_in_public_is_exported(tmp_path: Path)
     assert (made.code, made.out) == (0, "https://e.com/eu-west/a\n  out=r12/a\n")
     again = exported(tmp_path, "aria2", "--var", "REGION=us", "--var", "RELEASE=r13", env=dict(os.environ))
     assert again.out == "https://e.com/us/a\n  out=r13/a\n"
+
+
+def test_a_folder_that_cannot_be_said_is_told(tmp_path: Path) -> None:
+    write(tmp_path, ["https://e.com/a"])
+    assert exported(tmp_path, "aria2", "--output-dir", "a\n  out=b").code == 2
+    made = exported(tmp_path, "metalink", "--output-dir", "there")
+    assert (made.code, made.err) == (0, "a Metalink names no folder: --output-dir is not in it\n")
 
 
 def test_a_secret_that_stands_in_the_manifest_is_told(tmp_path: Path) -> None:
