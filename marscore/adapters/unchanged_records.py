@@ -50,7 +50,7 @@ class UnchangedRecords:
             if forms is None:
                 return None
             line, entry = known[decision.reason] = forms
-            url, path = json_text(url_of(download.sources[0])), json_text(download.path)
+            url, path = json_text(url_of(download.url)), json_text(download.path)
             checksum = checksum_of(download.checksums, digests) if download.checksums else digests[0]
             if line:
                 lines.append(line % (download.id, file.size, '", "'.join(digests), file.mtime_ns, file.inode))

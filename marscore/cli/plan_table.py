@@ -15,7 +15,7 @@ from marscore.adapters.terminal.streams import is_terminal, printable, wants_col
 from marscore.cli.summary import counted
 
 if TYPE_CHECKING:
-    from marscore.planning.document import PlanDocument
+    from marscore.planning.document import PlanDocument, PlannedDownload
 
 _COLUMNS = ("ID", "ACTION", "PATH", "URL", "REASON")
 #: rich needs half a millisecond a line; more lines than this nobody reads on a terminal.
@@ -24,9 +24,17 @@ _FOLDED_MOST = 1000
 
 def plan_table(plan: PlanDocument) -> str:
     """The plan as a heading and a line for each download; long cells are folded where a person reads them on a terminal."""
-    rows = [tuple(printable(cell) for cell in (e.id, e.action, e.path, e.url, e.reason)) for e in plan.downloads]
+    rows = [tuple(printable(cell) for cell in (e.id, e.action, e.path, _asked(e), e.reason)) for e in plan.downloads]
     folded = is_terminal(sys.stdout) and len(rows) <= _FOLDED_MOST
     return "\n".join([_heading(plan), *(_folded(rows) if folded else _aligned(rows))])
+
+
+def _asked(entry: PlannedDownload) -> str:
+    """The URL, and what is asked in its place or after it."""
+    if entry.sources == (entry.url,):
+        return entry.url
+    others = entry.sources[1:] if entry.sources[0] == entry.url else entry.sources
+    return f"{entry.url} ({'then' if entry.sources[0] == entry.url else 'from'} {', '.join(others)})"
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:

@@ -8,6 +8,7 @@
     fields       how fields are read: sizes, durations, URLs, text that stays text
     field_types  the same as pydantic's types
     urls, output which URLs and output paths are allowed
+    mirrors      which prefixes of URLs are rewritten, and what with
     models       the options and their descriptions; modelled reads by them
     problems     pydantic's errors in plain words
     schema       the JSON Schema for editors

@@ -25,6 +25,7 @@ from marscore.manifest.fields import (
     read_duration,
     read_each_value,
     read_header_value,
+    read_list,
     read_number,
     read_password,
     read_processes,
@@ -36,6 +37,7 @@ from marscore.manifest.fields import (
     read_whole,
     read_word,
 )
+from marscore.manifest.mirrors import check_base, check_mirrors, check_prefix
 from marscore.values import FailureKind, HttpVersion
 
 
@@ -100,6 +102,10 @@ EachValue: TypeAlias = Annotated[str, BeforeValidator(read_each_value), Shown(_T
 VariableName: TypeAlias = Annotated[
     str, BeforeValidator(read_text), AfterValidator(check_variable_name), Shown({"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"})
 ]
+MirrorPrefix: TypeAlias = Annotated[str, BeforeValidator(read_text), AfterValidator(check_prefix)]
+MirrorBase: TypeAlias = Annotated[str, BeforeValidator(read_text), AfterValidator(check_base), Shown({"type": "string"})]
+MirrorBases: TypeAlias = Annotated[tuple[MirrorBase, ...], Field(min_length=1), BeforeValidator(read_list), Also({"type": "string"})]
+Mirrors: TypeAlias = Annotated[dict[MirrorPrefix, MirrorBases], AfterValidator(check_mirrors)]
 AuthScheme: TypeAlias = Annotated[Literal["basic", "digest", "auto"], BeforeValidator(read_word)]
 Kind: TypeAlias = Annotated[FailureKind, BeforeValidator(read_word)]
 IfExists: TypeAlias = Annotated[Literal["keep", "refresh", "replace", "fail"], BeforeValidator(read_word)]

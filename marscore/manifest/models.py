@@ -309,6 +309,8 @@ class Manifest(Model):
     """How the whole run uses the machine and the network."""
     cache: Cache | None = None
     """Where finished files are kept for other runs and manifests (nowhere)."""
+    mirrors: f.Mirrors = {}
+    """Prefixes of URLs and what they are asked at instead, in this order; the URL itself only if it is among them (no others)."""
     security: Security = Security()
     """What servers may not make the run do."""
     defaults: Defaults = Defaults()

@@ -85,6 +85,7 @@ class PlainManifest:
 
     public: ClassVar[tuple[str, ...]] = ()
     cache: ClassVar[None] = None
+    mirrors: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     security: ClassVar[PlainSecurity] = PlainSecurity()
 
 

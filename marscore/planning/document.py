@@ -27,6 +27,7 @@ class PlannedDownload:
     reason: str
     host: Annotated[str, Field(description="host:port, the key of per_host limits")]
     threads: Annotated[int, Field(description="most connections for this file")]
+    sources: Annotated[tuple[str, ...], Field(description="what is asked, in this order: the url, or what mirrors put in its place")]
 
 
 class PlanDocument(BaseModel):
@@ -63,14 +64,16 @@ def document(plan: Plan, name: str | None, output_dir: str, redactor: Redactor, 
 
 def _planned(decision: Decision, redactor: Redactor) -> PlannedDownload:
     download = decision.download
+    sources = tuple(map(redactor.url, download.sources))
     return PlannedDownload(
         id=download.id,
-        url=redactor.url(download.url),
+        url=sources[0] if download.original is None else redactor.url(download.url),
         path=download.path,
         action=_action(decision),
         reason=decision.reason,
-        host=redactor.text(host_of(download.url)),
+        host=redactor.text(host_of(download.sources[0])),
         threads=download.options.threads,
+        sources=sources,
     )
 
 

@@ -17,6 +17,7 @@ from marscore.manifest.urls import check_url_text
 from marscore.resolve.model import Download, Options
 from marscore.resolve.options import OptionsMaker
 from marscore.resolve.paths import Outputs, check_output, name_in
+from marscore.resolve.rewriting import Rewriting
 from marscore.resolve.templates import MAX_EXPANSIONS, EachSpec, Row, Template, compile_template, count, numeric_names, rows
 from marscore.values import Checksum, parse_checksum
 
@@ -35,7 +36,8 @@ def expand(parsed: Parsed) -> tuple[Download, ...]:
     """
     findings = Findings(parsed.places)
     options = OptionsMaker(parsed.manifest.defaults, parsed.manifest.security.private_addresses)
-    downloads = _expanded(dict(enumerate(parsed.manifest.downloads)), options, findings)
+    expansion = _Expansion(options, Rewriting(parsed.manifest.mirrors), findings)
+    downloads = _expanded(dict(enumerate(parsed.manifest.downloads)), expansion)
     if findings.found:
         raise findings.error(parsed.source)
     return downloads
@@ -66,12 +68,13 @@ def load_mapping(
 def _loaded(examined: Examined) -> tuple[Parsed, tuple[Download, ...]]:
     # A manifest that is wrong ends in an error, whatever its downloads would have been allowed to do.
     private = examined.manifest.security.private_addresses if examined.manifest else "allow"
-    downloads = _expanded(examined.entries, OptionsMaker(examined.defaults, private), examined.findings)
+    mirrors = examined.manifest.mirrors if examined.manifest else {}
+    expansion = _Expansion(OptionsMaker(examined.defaults, private), Rewriting(mirrors), examined.findings)
+    downloads = _expanded(examined.entries, expansion)
     return examined.parsed(), downloads
 
 
-def _expanded(entries: Mapping[int, Entry], options: OptionsMaker, findings: Findings) -> tuple[Download, ...]:
-    expansion = _Expansion(options, findings)
+def _expanded(entries: Mapping[int, Entry], expansion: _Expansion) -> tuple[Download, ...]:
     for index, entry in entries.items():
         expansion.add(("downloads", index), entry)
     return tuple(expansion.downloads)
@@ -120,8 +123,9 @@ class _Forms:
 class _Expansion:
     """Collects the downloads of a manifest and what is wrong between them."""
 
-    def __init__(self, options: OptionsMaker, findings: Findings) -> None:
+    def __init__(self, options: OptionsMaker, rewriting: Rewriting, findings: Findings) -> None:
         self.downloads: list[Download] = []
+        self._rewriting = rewriting
         self._findings = findings
         self._options = options
         self._outputs = Outputs()
@@ -139,11 +143,11 @@ class _Expansion:
     def _one(self, where: Path, entry: Entry) -> None:
         options = self._options_of(where, entry, entry.headers, entry.tags)
         checksums = tuple(map(parse_checksum, entry.checksum)) if entry.checksum else ()
-        sources = (entry.url, *(mirror for mirror in entry.mirrors if mirror != entry.url)) if entry.mirrors else (entry.url,)
+        urls = (entry.url, *(mirror for mirror in entry.mirrors if mirror != entry.url)) if entry.mirrors else (entry.url,)
         # As `shown` writes it.
         name = f"{where[0]}[{where[1]}]"
         path = self._output(where, entry.path, entry.url, name)
-        self.downloads.append(Download(name, sources, path, options, checksums, entry.size))
+        self.downloads.append(self._download(name, urls, path, options, (checksums, entry.size)))
 
     def _many(self, where: Path, entry: DownloadEntry, each: EachSpec) -> None:
         if count(each) > MAX_EXPANSIONS:
@@ -156,11 +160,18 @@ class _Expansion:
         for number, row in enumerate(rows(each)):
             options = shared or self._options_for(where, entry, forms, row)
             first, *mirrors = [form.make(row) for form in forms.sources]
-            sources = tuple(dict.fromkeys([first, *mirrors])) if mirrors else (first,)
+            urls = tuple(dict.fromkeys([first, *mirrors])) if mirrors else (first,)
             checksums = tuple([form.make(row) for form in forms.checksums]) if forms.checksums else ()
             path = forms.path.make(row) if forms.path else None
             own = f"{name}[{number}]"
-            self.downloads.append(Download(own, sources, self._output(where, path, first, own), options, checksums, entry.size))
+            output = self._output(where, path, first, own)
+            self.downloads.append(self._download(own, urls, output, options, (checksums, entry.size)))
+
+    def _download(
+        self, name: str, urls: tuple[str, ...], path: str, options: Options, content: tuple[tuple[Checksum, ...], int | None]
+    ) -> Download:
+        sources = self._rewriting.sources_of(urls)
+        return Download(name, sources, path, options, *content, original=None if sources[0] == urls[0] else urls[0])
 
     def _options_of(self, where: Path, entry: Entry, headers: Mapping[str, str | None] | None, tags: tuple[str, ...] | None) -> Options:
         try:

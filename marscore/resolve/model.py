@@ -64,9 +64,11 @@ class Held:
 class Download:
     """One file to have in place.
 
-    `id` is the entry's place (`downloads[3]`, `downloads[3][17]`), `sources` the URL and then its mirrors, `path` is relative to the
-    output folder with `/` between its parts, `checksums` must all hold, `size` is in bytes. What the lock names is among these, and
-    `held` tells it apart.
+    `id` is the entry's place (`downloads[3]`, `downloads[3][17]`), `sources` what is asked, in this order: the URL and then its mirrors,
+    or those that the manifest's `mirrors` put in their place. `path` is relative to the output folder with `/` between its parts,
+    `checksums` must all hold, `size` is in bytes. What the lock names is among these, and `held` tells it apart.
+
+    `original` is the URL as it is written, where that is not the first source; it is what the download is known by.
     """
 
     id: str
@@ -76,7 +78,9 @@ class Download:
     checksums: tuple[Checksum, ...] = ()
     size: int | None = None
     held: Held | None = None
+    original: str | None = None
 
     @property
     def url(self) -> str:
-        return self.sources[0]
+        """What it is known by, in state, lock, cache and report; no request is sent there unless it is a source too."""
+        return self.sources[0] if self.original is None else self.original

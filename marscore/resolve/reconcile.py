@@ -171,7 +171,7 @@ def proven(question: Prove, found: Measured, partial: bool) -> Decision:
 
 
 def _is_of_another_url(download: Download, claim: Claim) -> bool:
-    return claim.url_key not in (UNKNOWN_URL, *map(key_of, download.sources))
+    return claim.url_key not in (UNKNOWN_URL, key_of(download.url), *map(key_of, download.sources))
 
 
 def _ask(question: Prove, file: FileIdentity, known: tuple[str, ...], partial: bool) -> Decision:

@@ -58,7 +58,7 @@ def _of_downloads(downloads: Iterable[Download]) -> dict[str, str]:
     found: dict[str, str] = {}
     seen: set[int] = set()
     for download in downloads:
-        for url in download.sources:
+        for url in (download.url, *download.sources):
             if "@" in url:
                 found.update((text, MASK) for text in userinfo_secrets(url))
         # Options are shared by many downloads.

@@ -55,7 +55,7 @@ def of_downloads(downloads: Iterable[Download], claims: Mapping[str, Claim]) -> 
             yield Expected(download.path, download.checksums, download.size, "manifest")
         else:
             claim = claims.get(key_of(download.path))
-            known = claim is not None and claim.url_key in map(key_of, download.sources)
+            known = claim is not None and claim.url_key in map(key_of, (download.url, *download.sources))
             yield _by_state(download.path, claim if known else None, download.size)
 
 

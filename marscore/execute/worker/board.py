@@ -70,7 +70,7 @@ class Board:
         """Put new downloads in the queue."""
         self.changed = True
         for work in works:
-            self._queue.setdefault(host_of(work.download.url), deque()).append(work)
+            self._queue.setdefault(host_of(work.download.sources[0]), deque()).append(work)
 
     def withdraw(self) -> list[Work]:
         """Take back every download that was not begun."""
