@@ -144,6 +144,16 @@ class MirrorSwitched:
 
 
 @dataclass(frozen=True, slots=True)
+class MirrorDropped:
+    """Of several sources that bring a file at once one is asked no more: it has another file, fails, or sent wrong bytes."""
+
+    at: float
+    download: str
+    url: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RangesUnsupported:
     at: float
     download: str
@@ -287,6 +297,7 @@ LoggedEvent: TypeAlias = (
     | HostPaused
     | HostPaced
     | MirrorSwitched
+    | MirrorDropped
     | RangesUnsupported
     | ConnectionRedialled
     | Redirected
@@ -308,6 +319,7 @@ _LEVELS: dict[str, LogLevel] = {
     "RetryScheduled": "warning",
     "HostPaused": "warning",
     "MirrorSwitched": "warning",
+    "MirrorDropped": "warning",
     "DownloadFailed": "error",
     "RangesUnsupported": "info",
     "ProgressMade": "debug",

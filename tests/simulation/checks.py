@@ -45,7 +45,7 @@ def _secrets(play: Play) -> Iterator[str]:
     owners: dict[str, set[str]] = {}
     for file in play.scenario.files:
         if file.secret is not None:
-            owners.setdefault(secret_of(file.secret), set()).update({file.host, *([file.mirror] if file.mirror else [])})
+            owners.setdefault(secret_of(file.secret), set()).update({file.host, *filter(None, (file.mirror, file.second))})
     for seen in play.network.requests:
         for secret, hosts in owners.items():
             # What a server itself writes into a redirect is not what we tell.

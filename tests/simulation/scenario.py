@@ -48,6 +48,8 @@ class File:
     sized: bool = False
     secret: str | None = None
     mirror: str | None = None
+    #: One more, of a file that has one.
+    second: str | None = None
     way: str = "direct"
     threads: int = 4
     #: Whether its servers heed If-Range.
@@ -64,7 +66,8 @@ class File:
     @property
     def urls(self) -> tuple[str, ...]:
         """The sources of its download."""
-        return (self.url,) if self.mirror is None else (self.url, f"https://{self.mirror}/mirrored/{self.number}.bin")
+        hosts = [host for host in (self.mirror, self.mirror and self.second) if host is not None]
+        return (self.url, *(f"https://{host}/mirrored/{at}/{self.number}.bin" for at, host in enumerate(hosts)))
 
     @property
     def target(self) -> str:
@@ -96,8 +99,8 @@ class File:
         served = [own]
         if self.way != "direct":
             served.append(Resource(self.url, self.versions, target=self.target, secret=header))
-        if self.mirror is not None:
-            served.append(Resource(self.urls[1], self.versions, self.ranges, self.length, conditions=self._conditions))
+        for url in self.urls[1:]:
+            served.append(Resource(url, self.versions, self.ranges, self.length, conditions=self._conditions))
         return served
 
     def download(self, run: Run) -> Download:
@@ -164,7 +167,7 @@ def _file(chance: random.Random, number: int) -> File:
     sizes = (first, *others)
     # Each begins at a place of its own, and none is a part of another.
     starts = tuple((number * 3 + version) * 350_000 + number * 17 + version for version in range(len(sizes)))
-    return File(
+    file = File(
         number,
         chance.choice(HOSTS[: chance.choice((1, 2, 3))]),
         sizes,
@@ -180,6 +183,12 @@ def _file(chance: random.Random, number: int) -> File:
         threads=chance.choice((1, 2, 4, 4)),
         conditions=chance.random() < 0.75,
     )
+    if chance.random() < 0.9:
+        return file
+    # Of several sources at once.
+    size = chance.choice((*SIZES[-3:], *SIZES[-3:], *LARGE))
+    mirror, second = chance.choice(HOSTS), chance.choice((None, *HOSTS))
+    return replace(file, sizes=(size, *file.sizes[1:]), summed=True, mirror=mirror, second=second, threads=4)
 
 
 def _run(chance: random.Random, files: Sequence[File]) -> Run:

@@ -44,6 +44,7 @@ def _smaller(scenario: Scenario) -> Iterator[Scenario]:
             yield replace(scenario, runs=(*runs[:at], smaller, *runs[at + 1 :]))
     for at, file in enumerate(files):
         for change in (
+            {"second": None},
             {"mirror": None},
             {"way": "direct"},
             {"secret": None},

@@ -86,9 +86,11 @@ class Knowledge:
         if self.ranges is None or accepts_ranges is False:
             self.ranges = accepts_ranges
 
-    def adopt_size(self, size: int) -> None:
-        """Keep nothing but the size: what a checksum allows to take over from one source to the next."""
-        self.adopt(Version(size, Validator()))
+    def take_over(self, other: Knowledge) -> None:
+        """Know of the file what was known of it from another source: its size, and by what checksum it is proven."""
+        self.proof, self.checksums = other.proof, other.checksums
+        if other.size is not None:
+            self.complete_size(other.size)
 
     def complete_size(self, size: int) -> None:
         """Learn the size of a version that was told without one."""

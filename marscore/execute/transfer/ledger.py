@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from marscore.execute.transfer.credits import UNKNOWN, Credits, without
 from marscore.execute.transfer.protocol import Pending, Segment
 from marscore.planning.segments import MIN_SPLIT, share
 from marscore.policy.retry import NO_FAILURES
@@ -21,10 +22,13 @@ class Ledger:
 
     A straggler is a cancelled segment that had bytes admitted and not yet written: until they are, the file may still change, and nothing
     can be proven of it.
+
+    Where `several` sources may bring the file, `credits` says who brought what.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, several: bool = False) -> None:
         self.epoch = 0
+        self.credits = Credits() if several else None
         self.done: tuple[ByteRange, ...] = ()
         self.pending: list[Pending] = [Pending(0, None)]
         self.active: list[Segment] = []
@@ -65,6 +69,8 @@ class Ledger:
         self.active.remove(segment)
         segment.cancelled = True
         self._add_done(ByteRange(segment.begin, segment.written))
+        if self.credits is not None:
+            self.credits.give(segment.url, [ByteRange(segment.begin, segment.written)])
         return Pending(segment.written, segment.end)
 
     def restart(self, keep: Segment | None = None) -> int:
@@ -74,6 +80,7 @@ class Ledger:
             segment.cancelled = segment is not keep
         # They write to the file of an epoch that is over.
         self._stragglers = []
+        self.credits = self.credits and Credits()
         self.active = [keep] if keep else []
         self.epoch += 1
         self.done = ()
@@ -85,6 +92,8 @@ class Ledger:
     def resume(self, done: Iterable[ByteRange], size: int | None) -> None:
         """Begin with ranges that are on disk already; what is missing becomes pending."""
         self.done = merge_ranges(done)
+        if self.credits is not None:
+            self.credits.give(UNKNOWN, self.done)
         if size is None:
             # Who fetches a file to an end that nobody knows fetches all behind its front anyway.
             self.done = self.done[:1] if self.done and self.done[0].start == 0 else ()
@@ -94,18 +103,28 @@ class Ledger:
 
     def cancel_all(self) -> None:
         """End every active segment; what they wrote is done, the rest is pending."""
-        for segment in list(self.active):
+        self.cancel(list(self.active))
+
+    def cancel(self, segments: Iterable[Segment]) -> None:
+        """End these: what they wrote is done, the rest is pending."""
+        for segment in segments:
             rest = self.leave(segment)
-            self._stragglers.append(segment)
+            self._straggles(segment)
             if rest.end is None or rest.start < rest.end:
                 self.pending.append(rest)
+
+    def reopen(self, ranges: Iterable[ByteRange]) -> None:
+        """Fetch these again, though they are done."""
+        again = merge_ranges(ranges)
+        self.done = without(self.done, again)
+        self.pending += [Pending(piece.start, piece.end) for piece in again]
 
     def absorb(self, segment: Segment, size: int) -> None:
         """Let one segment whose response holds the whole file fetch all that follows its position; the others end."""
         for other in [s for s in self.active if s is not segment]:
             other.cancelled = True
             self.active.remove(other)
-            self._stragglers.append(other)
+            self._straggles(other)
         self.done = tuple(r for r in self.done if r.end <= segment.begin)
         self.pending = []
         segment.end = size
@@ -140,6 +159,11 @@ class Ledger:
         """Whether some active segment is large enough to be cut in two."""
         largest = self.largest()
         return largest is not None and largest.remaining >= 2 * MIN_SPLIT
+
+    def _straggles(self, segment: Segment) -> None:
+        self._stragglers.append(segment)
+        if self.credits is not None and segment.written < segment.position:
+            self.credits.doubt(ByteRange(segment.written, segment.position))
 
     def _add_done(self, piece: ByteRange) -> None:
         self.done = merge_ranges((*self.done, piece))

@@ -52,7 +52,8 @@ class Segment:
     `begin` is where it started, `position` counts bytes that were admitted, `written` those that the disk took. `asked` is what its
     Range field said. `whole` tells that its answer was the whole file, so that it could go on past `end`. A cancelled one has nothing
     more to do: another took its bytes, or they are of a version that is gone. `pace` is kept while a body is received;
-    `lag` says why the connection was given up, if it was.
+    `lag` says why the connection was given up, if it was, and `for_others` that another source is to go on. `asked_at` is when it was
+    begun, in ticks.
     """
 
     number: int
@@ -70,6 +71,8 @@ class Segment:
     cancelled: bool = False
     pace: Pace | None = None
     lag: Lag | None = None
+    for_others: bool = False
+    asked_at: float = 0.0
 
     @property
     def remaining(self) -> int:
@@ -173,6 +176,14 @@ class Hashed:
 
 
 @dataclass(frozen=True, slots=True)
+class Fingerprinted:
+    """Ranges of the partial file were looked at: a fingerprint of each, in the order of the command."""
+
+    at: Moment
+    fingerprints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Placed:
     """The file has its name: `identity` was measured there, `digests` are those of the command that it was placed by."""
 
@@ -197,7 +208,7 @@ class Stopped:
     failure: Failure
 
 
-Fact: TypeAlias = Opened | Answered | Delivered | Broke | Ended | Lagged | Yielded | Hashed | Placed | Identified | Stopped
+Fact: TypeAlias = Opened | Answered | Delivered | Broke | Ended | Lagged | Yielded | Hashed | Fingerprinted | Placed | Identified | Stopped
 
 
 # Commands
@@ -236,6 +247,14 @@ class Verify:
 
 
 @dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Look at ranges of the epoch's partial file, to see later whether they have changed."""
+
+    epoch: int
+    ranges: tuple[ByteRange, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Give the epoch's partial file, of which `size` bytes have these digests, its name."""
 
@@ -263,4 +282,4 @@ class Release:
     keep: bool
 
 
-Command: TypeAlias = Receive | Drop | Emit | PauseHost | Verify | Place | Store | Identify | Release
+Command: TypeAlias = Receive | Drop | Emit | PauseHost | Verify | Fingerprint | Place | Store | Identify | Release

@@ -6,13 +6,18 @@ It does no I/O and knows no clock: facts come in through `step`, commands go out
 one file are of one version. When the version changes, or bytes cannot be combined safely, a new epoch begins with an empty partial
 file; segments of an older epoch are cancelled, and what they still bring goes nowhere.
 
+A file comes from one source at a time, the next one when that is given up. Where a checksum of the whole proves all parts, a large one
+comes from several at once (`source`): then each answer is judged by what its own source has shown, a failure lets the source rest and not
+the range, and where the checksum fails, `comparison` finds out who was wrong. Nothing is placed but a file whose digests are right.
+
 This file is longer than the house's 300 lines, since every transition of a transfer is to be read in one place.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Literal
 
 from marscore.errors import IntegrityError
@@ -24,6 +29,7 @@ from marscore.events import (
     DownloadResumed,
     DownloadStarted,
     HostPaused,
+    MirrorDropped,
     MirrorSwitched,
     RangesUnsupported,
     Redirected,
@@ -31,9 +37,10 @@ from marscore.events import (
     RetryScheduled,
     Warned,
 )
-from marscore.execute.transfer.allowance import Allowance, refuses_a_connection
-from marscore.execute.transfer.answer import Asked, NotModified, Part, Refused, Unsatisfiable, Version, Whole, read_answer
-from marscore.execute.transfer.knowledge import Knowledge
+from marscore.execute.transfer.allowance import refuses_a_connection
+from marscore.execute.transfer.answer import Asked, NotModified, Part, Refused, Unsatisfiable, Verdict, Version, Whole, read_answer
+from marscore.execute.transfer.comparison import Comparison
+from marscore.execute.transfer.credits import UNKNOWN, bytes_in
 from marscore.execute.transfer.ledger import Ledger
 from marscore.execute.transfer.protocol import (
     Answered,
@@ -44,6 +51,8 @@ from marscore.execute.transfer.protocol import (
     Emit,
     Ended,
     Fact,
+    Fingerprint,
+    Fingerprinted,
     Hashed,
     Identified,
     Identify,
@@ -63,16 +72,17 @@ from marscore.execute.transfer.protocol import (
     Work,
     Yielded,
 )
+from marscore.execute.transfer.source import Source, Sources
 from marscore.exhaustive import assert_never
 from marscore.journal import Header
 from marscore.planning.segments import MIN_SPLIT
 from marscore.policy.failures import BUSY, another_source_may_help, is_retryable
-from marscore.policy.pacing import MAX_REDIALS, PACE_REMEMBERED, lag_of
+from marscore.policy.pacing import MAX_REDIALS, PACE_REMEMBERED, Lag, lag_of
 from marscore.policy.retry import NO_FAILURES, GiveUp, Wait
 from marscore.state import Claim, FileIdentity, key_of
 from marscore.url import Url, host_of
 from marscore.validator import Validator
-from marscore.values import Failure, FailureKind
+from marscore.values import ByteRange, Failure, FailureKind
 
 #: Failures after which what was received is of no use to a later run.
 _WORTHLESS: frozenset[FailureKind] = frozenset({"checksum", "size", "too_large", "changed"})
@@ -80,6 +90,8 @@ _WORTHLESS: frozenset[FailureKind] = frozenset({"checksum", "size", "too_large",
 _WORTH_TRYING = 8 * 1024 * 1024
 #: Seconds that a range has to take for a part of it to be asked for over another connection: some round trips.
 WORTH_SHARING = 0.25
+#: Seconds after which a source that does not answer keeps its range from the others, where nothing else is left for them.
+MUTE = 5.0
 #: The names of a few codings (RFC 9110 section 8.4.1).
 _CODINGS = re.compile("[a-z0-9-]{1,16}(?:, ?[a-z0-9-]{1,16}){0,3}")
 
@@ -91,9 +103,12 @@ class Transfer:
         self.work = work
         self.download = work.download
         self.options = work.download.options
-        self.ledger = Ledger()
-        self.known = Knowledge(work.download)
-        self.allowed = Allowance(self.options.threads, self.options.retry)
+        self.ledger = Ledger(several=len(self.download.sources) > 1)
+        self._sources = Sources(work.download)
+        self._use_first()
+        self._comparison: Comparison | None = None
+        #: Whether sources were found to agree on bytes that the checksum refuses.
+        self._agreed = False
         self.closed = False
         self._is_open = False
         self.began = at
@@ -106,31 +121,28 @@ class Transfer:
         self._redials = 0
         #: When those segments ended that did lately, with their URL and their speed.
         self._speeds: tuple[tuple[float, str, float], ...] = ()
-        self._sources = list(self.download.sources)
         self._restarts = NO_FAILURES
         self._hops: set[tuple[Url, Url]] = set()
         self._served_by: str | None = None
+        #: By source: the URL that answered, which a redirect may have led to.
+        self._served: dict[str, str] = {}
         #: Whether what is here is looked at: the whole file is verified or placed, or the one in place identified.
         self._checking = False
         #: What a server is asked about; None once it was told of another version than that.
         self._claim = work.known
-        #: Whether the source refused a part, and is asked for the whole file instead.
-        self._instead: Failure | None = None
-        #: Whether the source sent a part of the file that was asked for.
-        self._parts_came = False
-        #: What the log says once: of the source in use, that it has no parts for us; of the file, that it comes encoded.
-        self._told_ranges = self._told_encoding = False
+        #: What the log says once of the file: that it comes encoded.
+        self._told_encoding = False
 
     # What the loop and the board ask
 
     @property
     def url(self) -> str:
         """The source in use. A try always starts from the manifest's URL, since the target of a redirect may expire."""
-        return self._sources[0]
+        return self._sources.first.url
 
     @property
     def host(self) -> str:
-        """The key of the host whose limits and pauses hold for the next request."""
+        """The key of the host of the source in use."""
         return host_of(self.url)
 
     @property
@@ -162,31 +174,52 @@ class Transfer:
         return tuple(dict.fromkeys(["sha256", *(c.algorithm for c in self.download.checksums)]))
 
     @property
-    def due(self) -> float | None:
-        """From when on it could use another connection, in ticks.
+    def openings(self) -> tuple[tuple[str, float], ...]:
+        """The hosts at which it could use another connection, each with the ticks from when on: several where several sources bring it.
 
-        None: it has nothing to ask for, or all the connections that it may have, or its partial file is still being looked at.
+        Empty: it has nothing to ask for, or all the connections that it may have, or its partial file is still being looked at.
         """
         earliest = self.ledger.earliest()
         if earliest is None or self.closed or not self._is_open or self._checking:
-            return None
+            return ()
+        if self._sources.share_work:
+            return tuple((host, max(free, earliest)) for host, free in self._sources.openings(self.ledger.active).items())
         free = self.free_at
-        return None if free is None else max(free, earliest)
+        return () if free is None else ((self.host, max(free, earliest)),)
+
+    @property
+    def due(self) -> float | None:
+        """From when on it could use another connection, in ticks; None: there is no opening."""
+        return min([due for _, due in self.openings], default=None)
 
     @property
     def free_at(self) -> float | None:
         """From when on it may have another connection, in ticks; None: not before one of those that it has has ended."""
-        active = len(self.ledger.active)
+        active = self.ledger.active
+        if self._sources.share_work:
+            return min(self._sources.openings(active).values(), default=None)
+        first = self._sources.first
         # The answer to a request for the whole file, in place of a part, decides of all the others.
-        return None if self._instead and active else self.allowed.free_at(active)
+        free = None if first.instead and active else self.allowed.free_at(len(active))
+        return None if free is None else max(free, first.resting)
 
-    def take(self, ticks: float) -> Segment | None:
-        """Begin a segment on the first pending range that is due; None where none is, or no further connection may be had."""
-        due = self.due
-        pending = None if due is None or due > ticks else self.ledger.take(ticks)
-        if pending is None:
+    def hosts_at(self, ticks: float) -> list[str]:
+        """The hosts at which it may have another connection now."""
+        if self._sources.share_work:
+            return [host for host, free in self._sources.openings(self.ledger.active).items() if free <= ticks]
+        free = self.free_at
+        return [self.host] if free is not None and free <= ticks else []
+
+    def take(self, ticks: float, may_ask: Callable[[str], bool] = lambda host: True) -> Segment | None:
+        """Begin a segment on the first pending range that is due, at a host that may be asked.
+
+        None: no range is due, no further connection may be had, or no such host.
+        """
+        source = self._source_for(ticks, may_ask)
+        pending = None if source is None else self.ledger.take(ticks)
+        if source is None or pending is None:
             return None
-        asked = None if self._instead else self._asked(pending)
+        asked = None if source.instead else self._asked(pending)
         segment = Segment(
             number=self.segments,
             epoch=self.ledger.epoch,
@@ -195,12 +228,22 @@ class Transfer:
             written=pending.start,
             end=pending.end,
             asked=asked,
-            if_range=self.known.if_range if asked else None,
-            retry=pending.retry,
-            url=self.url,
+            if_range=source.known.if_range if asked else None,
+            # Where others take the range, it is the source that tries again.
+            retry=source.failures if self._shares_work else pending.retry,
+            url=source.url,
+            asked_at=ticks,
         )
         self.ledger.active.append(segment)
         return segment
+
+    def _source_for(self, ticks: float, may_ask: Callable[[str], bool]) -> Source | None:
+        due = self.due
+        if due is None or due > ticks:
+            return None
+        if self._sources.share_work:
+            return self._sources.chosen(self.ledger.active, ticks, may_ask)
+        return self._sources.first if may_ask(self.host) else None
 
     def request_fields(self, segment: Segment) -> tuple[tuple[str, str], ...]:
         """The header fields that this segment's request needs besides the download's own."""
@@ -210,7 +253,7 @@ class Transfer:
             fields.append(("Range", f"bytes={start}-{'' if end is None else end - 1}"))
             if segment.if_range is not None:
                 fields.append(("If-Range", segment.if_range))
-        elif claim := self._asked_about(segment):
+        elif not self._sources.share_work and (claim := self._asked_about(segment)):
             fields += claim.validator.conditions
         return tuple(fields)
 
@@ -235,7 +278,9 @@ class Transfer:
         """Make ranges pending for `hands` idle connections out of the largest active one. Call it where `can_share` says so."""
         largest = self.ledger.largest()
         assert largest is not None
-        self.ledger.share(largest, 1 + min(hands, self.allowed.free(len(self.ledger.active))))
+        active, shared = self.ledger.active, self._sources.share_work
+        free = self._sources.free(active) if shared else self.allowed.free(len(active))
+        self.ledger.share(largest, 1 + min(hands, free))
 
     def admit(self, segment: Segment, count: int, ticks: float) -> int:
         """Count `count` body bytes that came at `ticks` and say how many of them belong at the segment's position; 0 for a cancelled one.
@@ -258,6 +303,8 @@ class Transfer:
 
     def laggard(self, ticks: float) -> Segment | None:
         """A segment whose connection is so slow beside its siblings, or silent, that a new one is due; its `lag` says how slow."""
+        if mute := self._mute(ticks):
+            return mute
         paces = [(s, s.pace) for s in self.ledger.active if s.pace]
         looked = [(s, pace.speed) for s, pace in paces if pace.look(ticks) and pace.speed is not None]
         given_up = self._redials + sum(s.lag is not None for s, _ in paces)
@@ -265,12 +312,38 @@ class Transfer:
             return None
         lately = [(url, speed) for at, url, speed in self._speeds if ticks - at <= PACE_REMEMBERED]
         for segment, speed in looked:
-            siblings = [(s.url, pace.speed) for s, pace in paces if s is not segment]
-            others = [other for url, other in (*siblings, *lately) if url == segment.url and other is not None]
-            if segment.lag is None and (lag := lag_of(speed, others, segment.remaining)):
-                segment.lag = lag
+            if segment.lag is not None:
+                continue
+            others = [(s.url, pace.speed) for s, pace in paces if s is not segment and pace.speed is not None] + lately
+            siblings = [other for url, other in others if url == segment.url]
+            segment.lag = lag_of(speed, siblings, segment.remaining) or self._lag_of_source(segment, speed, others, ticks)
+            if segment.lag is not None:
                 return segment
         return None
+
+    def _lag_of_source(self, segment: Segment, speed: float, others: list[tuple[str, float]], ticks: float) -> Lag | None:
+        """Why a connection lags behind those of other sources: it brings nothing, or it is the last of the file that is waited for."""
+        if not self._sources.share_work or (speed and self.ledger.pending) or not self._others_are_ready(segment, ticks):
+            return None
+        lag = lag_of(speed, [other for _, other in others], segment.remaining)
+        segment.for_others = lag is not None
+        return lag
+
+    def _mute(self, ticks: float) -> Segment | None:
+        """A segment whose source does not answer, while others have nothing left to do."""
+        if self.ledger.pending or not self._sources.share_work:
+            return None
+        for segment in self.ledger.active:
+            waits = not segment.receiving and segment.lag is None and segment.remaining > 0
+            if waits and ticks - segment.asked_at >= MUTE and self._others_are_ready(segment, ticks):
+                segment.lag = Lag(0.0, 0.0)
+                return segment
+        return None
+
+    def _others_are_ready(self, segment: Segment, ticks: float) -> bool:
+        """Whether another source could go on with this one's range now."""
+        others = self._sources.others_than(self._source_of(segment))
+        return self._sources.only is None and any(other.resting <= ticks and other.has_served for other in others)
 
     # Transitions
 
@@ -285,7 +358,7 @@ class Transfer:
             commands += self._fail(fact.at, Failure("internal", f"nothing is left to fetch, and the file is not whole: {held}"))
         return commands
 
-    def _take_in(self, fact: Fact) -> list[Command]:  # noqa: C901, PLR0911 - one case for each fact, nothing more
+    def _take_in(self, fact: Fact) -> list[Command]:  # noqa: C901, PLR0911, PLR0912 - one case for each fact, nothing more
         match fact:
             case Opened():
                 return self._opened(fact)
@@ -303,6 +376,8 @@ class Transfer:
                 return self._yielded(fact.segment)
             case Hashed():
                 return self._hashed(fact)
+            case Fingerprinted():
+                return self._fingerprinted(fact)
             case Placed():
                 return self._placed(fact)
             case Identified():
@@ -317,7 +392,7 @@ class Transfer:
         commands: list[Command] = [Emit(DownloadStarted(fact.at.unix, self.download.id, self.url))]
         if fact.url_key is None:
             return commands
-        unusable = self.known.unusable(fact, {key_of(url) for url in self._sources})
+        unusable = self.known.unusable(fact, {key_of(source.url) for source in self._sources.left})
         lost = fact.damaged + (sum(map(len, fact.proven)) if unusable else 0)
         if unusable or lost:
             reason = unusable or "these bytes on disk did not match the record of what was written"
@@ -326,7 +401,8 @@ class Transfer:
             # Where no byte is proven, what is said of the file is not either: its size least of all, which may be 0.
             self.ledger.restart()
             return commands
-        self._adopt_source(fact.url_key)
+        self._sources.put_first(lambda url: key_of(url) == fact.url_key)
+        self._use_first()
         self.known.adopt_found(fact)
         self.ledger.resume(fact.proven, fact.size)
         self.bytes_resumed = self.ledger.bytes_done
@@ -341,9 +417,11 @@ class Transfer:
 
     def _answered(self, fact: Answered) -> list[Command]:
         segment, at = fact.segment, fact.at
-        self._served_by = fact.answer.url.text
+        self._serves(fact)
         commands = self._redirects(fact)
         verdict = read_answer(fact.answer, segment.asked, self.options.retry.statuses, at.unix)
+        if self._sources.share_work:
+            return commands + self._of_several(fact, verdict)
         match verdict:
             case Whole():
                 return commands + self._whole(segment, verdict, at)
@@ -360,7 +438,7 @@ class Transfer:
 
     def _delivered(self, fact: Delivered) -> list[Command]:
         segment, at = fact.segment, fact.at
-        self._served_by = fact.answer.url.text
+        self._serves(fact)
         commands = self._redirects(fact)
         verdict = read_answer(fact.answer, segment.asked, self.options.retry.statuses, at.unix)
         assert isinstance(verdict, Whole)
@@ -378,8 +456,9 @@ class Transfer:
         return [*commands, Drop(), *self._verified(at, fact.content.digests, Store(fact.content))]
 
     def _whole(self, segment: Segment, answer: Whole, at: Moment) -> list[Command]:
-        if self._instead and segment.asked is None:
-            return self._whole_instead(segment, answer, at, self._instead)
+        instead = self._sources.first.instead
+        if instead and segment.asked is None:
+            return self._whole_instead(segment, answer, at, instead)
         changed = self.known.change_to(answer.version)
         if changed:
             if isinstance(self._restart_allowed(Failure("changed", changed), at), GiveUp):
@@ -396,7 +475,7 @@ class Transfer:
 
     def _whole_instead(self, segment: Segment, answer: Whole, at: Moment, refused: Failure) -> list[Command]:
         """Start over with the whole file, of a server that refused a part. It is asked for no more, so this happens once."""
-        self._instead = None
+        self._sources.first.instead = None
         reason = f"{refused.message} to a request for a part, and the whole file to one for the whole"
         return [*self._without_ranges(segment, at, reason), *self._start_over_with(segment, answer, at, reason)]
 
@@ -411,9 +490,10 @@ class Transfer:
         return self._tell_ranges(segment, at, reason)
 
     def _tell_ranges(self, segment: Segment, at: Moment, reason: str) -> list[Command]:
-        if self._told_ranges:
+        source = self._sources.of(segment.url)
+        if source is None or source.told_ranges:
             return []
-        self._told_ranges = True
+        source.told_ranges = True
         return [Emit(RangesUnsupported(at.unix, self.download.id, segment.url, reason))]
 
     def _go_on_with_the_whole(self) -> bool:
@@ -460,7 +540,7 @@ class Transfer:
         if wanted_end is None or segment.end < wanted_end:
             # Of a file whose size nobody tells (RFC 9110 section 14.4), what follows is asked for until there is nothing.
             self.ledger.pending.append(Pending(segment.end, wanted_end))
-        self._parts_came = True
+        self._sources.first.parts_came = True
         self.allowed.accepted(1 + sum(s.receiving for s in self.ledger.active))
         return self._resumed(at) + self._encoded(answer.version, at) + self._receive(segment)
 
@@ -529,6 +609,8 @@ class Transfer:
             return self._broke(Broke(fact.at, segment, Failure("truncated", message)))
         self.ledger.leave(segment)
         self.segments_finished += 1
+        if self.ledger.credits is not None and (source := self._sources.of(segment.url)):
+            source.failures = source.failures.progressed()
         if segment.pace and (speed := segment.pace.mean(fact.at.ticks)):
             self._speeds = (*self._speeds[-7:], (fact.at.ticks, segment.url, speed))
         if segment.end is None:
@@ -543,6 +625,11 @@ class Transfer:
         segment, lag = fact.segment, fact.segment.lag
         if segment.cancelled or not segment.remaining or lag is None:
             return self._ended(Ended(fact.at, segment))
+        if self._sources.share_work and not lag.speed:
+            what = "it brings nothing" if segment.receiving else "it does not answer"
+            return self._source_failed(segment, Failure("too_slow", f"{what}, while other sources do"), fact.at)
+        if segment.for_others and (source := self._sources.of(segment.url)):
+            source.resting = max(source.resting, fact.at.ticks + PACE_REMEMBERED)
         self._redials += 1
         rest = self.ledger.leave(segment)
         self.ledger.pending.append(Pending(rest.start, rest.end, segment.retry.progressed()))
@@ -570,6 +657,8 @@ class Transfer:
         if size is None or self._checking or not self.ledger.covers(size):
             return []
         self._checking = True
+        if self._comparison is not None and self._comparison.is_fetched:
+            return [Fingerprint(self.ledger.epoch, self._comparison.ranges)]
         return [Verify(self.ledger.epoch, size, self.algorithms)]
 
     def _hashed(self, fact: Hashed) -> list[Command]:
@@ -584,9 +673,10 @@ class Transfer:
             held = self.download.held
             names = "the lock names" if held and (wrong.algorithm, wrong.hex) == ("sha256", held.sha256) else "should be"
             message = f"{wrong.algorithm} is {digests[wrong.algorithm]} and {names} {wrong.hex}"
-            return self._start_over(at, Failure("checksum", message))
+            return self._mismatch(at, Failure("checksum", message))
         self._checking = True
-        return [*(Emit(ChecksumVerified(at.unix, self.download.id, str(c))) for c in self.download.checksums), place]
+        named = self._named(self._comparison, at) if self._comparison else []
+        return [*named, *(Emit(ChecksumVerified(at.unix, self.download.id, str(c))) for c in self.download.checksums), place]
 
     def _placed(self, fact: Placed) -> list[Command]:
         identity = fact.identity
@@ -598,9 +688,183 @@ class Transfer:
         digests = tuple(f"{name}:{value}" for name, value in fact.digests.items())
         # A mirror's validator, or that of the target of a redirect, would be taken for the first source's when that is asked whether the
         # file is current.
-        is_own = self.url == self.download.url and not self._hops
+        is_own = self.url == self.download.url and not self._hops and self._is_of_one_source()
         validator = self.known.validator if is_own else Validator()
         return self._finished(fact.at, "downloaded", identity, digests, Validator(validator.etag, validator.strong_date))
+
+    # Several sources at once
+
+    def _of_several(self, fact: Answered, verdict: Verdict) -> list[Command]:
+        """Judge an answer by what its own source has shown, and by the size of the file."""
+        segment, at = fact.segment, fact.at
+        source = self._source_of(segment)
+        match verdict:
+            case Whole() | Part():
+                other = self._is_another_file(source, verdict.version)
+                if other is not None:
+                    return [Drop(), *self._drop(source, other, at)]
+                if isinstance(verdict, Part):
+                    return self._part_of_several(segment, source, verdict, at)
+                return self._whole_of_several(segment, source, verdict, at)
+            case Unsatisfiable():
+                told = "unknown" if verdict.size is None else str(verdict.size)
+                return [Drop(), *self._drop(source, f"it has no such range of the file: its size is {told} there", at)]
+            case NotModified():
+                return self._source_failed(segment, Failure("http_status", "the server answered 304 to no condition", 304), at)
+            case Refused():
+                return self._broke(Broke(at, segment, verdict.failure, fact.paced))
+            case _:
+                assert_never(verdict)
+
+    def _is_another_file(self, source: Source, version: Version) -> str | None:
+        """Why what a source has is not the file that is fetched; None where nothing speaks against it."""
+        if version.size not in (None, self.known.size):
+            return f"it has another file: {version.size} bytes, and {self.known.size} are expected"
+        if version.encoding is not None:
+            return "it sends the file encoded"
+        return source.known.change_to(version)
+
+    def _part_of_several(self, segment: Segment, source: Source, answer: Part, at: Moment) -> list[Command]:
+        source.known.merge(answer.version)
+        wanted_end = self.known.size if segment.end is None else segment.end
+        assert wanted_end is not None
+        segment.end = answer.range.end
+        if segment.end < wanted_end:
+            self.ledger.pending.append(Pending(segment.end, wanted_end))
+        source.parts_came = True
+        source.allowed.accepted(1 + sum(s.receiving for s in self.ledger.active if s.url == source.url))
+        return self._resumed(at) + self._receive(segment)
+
+    def _whole_of_several(self, segment: Segment, source: Source, answer: Whole, at: Moment) -> list[Command]:
+        if segment.asked is None:
+            source.known.adopt_answer(replace(answer.version, size=self.known.size), answer.accepts_ranges)
+            segment.whole, segment.end = True, self.known.size
+            told = [] if source.takes_part else self._ask_last(source)
+            return told + self._receive(segment)
+        rest = self.ledger.leave(segment)
+        self.ledger.pending.append(Pending(rest.start, rest.end))
+        if answer.accepts_ranges is not False and source.known.weaken_condition():
+            return [Drop()]
+        source.known.ranges = False
+        told = self._tell_ranges(segment, at, "the server answers the whole file to a request for a part")
+        return [Drop(), *told, *self._ask_last(source)]
+
+    def _ask_last(self, source: Source) -> list[Command]:
+        """Ask one that sends no parts only where all others fail; what it sends already goes on."""
+        self.ledger.cancel([s for s in self.ledger.active if s.url == source.url and not s.whole])
+        if self._sources.only is source:
+            self._end_comparison()
+        self._sources.put_last(source)
+        self._use_first()
+        return []
+
+    def _source_failed(self, segment: Segment, failure: Failure, at: Moment, *, paced: bool = False) -> list[Command]:
+        """Leave the range to whoever takes it first, and the source alone for a while, or for good."""
+        source = self._source_of(segment)
+        kept, further = segment.written > segment.begin, self._is_further(segment) and refuses_a_connection(failure)
+        rest = self.ledger.leave(segment)
+        self.ledger.pending.append(Pending(rest.start, rest.end))
+        if further:
+            return [Drop(), *self._refused(segment, failure, at)]
+        if not kept and at.ticks < source.resting and is_retryable(failure, self.options.retry.statuses):
+            # It was asked for together with one that failed before.
+            return [Drop()]
+        state = source.failures.progressed() if kept else source.failures
+        decision = state.after(failure, self.options.retry, at.draw, paced=paced)
+        if isinstance(decision, GiveUp):
+            return [Drop(), *self._drop(source, decision.reason, at)]
+        if self._past_deadline(at.ticks + decision.seconds):
+            return [Drop(), *self._drop(source, f"{failure.message}; no time is left for a retry", at)]
+        source.failures = decision.state
+        source.resting = max(source.resting, at.ticks + decision.seconds)
+        return [Drop(), *self._schedule(at, failure, decision, segment.url)]
+
+    def _drop(self, source: Source, reason: str, at: Moment) -> list[Command]:
+        """Ask a source no more; others go on with its ranges."""
+        self.ledger.cancel([s for s in self.ledger.active if s.url == source.url])
+        if self._sources.only is source:
+            self._end_comparison()
+        self._sources.drop(source)
+        self._use_first()
+        return [Emit(MirrorDropped(at.unix, self.download.id, source.url, reason))]
+
+    # Who was wrong
+
+    def _mismatch(self, at: Moment, failure: Failure) -> list[Command]:
+        """Look for whoever brought wrong bytes, where several brought some; else fetch the file again."""
+        comparison = self._comparison or self._begun_comparison()
+        if comparison is None:
+            return self._start_over(at, failure)
+        if comparison.begin_stage():
+            return self._look(comparison, failure, at)
+        other = self._other_than(comparison.by)
+        if other is not None and comparison.turn_round() and comparison.begin_stage():
+            self._sources.only = other
+            return self._look(comparison, failure, at)
+        self._end_comparison()
+        source = self._sources.of(comparison.by)
+        self._agreed = self._agreed or not comparison.changed
+        if self._agreed or source is None or len(self._sources.left) == 1:
+            return self._start_over(at, failure)
+        return self._do_without(source, failure, at)
+
+    def _begun_comparison(self) -> Comparison | None:
+        """None: one source brought all, or nobody can be asked for parts again, or asking again would tell nothing new."""
+        shares, size = self._shares(), self.known.size
+        able = self._sources.left if self._sources.share_work else [self._sources.first]
+        able = [source for source in able if source.takes_part]
+        if self._agreed or len(shares) < 2 or size is None or size < 2 * MIN_SPLIT or self.known.proof != "checksum" or not able:
+            return None
+        by = max(able, key=lambda source: bytes_in(shares.get(source.url, ())))
+        self._sources.only = by
+        return Comparison(shares, by.url)
+
+    def _look(self, comparison: Comparison, failure: Failure, at: Moment) -> list[Command]:
+        """Take the fingerprints of some pieces before they are fetched again."""
+        self._comparison, self._checking = comparison, True
+        count = bytes_in(comparison.ranges)
+        message = f"{failure.message}: {count} bytes of it are fetched again from one source, to see who sent others"
+        told: list[Command] = [Emit(Warned(at.unix, self.download.id, message))]
+        if comparison.is_about(UNKNOWN) and self.bytes_resumed:
+            told.append(self._discarded(at, failure.message, self.bytes_resumed))
+            self.bytes_resumed = 0
+        return [*told, Fingerprint(self.ledger.epoch, comparison.ranges)]
+
+    def _fingerprinted(self, fact: Fingerprinted) -> list[Command]:
+        comparison, size = self._comparison, self.known.size
+        assert comparison is not None
+        assert size is not None
+        was_fetched = comparison.is_fetched
+        comparison.look(fact.fingerprints)
+        if was_fetched:
+            return [Verify(self.ledger.epoch, size, self.algorithms)]
+        self._checking = False
+        self.ledger.reopen(comparison.ranges)
+        return []
+
+    def _named(self, comparison: Comparison, at: Moment) -> list[Command]:
+        """Drop those whose bytes were others, now that the file is right without them."""
+        self._end_comparison()
+        named: list[Command] = []
+        for who, count in comparison.changed.items():
+            if source := self._sources.of(who):
+                reason = f"it sent wrong bytes: the checksum holds since {count} of them came from another source"
+                named += self._drop(source, reason, at)
+        return named
+
+    def _do_without(self, source: Source, failure: Failure, at: Moment) -> list[Command]:
+        """Start over without a source whose bytes alone fail the checksum."""
+        dropped = self._drop(source, f"it sent wrong bytes: {failure.message}", at)
+        self._restarts = NO_FAILURES
+        lost = self._forget()
+        return [*dropped, self._discarded(at, failure.message, lost)]
+
+    def _other_than(self, url: str) -> Source | None:
+        """A source that parts can be asked of besides this one."""
+        return next((source for source in self._sources.left if source.url != url and source.takes_part), None)
+
+    def _end_comparison(self) -> None:
+        self._comparison = self._sources.only = None
 
     # Failures
 
@@ -613,21 +877,32 @@ class Transfer:
         if segment.receiving and segment.written == segment.end:
             # It broke behind its last byte.
             return self._ended(Ended(at, segment))
+        if not another_source_may_help(failure):
+            self.ledger.leave(segment)
+            return [Drop(), *self._fail(at, failure)]
+        if self._sources.share_work:
+            return self._source_failed(segment, failure, at, paced=fact.paced)
+        return self._try_failed(segment, failure, at, paced=fact.paced)
+
+    def _try_failed(self, segment: Segment, failure: Failure, at: Moment, *, paced: bool) -> list[Command]:
+        """Ask for the rest again later, or leave the source."""
         kept = segment.written > segment.begin and self.known.resumable
         further = self._is_further(segment) and refuses_a_connection(failure)
         rest = self.ledger.leave(segment)
-        if not another_source_may_help(failure):
-            return [Drop(), *self._fail(at, failure)]
+        if segment.url != self.url:
+            # Of one that is asked last now, since it sends no parts.
+            self.ledger.pending.append(Pending(rest.start, rest.end))
+            return [Drop()]
         if further:
             self.ledger.pending.append(Pending(rest.start, rest.end, segment.retry))
             return [Drop(), *self._refused(segment, failure, at)]
         state = segment.retry.progressed() if kept else segment.retry
-        decision = state.after(failure, self.options.retry, at.draw, paced=fact.paced)
+        decision = state.after(failure, self.options.retry, at.draw, paced=paced)
         if isinstance(decision, GiveUp) or self._past_deadline(at.ticks + decision.seconds):
             reason = decision.reason if isinstance(decision, GiveUp) else f"{failure.message}; no time is left for a retry"
             self.ledger.pending.append(rest)
             if self._may_ask_for_the_whole(segment, failure, at):
-                self._instead = failure
+                self._sources.first.instead = failure
                 return [Drop()]
             return [Drop(), *self._next_source(at, failure, reason)]
         again = Pending(rest.start, rest.end, decision.state, at.ticks + decision.seconds)
@@ -635,16 +910,18 @@ class Transfer:
 
     def _is_further(self, segment: Segment) -> bool:
         """Whether this connection, of which nothing came, is one more beside others of the file."""
-        return not segment.receiving and any(s is not segment for s in self.ledger.active)
+        return not segment.receiving and any(s is not segment and s.url == segment.url for s in self.ledger.active)
 
     def _refused(self, segment: Segment, failure: Failure, at: Moment) -> list[Command]:
         """Let the other connections go on, the first past its share; a further one is opened later, if the refusal may pass, or never."""
         told = self._tell_ranges(segment, at, f"a further connection for a part of it was refused: {failure.message}")
-        arrives = any(s.receiving for s in self.ledger.active)
-        if arrives and not self._parts_came and not is_retryable(failure, self.options.retry.statuses):
+        source, its = self._source_of(segment), [s for s in self.ledger.active if s.url == segment.url]
+        arrives = any(s.receiving for s in its)
+        if arrives and not source.parts_came and not is_retryable(failure, self.options.retry.statuses):
             # Those that were asked for with it will be refused as well, and by then the first may be at the end of its share.
-            self.ledger.put_back([s for s in self.ledger.active if not s.receiving])
-        seconds = self.allowed.refused(failure, len(self.ledger.active), at)
+            self.ledger.put_back([s for s in its if not s.receiving])
+            its = [s for s in its if s.receiving]
+        seconds = source.allowed.refused(failure, len(its), at)
         if seconds is not None and failure.retry_after is not None:
             host = host_of(segment.url)
             told += [Emit(HostPaused(at.unix, self.download.id, host, seconds)), PauseHost(host, seconds)]
@@ -656,7 +933,7 @@ class Transfer:
         if (
             segment.asked is None
             or segment.receiving
-            or len(self._sources) > 1
+            or len(self._sources.left) > 1
             or self.ledger.active
             or self.known.ranges is False
             or self._past_deadline(at.ticks)
@@ -692,8 +969,7 @@ class Transfer:
 
     def _start_over_with(self, segment: Segment, answer: Whole, at: Moment, reason: str) -> list[Command]:
         """Start over with the body of this very answer."""
-        self.bytes_resumed = 0
-        self.known.forget()
+        self._begin_anew()
         lost = self.ledger.restart(segment)
         segment.asked = None
         discarded = [self._discarded(at, reason, lost)] if lost else []
@@ -709,9 +985,14 @@ class Transfer:
         return decision
 
     def _forget(self) -> int:
-        self.bytes_resumed = 0
-        self.known.forget()
+        self._begin_anew()
         return self.ledger.restart()
+
+    def _begin_anew(self) -> None:
+        self.bytes_resumed = 0
+        self._end_comparison()
+        for source in self._sources.left:
+            source.known.forget()
 
     def _schedule(self, at: Moment, failure: Failure, wait: Wait, url: str) -> list[Command]:
         retry = RetryScheduled(
@@ -725,19 +1006,17 @@ class Transfer:
         return [Emit(retry), Emit(paused), PauseHost(host, wait.seconds)]
 
     def _next_source(self, at: Moment, failure: Failure, reason: str) -> list[Command]:
-        if len(self._sources) == 1 or self._past_deadline(at.ticks):
+        if len(self._sources.left) == 1 or self._past_deadline(at.ticks):
             return self._fail(at, Failure(failure.kind, reason, failure.status))
-        gone = self._sources.pop(0)
-        switched: list[Command] = [Emit(MirrorSwitched(at.unix, self.download.id, gone, self.url, reason))]
+        gone = self._sources.first
+        self._end_comparison()
+        self._sources.drop(gone)
+        self._use_first()
+        switched: list[Command] = [Emit(MirrorSwitched(at.unix, self.download.id, gone.url, self.url, reason))]
         self._restarts = NO_FAILURES
-        self.known.ranges = None
-        self.allowed.forget()
-        self._instead, self._parts_came, self._told_ranges = None, False, False
-        size = self.known.size
-        if self.known.proof == "checksum" and size is not None and failure.kind not in _WORTHLESS:
+        if gone.known.proof == "checksum" and gone.known.size is not None and failure.kind not in _WORTHLESS:
             # The checksum proves the whole, wherever its parts came from.
             self.ledger.cancel_all()
-            self.known.adopt_size(size)
             self.ledger.pending = [Pending(p.start, p.end) for p in self.ledger.pending]
             return switched
         lost = self._forget()
@@ -783,7 +1062,7 @@ class Transfer:
             digests=digests,
             mtime_ns=identity.mtime_ns,
             inode=identity.inode,
-            source=self._served_by or self.url,
+            source=self._main_source(),
             etag=validator.etag,
             last_modified=validator.last_modified,
             bytes_downloaded=self.bytes_downloaded,
@@ -796,9 +1075,35 @@ class Transfer:
 
     # Judgements
 
-    def _adopt_source(self, url_key: str) -> None:
-        """Go on with the source that the bytes on disk came from; the others stay in their order behind it."""
-        self._sources.sort(key=lambda url: key_of(url) != url_key)
+    def _use_first(self) -> None:
+        """Judge by what the first of the sources that are left shows."""
+        first = self._sources.first
+        self.known, self.allowed = first.known, first.allowed
+
+    def _source_of(self, segment: Segment) -> Source:
+        source = self._sources.of(segment.url)
+        assert source is not None, "the segments of one that is dropped are cancelled"
+        return source
+
+    def _shares(self) -> Mapping[str, tuple[ByteRange, ...]]:
+        """Who brought what; nothing where there is one source only."""
+        credits, size = self.ledger.credits, self.known.size
+        return {} if credits is None or size is None else credits.shares(size)
+
+    def _is_of_one_source(self) -> bool:
+        """Whether what the first source shows of its version is true of all bytes: where a checksum joined them, they may be others'."""
+        return self.known.proof != "checksum" or self._shares().keys() <= {self.download.url}
+
+    def _main_source(self) -> str:
+        """The URL that served most of the file."""
+        brought = {who: bytes_in(had) for who, had in self._shares().items() if who != UNKNOWN}
+        most = max(brought, key=lambda who: brought[who], default=None)
+        return self._served_by or self.url if most is None else self._served.get(most, most)
+
+    def _serves(self, fact: Answered | Delivered) -> None:
+        self._served_by = fact.answer.url.text
+        if self.ledger.credits is not None:
+            self._served[fact.segment.url] = self._served_by
 
     def _asked(self, pending: Pending) -> Asked:
         size = self.known.size
@@ -811,6 +1116,8 @@ class Transfer:
     def _receive(self, segment: Segment) -> list[Command]:
         segment.receiving = True
         self.segments += 1
+        if self.ledger.credits is not None:
+            self._source_of(segment).has_served = True
         return [Receive()]
 
     def _redirects(self, fact: Answered | Delivered) -> list[Command]:

@@ -110,9 +110,12 @@ class Board:
         several = [t for t in self.open.values() if len(t.ledger.active) > 1]
         for host in self._wanting(ticks) if several else ():
             is_full = self.slots.free_at(host, ticks) is None
-            those = [t for t in several if t.host == host] if is_full else several if free <= 0 else []
+            if not is_full and free > 0:
+                continue
+            its = [(len(t.ledger.active), [s for s in t.ledger.active if not is_full or host_of(s.url) == host]) for t in several]
+            those = [(count, segments) for count, segments in its if segments]
             if those:
-                return max(those, key=lambda t: len(t.ledger.active)).ledger.active[-1]
+                return max(those, key=lambda those: those[0])[1][-1]
         return None
 
     def _wanting(self, ticks: float) -> Iterable[str]:
@@ -140,12 +143,13 @@ class Board:
         due = [entry for entry in due if entry.host not in self._retried] if self._retried else due
         if not due:
             return None
-        _, _, host, transfer = min(due)
-        if host in self._queue and self.slots.pace(host).rate is not None:
-            self._retried.add(host)
-        segment = transfer.take(ticks)
+        transfer = min(due).transfer
+        segment = transfer.take(ticks, lambda host: self.slots.free_at(host, ticks) == ticks and host not in self._retried)
         self.settle(transfer)
         assert segment, "an entry says what its transfer says"
+        host = host_of(segment.url)
+        if host in self._queue and self.slots.pace(host).rate is not None:
+            self._retried.add(host)
         return Assignment(transfer, segment, host)
 
     def _from_queue(self, at: Moment) -> Assignment | None:
@@ -168,12 +172,12 @@ class Board:
     def _from_largest(self, ticks: float, idle: int) -> Assignment | None:
         candidates = [t for t in self._shareable() if (t.free_at or 0.0) <= ticks and t.is_worth_sharing(ticks)]
         largest = max(candidates, key=_largest_remaining, default=None)
-        if largest is None or self.slots.free_at(largest.host, ticks) != ticks:
+        if largest is None or not any(self.slots.free_at(host, ticks) == ticks for host in largest.hosts_at(ticks)):
             return None
         largest.share(1 + idle)
-        segment = largest.take(ticks)
+        segment = largest.take(ticks, lambda host: self.slots.free_at(host, ticks) == ticks)
         self.settle(largest)
-        return Assignment(largest, segment, largest.host) if segment else None
+        return Assignment(largest, segment, host_of(segment.url)) if segment else None
 
     def _shareable(self) -> list[Transfer]:
         """Those of whose largest range another connection could take a part, now or later."""

@@ -17,6 +17,8 @@ from marscore.execute.transfer.protocol import (
     Drop,
     Emit,
     Fact,
+    Fingerprint,
+    Fingerprinted,
     Hashed,
     Identified,
     Identify,
@@ -35,7 +37,7 @@ from marscore.execute.transfer.state_machine import Transfer
 from marscore.execute.worker.board import Board
 from marscore.execute.worker.helpers import Helpers
 from marscore.execute.worker.placing import Item, Placing
-from marscore.execute.worker.writing import OpenFile
+from marscore.execute.worker.writing import OpenFile, fingerprint
 from marscore.exhaustive import assert_never
 from marscore.policy.failures import BUSY, parse_retry_after
 from marscore.ports import Answer, Clock, FileStore, Partial
@@ -156,7 +158,7 @@ class Commands:
                 ticks = self._clock.ticks()
                 self._board.pause(command.host, ticks + command.seconds, ticks)
                 self.tell_pause(command.host, command.seconds)
-            case Verify() | Place():
+            case Verify() | Fingerprint() | Place():
                 return self._with_partial(transfer, command)
             case Store():
                 assert self._placing is not None
@@ -172,7 +174,7 @@ class Commands:
                 assert_never(command)
         return None
 
-    def _with_partial(self, transfer: Transfer, command: Verify | Place) -> Fact | None:
+    def _with_partial(self, transfer: Transfer, command: Verify | Fingerprint | Place) -> Fact | None:
         partial = self.file(transfer).of(command.epoch)
         if partial is None:
             raise StorageError(Failure("interrupted", "the run ended before the file got its name"))
@@ -181,9 +183,11 @@ class Commands:
         def act() -> Fact:
             if isinstance(command, Verify):
                 return Hashed(moment(), partial.digests(command.size, command.algorithms))
+            if isinstance(command, Fingerprint):
+                return Fingerprinted(moment(), tuple(fingerprint(partial, span) or "" for span in command.ranges))
             return Placed(moment(), partial.finish(path, command.size, command.digests), command.digests)
 
-        if command.size < WORTH_A_HELPER:
+        if not isinstance(command, Fingerprint) and command.size < WORTH_A_HELPER:
             return act()
         self._helpers.do(act, lambda fact, error: self.helped(transfer, fact, error))
         return None

@@ -204,7 +204,7 @@ class Engine:
     def _opened(self, transfer: Transfer, host: str, fact: Opened) -> None:
         self.commands.carry_out(transfer, fact)
         # What is on disk may come from a mirror: then the slot that is held is not the right one.
-        segment = transfer.take(fact.at.ticks) if transfer.host == host and not transfer.closed else None
+        segment = None if transfer.closed else transfer.take(fact.at.ticks, lambda other: other == host)
         self.board.settle(transfer)
         if segment is None:
             self.board.release(host)

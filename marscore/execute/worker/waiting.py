@@ -1,6 +1,7 @@
 """Which open transfers could use another connection, to which host and from when on.
 
-A transfer has one entry, made anew from the transfer itself whenever a step may have changed it. Nothing is moved from one list to another
+A transfer has one entry for each host that it could use one to (several where several sources bring its file), made anew from the transfer
+itself whenever a step may have changed it. Nothing is moved from one list to another
 when a connection comes free or a pause ends: whether a host may be asked is a question of the moment, which the board asks when it takes.
 So there is no state in which a transfer waits and nobody would find it.
 """
@@ -8,7 +9,7 @@ So there is no state in which a transfer waits and nobody would find it.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import NamedTuple
 
@@ -24,35 +25,41 @@ class Entry(NamedTuple):
     transfer: Transfer
 
 
+_NONE: Mapping[str, Entry] = {}
+
+
 class Waiting:
     """The entries, by host, the earliest first."""
 
     def __init__(self) -> None:
-        self._held: dict[str, Entry] = {}
+        self._held: dict[str, dict[str, Entry]] = {}
         # Entries that no longer hold stay until they come first: to look for them in the middle would cost more than to pass over them.
         self._heaps: dict[str, list[Entry]] = {}
         self._numbers = count()
 
     def note(self, transfer: Transfer) -> bool:
-        """Make the transfer's entry anew. Returns whether it could use a connection, now or later."""
-        name, due, host = transfer.download.id, transfer.due, transfer.host
-        held = self._held.get(name)
-        if due is None:
-            self._held.pop(name, None)
+        """Make the transfer's entries anew. Returns whether it could use a connection, now or later."""
+        name, openings = transfer.download.id, transfer.openings
+        held = self._held.pop(name, _NONE)
+        if not openings:
             return False
-        if held is None or (held.due, held.host) != (due, host):
-            entry = self._held[name] = Entry(due, next(self._numbers), host, transfer)
-            heapq.heappush(self._heaps.setdefault(host, []), entry)
+        entries = self._held[name] = {}
+        for host, due in openings:
+            entry = held.get(host)
+            if entry is None or entry.due != due:
+                entry = Entry(due, next(self._numbers), host, transfer)
+                heapq.heappush(self._heaps.setdefault(host, []), entry)
+            entries[host] = entry
         return True
 
     def forget(self, transfer: Transfer) -> None:
-        """Have no entry of it."""
+        """Have no entries of it."""
         self._held.pop(transfer.download.id, None)
 
     def first(self) -> Iterator[Entry]:
         """The earliest entry of each host that has one."""
         for host, heap in list(self._heaps.items()):
-            while heap and self._held.get(heap[0].transfer.download.id) is not heap[0]:
+            while heap and self._held.get(heap[0].transfer.download.id, _NONE).get(host) is not heap[0]:
                 heapq.heappop(heap)
             if heap:
                 yield heap[0]

@@ -73,13 +73,18 @@ def reopen(files: FileStore, path: str, at: Callable[[], Moment]) -> tuple[Parti
 
 
 def _holds(partial: Partial, span: ByteRange, digest: str) -> bool:
+    return fingerprint(partial, span) == digest
+
+
+def fingerprint(partial: Partial, span: ByteRange) -> str | None:
+    """The hash that a range of a partial file has as a piece; None where the file ends before, or is closed."""
     hasher = PieceHasher(span.start)
     while hasher.length < len(span):
         data = partial.read(span.start + hasher.length, min(1024 * 1024, len(span) - hasher.length))
         if not data:
-            return False
+            return None
         hasher.update(data)
-    return hasher.piece().hash == digest
+    return hasher.piece().hash
 
 
 class Writer:

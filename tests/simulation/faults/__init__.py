@@ -37,4 +37,4 @@ class Fault:
         raise NotImplementedError
 
 
-from tests.simulation.faults import disks, machine, origins, versions  # noqa: E402, F401 - what they define, they add here
+from tests.simulation.faults import disks, machine, mirrors, origins, versions  # noqa: E402, F401 - what they define, they add here

@@ -8,7 +8,7 @@ from marscore.policy.retry import Backoff, RetryRules
 from marscore.ports import Answer
 from marscore.resolve.model import Download, Options
 from marscore.url import host_of, parse_url
-from marscore.values import Failure
+from marscore.values import Checksum, Failure
 
 MIB = 1024 * 1024
 RULES = RetryRules(backoff=Backoff(initial=5.0, jitter="none"))
@@ -227,3 +227,35 @@ def test_where_a_host_has_a_pace_retries_and_new_files_take_turns() -> None:
         order.append(assigned(board, ticks).transfer.download.id)
     assert sorted(order[::2]) == ["downloads[0]", "downloads[1]"]
     assert order[1::2] == ["downloads[2]", "downloads[3]"]
+
+
+def several(board: Board, *hosts: str, threads: int = 4) -> Assignment:
+    """A file of three hosts with a checksum, as far as the first answer."""
+    urls, checksum = tuple(f"http://{host}/0" for host in hosts), Checksum("sha256", "a" * 64)
+    board.add([Work(Download("downloads[0]", urls, "0", Options(threads=threads, retry=RULES), (checksum,)))])
+    return begin(board)
+
+
+def test_a_file_of_several_sources_has_connections_to_each() -> None:
+    board = Board(per_host=16)
+    several(board, "a", "b", "c")
+    assert sorted(assigned(board).host for _ in range(3)) == ["a:80", "b:80", "c:80"]
+
+
+def test_a_host_that_is_paused_or_full_keeps_no_file_from_another_source() -> None:
+    board = Board(per_host=1)
+    several(board, "a", "b", "c")
+    board.pause("b:80", 50.0, 0.0)
+    assert assigned(board).host == "c:80"
+    assert board.take(at(), 0) == Idle(50.0)
+    assert assigned(board, 50.0).host == "b:80"
+
+
+def test_of_a_file_of_several_sources_the_connection_to_a_full_host_is_given_up_to_another_file() -> None:
+    board = Board(per_host=1)
+    several(board, "a", "b")
+    assert assigned(board).host == "b:80"
+    board.add([work(1, host="a")])
+    given_up = board.crowded_out(0.0, 4)
+    assert given_up is not None
+    assert given_up.url == "http://a/0"

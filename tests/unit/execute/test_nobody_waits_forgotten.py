@@ -29,8 +29,8 @@ from marscore.policy.retry import Backoff, RetryRules
 from marscore.ports import Answer
 from marscore.resolve.model import Download, Options
 from marscore.state import FileIdentity
-from marscore.url import parse_url
-from marscore.values import Failure
+from marscore.url import host_of, parse_url
+from marscore.values import Checksum, Failure
 
 MIB = 1024 * 1024
 HOSTS = "aab"
@@ -41,6 +41,7 @@ FIELDS = {"etag": '"v"', "accept-ranges": "bytes"}
 ENDS = st.sampled_from(["503", "503", "503", "503 with Retry-After", "404", "cut", "whole", "left", "yielded"])
 STEP = st.one_of(
     st.tuples(st.just("add"), st.sampled_from(HOSTS), st.integers(1, 3), st.integers(1, 12)),
+    st.tuples(st.just("add_several"), st.permutations("abc"), st.integers(2, 4), st.integers(1, 3)),
     st.tuples(st.just("take"), st.integers(0, 3)),
     st.tuples(st.just("end"), st.integers(0, 20), ENDS),
     st.tuples(st.just("time"), st.sampled_from([0.1, 0.5, 4.0, 30.0])),
@@ -69,6 +70,13 @@ class Desk:
             name, self._number = str(self._number), self._number + 1
             self.board.add([Work(Download(name, (f"http://{host}/{name}",), name, Options(threads=threads, retry=RULES)))])
 
+    def add_several(self, hosts: list[str], threads: int, count: int) -> None:
+        """Files that come from several hosts at once."""
+        for _ in range(count):
+            name, self._number = str(self._number), self._number + 1
+            urls, checksum = tuple(f"http://{host}/{name}" for host in hosts), Checksum("sha256", "a" * 64)
+            self.board.add([Work(Download(name, urls, name, Options(threads=threads, retry=RULES), (checksum,)))])
+
     def take(self, idle: int) -> Assignment | Idle:
         """Take and, if that is a new transfer, open it."""
         chosen = self.board.take(self.now, idle)
@@ -78,6 +86,7 @@ class Desk:
         if segment is None:
             chosen.transfer.step(Opened(self.now))
             segment = chosen.transfer.take(self.ticks)
+            assert segment is None or host_of(segment.url) == chosen.host
             self.board.settle(chosen.transfer)
         self.held.append(Assignment(chosen.transfer, segment, chosen.host))
         return chosen
@@ -180,8 +189,8 @@ class Desk:
 
     def may_ask_at(self) -> list[float]:
         """From when on each transfer that could use a connection may have one; without those whose host has none to give."""
-        found = [(transfer.due, transfer.host) for transfer in self.board.open.values()]
-        free = [(due, self.board.slots.free_at(host, self.ticks)) for due, host in found if due is not None]
+        found = [opening for transfer in self.board.open.values() for opening in transfer.openings]
+        free = [(due, self.board.slots.free_at(host, self.ticks)) for host, due in found]
         return [max(due, at) for due, at in free if at is not None]
 
     def check(self) -> None:
