@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from marscore.adapters.files.folder import Folder
 from marscore.errors import StorageError
-from marscore.events import DownloadFailed, DownloadResumed, DownloadStarted, Outcome, ResumeDiscarded
+from marscore.events import DownloadFailed, DownloadResumed, DownloadStarted, MirrorDropped, Outcome, ResumeDiscarded
 from marscore.execute.transfer.protocol import Moment
 from marscore.execute.worker.writing import reopen
 from marscore.journal import decode
@@ -16,6 +16,9 @@ from marscore.resolve.reconcile import UpToDate
 from marscore.state import claim_of, key_of
 from marscore.values import ByteRange
 from tests.simulation.faults.disks import CallFails
+from tests.simulation.faults.mirrors import OfOneSource
+from tests.simulation.faults.origins import OfAnswers
+from tests.simulation.faults.versions import ChangesMeanwhile
 from tests.simulation.scenario import STRANGER, File, secret_of
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ _OF_THE_MACHINE = ("disk_full", "permission")
 def found_by(play: Play, ended: Ended) -> list[str]:
     """What is wrong after a run."""
     wrong = [*play.network.wrong, *_secrets(play), *_contents(play, ended), *_journals(play, ended), *_claims(play), *_proven(play, ended)]
+    wrong += _blamed(play, ended)
     if ended.exit_code is not None:
         wrong += [*_outcomes(play, ended), *_entries(play, ended), *_exit(play, ended), *_left(play, ended), *_told(ended)]
     return wrong
@@ -54,6 +58,20 @@ def _secrets(play: Play) -> Iterator[str]:
     for seen in play.network.requests:
         if seen.host == STRANGER and "authorization" in seen.fields:
             yield "credentials were sent to a stranger"
+
+
+def _blamed(play: Play, ended: Ended) -> Iterator[str]:
+    """No source is said to have sent wrong bytes that sent none, where nothing but servers could have spoiled any."""
+    if not all(isinstance(fault, (OfAnswers, OfOneSource)) and not isinstance(fault, ChangesMeanwhile) for fault in play.spec.faults):
+        return
+    lies = [fault.where for fault in play.spec.faults if fault.is_lie]  # type: ignore[attr-defined]  # both kinds say so
+    files = {f"downloads[{file.number}]": file for file in play.scenario.files}
+    for event in ended.events:
+        if isinstance(event, MirrorDropped) and "wrong bytes" in event.reason:
+            file = files[event.download]
+            asked = file.target if event.url == file.url else event.url
+            if len(file.sizes) == 1 and not play.leads_elsewhere(file) and not any(where in asked for where in lies):
+                yield f"{event.url} is said to have sent wrong bytes"
 
 
 def _contents(play: Play, ended: Ended) -> Iterator[str]:

@@ -94,6 +94,10 @@ class Play:
             return data == bodies[-1]
         return any(len(body) == len(data) and data == body for body in (*bodies, *self._elsewhere.get(file.number, ())))
 
+    def leads_elsewhere(self, file: File) -> bool:
+        """Whether its URL has led to another file."""
+        return file.number in self._elsewhere
+
     def looking_folder(self) -> Folder:
         """The output folder, as somebody sees it who only looks."""
         return Folder(Path(ROOT), system=SimulatedSystem(self.disk, Process(self.world, "looking")))

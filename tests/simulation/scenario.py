@@ -15,6 +15,7 @@ from marscore.policy.retry import Backoff, RetryRules
 from marscore.resolve.model import Download, IfExists, Options
 from marscore.values import Checksum, Credentials, Timeouts
 from tests.simulation.faults import FAULTS, Fault
+from tests.simulation.faults.mirrors import OfOneSource
 from tests.simulation.origin import Resource, Version, content
 from tests.simulation.world import BEGIN, chance_of
 
@@ -68,6 +69,11 @@ class File:
         """The sources of its download."""
         hosts = [host for host in (self.mirror, self.mirror and self.second) if host is not None]
         return (self.url, *(f"https://{host}/mirrored/{at}/{self.number}.bin" for at, host in enumerate(hosts)))
+
+    @property
+    def comes_from_several(self) -> bool:
+        """Whether its parts may come from several sources at once."""
+        return self.summed and self.mirror is not None and max(self.sizes) >= 2 * MIB
 
     @property
     def target(self) -> str:
@@ -183,16 +189,20 @@ def _file(chance: random.Random, number: int) -> File:
         threads=chance.choice((1, 2, 4, 4)),
         conditions=chance.random() < 0.75,
     )
-    if chance.random() < 0.9:
+    if chance.random() < 0.85:
         return file
     # Of several sources at once.
-    size = chance.choice((*SIZES[-3:], *SIZES[-3:], *LARGE))
+    size = chance.choice((*SIZES[-3:], *SIZES[-3:], LARGE[0]))
     mirror, second = chance.choice(HOSTS), chance.choice((None, *HOSTS))
-    return replace(file, sizes=(size, *file.sizes[1:]), summed=True, mirror=mirror, second=second, threads=4)
+    several = replace(file, sizes=(size, *file.sizes[1:]), summed=True, mirror=mirror, second=second, threads=4)
+    # With one version only, what a liar sends is all that is wrong.
+    return several if chance.random() < 0.3 else replace(several, sizes=(size,), starts=file.starts[:1])
 
 
 def _run(chance: random.Random, files: Sequence[File]) -> Run:
     kinds = chance.choices(FAULTS, [kind.weight for kind in FAULTS], k=chance.choice((0, 1, 2, 3, 4, 5)))
+    if any(file.comes_from_several for file in files) and chance.random() < 0.6:
+        kinds = [*kinds[:2], chance.choice([kind for kind in FAULTS if issubclass(kind, OfOneSource)])]
     return Run(
         tuple(kind.draw(chance, files) for kind in kinds),
         processes=chance.choice((1, 1, 1, 2, 3, "auto")),

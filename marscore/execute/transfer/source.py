@@ -29,12 +29,12 @@ from marscore.values import Failure
 class Source:
     """What is known of one source."""
 
+    __slots__ = ("allowed", "failures", "has_served", "instead", "known", "parts_came", "resting", "told_ranges", "url")
+
     def __init__(self, url: str, download: Download) -> None:
         self.url = url
         self.known = Knowledge(download)
         self.allowed = Allowance(download.options.threads, download.options.retry)
-        #: The URL that answered, which a redirect may have led to.
-        self.served_by: str | None = None
         #: Failures in a row, where the ranges go to others meanwhile; and until when it is left alone, in ticks.
         self.failures = NO_FAILURES
         self.resting = 0.0
@@ -59,6 +59,8 @@ class Source:
 
 class Sources:
     """Those that a download has left, in the order in which they are asked."""
+
+    __slots__ = ("_threads", "left", "only")
 
     def __init__(self, download: Download) -> None:
         self._threads = download.options.threads

@@ -104,6 +104,7 @@ class Transfer:
         self.download = work.download
         self.options = work.download.options
         self.ledger = Ledger(several=len(self.download.sources) > 1)
+        self._has_several = len(self.download.sources) > 1
         self._sources = Sources(work.download)
         self._use_first()
         self._comparison: Comparison | None = None
@@ -134,11 +135,6 @@ class Transfer:
         self._told_encoding = False
 
     # What the loop and the board ask
-
-    @property
-    def url(self) -> str:
-        """The source in use. A try always starts from the manifest's URL, since the target of a redirect may expire."""
-        return self._sources.first.url
 
     @property
     def host(self) -> str:
@@ -179,24 +175,27 @@ class Transfer:
 
         Empty: it has nothing to ask for, or all the connections that it may have, or its partial file is still being looked at.
         """
+        due = self.due
+        if due is None or not self._shares_work:
+            return () if due is None else ((self.host, due),)
         earliest = self.ledger.earliest()
-        if earliest is None or self.closed or not self._is_open or self._checking:
-            return ()
-        if self._sources.share_work:
-            return tuple((host, max(free, earliest)) for host, free in self._sources.openings(self.ledger.active).items())
-        free = self.free_at
-        return () if free is None else ((self.host, max(free, earliest)),)
+        assert earliest is not None
+        return tuple((host, max(free, earliest)) for host, free in self._sources.openings(self.ledger.active).items())
 
     @property
     def due(self) -> float | None:
         """From when on it could use another connection, in ticks; None: there is no opening."""
-        return min([due for _, due in self.openings], default=None)
+        earliest = self.ledger.earliest()
+        if earliest is None or self.closed or not self._is_open or self._checking:
+            return None
+        free = self.free_at
+        return None if free is None else max(free, earliest)
 
     @property
     def free_at(self) -> float | None:
         """From when on it may have another connection, in ticks; None: not before one of those that it has has ended."""
         active = self.ledger.active
-        if self._sources.share_work:
+        if self._shares_work:
             return min(self._sources.openings(active).values(), default=None)
         first = self._sources.first
         # The answer to a request for the whole file, in place of a part, decides of all the others.
@@ -205,7 +204,7 @@ class Transfer:
 
     def hosts_at(self, ticks: float) -> list[str]:
         """The hosts at which it may have another connection now."""
-        if self._sources.share_work:
+        if self._shares_work:
             return [host for host, free in self._sources.openings(self.ledger.active).items() if free <= ticks]
         free = self.free_at
         return [self.host] if free is not None and free <= ticks else []
@@ -241,9 +240,14 @@ class Transfer:
         due = self.due
         if due is None or due > ticks:
             return None
-        if self._sources.share_work:
+        if self._shares_work:
             return self._sources.chosen(self.ledger.active, ticks, may_ask)
         return self._sources.first if may_ask(self.host) else None
+
+    @property
+    def _shares_work(self) -> bool:
+        """Whether parts of the file come from several sources at once."""
+        return self._has_several and self._sources.share_work
 
     def request_fields(self, segment: Segment) -> tuple[tuple[str, str], ...]:
         """The header fields that this segment's request needs besides the download's own."""
@@ -253,7 +257,7 @@ class Transfer:
             fields.append(("Range", f"bytes={start}-{'' if end is None else end - 1}"))
             if segment.if_range is not None:
                 fields.append(("If-Range", segment.if_range))
-        elif not self._sources.share_work and (claim := self._asked_about(segment)):
+        elif not self._shares_work and (claim := self._asked_about(segment)):
             fields += claim.validator.conditions
         return tuple(fields)
 
@@ -278,7 +282,7 @@ class Transfer:
         """Make ranges pending for `hands` idle connections out of the largest active one. Call it where `can_share` says so."""
         largest = self.ledger.largest()
         assert largest is not None
-        active, shared = self.ledger.active, self._sources.share_work
+        active, shared = self.ledger.active, self._shares_work
         free = self._sources.free(active) if shared else self.allowed.free(len(active))
         self.ledger.share(largest, 1 + min(hands, free))
 
@@ -323,7 +327,7 @@ class Transfer:
 
     def _lag_of_source(self, segment: Segment, speed: float, others: list[tuple[str, float]], ticks: float) -> Lag | None:
         """Why a connection lags behind those of other sources: it brings nothing, or it is the last of the file that is waited for."""
-        if not self._sources.share_work or (speed and self.ledger.pending) or not self._others_are_ready(segment, ticks):
+        if not self._shares_work or (speed and self.ledger.pending) or not self._others_are_ready(segment, ticks):
             return None
         lag = lag_of(speed, [other for _, other in others], segment.remaining)
         segment.for_others = lag is not None
@@ -331,7 +335,7 @@ class Transfer:
 
     def _mute(self, ticks: float) -> Segment | None:
         """A segment whose source does not answer, while others have nothing left to do."""
-        if self.ledger.pending or not self._sources.share_work:
+        if self.ledger.pending or not self._shares_work:
             return None
         for segment in self.ledger.active:
             waits = not segment.receiving and segment.lag is None and segment.remaining > 0
@@ -420,7 +424,7 @@ class Transfer:
         self._serves(fact)
         commands = self._redirects(fact)
         verdict = read_answer(fact.answer, segment.asked, self.options.retry.statuses, at.unix)
-        if self._sources.share_work:
+        if self._shares_work:
             return commands + self._of_several(fact, verdict)
         match verdict:
             case Whole():
@@ -625,7 +629,7 @@ class Transfer:
         segment, lag = fact.segment, fact.segment.lag
         if segment.cancelled or not segment.remaining or lag is None:
             return self._ended(Ended(fact.at, segment))
-        if self._sources.share_work and not lag.speed:
+        if self._shares_work and not lag.speed:
             what = "it brings nothing" if segment.receiving else "it does not answer"
             return self._source_failed(segment, Failure("too_slow", f"{what}, while other sources do"), fact.at)
         if segment.for_others and (source := self._sources.of(segment.url)):
@@ -811,7 +815,7 @@ class Transfer:
     def _begun_comparison(self) -> Comparison | None:
         """None: one source brought all, or nobody can be asked for parts again, or asking again would tell nothing new."""
         shares, size = self._shares(), self.known.size
-        able = self._sources.left if self._sources.share_work else [self._sources.first]
+        able = self._sources.left if self._shares_work else [self._sources.first]
         able = [source for source in able if source.takes_part]
         if self._agreed or len(shares) < 2 or size is None or size < 2 * MIN_SPLIT or self.known.proof != "checksum" or not able:
             return None
@@ -880,7 +884,7 @@ class Transfer:
         if not another_source_may_help(failure):
             self.ledger.leave(segment)
             return [Drop(), *self._fail(at, failure)]
-        if self._sources.share_work:
+        if self._shares_work:
             return self._source_failed(segment, failure, at, paced=fact.paced)
         return self._try_failed(segment, failure, at, paced=fact.paced)
 
@@ -1078,6 +1082,8 @@ class Transfer:
     def _use_first(self) -> None:
         """Judge by what the first of the sources that are left shows."""
         first = self._sources.first
+        #: The source in use. A try always starts from the manifest's URL, since the target of a redirect may expire.
+        self.url = first.url
         self.known, self.allowed = first.known, first.allowed
 
     def _source_of(self, segment: Segment) -> Source:
@@ -1092,17 +1098,19 @@ class Transfer:
 
     def _is_of_one_source(self) -> bool:
         """Whether what the first source shows of its version is true of all bytes: where a checksum joined them, they may be others'."""
-        return self.known.proof != "checksum" or self._shares().keys() <= {self.download.url}
+        return not self._has_several or self.known.proof != "checksum" or self._shares().keys() <= {self.download.url}
 
     def _main_source(self) -> str:
         """The URL that served most of the file."""
+        if not self._has_several:
+            return self._served_by or self.url
         brought = {who: bytes_in(had) for who, had in self._shares().items() if who != UNKNOWN}
         most = max(brought, key=lambda who: brought[who], default=None)
         return self._served_by or self.url if most is None else self._served.get(most, most)
 
     def _serves(self, fact: Answered | Delivered) -> None:
         self._served_by = fact.answer.url.text
-        if self.ledger.credits is not None:
+        if self._has_several:
             self._served[fact.segment.url] = self._served_by
 
     def _asked(self, pending: Pending) -> Asked:

@@ -9,7 +9,7 @@ So there is no state in which a transfer waits and nobody would find it.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import count
 from typing import NamedTuple
 
@@ -25,14 +25,11 @@ class Entry(NamedTuple):
     transfer: Transfer
 
 
-_NONE: Mapping[str, Entry] = {}
-
-
 class Waiting:
     """The entries, by host, the earliest first."""
 
     def __init__(self) -> None:
-        self._held: dict[str, dict[str, Entry]] = {}
+        self._held: dict[str, tuple[Entry, ...]] = {}
         # Entries that no longer hold stay until they come first: to look for them in the middle would cost more than to pass over them.
         self._heaps: dict[str, list[Entry]] = {}
         self._numbers = count()
@@ -40,17 +37,21 @@ class Waiting:
     def note(self, transfer: Transfer) -> bool:
         """Make the transfer's entries anew. Returns whether it could use a connection, now or later."""
         name, openings = transfer.download.id, transfer.openings
-        held = self._held.pop(name, _NONE)
+        held = self._held.get(name, ())
         if not openings:
+            self._held.pop(name, None)
             return False
-        entries = self._held[name] = {}
-        for host, due in openings:
-            entry = held.get(host)
-            if entry is None or entry.due != due:
-                entry = Entry(due, next(self._numbers), host, transfer)
-                heapq.heappush(self._heaps.setdefault(host, []), entry)
-            entries[host] = entry
+        if [(entry.host, entry.due) for entry in held] != [*openings]:
+            self._held[name] = tuple([self._entry(held, transfer, host, due) for host, due in openings])
         return True
+
+    def _entry(self, held: tuple[Entry, ...], transfer: Transfer, host: str, due: float) -> Entry:
+        for entry in held:
+            if (entry.host, entry.due) == (host, due):
+                return entry
+        entry = Entry(due, next(self._numbers), host, transfer)
+        heapq.heappush(self._heaps.setdefault(host, []), entry)
+        return entry
 
     def forget(self, transfer: Transfer) -> None:
         """Have no entries of it."""
@@ -59,7 +60,7 @@ class Waiting:
     def first(self) -> Iterator[Entry]:
         """The earliest entry of each host that has one."""
         for host, heap in list(self._heaps.items()):
-            while heap and self._held.get(heap[0].transfer.download.id, _NONE).get(host) is not heap[0]:
+            while heap and heap[0] not in self._held.get(heap[0].transfer.download.id, ()):
                 heapq.heappop(heap)
             if heap:
                 yield heap[0]

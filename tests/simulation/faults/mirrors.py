@@ -41,8 +41,8 @@ class OfOneSource(Fault):
         if not (self.is_lie and play.spec.unsummed):
             play.network.meddlers.append(_Following(self))
 
-    def spoil(self, seen: Seen, reply: Reply) -> Reply:
-        """What becomes of an answer with a body."""
+    def spoil(self, met: int, reply: Reply) -> Reply:
+        """What becomes of its answer with this number, from 1, of those with a body."""
         raise NotImplementedError
 
 
@@ -55,16 +55,16 @@ class _Following:
         if self._fault.where not in seen.url.text or reply.status not in (200, 206):
             return reply
         self._met += 1
-        return reply if self._met <= self._fault.first else self._fault.spoil(seen, reply)
+        return reply if self._met <= self._fault.first else self._fault.spoil(self._met, reply)
 
 
 class LiesThroughout(OfOneSource):
     """Some bytes are others in whatever it sends."""
 
-    weight = 5
+    weight = 12
     is_lie = True
 
-    def spoil(self, seen: Seen, reply: Reply) -> Reply:
+    def spoil(self, met: int, reply: Reply) -> Reply:
         body = bytearray(reply.body)
         for at in range(self.amount % 1000, len(body), 40_000):
             body[at] ^= 1
@@ -74,10 +74,10 @@ class LiesThroughout(OfOneSource):
 class LiesInOnePlace(OfOneSource):
     """One byte of the file is another one, always the same."""
 
-    weight = 5
+    weight = 12
     is_lie = True
 
-    def spoil(self, seen: Seen, reply: Reply) -> Reply:
+    def spoil(self, met: int, reply: Reply) -> Reply:
         shown = reply.fields.get("content-range", "bytes 0-")
         at = self.amount - int(shown[6:].partition("-")[0])
         if not 0 <= at < len(reply.body):
@@ -93,7 +93,7 @@ class HasAnotherSize(OfOneSource):
     weight = 2
     is_lie = True
 
-    def spoil(self, seen: Seen, reply: Reply) -> Reply:
+    def spoil(self, met: int, reply: Reply) -> Reply:
         more = 1 + self.amount % 9
         if reply.status == 206:
             span, _, size = reply.fields.get("content-range", "bytes 0-0/0").rpartition("/")
@@ -108,8 +108,9 @@ class Dies(OfOneSource):
 
     weight = 3
 
-    def spoil(self, seen: Seen, reply: Reply) -> Reply:
-        return replace(reply, stop=min(self.amount // (1 + seen.number), len(reply.body)), failure=RESET)
+    def spoil(self, met: int, reply: Reply) -> Reply:
+        # What lets some bytes come each time would be endured for as long as it lasts.
+        return replace(reply, stop=min(self.amount >> (4 * met), len(reply.body)), failure=RESET)
 
 
 class GoesMute(OfOneSource):
@@ -117,7 +118,7 @@ class GoesMute(OfOneSource):
 
     weight = 3
 
-    def spoil(self, seen: Seen, reply: Reply) -> Reply:
+    def spoil(self, met: int, reply: Reply) -> Reply:
         return replace(reply, stop=0) if self.amount % 2 else replace(reply, delay=1e6)
 
 
@@ -126,5 +127,5 @@ class IsSlow(OfOneSource):
 
     weight = 3
 
-    def spoil(self, seen: Seen, reply: Reply) -> Reply:
+    def spoil(self, met: int, reply: Reply) -> Reply:
         return replace(reply, rate=(30_000.0, 100_000.0)[self.amount % 2])

@@ -92,6 +92,7 @@ def a_plan(count=2):
             action=["fetch", "up_to_date"][n % 2],
             reason=reasons[n % 2],
             host="e.com:443",
+            sources=(f"https://e.com/{n}\x1b[2J",),
         )
         for n in range(count)
     ]
