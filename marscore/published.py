@@ -146,7 +146,14 @@ def _options_for(download: Download, source: ListSource) -> tuple[Options, bool]
 def _fetched(job: Job, root: Path, asked: Mapping[ListSource, Options], fetch: Fetch) -> dict[ListSource, str | Failure]:
     """Have the lists of URLs in `root`; says how each came, or why it did not."""
     downloads = {
-        source: Download(f"checksums[{number}]", source.urls, _file_of(source), options, source.checksums)
+        source: Download(
+            f"checksums[{number}]",
+            source.urls,
+            _file_of(source),
+            options,
+            source.checksums,
+            original=None if source.urls[0] == source.place else source.place,
+        )
         for number, (source, options) in enumerate(asked.items())
     }
     execution = replace(job.execution, processes=1, fail_fast="never")

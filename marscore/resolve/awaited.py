@@ -2,12 +2,14 @@
 
     checksum: {from, algorithm, name} + defaults.checksum + names of `each` --AwaitedMaker.of--> Awaited...
 
-In `from` and `name`, {url} stands for the download's own URL, besides the names in `each`.
+A list is asked for where the manifest's `mirrors` say, as any download is. In `from` and `name`, {url} stands for
+the download's own URL, besides the names in `each`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote
 
@@ -16,6 +18,7 @@ from marscore.manifest import Entry
 from marscore.manifest.places import Path
 from marscore.manifest.urls import check_url_text
 from marscore.resolve.model import Awaited, ListSource
+from marscore.resolve.rewriting import Rewriting
 from marscore.resolve.templates import Row, Template, compile_template, numeric_names
 from marscore.url import parse_url
 from marscore.values import Checksum, parse_checksum
@@ -59,21 +62,24 @@ class _Form:
     algorithm: str | None
     name: _Text | None
 
-    def fill(self, row: Row) -> Awaited:
+    def fill(self, row: Row, rewriting: Rewriting) -> Awaited:
         place = self.place.read(row, _check_place)
         mirrors = tuple(each.read(row, check_url_text) for each in self.mirrors)
         if mirrors and "://" not in place:
             raise WrongListError(self.place.where, "must be a URL where it has mirrors")
         checksums: tuple[Checksum, ...] = tuple(each.read(row, parse_checksum) for each in self.checksums)
         name = None if self.name is None else self.name.read(row, _not_empty)
-        return Awaited(ListSource(place, mirrors, checksums), self.algorithm, name)
+        source = ListSource(place, mirrors, checksums)
+        asked = rewriting.sources_of(source.urls)
+        return Awaited(source if asked == source.urls else replace(source, asked=asked), self.algorithm, name)
 
 
 class AwaitedMaker:
     """Makes what downloads await; equal lists are one object, since a hundred thousand downloads may name one."""
 
-    def __init__(self, default: PublishedChecksum | None) -> None:
+    def __init__(self, default: PublishedChecksum | None, rewriting: Rewriting) -> None:
         self._default = default
+        self._rewriting = rewriting
         self._known: dict[object, tuple[Awaited, ...]] = {}
         #: The forms of the entry that was asked for last: its downloads come one after the other.
         self._last: tuple[Entry | None, tuple[_Form, ...]] = (None, ())
@@ -90,7 +96,7 @@ class AwaitedMaker:
         """
         if self._last[0] is not entry:
             self._last = entry, tuple(self._forms(where, entry))
-        made = tuple(form.fill((*row, url, None)) for form in self._last[1])
+        made = tuple(form.fill((*row, url, None), self._rewriting) for form in self._last[1])
         return self._known.setdefault(made, made)
 
     def _forms(self, where: Path, entry: Entry) -> Iterable[_Form]:

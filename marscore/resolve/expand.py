@@ -39,7 +39,8 @@ def expand(parsed: Parsed) -> tuple[Download, ...]:
     findings = Findings(parsed.places)
     manifest = parsed.manifest
     options = OptionsMaker(manifest.defaults, manifest.security.private_addresses)
-    expansion = _Expansion(options, Rewriting(manifest.mirrors), AwaitedMaker(manifest.defaults.checksum), findings)
+    rewriting = Rewriting(manifest.mirrors)
+    expansion = _Expansion(options, rewriting, AwaitedMaker(manifest.defaults.checksum, rewriting), findings)
     downloads = _expanded(dict(enumerate(manifest.downloads)), expansion)
     if findings.found:
         raise findings.error(parsed.source)
@@ -71,9 +72,9 @@ def load_mapping(
 def _loaded(examined: Examined) -> tuple[Parsed, tuple[Download, ...]]:
     # A manifest that is wrong ends in an error, whatever its downloads would have been allowed to do.
     private = examined.manifest.security.private_addresses if examined.manifest else "allow"
-    mirrors = examined.manifest.mirrors if examined.manifest else {}
-    lists = AwaitedMaker(examined.defaults.checksum)
-    expansion = _Expansion(OptionsMaker(examined.defaults, private), Rewriting(mirrors), lists, examined.findings)
+    rewriting = Rewriting(examined.manifest.mirrors if examined.manifest else {})
+    lists = AwaitedMaker(examined.defaults.checksum, rewriting)
+    expansion = _Expansion(OptionsMaker(examined.defaults, private), rewriting, lists, examined.findings)
     downloads = _expanded(examined.entries, expansion)
     return examined.parsed(), downloads
 

@@ -84,17 +84,19 @@ class Held:
 class ListSource:
     """Where a publisher's list of checksums is: `place` is a URL, or a path relative to the manifest's folder.
 
-    `mirrors` are further URLs of it, `checksums` what the list itself must have.
+    `mirrors` are further URLs of it, `checksums` what the list itself must have. `asked` are the URLs that the manifest's `mirrors` put in
+    the place of these, if they do.
     """
 
     place: str
     mirrors: tuple[str, ...] = ()
     checksums: tuple[Checksum, ...] = ()
+    asked: tuple[str, ...] = ()
 
     @property
     def urls(self) -> tuple[str, ...]:
         """Where it is fetched from; none for a path."""
-        return (self.place, *self.mirrors) if "://" in self.place else ()
+        return self.asked or ((self.place, *self.mirrors) if "://" in self.place else ())
 
 
 @dataclass(frozen=True, slots=True)

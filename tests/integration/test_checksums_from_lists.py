@@ -280,3 +280,15 @@ def test_a_signal_while_a_list_is_fetched_ends_the_run_in_order(origin: Origin, 
     assert run.code == 143
     assert run.report["status"] == "interrupted"
     assert {entry["status"] for entry in run.report["downloads"]} <= {"interrupted", "skipped", "failed"}
+
+
+def test_a_list_is_asked_for_where_mirrors_say_and_its_own_origin_never(origin: Origin, three: list[str], tmp_path: Path) -> None:
+    origin.serve("/SHA256SUMS", sums(*ALL))
+    far = "https://files.invalid/pub"
+    mirrors = {f"{far}/": [origin.url("/")]}
+    write(tmp_path, [f"{far}/{name}.bin" for name in "abc"], defaults={"checksum": {"from": f"{far}/SHA256SUMS"}, **FAST}, mirrors=mirrors)
+    run = marscore("run", "downloads.yaml", cwd=tmp_path)
+    assert run.code == 0, run.err
+    assert len(lists(origin)) == 1
+    assert [run.data(f"{name}.bin") for name in "abc"] == [body.read(0, body.size) for body in (A, B, C)]
+    assert {entry["url"] for entry in run.report["downloads"]} == {f"{far}/{name}.bin" for name in "abc"}
