@@ -25,7 +25,7 @@ class Operation:
     """One thing done. `inode` is that of the file or the folder made; `paths` those whose entry changes, relative to the root."""
 
     number: int
-    kind: Literal["write", "cut", "name", "rename", "remove", "sync", "syncfs"]
+    kind: Literal["write", "cut", "time", "name", "rename", "remove", "sync", "syncfs"]
     inode: int = 0
     mtime_ns: int = 0
     offset: int = 0
@@ -35,8 +35,8 @@ class Operation:
 
     @property
     def is_of_data(self) -> bool:
-        """Whether it is about the content of a file."""
-        return self.kind in ("write", "cut")
+        """Whether it is about the content of a file, or when that changed."""
+        return self.kind in ("write", "cut", "time")
 
     @property
     def is_of_names(self) -> bool:
@@ -88,6 +88,8 @@ class _Reader:
             case "cut", _:
                 inode, mtime, size = map(int, rest.split())
                 yield Operation(self._next(), "cut", inode, mtime, size)
+            case "time", _:
+                yield Operation(self._next(), "time", *map(int, rest.split()))
             case "sync", _:
                 yield Operation(self._next(), "sync", int(rest))
             case "syncfs", _:

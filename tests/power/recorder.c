@@ -1,7 +1,8 @@
 /* Records what a process does to the files below $RECORD_ROOT, in its order: loaded before the C library (LD_PRELOAD).
  *
  * A record is one line to the file $RECORD_LOG, followed by the data where there is some:
- *     open INODE PATH | write INODE MTIME_NS OFFSET LENGTH LF DATA | cut INODE MTIME_NS SIZE | sync INODE | syncfs
+ *     open INODE PATH | write INODE MTIME_NS OFFSET LENGTH LF DATA | cut INODE MTIME_NS SIZE | time INODE MTIME_NS
+ *     sync INODE | syncfs
  *     rename FROM LF TO | unlink PATH | mkdir INODE PATH | rmdir PATH
  * Each new inode gets a second name in $RECORD_KEEP, so that its number is never given to another file.
  */
@@ -187,6 +188,25 @@ int truncate(const char *path, off_t size) {
     return result;
 }
 int truncate64(const char *path, off_t size) { return truncate(path, size); }
+
+int futimens(int fd, const struct timespec times[2]) {
+    struct stat status;
+    begin();
+    int result = REAL(futimens)(fd, times);
+    if (!result && known(fd, &status)) say("time %lu %lld\n", (unsigned long)status.st_ino, mtime(&status));
+    end();
+    return result;
+}
+int utimensat(int folder, const char *name, const struct timespec times[2], int flags) {
+    char buffer[PATH_MAX];
+    struct stat status;
+    begin();
+    int result = REAL(utimensat)(folder, name, times, flags);
+    const char *path = name ? place(folder, name, buffer) : "";
+    if (!result && within(path) && !stat(path, &status)) say("time %lu %lld\n", (unsigned long)status.st_ino, mtime(&status));
+    end();
+    return result;
+}
 
 static int synced(int fd, int result) {
     struct stat status;
