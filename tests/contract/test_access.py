@@ -53,8 +53,8 @@ def _no_proxies_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-def carried(transport: Transport, url: str, access: Access) -> Exchange:
-    exchange = Exchange(Request(parse_url(url), replace(access, timeouts=PATIENCE), IDENTITY))
+def carried(transport: Transport, url: str, access: Access, timeouts: Timeouts = PATIENCE) -> Exchange:
+    exchange = Exchange(Request(parse_url(url), replace(access, timeouts=timeouts), IDENTITY))
     transport.start(exchange)
     deadline = time.monotonic() + 60
     while not exchange.over:
@@ -545,7 +545,7 @@ def test_a_zone_says_which_way_and_is_not_sent(transport: Transport) -> None:
             url = f"http://[::1%25{zone}]:{origin.port}/file"
             assert got(carried(transport, url, Access())) == (200, WHOLE)
         assert {seen.fields["host"] for seen in origin.requests} == {f"[::1]:{origin.port}"}
-        assert carried(transport, f"http://[fe80::1%25nosuchzone]:{origin.port}/file", Access(timeouts=Timeouts(2, 2))).failure is not None
+        assert carried(transport, f"http://[fe80::1%25nosuchzone]:{origin.port}/file", Access(), Timeouts(2, 2)).failure is not None
 
 
 # What comes instead of an answer

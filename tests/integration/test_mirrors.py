@@ -16,6 +16,7 @@ import pytest
 from tests.disk import wrong_in
 from tests.integration.command import LIMIT_S, Run, command, environment, fetch, marscore, write
 from tests.integration.test_interrupt_and_resume import wait_until
+from tests.long import ALL
 from tests.origin import Body, Good, Origin, redirect
 from tests.origin.steps import HangUp, Seen, Status
 
@@ -25,6 +26,8 @@ FILE = Body(SIZE, seed=21)
 #: So fast is each connection: a file takes a second or two, and the loop waits for bytes.
 RATE = 2 * MIB
 LANES = pytest.mark.parametrize("lane", ["auto", "requests"])
+#: Where nothing depends on who sends, but for what the transports' contract says: `make test-long` tries both.
+ONE_LANE = pytest.mark.parametrize("lane", ["auto", "requests"] if ALL else ["auto"])
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def test_equal_sources_bring_a_file_together(origins: list[Origin], tmp_path: Pa
         assert {seen.fields.get("if-range") for seen in origin.requests} <= {None, f'"of-{number}"'}
 
 
-@LANES
+@ONE_LANE
 def test_a_slow_source_brings_less(origins: list[Origin], tmp_path: Path, lane: str) -> None:
     slow, fast = watched(), watched()
     urls = [origins[0].serve("/f", slow, [Good(rate=RATE // 4)]), origins[1].serve("/f", fast, [Good(rate=2 * RATE)])]
@@ -95,7 +98,7 @@ def test_a_slow_source_brings_less(origins: list[Origin], tmp_path: Path, lane: 
     assert not run.events("mirror_dropped")
 
 
-@LANES
+@ONE_LANE
 def test_without_a_checksum_only_one_is_asked(origins: list[Origin], tmp_path: Path, lane: str) -> None:
     urls = [origins[n].serve("/f", FILE, [Good(rate=2 * RATE)]) for n in range(2)]
     assert is_right(shared(tmp_path, urls, lane, checksum=None))
@@ -131,7 +134,7 @@ def test_a_source_that_lies_in_one_range_is_named_and_only_its_ranges_are_fetche
     assert not run.events("resume_discarded")
 
 
-@LANES
+@ONE_LANE
 def test_where_all_lie_nothing_is_placed(origins: list[Origin], tmp_path: Path, lane: str) -> None:
     urls = [origins[n].serve("/f", watched(wrong=tuple(range(n, SIZE, MIB))), [Good(rate=4 * RATE)]) for n in range(2)]
     run = shared(tmp_path, urls, lane)
@@ -157,7 +160,7 @@ def test_a_source_that_dies_midway_is_dropped_and_the_other_goes_on(origins: lis
     assert run.entry()["source"] == urls[1 - dying]
 
 
-@LANES
+@ONE_LANE
 @pytest.mark.parametrize("after", [0, 500_000])
 def test_a_source_that_stalls_does_not_hold_up_the_file(origins: list[Origin], tmp_path: Path, lane: str, after: int) -> None:
     urls = [origins[0].serve("/f", FILE, [Good(rate=RATE)]), origins[1].serve("/f", FILE)]
@@ -168,7 +171,7 @@ def test_a_source_that_stalls_does_not_hold_up_the_file(origins: list[Origin], t
     assert run.report["duration_s"] < 30
 
 
-@LANES
+@ONE_LANE
 def test_a_host_that_asks_for_a_pause_does_not_hold_up_the_others(origins: list[Origin], tmp_path: Path, lane: str) -> None:
     urls = [origins[0].serve("/f", FILE, [Good(rate=RATE)]), origins[1].script("/f", [Status(503, retry_after="30")])]
     run = shared(tmp_path, urls, lane)
@@ -176,7 +179,7 @@ def test_a_host_that_asks_for_a_pause_does_not_hold_up_the_others(origins: list[
     assert run.report["duration_s"] < 20
 
 
-@LANES
+@ONE_LANE
 def test_three_of_which_one_has_no_ranges(origins: list[Origin], tmp_path: Path, lane: str) -> None:
     urls = [origins[n].serve("/f", FILE, [Good(rate=RATE, ranges="ignore" if n == 1 else "honour")]) for n in range(3)]
     run = shared(tmp_path, urls, lane)
@@ -184,7 +187,7 @@ def test_three_of_which_one_has_no_ranges(origins: list[Origin], tmp_path: Path,
     assert not run.events("mirror_dropped")
 
 
-@LANES
+@ONE_LANE
 def test_a_killed_run_goes_on_from_several_sources(origins: list[Origin], tmp_path: Path, lane: str) -> None:
     size = 40 * MIB
     whole, wrong = Body(size, seed=22), Watched(size, seed=22, wrong=tuple(range(7, size, MIB)))

@@ -74,8 +74,8 @@ def test_a_file_that_is_refused_always_ends_by_name_beside_those_that_come(origi
 
 
 def test_a_host_with_many_files_that_it_never_gives_is_not_asked_slowly(origin: Origin, tmp_path: Path) -> None:
-    good = [origin.serve(f"/{number}.bin", Body(100, seed=number), [Good(delay_s=0.01)]) for number in range(200)]
-    bad = [origin.serve(f"/bad-{number}.bin", Body(100), [busy(503)]) for number in range(200)]
+    good = [origin.serve(f"/{number}.bin", Body(100, seed=number), [Good(delay_s=0.01)]) for number in range(100)]
+    bad = [origin.serve(f"/bad-{number}.bin", Body(100), [busy(503)]) for number in range(100)]
     both = [url for pair in zip(bad, good, strict=True) for url in pair]
     retry = {"retry": {"max_retries": 2, "max_retries_by": {"server_error": 2}}}
     run = marscore("run", write(tmp_path, both, execution={"processes": 1}, defaults=retry), cwd=tmp_path)
