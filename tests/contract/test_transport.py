@@ -435,7 +435,8 @@ def test_closing_with_exchanges_on_their_way_leaves_no_thread_and_no_connection(
     place.script("/large", [Good(Body(50 * MIB))])
     place.script("/head", [Raw(b"HTTP/1.1 200 OK\r\nX: ", 60)])
     exchanges = [ask(transport, place.url(path), access) for path in ("/silent", "/stalled", "/large", "/head") for _ in range(3)]
-    turn_until(transport, lambda: len(place.requests) == CONNECTIONS)
+    # More, where a large one was over before: its connection is another's then.
+    turn_until(transport, lambda: len(place.requests) >= CONNECTIONS)
     transport.pause(exchanges[6])
     turn_for(transport, 0.2)
     ours = [thread for thread in threading.enumerate() if thread not in before and thread.name.startswith("marscore")]
