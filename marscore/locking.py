@@ -6,7 +6,7 @@ Downloads + old Lock --sorted_out--> known, asked      asked --a run--> claims i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
@@ -28,6 +28,7 @@ from marscore.resolve.select import select
 from marscore.resolve.typed import Typed, as_typed
 from marscore.settings import ManifestInput, RunSettings
 from marscore.state import Claim, key_of
+from marscore.validator import Validator
 from marscore.values import Failure
 
 #: A download and what was typed of it.
@@ -79,7 +80,8 @@ def lock(manifest: ManifestInput, settings: RunSettings, upgrade: Iterable[str],
         if ended.head.exit_code != 0:
             return Locked(str(place), len(downloads), None, ended)
         known.update(_found(job, asked, ended))
-    files = [known[download.path] for download in downloads]
+    noted = claims_at(job.root / OWN_FOLDER / "state.db").claims
+    files = [_completed(known[download.path], download, old, noted) for download in downloads]
     new = Lock(str(place), {file.path: file for file in files})
     changed = tuple(changes(old or Lock(str(place), {}), new))
     if old is None or changed or old.files != new.files:
@@ -153,6 +155,16 @@ def _found(job: Job, asked: Iterable[_Asked], ended: Ended) -> Iterable[tuple[st
         if claim is None or claim.identity.size != entry.get("size") or entry.get("checksum") not in claim.digests:
             raise StorageError(Failure("path", f"the state does not say what {download.path} is, so the lock was not written"))
         yield download.path, _locked(download, written, claim)
+
+
+def _completed(file: LockedFile, download: Download, old: Lock | None, noted: Mapping[str, Claim]) -> LockedFile:
+    """A new entry with what an earlier run noted of the file with this very sha256."""
+    claim = noted.get(key_of(download.path))
+    is_new = old is None or old.files.get(file.path) != file
+    if file.size is not None or not is_new or claim is None or f"sha256:{file.sha256}" not in claim.digests:
+        return file
+    validator = claim.validator if claim.url_key == key_of(download.url) else Validator()
+    return replace(file, size=claim.identity.size, etag=validator.etag, last_modified=validator.last_modified)
 
 
 def _locked(download: Download, written: Typed, claim: Claim) -> LockedFile:

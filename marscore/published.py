@@ -157,7 +157,11 @@ def _fetched(job: Job, root: Path, asked: Mapping[ListSource, Options], fetch: F
         for number, (source, options) in enumerate(asked.items())
     }
     execution = replace(job.execution, processes=1, fail_fast="never")
-    ended = fetch(replace(job, name=None, sha256=None, execution=execution, downloads=tuple(downloads.values()), root=root, not_locked=()))
+    # What the manifest names for the end of its run is not for the end of this one.
+    inner = replace(
+        job, name=None, sha256=None, execution=execution, downloads=tuple(downloads.values()), root=root, not_locked=(), hooks=None
+    )
+    ended = fetch(inner)
     told = {entry["id"]: entry for entry in map(json.loads, ended.entries())}
     return {source: _outcome(source, told.get(download.id, {}), ended) for source, download in downloads.items()}
 

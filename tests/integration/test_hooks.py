@@ -308,3 +308,12 @@ def test_a_program_s_own_interrupt_ends_the_hook_and_comes_back_to_it(origin: Or
     out, _ = process.communicate(timeout=60)
     assert out == b"interrupted\n"
     assert not is_alive(tmp_path)
+
+
+def test_the_lists_of_checksums_that_a_run_looks_up_have_no_hook_of_their_own(origin: Origin, tmp_path: Path) -> None:
+    sums = Body(text=f"{ONE.sha256}  one.bin\n".encode(), content_type="text/plain")
+    entry = {"url": origin.serve("/one.bin", ONE), "checksum": {"from": origin.serve("/SHA256SUMS", sums)}}
+    hook = python("open('runs', 'a').write('one ')")
+    write(tmp_path, [entry], on_success=hook, on_failure=hook)
+    assert marscore("run", "downloads.yaml", cwd=tmp_path).code == 0
+    assert (tmp_path / "runs").read_text() == "one "

@@ -309,3 +309,13 @@ def test_a_wrong_lock_starts_nothing(origin: Origin, two: Path) -> None:
         assert run.code == 2
         assert run.err.startswith("downloads.lock:3:1: is the mark of a merge conflict")
     assert not (two / "data" / "one.bin").exists()
+
+
+def test_what_an_earlier_run_noted_of_a_file_with_a_checksum_is_in_its_lock(origin: Origin, tmp_path: Path) -> None:
+    entry = {"url": origin.serve("/one.bin", ONE), "checksum": f"sha256:{ONE.sha256}"}
+    write(tmp_path, [entry])
+    assert marscore("run", "downloads.yaml", cwd=tmp_path).code == 0
+    asked = len(origin.requests)
+    assert marscore("lock", "downloads.yaml", cwd=tmp_path).code == 0
+    [line] = json.loads((tmp_path / "downloads.lock").read_text())["downloads"]
+    assert (line["size"], line["etag"], len(origin.requests)) == (ONE.length, ONE.etag, asked)
