@@ -67,6 +67,11 @@ class Play:
         self._met: Counter[str] = Counter()
         self._deaths = 0
 
+    @property
+    def may_be_lied_to(self) -> bool:
+        """Whether each run has a checksum that shows wrong bytes: what one receives under a validator, the next may place by that alone."""
+        return not any(run.unsummed for run in self.scenario.runs)
+
     def carry_out(self) -> Outcome:
         """Play it all; ends with the first run after which something is wrong."""
         outcome = Outcome(self.scenario, met=self._met)

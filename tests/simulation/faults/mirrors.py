@@ -38,7 +38,7 @@ class OfOneSource(Fault):
         return cls(where, chance.choice((0, 0, 0, 1, 2, 4)), chance.randrange(max(file.sizes) + 1))
 
     def begin(self, play: Play) -> None:
-        if not (self.is_lie and play.spec.unsummed):
+        if not self.is_lie or play.may_be_lied_to:
             play.network.meddlers.append(_Following(self))
 
     def spoil(self, met: int, reply: Reply) -> Reply:

@@ -53,7 +53,7 @@ class OfAnswers(Fault):
     most: ClassVar[int] = 1000
 
     def begin(self, play: Play) -> None:
-        if not (self.is_lie and play.spec.unsummed):
+        if not self.is_lie or play.may_be_lied_to:
             play.network.meddlers.append(Counting(self))
 
     def spoil(self, seen: Seen, reply: Reply) -> Reply:
