@@ -125,7 +125,9 @@ def test_a_resource_is_the_url_without_what_signs_it() -> None:
         assert resource_of(parse_url(url)) != plain
 
 
-@pytest.mark.parametrize("host", ["localhost", "localhost.", "a.b.localhost", "127.0.0.1", "10.1.2.3", "::1", "fe80::1%eth0", "::ffff:10.0.0.1"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost.", "a.b.localhost", "127.0.0.1", "10.1.2.3", "::1", "fe80::1%eth0", "::ffff:10.0.0.1"]
+)
 def test_hosts_that_say_themselves_that_they_are_not_public(host: str) -> None:
     assert not says_public(host)
 

@@ -1,0 +1,136 @@
+"""What a supervisor asks of one process's loop: pauses, another pace, a smaller share, and how far its files are. Turned by hand."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from marscore.adapters.clock import SystemClock
+from marscore.events import Event, ProgressMade
+from marscore.execute.worker.engine import Ports
+from marscore.execute.worker.helpers import Done
+from marscore.execute.worker.loop import Loop
+from marscore.execute.worker.setup import Share, WorkerSettings
+from marscore.execute.worker.thread import Worker
+from marscore.url import host_of
+from tests.fakes.clock import FakeClock
+from tests.fakes.files import MemoryFolder
+from tests.fakes.transport import CHUNK, FakeTransport
+from tests.unit.execute.working import MIB, wanted
+
+HOST = "http://a.example"
+SETTINGS = WorkerSettings("", 4, 8 * MIB, Share(2, None), progress="events")
+
+
+class Here:
+    """Does what helpers do at once."""
+
+    def __init__(self, most: int, answer: Callable[[Done], None]) -> None:
+        self._answer = answer
+
+    def do(self, act: Callable[[], Any], then: Callable[[Any, BaseException | None], None]) -> None:
+        self._answer(Done(then, act()))
+
+    def close(self) -> None:
+        pass
+
+
+class Origin(FakeTransport):
+    """Counts what is asked, and the times at which idle connections were closed."""
+
+    asked = closed = 0
+
+    def start(self, exchange: Any) -> None:
+        self.asked += 1
+        super().start(exchange)
+
+    def close_idle(self) -> None:
+        self.closed += 1
+
+
+class Alone:
+    """A loop in this thread, whose clock stands still."""
+
+    def __init__(self, files: int, size: int = 10) -> None:
+        self.clock, self.told = FakeClock(), list[Event]()
+        self.transport = Origin({f"{HOST}/{number}": bytes(size) for number in range(files)}, self.clock.ticks)
+        self.loop = Loop(SETTINGS, Ports(self.transport, MemoryFolder(), self.clock, helpers=Here), self.told.extend)
+        self.loop.engine.take_in([wanted(number, f"{HOST}/{number}", str(number)) for number in range(files)])
+
+    def turns(self, count: int = 6) -> int:
+        """Let it have some turns; returns how much it has asked for."""
+        for _ in range(count):
+            self.transport.wake()
+            self.loop.turn()
+        return self.transport.asked
+
+
+def test_a_host_that_another_process_was_asked_to_leave_alone_is_for_so_long() -> None:
+    alone = Alone(1)
+    alone.clock.elapsed = 100.0
+    alone.loop.engine.pause(host_of(f"{HOST}/"), 10.0)
+    assert alone.turns() == 0
+    alone.clock.elapsed = 109.9
+    assert alone.turns() == 0
+    alone.clock.elapsed = 110.0
+    assert alone.turns() == 1
+
+
+def test_a_pause_of_one_host_is_none_of_others() -> None:
+    alone = Alone(1)
+    alone.loop.engine.pause("b.example", 10.0)
+    assert alone.turns() == 1
+
+
+def test_a_host_that_refused_another_process_is_asked_at_a_pace() -> None:
+    alone = Alone(8)
+    alone.clock.elapsed = 100.0
+    alone.loop.engine.pace(host_of(f"{HOST}/"))
+    assert alone.turns() == 0
+    # Ten requests a second, to begin with.
+    alone.clock.elapsed = 100.11
+    assert alone.turns() == 1
+
+
+def test_a_smaller_share_says_what_is_still_in_use_and_closes_what_is_idle() -> None:
+    alone = Alone(5, size=20 * CHUNK)
+    assert alone.turns() == 2
+    assert alone.loop.engine.narrow(Share(1, None)) == 2
+    assert alone.transport.closed == 1
+    alone.turns(60)
+    assert alone.loop.engine.narrow(Share(1, None)) == 1
+
+
+def test_a_larger_share_is_used_at_once() -> None:
+    alone = Alone(5, size=20 * CHUNK)
+    assert alone.turns() == 2
+    alone.loop.engine.widen(Share(4, None))
+    assert alone.turns() == 4
+
+
+def test_how_far_each_open_file_is() -> None:
+    alone = Alone(2, size=20 * CHUNK)
+    alone.turns(4)
+    readings = {reading.download: reading for reading in alone.loop.engine.progress_made()}
+    assert set(readings) == {"downloads[0]", "downloads[1]"}
+    for name, reading in readings.items():
+        assert CHUNK <= reading.bytes_done < 20 * CHUNK
+        assert reading == ProgressMade(alone.clock.now(), name, reading.bytes_done, 20 * CHUNK, reading.bytes_done, 1, 0)
+
+
+def test_a_worker_says_from_any_thread_what_of_its_share_is_in_use() -> None:
+    told = threading.Event()
+    transport = Origin({f"{HOST}/0": b"x"})
+    worker = Worker(replace(SETTINGS, progress="none"), Ports(transport, MemoryFolder(), SystemClock()), lambda events: told.set())
+    worker.start()
+    try:
+        assert worker.narrow(Share(1, None)) == 0
+        worker.pace("a.example")
+        worker.pause("a.example", 0.01)
+        worker.widen(Share(4, None))
+        worker.submit([wanted(0, f"{HOST}/0", "0")])
+        assert told.wait(20)
+    finally:
+        worker.close()
