@@ -8,13 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 from marscore.adapters.clock import SystemClock
-from marscore.events import Event, ProgressMade
+from marscore.events import DownloadFinished, Event, ProgressMade
+from marscore.execute.transfer.protocol import Work
 from marscore.execute.worker.engine import Ports
 from marscore.execute.worker.helpers import Done
 from marscore.execute.worker.loop import Loop
 from marscore.execute.worker.setup import Share, WorkerSettings
 from marscore.execute.worker.thread import Worker
+from marscore.ports import Unpacker, Unpacking
+from marscore.resolve.model import Unpack
 from marscore.url import host_of
+from marscore.values import Failure, Unpacked
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MemoryFolder
 from tests.fakes.transport import CHUNK, FakeTransport
@@ -53,11 +57,18 @@ class Origin(FakeTransport):
 class Alone:
     """A loop in this thread, whose clock stands still."""
 
-    def __init__(self, files: int, size: int = 10) -> None:
+    def __init__(
+        self,
+        files: int,
+        size: int = 10,
+        unpacker: Unpacker | None = None,
+        change: Callable[[Work], Work] = lambda work: work,
+        **options: Any,
+    ) -> None:
         self.clock, self.told = FakeClock(), list[Event]()
         self.transport = Origin({f"{HOST}/{number}": bytes(size) for number in range(files)}, self.clock.ticks)
-        self.loop = Loop(SETTINGS, Ports(self.transport, MemoryFolder(), self.clock, helpers=Here), self.told.extend)
-        self.loop.engine.take_in([wanted(number, f"{HOST}/{number}", str(number)) for number in range(files)])
+        self.loop = Loop(SETTINGS, Ports(self.transport, MemoryFolder(), self.clock, helpers=Here, unpacker=unpacker), self.told.extend)
+        self.loop.engine.take_in([change(wanted(number, f"{HOST}/{number}", str(number), **options)) for number in range(files)])
 
     def turns(self, count: int = 6) -> int:
         """Let it have some turns; returns how much it has asked for."""
@@ -118,6 +129,46 @@ def test_how_far_each_open_file_is() -> None:
     for name, reading in readings.items():
         assert CHUNK <= reading.bytes_done < 20 * CHUNK
         assert reading == ProgressMade(alone.clock.now(), name, reading.bytes_done, 20 * CHUNK, reading.bytes_done, 1, 0)
+
+
+class Unpacks:
+    """Notes what it is asked, and whether that is wanted once `over` was called."""
+
+    def __init__(self, over: Callable[[], None] = lambda: None) -> None:
+        self.asked: list[Unpacking] = []
+        self.wanted: list[bool] = []
+        self._over = over
+
+    def unpack(self, asked: Unpacking, wanted: Callable[[], bool]) -> Unpacked:
+        self.asked.append(asked)
+        self.wanted.append(wanted())
+        self._over()
+        self.wanted.append(wanted())
+        return Unpacked(asked.into, 3, 99)
+
+
+def unpacking(unpacker: Unpacks) -> Alone:
+    options = {"unpack": Unpack(strip=1, only=("*.txt",))}
+    return Alone(1, unpacker=unpacker, change=lambda work: replace(work, download=replace(work.download, into="folder")), **options)
+
+
+def test_an_archive_is_unpacked_once_it_is_in_place() -> None:
+    unpacker = Unpacks()
+    alone = unpacking(unpacker)
+    alone.turns()
+    alone.loop.flush()
+    [asked] = unpacker.asked
+    assert (asked.path, asked.into, asked.strip, asked.only) == ("0", "folder", 1, ("*.txt",))
+    assert unpacker.wanted == [True, True]
+    [outcome] = [event for event in alone.told if isinstance(event, DownloadFinished)]
+    assert outcome.unpacked == Unpacked("folder", 3, 99)
+
+
+def test_an_archive_is_not_unpacked_further_than_the_run_goes() -> None:
+    unpacker = Unpacks(lambda: alone.loop.stop(Failure("interrupted", "stopped"), "stopped"))
+    alone = unpacking(unpacker)
+    alone.turns()
+    assert unpacker.wanted == [True, False]
 
 
 def test_a_worker_says_from_any_thread_what_of_its_share_is_in_use() -> None:
