@@ -5,77 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from marscore.adapters.clock import SystemClock
-from marscore.events import DownloadFinished, Event, ProgressMade
-from marscore.execute.transfer.protocol import Work
+from marscore.events import DownloadFinished, ProgressMade
 from marscore.execute.worker.engine import Ports
-from marscore.execute.worker.helpers import Done
-from marscore.execute.worker.loop import Loop
-from marscore.execute.worker.setup import Share, WorkerSettings
+from marscore.execute.worker.setup import Share
 from marscore.execute.worker.thread import Worker
-from marscore.ports import Unpacker, Unpacking
+from marscore.ports import Unpacking
 from marscore.resolve.model import Unpack
 from marscore.url import host_of
-from marscore.values import Failure, Unpacked
-from tests.fakes.clock import FakeClock
+from marscore.values import ByteRange, Failure, Unpacked
 from tests.fakes.files import MemoryFolder
-from tests.fakes.transport import CHUNK, FakeTransport
-from tests.unit.execute.working import MIB, wanted
-
-HOST = "http://a.example"
-SETTINGS = WorkerSettings("", 4, 8 * MIB, Share(2, None), progress="events")
-
-
-class Here:
-    """Does what helpers do at once."""
-
-    def __init__(self, most: int, answer: Callable[[Done], None]) -> None:
-        self._answer = answer
-
-    def do(self, act: Callable[[], Any], then: Callable[[Any, BaseException | None], None]) -> None:
-        self._answer(Done(then, act()))
-
-    def close(self) -> None:
-        pass
-
-
-class Origin(FakeTransport):
-    """Counts what is asked, and the times at which idle connections were closed."""
-
-    asked = closed = 0
-
-    def start(self, exchange: Any) -> None:
-        self.asked += 1
-        super().start(exchange)
-
-    def close_idle(self) -> None:
-        self.closed += 1
-
-
-class Alone:
-    """A loop in this thread, whose clock stands still."""
-
-    def __init__(
-        self,
-        files: int,
-        size: int = 10,
-        unpacker: Unpacker | None = None,
-        change: Callable[[Work], Work] = lambda work: work,
-        **options: Any,
-    ) -> None:
-        self.clock, self.told = FakeClock(), list[Event]()
-        self.transport = Origin({f"{HOST}/{number}": bytes(size) for number in range(files)}, self.clock.ticks)
-        self.loop = Loop(SETTINGS, Ports(self.transport, MemoryFolder(), self.clock, helpers=Here, unpacker=unpacker), self.told.extend)
-        self.loop.engine.take_in([change(wanted(number, f"{HOST}/{number}", str(number), **options)) for number in range(files)])
-
-    def turns(self, count: int = 6) -> int:
-        """Let it have some turns; returns how much it has asked for."""
-        for _ in range(count):
-            self.transport.wake()
-            self.loop.turn()
-        return self.transport.asked
+from tests.fakes.transport import CHUNK
+from tests.unit.execute.alone import HOST, SETTINGS, Alone, Origin
+from tests.unit.execute.working import wanted
 
 
 def test_a_host_that_another_process_was_asked_to_leave_alone_is_for_so_long() -> None:
@@ -129,6 +72,16 @@ def test_how_far_each_open_file_is() -> None:
     for name, reading in readings.items():
         assert CHUNK <= reading.bytes_done < 20 * CHUNK
         assert reading == ProgressMade(alone.clock.now(), name, reading.bytes_done, 20 * CHUNK, reading.bytes_done, 1, 0)
+
+
+def test_what_came_is_recorded_when_the_run_ends() -> None:
+    alone = Alone(1, size=20 * CHUNK)
+    alone.turns()
+    [reading] = alone.loop.engine.progress_made()
+    alone.loop.stop(Failure("interrupted", "stopped"), "stopped")
+    journal = alone.folder.reopen("0")
+    assert journal is not None
+    assert [piece.range for piece in journal[1].pieces] == [ByteRange(0, reading.bytes_done)]
 
 
 class Unpacks:
