@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 
 from marscore.adapters.clock import SystemClock
-from marscore.events import DownloadFinished, ProgressMade
+from marscore.events import DownloadFinished, DownloadSkipped, Event, ProgressMade
 from marscore.execute.worker.engine import Ports
 from marscore.execute.worker.setup import Share
 from marscore.execute.worker.thread import Worker
@@ -15,6 +16,7 @@ from marscore.ports import Unpacking
 from marscore.resolve.model import Unpack
 from marscore.url import host_of
 from marscore.values import ByteRange, Failure, Unpacked
+from tests.fakes.clock import FakeClock
 from tests.fakes.files import MemoryFolder
 from tests.fakes.transport import CHUNK
 from tests.unit.execute.alone import HOST, SETTINGS, Alone, Origin
@@ -138,3 +140,16 @@ def test_a_worker_says_from_any_thread_what_of_its_share_is_in_use() -> None:
         assert told.wait(20)
     finally:
         worker.close()
+
+
+def test_a_worker_that_is_stopped_tells_an_outcome_of_what_it_had_not_begun() -> None:
+    told: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()
+    clock = FakeClock()
+    transport = Origin({f"{HOST}/0": b"x"}, clock.ticks)
+    worker = Worker(replace(SETTINGS, progress="none"), Ports(transport, MemoryFolder(), clock), told.put)
+    worker.start()
+    worker.pause("a.example", 1000.0)
+    worker.submit([wanted(0, f"{HOST}/0", "0")])
+    worker.stop(Failure("interrupted", "the run was stopped"), "not begun")
+    assert told.get(timeout=20) == [DownloadSkipped(clock.now(), "downloads[0]", "not begun")]
+    assert transport.asked == 0
