@@ -14,6 +14,7 @@ from marscore.execute.worker.setup import Share
 from marscore.execute.worker.thread import Worker
 from marscore.ports import Unpacking
 from marscore.resolve.model import Unpack
+from marscore.state import key_of
 from marscore.url import host_of
 from marscore.values import ByteRange, Failure, Unpacked
 from tests.fakes.clock import FakeClock
@@ -114,6 +115,8 @@ def test_an_archive_is_unpacked_once_it_is_in_place() -> None:
     alone.loop.flush()
     [asked] = unpacker.asked
     assert (asked.path, asked.into, asked.strip, asked.only) == ("0", "folder", 1, ("*.txt",))
+    assert (asked.is_proven, asked.stays) == (False, True)
+    assert (asked.archive.path_key, asked.archive.identity) == (key_of("0"), alone.folder.identify("0"))
     assert unpacker.wanted == [True, True]
     [outcome] = [event for event in alone.told if isinstance(event, DownloadFinished)]
     assert outcome.unpacked == Unpacked("folder", 3, 99)
