@@ -187,3 +187,13 @@ def test_a_file_may_be_as_long_as_it_should_and_no_longer(size: int | None, most
     assert known.too_long(has) == failure
     assert known.unacceptable(has) == (Failure("size", "the file has 51 bytes and should have 50") if failure and size else failure)
     assert known.unacceptable(None) is None
+
+
+def test_of_a_version_that_is_forgotten_nothing_is_held_against_the_next() -> None:
+    one, other = "sha256:" + "a" * 64, "md5:" + "b" * 32
+    known = Knowledge(Download("downloads[0]", (URL,), "file.bin", Options(), (parse_checksum(one), parse_checksum(other))))
+    known.adopt_found(Opened(Story().now, size=100, url_key="x", proof="checksum", checksums=(key_of(other),)))
+    assert known.checksums == (key_of(other),)
+    known.forget()
+    assert known.checksums == (key_of(one), key_of(other))
+    assert (known.version, known.proof) == (None, "checksum")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -15,7 +16,7 @@ from marscore.execute.worker.engine import Ports
 from marscore.execute.worker.setup import Share, WorkerSettings
 from marscore.execute.worker.thread import Worker
 from marscore.policy.retry import RetryRules
-from marscore.ports import Request
+from marscore.ports import Answer, Exchange, Request
 from marscore.values import Timeouts
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MemoryFolder
@@ -89,3 +90,27 @@ def test_works_that_cannot_be_begun_have_their_outcome() -> None:
         ("downloads[0]", "the system gives too little memory"),
         ("downloads[1]", "the system gives too little memory"),
     ]
+
+
+class Announces(FakeTransport):
+    """Says that a body has so many bytes, whatever it has."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__({URL: bytes(10)})
+        self._size = size
+
+    def answer(self, request: Request) -> tuple[Answer, bytes]:
+        answer, body = super().answer(request)
+        return replace(answer, fields={**answer.fields, "content-length": str(self._size)}), body
+
+    def carry_out(self, exchange: Exchange) -> Iterator[None]:
+        yield from super().carry_out(exchange)
+        exchange.failure = None
+
+
+@pytest.mark.parametrize(("size", "what"), [(12, "ended 2 bytes early"), (8, "has 2 bytes more than were announced")])
+def test_a_small_body_of_another_size_than_was_announced_is_no_file(size: int, what: str) -> None:
+    folder = MemoryFolder()
+    [outcome] = outcomes([wanted(0, URL, "file", retry=ONCE)], Announces(size), folder).values()
+    assert (outcome.kind, outcome.message) == ("truncated", f"the body {what} (after 0 retries)")
+    assert not folder.files

@@ -35,6 +35,7 @@ def test_one_that_tells_early_finishes_as_many_in_less_time() -> None:
 
 def test_one_that_finishes_few_holds_little_more_than_it_works_at() -> None:
     assert depth_after(100, [(FLUSH_EVERY, 12)]) == 50
+    assert depth_after(64, [(FLUSH_EVERY, 8)]) == 32
     assert depth_after(DEEPEST, [(1 / 15, 1)] * 20) == THREADS + THREADS // 2
     assert depth_after(DEEPEST, [(10.0, 1)] * 20) == THREADS + THREADS // 2
     assert depth_after(3, [(10.0, 0)]) == 3

@@ -43,7 +43,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(("no_proxy", "hosts"), CASES.items(), ids=CASES)
+@pytest.mark.parametrize(("no_proxy", "hosts"), CASES.items(), ids=[case.encode("ascii", "replace").decode() for case in CASES])
 def test_who_is_asked_directly(no_proxy: str, hosts: tuple[list[str], list[str]]) -> None:
     direct, proxied = hosts
     assert {host: is_direct(parse_url(f"http://{host}/x"), no_proxy) for host in direct + proxied} == dict.fromkeys(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from marscore.policy.redirect import MAX_REDIRECTS, headers_for, is_public, next_url, resource_of, the_location
+from marscore.policy.redirect import MAX_REDIRECTS, headers_for, is_name, is_public, next_url, resource_of, says_public, the_location
 from marscore.url import parse_url
 from marscore.values import Access, Failure
 
@@ -58,7 +58,7 @@ def test_of_two_locations_none_is_followed() -> None:
     assert the_location(["/a", "/b"]) == Failure("redirect", "the server redirects to two places at once")
 
 
-@pytest.mark.parametrize("location", ["", " ", "\t"], ids=repr)
+@pytest.mark.parametrize("location", ["", " ", "\t"], ids=["nothing", "space", "tab"])
 def test_an_empty_location_is_not_followed(location: str) -> None:
     refused = next_url(parse_url("http://a/x"), location, 0)
     assert refused == Failure("redirect", "the server redirects, and does not say where to")
@@ -123,3 +123,19 @@ def test_a_resource_is_the_url_without_what_signs_it() -> None:
         "https://h/a",
     ):
         assert resource_of(parse_url(url)) != plain
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost.", "a.b.localhost", "127.0.0.1", "10.1.2.3", "::1", "fe80::1%eth0", "::ffff:10.0.0.1"]
+)
+def test_hosts_that_say_themselves_that_they_are_not_public(host: str) -> None:
+    assert not says_public(host)
+
+
+@pytest.mark.parametrize("host", ["example.org", "example.org.", "localhost.example", "mylocalhost", "9.9.9.9", "2620:fe::fe"])
+def test_hosts_that_do_not(host: str) -> None:
+    assert says_public(host)
+
+
+def test_an_address_is_no_name() -> None:
+    assert [is_name(host) for host in ("a.example", "1.2.3", "", "1.2.3.4", "::1", "fe80::1%eth0")] == [True] * 3 + [False] * 3

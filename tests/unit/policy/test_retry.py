@@ -6,7 +6,7 @@ import email.utils
 
 import pytest
 
-from marscore.policy.failures import failure_of_host, failure_of_status, is_retryable, parse_retry_after
+from marscore.policy.failures import failure_of_connect, failure_of_host, failure_of_status, is_retryable, parse_retry_after
 from marscore.policy.retry import DEFAULT_STATUSES, MOST_REFUSALS, NO_FAILURES, Backoff, GiveUp, RetryRules, RetryState, Wait
 from marscore.url import parse_url
 from marscore.values import Failure, FailureKind
@@ -174,3 +174,8 @@ def test_retries_that_are_spent_already_or_none_at_all_are_no_matter_of_the_pace
     assert isinstance(decision, Wait)
     assert (decision.attempt, decision.limit, decision.state) == (2, 2, RetryState(spent.failures, 1))
     assert isinstance(NO_FAILURES.after(busy, RetryRules(max_retries=0), 0.0, paced=True), GiveUp)
+
+
+def test_what_a_proxy_answers_to_a_tunnel_is_its_own() -> None:
+    assert failure_of_connect(403) == Failure("proxy", "the proxy answered 403 Forbidden to CONNECT", 403)
+    assert failure_of_connect(599) == Failure("proxy", "the proxy answered 599 to CONNECT", 599)

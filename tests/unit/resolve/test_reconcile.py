@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from marscore.journal import Header, Journal
+from marscore.policy.redirect import resource_of
 from marscore.resolve.model import Download, IfExists, Options
-from marscore.resolve.reconcile import Fetch, Found, Prove, Refresh, Refuse, Resume, UpToDate, proven, reconcile, unchanged
+from marscore.resolve.reconcile import Fetch, Found, Prove, Refresh, Refuse, Resume, UpToDate, proven, reconcile, unchanged, unclaimed
 from marscore.state import Claim, FileIdentity, Measured, key_of, row_of
+from marscore.url import parse_url
 from marscore.validator import Validator
 from marscore.values import Checksum
 
 URL = "http://origin.example/file.bin"
 A, B = "a" * 64, "b" * 64
+DATE, LATER = "Mon, 01 Sep 2025 10:00:00 GMT", "Mon, 01 Sep 2025 12:00:00 GMT"
 FILE = FileIdentity(7, 1_700_000_000_000_000_000, 42)
 CLAIM = Claim(key_of("file.bin"), key_of(URL), FILE, (f"sha256:{A}",), Validator('"v1"'), durable=True)
 TORN = replace(CLAIM, durable=False)
@@ -236,3 +241,28 @@ def test_a_row_that_makes_no_sense_is_left_to_the_full_way(column: int, nonsense
     row = list(row_of(CLAIM))
     row[column] = nonsense
     assert unchanged(wanted(), tuple(row), FILE) is None
+
+
+RESOURCE = key_of(resource_of(parse_url(URL)))
+
+
+def header(**changes: Any) -> Header:
+    return replace(Header(key_of(URL), 7, Validator('"v1"', DATE, LATER), resource=RESOURCE), **changes)
+
+
+@pytest.mark.parametrize(
+    ("told", "url", "validator"),
+    [
+        (header(), URL, Validator('"v1"', DATE)),
+        (header(validator=Validator(None, DATE, LATER)), URL, Validator(None, DATE)),
+        (header(validator=Validator('"v1"', DATE, DATE)), URL, Validator('"v1"')),
+        (header(proof="checksum"), URL, Validator()),
+        (header(resource=key_of("http://elsewhere.example/")), URL, Validator()),
+        (header(url_key=key_of("http://mirror.example/file.bin")), URL, Validator()),
+        (header(url_key=key_of("http://elsewhere.example/")), "http://elsewhere.example/", Validator()),
+    ],
+    ids=["its own", "a date alone", "a date that is too new", "by a checksum", "of a redirect", "of a mirror", "of another URL"],
+)
+def test_a_file_that_no_claim_was_written_of_is_known_by_its_journal(told: Header, url: str, validator: Validator) -> None:
+    claim = unclaimed(wanted(), FILE, Journal(told, (), A))
+    assert claim == Claim(key_of("file.bin"), key_of(url), FILE, (f"sha256:{A}",), validator, durable=False)
