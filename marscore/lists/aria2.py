@@ -8,7 +8,9 @@ from typing import Any
 
 from marscore.frozen import dataclass
 from marscore.lists.model import Item, Listing
-from marscore.lists.words import algorithm_of, folder_under_output, number, numbered, of_http, relative
+from marscore.lists.words import folder_under_output, number, numbered, of_http
+from marscore.resolve.checksum_lines import algorithm_of
+from marscore.resolve.paths import relative
 
 #: What changes nothing about which bytes are where in the end, or is what marscore does anyhow.
 _OURS = frozenset(

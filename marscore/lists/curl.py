@@ -14,7 +14,8 @@ from marscore.frozen import dataclass
 from marscore.lists.aria2 import add_header
 from marscore.lists.curl_lines import Option, options
 from marscore.lists.model import Item, Listing
-from marscore.lists.words import folder_under_output, has_scheme, is_http, number, relative
+from marscore.lists.words import folder_under_output, has_scheme, is_http, number
+from marscore.resolve.paths import relative
 
 #: What changes nothing about which bytes are where in the end, or is what marscore does anyhow.
 _OURS = frozenset(

@@ -9,13 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 
 from marscore.lists.model import Format, ListError
 from marscore.lists.words import numbered
+from marscore.resolve.checksum_lines import read_line
 
 #: Lines that are looked at.
 _LOOKED_AT = 1000
-_HEX = "[0-9A-Fa-f]{32,128}"
 _URL = re.compile(r"(?i)[a-z][a-z0-9+.-]*://")
-_GNU = re.compile(rf"\\?{_HEX}[ \t]+\*?\S.*|{_HEX}")
-_BSD = re.compile(rf"\\?[A-Za-z0-9/-]{{3,12}} ?\(.+\) ?= ?{_HEX}")
 _POOCH = re.compile(r"(?:\"[^\"]+\"|'[^']+'|\S+)[ \t]+(?:[A-Za-z0-9_-]{2,12}:)?[0-9A-Fa-f]{8,128}(?:[ \t]+[A-Za-z]+:\S+)?[ \t]*")
 _CURL = re.compile(
     r"\s*(?:--?)?(?:url|output|remote-name|remote-name-all|header|user|user-agent|proxy|next|location|silent|fail|referer|insecure|parallel"
@@ -98,7 +96,7 @@ def _is_aria2(lines: list[str]) -> bool:
 def _is_sums(lines: list[str]) -> bool:
     if lines[0].startswith("-----BEGIN PGP SIGNED MESSAGE-----"):
         return True
-    return _most(lines, lambda line: _GNU.fullmatch(line.strip()) or _BSD.fullmatch(line.strip()))
+    return _most(lines, lambda line: read_line(line.strip()) is not None)
 
 
 def _chosen(fitting: list[Format], name: str) -> Format:

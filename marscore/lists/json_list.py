@@ -16,7 +16,9 @@ from typing import Any
 
 from marscore.lists.json_text import Node, located
 from marscore.lists.model import Item, Listing
-from marscore.lists.words import algorithm_of, checksum_by_length, has_scheme, is_http, numbered, relative
+from marscore.lists.words import checksum_by_length, has_scheme, is_http, numbered
+from marscore.resolve.checksum_lines import algorithm_of
+from marscore.resolve.paths import relative
 
 _URLS = ("url", "uri", "href", "link", "download_url", "browser_download_url", "urls")
 _MIRRORS = ("mirrors", "mirror")

@@ -12,7 +12,9 @@ from xml.parsers import expat
 
 from marscore.frozen import dataclass
 from marscore.lists.model import Item, ListError, Listing
-from marscore.lists.words import algorithm_of, of_http, relative
+from marscore.lists.words import of_http
+from marscore.resolve.checksum_lines import algorithm_of
+from marscore.resolve.paths import relative
 
 _V4, _V3 = "urn:ietf:params:xml:ns:metalink", "http://www.metalinker.org/"
 _MAX_DEPTH = 32

@@ -9,7 +9,7 @@ from typing import Any
 
 from marscore.lists.json_text import Node, located
 from marscore.lists.model import Item, ListError, Listing, Typed
-from marscore.lists.words import algorithm_of
+from marscore.resolve.checksum_lines import algorithm_of
 
 #: Sources whose items are URLs by digest.
 _BY_URL = ("org.osbuild.curl", "org.osbuild.files")

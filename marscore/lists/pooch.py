@@ -6,7 +6,8 @@ import re
 import shlex
 
 from marscore.lists.model import Item, Listing
-from marscore.lists.words import algorithm_of, checksum_by_length, numbered
+from marscore.lists.words import checksum_by_length, numbered
+from marscore.resolve.checksum_lines import algorithm_of
 
 _SHA256 = re.compile("[0-9A-Fa-f]{64}")
 

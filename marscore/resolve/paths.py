@@ -15,7 +15,7 @@ _PLAIN_NAME = re.compile(r"https?://[A-Za-z0-9.:-]+/(?:[A-Za-z0-9._~/-]*/)?([A-Z
 #: How the names of archives end. What is in front of that names the folder that they are unpacked into.
 _SUFFIX = re.compile(r"(?i)(.+?)\.(?:tar(?:\.(?:gz|bz2|xz|zst))?|tgz|tbz2?|txz|tzst|zip)", re.DOTALL)
 
-__all__ = ["Outputs", "check_output", "collision_key", "name_in", "without_suffixes"]
+__all__ = ["Outputs", "check_output", "collision_key", "name_in", "relative", "without_suffixes"]
 
 
 def without_suffixes(path: str) -> str:
@@ -28,6 +28,13 @@ def without_suffixes(path: str) -> str:
     if match is None or match[1].endswith("/"):
         raise ValueError("needs into, since the path does not end like that of an archive (.tar.gz, .zip and their like)")
     return match[1]
+
+
+def relative(path: str) -> str:
+    """A path without `./` in front of it."""
+    while path.startswith("./"):
+        path = path[2:].lstrip("/")
+    return path
 
 
 def name_in(url: str) -> str:

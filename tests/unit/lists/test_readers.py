@@ -261,6 +261,18 @@ def test_a_checksum_beside_its_file_names_it():
     assert sums(found["image.iso"]) == [f"sha256:{A}"]
 
 
+@pytest.mark.parametrize("line", [f"{A}  -", f"{A} *-", f"SHA256(stdin)= {A}", f"sha256:{A}"])
+def test_a_checksum_of_standard_input_is_named_after_its_list(line):
+    found, _, _ = imported(f"{line}\n", "image.iso.sha256", form="sha256sums", base="https://e.com/")
+    assert sums(found["image.iso"]) == [f"sha256:{A}"]
+
+
+def test_only_a_list_that_is_named_so_has_digests_of_blake2b():
+    for title, algorithm in (("B2SUMS", "blake2b"), ("lib2to3-SHA512SUMS", "sha512"), ("web2.sha512", "sha512")):
+        found, _, _ = imported(f"{'c' * 128}  a\n", title, base="https://e.com/")
+        assert sums(found["a"]) == [f"{algorithm}:{'c' * 128}"], title
+
+
 def test_two_digests_of_one_kind_both_have_to_hold_and_are_told():
     found, warnings, _ = imported(f"{A}  a\n{B}  a\n", "SHA256SUMS", base="https://e.com/")
     assert sums(found["a"]) == [f"sha256:{A}", f"sha256:{B}"]

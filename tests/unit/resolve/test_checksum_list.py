@@ -153,6 +153,13 @@ def test_of_a_clearsigned_list_what_is_signed_counts() -> None:
         assert find(text, "c.bin") == "does not name c.bin"
 
 
+def test_all_texts_count_that_are_signed() -> None:
+    other = SIGNED.replace("a.bin", "d.bin").replace("b.bin", "e.bin")
+    for name, value in (("a.bin", A), ("b.bin", B), ("d.bin", A), ("e.bin", B)):
+        assert find(f"{SIGNED}{B}  between\n{other}", name) == f"sha256:{value}"
+    assert find(f"{SIGNED}{B}  between\n{other}", "between") == "does not name between"
+
+
 def test_escaped_names_of_gnu() -> None:
     text = f"\\{A}  a\\nb\\\\c\\r.bin\n\\SHA256 (d\\\\e) = {B}\n{A}  f\\ng\n"
     assert find(text, "a\nb\\c\r.bin") == f"sha256:{A}"
