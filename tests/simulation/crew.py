@@ -47,6 +47,11 @@ class SimulatedInbox:
     def put(self, message: Message) -> None:
         self._messages.append(message)
 
+    def get_nowait(self) -> Message:
+        if not self._messages:
+            raise queue.Empty
+        return self.get()
+
     def get(self, timeout: float | None = None) -> Message:
         self._main.call()
         world = self._main.world

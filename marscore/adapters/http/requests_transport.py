@@ -27,6 +27,7 @@ from marscore.adapters.http.requests_response import DRAINED, DRAINED_FOR
 from marscore.errors import OriginError
 from marscore.frozen import dataclass
 from marscore.ports import Answer, Exchange, Request
+from marscore.queues import taken
 from marscore.values import Failure, internal
 
 #: Bytes of a chunk, at most; a helper is up to four of them (`control.AHEAD`) ahead of the loop.
@@ -184,7 +185,7 @@ class SessionTransport:
     def _told(self, seconds: float) -> list[News | None]:
         """What is there to be told; waits for the first of it."""
         try:
-            first = self._news.get(timeout=min(max(0.0, seconds), threading.TIMEOUT_MAX))
+            first = taken(self._news, min(seconds, threading.TIMEOUT_MAX))
         except queue.Empty:
             return []
         # No more than there is now: helpers go on meanwhile.

@@ -28,6 +28,7 @@ from marscore.execute.transfer.protocol import Work
 from marscore.execute.worker.setup import Share
 from marscore.planning.model import Plan
 from marscore.ports import Clock
+from marscore.queues import taken
 from marscore.values import Failure
 
 #: Seconds that a run stays in the calling process before others join: a small job is over by then, and a child takes as long to start.
@@ -184,7 +185,7 @@ class Supervisor:
 
     def _read(self, timeout: float | None) -> None:
         try:
-            message = self._inbox.get(timeout=timeout)
+            message = taken(self._inbox, timeout)
         except queue.Empty:
             return
         if isinstance(message, StopRequested):
