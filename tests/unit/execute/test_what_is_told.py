@@ -278,3 +278,18 @@ def test_an_empty_file_of_several_sources_is_from_the_one_that_answered() -> Non
     work = replace(work, download=replace(work.download, sources=(URL, MIRROR)))
     [outcome] = outcomes([work], FakeTransport({URL: b"", MIRROR: b""}), MemoryFolder()).values()
     assert (outcome.size, outcome.source) == (0, URL)
+
+
+def test_of_wrong_content_both_digests() -> None:
+    story = started(100, checksum=SHA, retry=RetryRules(max_retries=0))
+    story.fetch(story.transfer.ledger.active[0])
+    story.hashed("b" * 64)
+    told = f"sha256 is {'b' * 64} and should be {'a' * 64} (after 0 retries)"
+    assert [(failed.kind, failed.message) for failed in story.told(DownloadFailed)] == [("checksum", told)]
+
+
+def test_of_a_304_to_a_request_that_had_no_condition_its_status() -> None:
+    story = Story(retry=RetryRules(max_retries=0)).open()
+    story.answer(story.take(), 304)
+    told = "the server answered 304 to no condition"
+    assert [(failed.kind, failed.message, failed.status) for failed in story.told(DownloadFailed)] == [("http_status", told, 304)]
