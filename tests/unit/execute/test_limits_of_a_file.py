@@ -21,6 +21,7 @@ from marscore.values import Timeouts
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MemoryFolder
 from tests.fakes.transport import FakeTransport
+from tests.unit.execute.story import Story
 from tests.unit.execute.working import MIB, outcomes, wanted
 
 URL = "http://origin.example/large.bin"
@@ -114,3 +115,13 @@ def test_a_small_body_of_another_size_than_was_announced_is_no_file(size: int, w
     [outcome] = outcomes([wanted(0, URL, "file", retry=ONCE)], Announces(size), folder).values()
     assert (outcome.kind, outcome.message) == ("truncated", f"the body {what} (after 0 retries)")
     assert not folder.files
+
+
+def test_nothing_is_asked_for_or_given_up_before_the_partial_file_was_looked_at() -> None:
+    story = Story(timeouts=Timeouts(total=60.0))
+    story.ticks += 1000
+    assert story.transfer.due is None
+    assert not story.transfer.waits_too_long(story.ticks)
+    story.open()
+    assert story.transfer.due is not None
+    assert story.transfer.waits_too_long(story.ticks)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from marscore.events import (
     ChecksumVerified,
     ConnectionRedialled,
@@ -26,8 +28,11 @@ from marscore.state import Claim, Content, FileIdentity, key_of
 from marscore.url import parse_url
 from marscore.validator import Validator
 from marscore.values import ByteRange, Failure
+from tests.fakes.files import MemoryFolder
+from tests.fakes.transport import FakeTransport
 from tests.unit.execute.story import MIRROR, SHA, STEADY, URL, Story
 from tests.unit.execute.test_transfer import V1, part, started, whole
+from tests.unit.execute.working import outcomes, wanted
 
 ID, BEGAN = "downloads[0]", 1_700_000_100.0
 PLACED = FileIdentity(10, 1_234, 42)
@@ -266,3 +271,25 @@ def test_what_stands_in_the_way_on_this_machine_ends_the_download_and_asks_no_mi
     assert [(f.kind, f.message) for f in story.told(DownloadFailed)] == [("disk_full", "cannot write: No space left on device")]
     assert not story.told(MirrorSwitched)
     assert story.said(Release) == [Release(keep=True)]
+
+
+def test_an_empty_file_of_several_sources_is_from_the_one_that_answered() -> None:
+    work = wanted(0, URL, "file.bin")
+    work = replace(work, download=replace(work.download, sources=(URL, MIRROR)))
+    [outcome] = outcomes([work], FakeTransport({URL: b"", MIRROR: b""}), MemoryFolder()).values()
+    assert (outcome.size, outcome.source) == (0, URL)
+
+
+def test_of_wrong_content_both_digests() -> None:
+    story = started(100, checksum=SHA, retry=RetryRules(max_retries=0))
+    story.fetch(story.transfer.ledger.active[0])
+    story.hashed("b" * 64)
+    told = f"sha256 is {'b' * 64} and should be {'a' * 64} (after 0 retries)"
+    assert [(failed.kind, failed.message) for failed in story.told(DownloadFailed)] == [("checksum", told)]
+
+
+def test_of_a_304_to_a_request_that_had_no_condition_its_status() -> None:
+    story = Story(retry=RetryRules(max_retries=0)).open()
+    story.answer(story.take(), 304)
+    told = "the server answered 304 to no condition"
+    assert [(failed.kind, failed.message, failed.status) for failed in story.told(DownloadFailed)] == [("http_status", told, 304)]
