@@ -45,7 +45,7 @@ simulate: $(STAMP)  ## play SEEDS=100000 seeds of the simulation from SEED=1 on 
 torture: $(STAMP)  ## kill -9, mixed files, then the machine's faults: stops, locks, full disks, limits, signals, journals; about an hour
 	@MARSCORE_LONG=1 $(BIN)/python -m tests.torture $(TORTURE)
 
-mutants: $(STAMP)  ## change the code in MUTANTS=300 small ways, or MUTANTS=all, drawn by SEED=1: which does no unit test notice? A quarter of an hour
+mutants: $(STAMP)  ## change the code in MUTANTS=300 small ways, or MUTANTS=all, drawn by SEED=1: which does no test notice? Half an hour
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[mutants]'
 	@$(BIN)/python -m tests.mutants $(MUTANTS) $(SEED)
 

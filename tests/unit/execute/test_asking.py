@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from marscore.events import DownloadAsked, DownloadFailed, RetryScheduled
-from marscore.execute.transfer.protocol import Moment, Opened, Place, Release, Segment, Verify, Work
+from typing import Literal
+
+import pytest
+
+from marscore.events import DownloadAsked, DownloadFailed, DownloadFinished, RetryScheduled
+from marscore.execute.transfer.protocol import Answered, Identified, Moment, Opened, Place, Release, Segment, Verify, Work
 from marscore.execute.transfer.state_machine import Transfer
-from marscore.resolve.model import Download, Options
+from marscore.policy.retry import RetryRules
+from marscore.ports import Answer
+from marscore.resolve.model import Download, Options, Unpack
 from marscore.state import Claim, FileIdentity, key_of
+from marscore.url import parse_url
 from marscore.validator import Validator
+from marscore.values import Unpacked
 from tests.unit.execute.story import URL, Story
 
 TAG = Validator('"v1"')
@@ -110,3 +118,29 @@ def test_a_connection_that_breaks_is_tried_again() -> None:
     story.ticks += 100
     story.answer(ask(story, "HEAD", **CONDITION), 304)
     assert told(story).said == "current"
+
+
+@pytest.mark.parametrize("purpose", ["ask", "fetch"])
+def test_a_refusal_that_slows_all_requests_costs_no_retry(purpose: Literal["ask", "fetch"]) -> None:
+    """Of a host that is asked at a pace from then on, that pace is what a refusal means."""
+    for paced, ends in ((False, True), (True, False)):
+        story = Story()
+        download = Download("downloads[0]", (URL,), "file.bin", Options(retry=RetryRules(max_retries=1)))
+        story.transfer = Transfer(Work(download, untouched=True, purpose=purpose), Moment(0.0, 0.0))
+        story.step(Opened(story.now))
+        for _ in range(2):
+            story.ticks += 100
+            story.step(Answered(story.now, story.take(), Answer(429, {}, parse_url(URL)), paced))
+        assert bool(story.told(DownloadFailed)) is ends, (purpose, paced)
+
+
+def test_an_archive_that_is_current_is_told_with_what_is_unpacked_of_it() -> None:
+    unpacked, identity = Unpacked("folder", 3, 99), FileIdentity(100, 0, 0)
+    claim = Claim(key_of("file.bin"), key_of(URL), identity, (), TAG, durable=False)
+    story = Story()
+    download = Download("downloads[0]", (URL,), "file.bin", Options(unpack=Unpack()), into="folder")
+    story.transfer = Transfer(Work(download, claim, unpacked=unpacked), Moment(0.0, 0.0))
+    story.step(Opened(story.now))
+    story.answer(story.take(), 304)
+    story.step(Identified(story.now, identity))
+    assert [finished.unpacked for finished in story.told(DownloadFinished)] == [unpacked]

@@ -12,8 +12,9 @@ from marscore.execute.worker.helpers import Done, HelperThreads
 LONG = 20.0
 
 
-def ours() -> int:
-    return sum(thread.name.startswith("marscore-helper") for thread in threading.enumerate())
+def since(before: set[threading.Thread]) -> set[threading.Thread]:
+    """Threads that were started since: others of before may leave meanwhile."""
+    return set(threading.enumerate()) - before
 
 
 class Asked:
@@ -49,11 +50,11 @@ def test_what_came_of_a_task_is_answered_whatever_it_was() -> None:
 
 
 def test_there_are_as_many_as_have_something_to_do_at_once_and_no_more() -> None:
-    before, asked = ours(), Asked(2)
+    before, asked = set(threading.enumerate()), Asked(2)
     for _ in range(3):
         asked.helpers.do(lambda: None, asked.then)
         asked.hear(1)
-    assert ours() == before + 1, "one after the other needs one"
+    assert len(since(before)) == 1, "one after the other needs one"
     together = threading.Barrier(2, timeout=LONG)
     for _ in range(2):
         asked.helpers.do(together.wait, asked.then)
@@ -61,7 +62,7 @@ def test_there_are_as_many_as_have_something_to_do_at_once_and_no_more() -> None
     assert sorted(str(result) for result, _ in asked.told[3:]) == ["0", "1"], "both were at work at once"
     for _ in range(5):
         asked.helpers.do(lambda: None, asked.then)
-    assert ours() == before + 2
+    assert len(since(before)) == 2
     asked.hear(5)
     asked.helpers.close()
 
@@ -72,7 +73,7 @@ def test_they_leave_when_they_are_let() -> None:
     for _ in range(3):
         asked.helpers.do(together.wait, asked.then)
     asked.hear(3)
-    threads = set(threading.enumerate()) - before
+    threads = since(before)
     assert len(threads) == 3
     assert all(thread.daemon for thread in threads), "one that hangs keeps no process from its end"
     asked.helpers.close()

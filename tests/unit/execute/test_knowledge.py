@@ -12,7 +12,7 @@ from marscore.execute.transfer.protocol import Opened
 from marscore.resolve.model import Download, Options
 from marscore.state import key_of
 from marscore.validator import Validator
-from marscore.values import Failure, parse_checksum
+from marscore.values import Announced, Failure, parse_checksum
 from tests.unit.execute.story import SHA, URL, Story
 
 DATE, LATER, SOON = (f"Mon, 01 Jan 2024 {time} GMT" for time in ("00:00:00", "00:01:00", "00:00:59"))
@@ -197,3 +197,11 @@ def test_of_a_version_that_is_forgotten_nothing_is_held_against_the_next() -> No
     known.forget()
     assert known.checksums == (key_of(one), key_of(other))
     assert (known.version, known.proof) == (None, "checksum")
+
+
+def test_what_was_announced_of_a_file_holds_for_another_source_too() -> None:
+    said = (Announced("Repr-Digest", parse_checksum(SHA)),)
+    one, other = knowing(TAG), Knowledge(Download("downloads[0]", (URL,), "file.bin", Options()))
+    one.adopt(Version(100, TAG, announced=said))
+    other.take_over(one)
+    assert (other.size, other.announced, other.validator) == (100, said, NOTHING)

@@ -128,3 +128,20 @@ def test_what_stands_in_the_way_of_letting_go_is_told_and_no_more() -> None:
         file = OpenFile(Folder(), "file")
         assert file.of(0) is not None
         assert file.release(keep=False) == failure
+
+
+def test_a_journal_is_described_with_the_first_piece_and_no_other() -> None:
+    described: list[Header] = []
+
+    class Counting(MemoryPartial):
+        def describe(self, header: Header) -> None:
+            described.append(header)
+            super().describe(header)
+
+    writer = Writer(Counting(MemoryFolder(), "file", bytearray()), 0)
+    writer.header = Header("source", None, Validator('"v1"'))
+    for count in (1, 0, 2):
+        writer.write([bytes(count)])
+        writer.record()
+    assert described == [writer.header]
+    assert writer.recorded

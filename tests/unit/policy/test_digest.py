@@ -54,6 +54,15 @@ def test_a_session_is_of_its_nonces() -> None:
 def test_names_are_quoted_and_in_utf_8() -> None:
     sent = answer_to(Challenge('a "quoted" realm', "n"), Credentials('wh"ö\\', "x"), Asked("/", 1, "c"))
     assert 'username="wh\\"ö\\\\", realm="a \\"quoted\\" realm"'.encode() in sent
+    sent = answer_to(Challenge("r", "n", opaque="o"), MUFASA, Asked("/", 1, "c"))
+    assert [part.strip().partition(b"=")[0] for part in sent.removeprefix(b"Digest ").split(b",")] == [
+        b"username",
+        b"realm",
+        b"nonce",
+        b"uri",
+        b"response",
+        b"opaque",
+    ]
 
 
 @pytest.mark.parametrize(
