@@ -31,13 +31,16 @@ def hidden_fields(parsed: Parsed, downloads: tuple[Download, ...]) -> Iterator[f
         yield from (frozenset() for _ in downloads)
         return
     known: dict[int, frozenset[str]] = {}
+    # What stands in the mirrors of the manifest is in the sources of every download that they rewrite.
+    in_mirrors = _holds(_texts(root.get("mirrors")), {}, names)
     for download in downloads:
         place = _INDEX.match(download.id)
         assert place is not None, "an id is the entry's place"
         index = int(place[1])
         if index not in known:
             known[index] = frozenset(_fields(root["downloads"][index], root.get("defaults"), names))
-        yield known[index]
+        is_rewritten = download.original is not None or len(download.sources) > 1
+        yield known[index] | {"mirrors"} if in_mirrors and is_rewritten else known[index]
 
 
 def _fields(entry: Any, defaults: Any, names: frozenset[str]) -> Iterator[str]:

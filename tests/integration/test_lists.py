@@ -231,3 +231,14 @@ def test_a_secret_that_stands_in_the_manifest_is_told(tmp_path: Path) -> None:
     assert made.code == 0
     line = (tmp_path / "downloads.yaml").read_text().split("\n").index(f"- url: https://u:{SECRET}@e.com/0") + 1
     assert made.err == f"downloads.yaml:{line}: a secret stands there as it does in the manifest (3 downloads)\n"
+
+
+def test_a_secret_of_the_environment_in_the_mirrors_of_the_manifest_is_in_no_export(tmp_path: Path) -> None:
+    mirrors = {"https://e.com/": ["https://f.com/${API}/", "https://u:${API}@g.com/"]}
+    write(tmp_path, ["https://e.com/a", "https://h.com/b"], mirrors=mirrors)
+    for target in ("aria2", "metalink"):
+        made = exported(tmp_path, target, env={"API": SECRET})
+        assert made.code == 1
+        assert SECRET not in made.out + made.err
+        assert "e.com/a" not in made.out
+        assert "https://h.com/b" in made.out
