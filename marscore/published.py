@@ -183,6 +183,7 @@ def _file_of(source: ListSource) -> str:
 
 
 def _bytes_of(place: Path) -> bytes:
-    if place.stat().st_size > MAX_LIST:
+    data = read_file(os.fspath(place), MAX_LIST + 1)
+    if len(data) > MAX_LIST:
         raise ValueError(f"it is larger than {MAX_LIST // 2**20} MiB")
-    return read_file(os.fspath(place))
+    return data

@@ -10,7 +10,8 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 
-from marscore.adapters.files.cache import Cache, Check, DamagedError, Link
+from marscore.adapters.files.cache import Cache, DamagedError, Link
+from marscore.adapters.files.copying import Check
 from marscore.adapters.files.folder import OLD_READ, Folder
 from marscore.adapters.files.partial import digests_of_file
 from marscore.adapters.files.positioned import choose

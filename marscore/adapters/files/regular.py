@@ -45,8 +45,8 @@ def demand_folder(doing: str, path: Path) -> None:
     _demand("a folder", doing, path)
 
 
-def read_file(path: str) -> bytes:
-    """The content of a regular file.
+def read_file(path: str, most: int = -1) -> bytes:
+    """The content of a regular file, up to `most` bytes of it where that is not negative.
 
     Raises:
         OSError: it is something else, or cannot be read.
@@ -54,7 +54,7 @@ def read_file(path: str) -> bytes:
     descriptor = os.open(path, _READ)
     with os.fdopen(descriptor, "rb") as file:
         demand_regular_file(os.fstat(descriptor))
-        return file.read()
+        return file.read(most)
 
 
 def demand_regular_file(status: os.stat_result) -> None:
