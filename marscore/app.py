@@ -1,9 +1,12 @@
 """The composition root: builds the adapters and calls the stages in order.
 
 prepare    text --read--> Manifest --expand--> Downloads                                       (job: manifest, resolve)
-look       Downloads + output folder --reconcile--> decisions                                 (resolve)
+publish    Downloads that await checksums + publishers' lists --> Downloads                    (published, by a run of its own)
+decide     Downloads + output folder --reconcile--> decisions                                 (deciding: resolve)
 Run        decisions --compile--> Plan --supervise workers--> events, told as the log wants them   (running: planning, execute)
-           events --> log, progress, report; finished files --> state                         (report)
+           events --> log, progress, report; finished files --> state; then a hook             (report; hooks)
+
+Verbs that do more, or less, than a run are chapters of their own: locking, verifying, asking, exporting, lists.
 """
 
 from __future__ import annotations
@@ -17,23 +20,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marscore.adapters.clock import cores
-from marscore.adapters.files.decisions import look
 from marscore.adapters.files.failures import naming
-from marscore.adapters.files.folder import OWN_FOLDER, Folder
-from marscore.adapters.files.from_cache import cached_sha256
+from marscore.adapters.files.folder import OWN_FOLDER
 from marscore.adapters.files.regular import demand_folder
-from marscore.adapters.files.trees import Trees
 from marscore.adapters.state.lock import hold
 from marscore.adapters.state.store import NoState, SqliteState, claims_at
 from marscore.adapters.terminal.named_outputs import Outputs, refuse_overlap
 from marscore.adapters.terminal.signals import Stop, listening, note
+from marscore.deciding import foresee
 from marscore.errors import ManifestError, Problem, StorageError
 from marscore.frozen import dataclass
 from marscore.job import Job, prepare
 from marscore.planning.model import compile_plan
 from marscore.report.ended import Ended
 from marscore.report.record import well_formed
-from marscore.resolve.reconcile import Cached, without_network
 from marscore.running import Run
 from marscore.settings import ManifestInput, RunSettings
 
@@ -86,14 +86,7 @@ def plan(manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
     demand_folder("cannot look at the output folder", prepared.root / OWN_FOLDER)
     job = _with_checksums(prepared, manifest, settings, None)
     seen = claims_at(job.root / OWN_FOLDER / "state.db")
-    trees = Trees(job.root, seen.claims, job.downloads, changes="none")
-    decisions = trees.with_archives(trees.before_fetching(look(Folder(job.root), seen.claims, job.downloads)))
-    if job.cache is not None:
-        cache = job.cache.open()
-        decisions = [Cached(each.download, "it is in the cache") if cached_sha256(each, cache, job.network) else each for each in decisions]
-    if job.network == "offline":
-        decisions = list(map(without_network, decisions))
-    compiled = compile_plan(job.execution, decisions, cores())
+    compiled = compile_plan(job.execution, foresee(job, seen.claims), cores())
     planned = document(compiled, job.name, well_formed(str(job.root)), job.redactor, seen.warnings)
     return planned.model_copy(update=_shown_hooks(job))
 

@@ -181,24 +181,12 @@ class _Asking:
         with naming("cannot load what asks"):
             from marscore.adapters.processes.workers import ProcessWorkerFactory  # noqa: PLC0415 - it takes a tenth of a second
             from marscore.execute.supervisor.supervise import Supervisor  # noqa: PLC0415 - as above
-            from marscore.execute.worker.setup import Share, WorkerSettings  # noqa: PLC0415 - as above
+            from marscore.workers import worker_settings  # noqa: PLC0415 - as above
 
         execution = replace(self._job.execution, processes=1, fail_fast="never")
         plan = compile_plan(execution, (), 1)
-        settings = WorkerSettings(
-            str(self._job.root),
-            plan.threads,
-            plan.buffer_size,
-            Share(plan.per_host, plan.max_rate),
-            secrets=tuple(self._job.redactor.secrets.items()),
-            words=tuple(self._job.redactor.words),
-            lane=execution.lane,
-            http=execution.http,
-            chunk=plan.chunk_size,
-            log=output.log,
-        )
         inbox: Inbox = queue.SimpleQueue()
-        factory = ProcessWorkerFactory(settings, inbox, Held(None))
+        factory = ProcessWorkerFactory(worker_settings(self._job, plan, output.log), inbox, Held(None))
         before = self._stop.on_signal
         self._stop.on_signal = lambda number: inbox.put(stop_of(number))
         try:

@@ -1,4 +1,7 @@
-"""One run, under its folder's lock: decisions --compile--> Plan --supervise workers--> events --> log, progress, report, state."""
+"""One run, under its folder's lock: decisions --compile--> Plan --supervise workers--> events --> log, progress, report, state.
+
+This file is longer than the house's 300 lines, since the order of a run, to its report and its hook, is to be read in one place.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from marscore import deciding
 from marscore.adapters.clock import SystemClock, cores
 from marscore.adapters.files.atomic import write_text
-from marscore.adapters.files.decisions import look, prove, with_modes
 from marscore.adapters.files.failures import naming
 from marscore.adapters.files.folder import MOVED, OWN_FOLDER, Folder
-from marscore.adapters.files.from_cache import Keeper, bring_all
+from marscore.adapters.files.from_cache import Keeper
 from marscore.adapters.files.put_away import PutAway, remove_unfinished
 from marscore.adapters.files.reserve import Reserve
 from marscore.adapters.records import RecordMaker
@@ -35,10 +38,7 @@ from marscore.events import (
     ListRead,
     NotLocked,
     PlanCompiled,
-    ProofMade,
-    ProvingStarted,
     RunStarted,
-    UrlChanged,
     Warned,
 )
 from marscore.execute.supervisor.messages import Inbox, StopRequested, Told
@@ -64,8 +64,6 @@ from marscore.resolve.reconcile import (
     Resume,
     Unpacking,
     UpToDate,
-    refusing,
-    without_network,
 )
 from marscore.values import Failure
 from marscore.version import __version__
@@ -73,7 +71,6 @@ from marscore.version import __version__
 if TYPE_CHECKING:
     import requests
 
-    from marscore.adapters.files.trees import Trees
 
 #: Outcomes that are told at once.
 _BATCH = 1000
@@ -139,16 +136,8 @@ class Run:
         with self._stop.interrupting():
             known = self._claims.before
             self._warn_of_the_state()
-            decisions = refusing(look(self._folder, known, self._job.downloads), self._job.refused)
-            trees = self._trees()
-            decisions = decisions if trees is None else trees.before_fetching(decisions)
-            decisions = self._from_cache(self._proven(decisions))
-            decisions = decisions if trees is None else trees.with_archives(decisions)
-            if self._job.network == "offline":
-                decisions = list(map(without_network, decisions))
-            if any(download.options.mode is not None for download in self._job.downloads):
-                decisions = with_modes(self._folder, decisions)
-            self._warn_of_urls(decisions)
+            around = deciding.Surroundings(self._clock, self._take, lambda reading: self._output.show([reading], ()), self._stop.check)
+            decisions = deciding.decide(self._job, self._folder, known, self._cache, around)
         compiled = compile_plan(self._job.execution, decisions, cores())
         current = sum(isinstance(decision, UpToDate) for decision in decisions)
         self._emit(PlanCompiled(self._clock.now(), compiled.processes, compiled.threads, compiled.downloads, current))
@@ -157,34 +146,6 @@ class Run:
             self._stop.check()
             self._close(decisions[start : start + _BATCH])
         return compiled
-
-    def _trees(self) -> Trees | None:
-        """What is unpacked of archives; None where none is to be."""
-        if all(download.into is None for download in self._job.downloads):
-            return None
-        from marscore.adapters.files.trees import Trees  # noqa: PLC0415 - most runs have none
-
-        return Trees(self._job.root, self._claims.before, self._job.downloads, self._stop.check)
-
-    def _proven(self, decisions: Sequence[Decision]) -> list[Decision]:
-        """Hash the files in place of which it is not known whether they are right."""
-        asked = [decision.file.size for decision in decisions if isinstance(decision, Prove)]
-        if asked:
-            self._emit(ProvingStarted(self._clock.now(), len(asked), sum(asked)))
-        return prove(self._folder, decisions, lambda files, count: self._output.show([ProofMade(self._clock.now(), files, count)], ()))
-
-    def _from_cache(self, decisions: list[Decision]) -> list[Decision]:
-        """Put in place what the cache has."""
-        if self._cache is None:
-            return decisions
-        told: list[str] = []
-        decisions = bring_all((self._folder, self._cache), decisions, self._job.network, self._stop.check, told.append)
-        self._emit(*(Warned(self._clock.now(), None, message) for message in told))
-        return decisions
-
-    def _warn_of_urls(self, decisions: Iterable[Decision]) -> None:
-        others = (decision.download for decision in decisions if isinstance(decision, UpToDate) and decision.of_another_url)
-        self._emit(*(UrlChanged(self._clock.now(), download.id, download.path) for download in others))
 
     def _close(self, decisions: Sequence[Decision]) -> None:
         """Tell of those that need no transfer."""
@@ -217,23 +178,13 @@ class Run:
         with naming("cannot load what fetches"):
             from marscore.adapters.processes.workers import ProcessWorkerFactory  # noqa: PLC0415
             from marscore.execute.supervisor.supervise import Supervisor  # noqa: PLC0415
-            from marscore.execute.worker.setup import Share, WorkerSettings  # noqa: PLC0415
+            from marscore.workers import worker_settings  # noqa: PLC0415
 
         inbox: Inbox = queue.SimpleQueue()
-        share = Share(compiled.per_host, compiled.max_rate)
-        settings = WorkerSettings(
-            str(self._job.root),
-            compiled.threads,
-            compiled.buffer_size,
-            share,
-            secrets=tuple(self._job.redactor.secrets.items()),
+        settings = replace(
+            worker_settings(self._job, compiled, self._output.log),
             output_identity=self._folder.identity,
-            words=tuple(self._job.redactor.words),
-            lane=self._job.execution.lane,
-            http=self._job.execution.http,
-            chunk=compiled.chunk_size,
             progress="shared" if self._output.draws else "none",
-            log=self._output.log,
         )
         factory = ProcessWorkerFactory(settings, inbox, self._lock, self._session)
         supervisor = Supervisor(compiled, factory, inbox, self._clock, self._take)

@@ -212,9 +212,10 @@ class SimulatedSystem(System):
     def realpath(self, path: str) -> str:
         return path.rstrip("/")
 
-    def read_file(self, path: str) -> bytes:
+    def read_file(self, path: str, most: int = -1) -> bytes:
         self._enter("read", path)
-        return bytes(self._find(path).data)
+        data = bytes(self._find(path).data)
+        return data if most < 0 else data[:most]
 
     def positioned(self, portable: bool = False) -> Callable[[int], AtOffsets]:  # type: ignore[override]
         return lambda descriptor: AtOffsets(self, descriptor)
