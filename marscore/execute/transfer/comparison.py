@@ -1,7 +1,7 @@
 """What is done where a file that several have brought fails its checksum: who was wrong is found by fetching pieces again.
 
-    shares --> Comparison --stage--> pieces of some --> looked at, fetched again `by` one source, looked at --> those that changed
-                          --none left--> all bytes are of that one source
+    shares --Inquiry.after_mismatch--> Look at pieces | DoWithout a source | start over      fingerprints --take--> pieces to fetch again
+                                                                       the checksum holds --found--> Wrong: those whose bytes were others
 
 First the pieces of all other sources, then those of which nobody knows the source (an earlier run's, mostly). If the file is right then,
 whoever brought other bytes before has lied, or damaged them. If it is still wrong, it is made of bytes of the one source alone, which the
@@ -14,8 +14,110 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from marscore.execute.transfer.credits import UNKNOWN
+from marscore.execute.transfer.credits import UNKNOWN, bytes_in
+from marscore.execute.transfer.source import Source, Sources
+from marscore.frozen import dataclass
+from marscore.planning.segments import MIN_SPLIT
 from marscore.values import ByteRange
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Take the fingerprints of these pieces. `is_about_unknown`: some are of an earlier run, and count as fetched anew from now on."""
+
+    ranges: tuple[ByteRange, ...]
+    is_about_unknown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DoWithout:
+    """Start over without this source: its bytes alone fail the checksum, and others disagreed with it."""
+
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A source whose bytes were others than those with which the file is right, and in what words it is dropped."""
+
+    source: Source
+    reason: str
+
+
+class Inquiry:
+    """The comparison of one file, if one goes on: what to do next about a checksum that fails, and who was wrong once it holds.
+
+    It decides, and changes nothing but which source alone is asked (`Sources.only`).
+    """
+
+    __slots__ = ("_agreed", "_comparison", "_sources")
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._comparison: Comparison | None = None
+        #: Whether sources were found to agree on bytes that the checksum refuses: asking again would tell nothing new.
+        self._agreed = False
+
+    @property
+    def ranges(self) -> tuple[ByteRange, ...]:
+        """The pieces that are compared now."""
+        return self._comparison.ranges if self._comparison else ()
+
+    @property
+    def awaits_fingerprints(self) -> bool:
+        """Whether the pieces, once they are fetched again, are to be looked at again."""
+        return self._comparison is not None and self._comparison.is_fetched
+
+    def after_mismatch(self, shares: Mapping[str, tuple[ByteRange, ...]]) -> Look | DoWithout | None:
+        """What to do where the checksum fails, by who brought what; None: fetch the whole file again."""
+        comparison = self._comparison or self._begun(shares)
+        if comparison is None:
+            return None
+        if comparison.begin_stage():
+            return Look(comparison.ranges, comparison.is_about(UNKNOWN))
+        other = next((source for source in self._sources.left if source.url != comparison.by and source.takes_part), None)
+        if other is not None and comparison.turn_round() and comparison.begin_stage():
+            self._sources.only = other
+            return Look(comparison.ranges, comparison.is_about(UNKNOWN))
+        self.end()
+        source = self._sources.of(comparison.by)
+        self._agreed = self._agreed or not comparison.changed
+        return None if self._agreed or source is None or len(self._sources.left) == 1 else DoWithout(source)
+
+    def _begun(self, shares: Mapping[str, tuple[ByteRange, ...]]) -> Comparison | None:
+        """None: one source brought all, or nobody can be asked for parts again, or asking again would tell nothing new."""
+        known = self._sources.first.known
+        able = self._sources.left if self._sources.share_work else [self._sources.first]
+        able = [source for source in able if source.takes_part]
+        if self._agreed or len(shares) < 2 or known.size is None or known.size < 2 * MIN_SPLIT or known.proof != "checksum" or not able:
+            return None
+        by = max(able, key=lambda source: bytes_in(shares.get(source.url, ())))
+        self._sources.only = by
+        self._comparison = Comparison(shares, by.url)
+        return self._comparison
+
+    def take(self, fingerprints: Sequence[str]) -> tuple[ByteRange, ...]:
+        """Take the fingerprints of the pieces; returns those to be fetched again. None: they were, and the whole is to be verified."""
+        assert self._comparison is not None, "somebody asked for them"
+        was_fetched = self._comparison.is_fetched
+        self._comparison.look(fingerprints)
+        return () if was_fetched else self._comparison.ranges
+
+    def found(self) -> list[Wrong]:
+        """Who was wrong, now that the checksum holds; the comparison is over."""
+        changed = self._comparison.changed if self._comparison else {}
+        self.end()
+        told = "it sent wrong bytes: the checksum holds since {} of them came from another source"
+        return [Wrong(source, told.format(count)) for who, count in changed.items() if (source := self._sources.of(who))]
+
+    def end_by(self, source: Source) -> None:
+        """End it where this is the source that all is compared with, which is asked no more."""
+        if self._sources.only is source:
+            self.end()
+
+    def end(self) -> None:
+        """Compare no more, and ask all sources again."""
+        self._comparison = self._sources.only = None
 
 
 class Comparison:

@@ -8,7 +8,8 @@ file; segments of an older epoch are cancelled, and what they still bring goes n
 
 A file comes from one source at a time, the next one when that is given up. Where a checksum of the whole proves all parts, a large one
 comes from several at once (`source`): then each answer is judged by what its own source has shown, a failure lets the source rest and not
-the range, and where the checksum fails, `comparison` finds out who was wrong. Nothing is placed but a file whose digests are right.
+the range, and where the checksum fails, `comparison` finds out who was wrong. Which connection is too slow, `laggard` says. Nothing is
+placed but a file whose digests are right.
 
 This file is longer than the house's 300 lines, since every transition of a transfer is to be read in one place.
 """
@@ -39,8 +40,9 @@ from marscore.events import (
 from marscore.execute.transfer.allowance import refuses_a_connection
 from marscore.execute.transfer.answer import Asked, NotModified, Part, Refused, Unsatisfiable, Verdict, Version, Whole, read_answer
 from marscore.execute.transfer.asking import asked_again, seen_in
-from marscore.execute.transfer.comparison import Comparison
+from marscore.execute.transfer.comparison import DoWithout, Inquiry, Look
 from marscore.execute.transfer.credits import UNKNOWN, bytes_in
+from marscore.execute.transfer.laggard import Laggards
 from marscore.execute.transfer.ledger import Ledger
 from marscore.execute.transfer.protocol import (
     Answered,
@@ -81,7 +83,7 @@ from marscore.journal import Header
 from marscore.planning.segments import MIN_SPLIT
 from marscore.policy.announced import announced_in
 from marscore.policy.failures import BUSY, another_source_may_help, is_retryable
-from marscore.policy.pacing import MAX_REDIALS, PACE_REMEMBERED, Lag, lag_of
+from marscore.policy.pacing import PACE_REMEMBERED
 from marscore.policy.retry import NO_FAILURES, GiveUp, Wait
 from marscore.ports import Answer, Method, Unpacking
 from marscore.state import Attributes, Claim, key_of
@@ -95,8 +97,6 @@ _WORTHLESS: frozenset[FailureKind] = frozenset({"checksum", "size", "too_large",
 _WORTH_TRYING = 8 * 1024 * 1024
 #: Seconds that a range has to take for a part of it to be asked for over another connection: some round trips.
 WORTH_SHARING = 0.25
-#: Seconds after which a source that does not answer keeps its range from the others, where nothing else is left for them.
-MUTE = 5.0
 #: The names of a few codings (RFC 9110 section 8.4.1).
 _CODINGS = re.compile("[a-z0-9-]{1,16}(?:, ?[a-z0-9-]{1,16}){0,3}")
 
@@ -112,9 +112,7 @@ class Transfer:
         self._has_several = len(self.download.sources) > 1
         self._sources = Sources(work.download)
         self._use_first()
-        self._comparison: Comparison | None = None
-        #: Whether sources were found to agree on bytes that the checksum refuses.
-        self._agreed = False
+        self._inquiry = Inquiry(self._sources)
         self.closed = False
         self._is_open = False
         self.began = at
@@ -124,9 +122,7 @@ class Transfer:
         self._pieces = 0
         self.segments = 0
         self.segments_finished = 0
-        self._redials = 0
-        #: When those segments ended that did lately, with their URL and their speed.
-        self._speeds: tuple[tuple[float, str, float], ...] = ()
+        self._laggards = Laggards(self.ledger, self._sources)
         self._restarts = NO_FAILURES
         self._hops: set[tuple[Url, Url]] = set()
         self._served_by: str | None = None
@@ -324,48 +320,8 @@ class Transfer:
         return count
 
     def laggard(self, ticks: float) -> Segment | None:
-        """A segment whose connection is so slow beside its siblings, or silent, that a new one is due; its `lag` says how slow."""
-        if mute := self._mute(ticks):
-            return mute
-        paces = [(s, s.pace) for s in self.ledger.active if s.pace]
-        looked = [(s, pace.speed) for s, pace in paces if pace.look(ticks) and pace.speed is not None]
-        given_up = self._redials + sum(s.lag is not None for s, _ in paces)
-        if not looked or given_up >= MAX_REDIALS or not self.known.resumable:
-            return None
-        lately = [(url, speed) for at, url, speed in self._speeds if ticks - at <= PACE_REMEMBERED]
-        for segment, speed in looked:
-            if segment.lag is not None:
-                continue
-            others = [(s.url, pace.speed) for s, pace in paces if s is not segment and pace.speed is not None] + lately
-            siblings = [other for url, other in others if url == segment.url]
-            segment.lag = lag_of(speed, siblings, segment.remaining) or self._lag_of_source(segment, speed, others, ticks)
-            if segment.lag is not None:
-                return segment
-        return None
-
-    def _lag_of_source(self, segment: Segment, speed: float, others: list[tuple[str, float]], ticks: float) -> Lag | None:
-        """Why a connection lags behind those of other sources: it brings nothing, or it is the last of the file that is waited for."""
-        if not self._shares_work or (speed and self.ledger.pending) or not self._others_are_ready(segment, ticks):
-            return None
-        lag = lag_of(speed, [other for _, other in others], segment.remaining)
-        segment.for_others = lag is not None
-        return lag
-
-    def _mute(self, ticks: float) -> Segment | None:
-        """A segment whose source does not answer, while others have nothing left to do."""
-        if self.ledger.pending or not self._shares_work:
-            return None
-        for segment in self.ledger.active:
-            waits = not segment.receiving and segment.lag is None and segment.remaining > 0
-            if waits and ticks - segment.asked_at >= MUTE and self._others_are_ready(segment, ticks):
-                segment.lag = Lag(0.0, 0.0)
-                return segment
-        return None
-
-    def _others_are_ready(self, segment: Segment, ticks: float) -> bool:
-        """Whether another source could go on with this one's range now."""
-        others = self._sources.others_than(self._source_of(segment))
-        return self._sources.only is None and any(other.resting <= ticks and other.has_served for other in others)
+        """A segment whose connection is so slow, or silent, that a new one is due; its `lag` says how slow."""
+        return self._laggards.found(ticks)
 
     # Transitions
 
@@ -672,8 +628,7 @@ class Transfer:
         self.segments_finished += 1
         if self.ledger.credits is not None and (source := self._sources.of(segment.url)):
             source.failures = source.failures.progressed()
-        if segment.pace and (speed := segment.pace.mean(fact.at.ticks)):
-            self._speeds = (*self._speeds[-7:], (fact.at.ticks, segment.url, speed))
+        self._laggards.note_end(segment, fact.at.ticks)
         if segment.end is None:
             self.known.complete_size(segment.written)
             problem = self.known.unacceptable(segment.written)
@@ -691,7 +646,7 @@ class Transfer:
             return self._source_failed(segment, Failure("too_slow", f"{what}, while other sources do"), fact.at)
         if segment.for_others and (source := self._sources.of(segment.url)):
             source.resting = max(source.resting, fact.at.ticks + PACE_REMEMBERED)
-        self._redials += 1
+        self._laggards.redials += 1
         rest = self.ledger.leave(segment)
         self.ledger.pending.append(Pending(rest.start, rest.end, segment.retry.progressed()))
         return [
@@ -718,8 +673,8 @@ class Transfer:
         if size is None or self._checking or not self.ledger.covers(size):
             return []
         self._checking = True
-        if self._comparison is not None and self._comparison.is_fetched:
-            return [Fingerprint(self.ledger.epoch, self._comparison.ranges)]
+        if self._inquiry.awaits_fingerprints:
+            return [Fingerprint(self.ledger.epoch, self._inquiry.ranges)]
         return [Verify(self.ledger.epoch, size, self.algorithms)]
 
     def _hashed(self, fact: Hashed) -> list[Command]:
@@ -751,7 +706,7 @@ class Transfer:
             self._checking = False
             return self._start_over(at, Failure("checksum", refuted))
         self._checking = True
-        named = self._named(self._comparison, at) if self._comparison else []
+        named = [command for wrong in self._inquiry.found() for command in self._drop(wrong.source, wrong.reason, at)]
         held_to = [(c, None) for c in self.download.checksums] + [(each.checksum, each.field) for each in self.known.announced]
         return [*named, *(Emit(ChecksumVerified(at.unix, self.download.id, str(c), field)) for c, field in held_to), place]
 
@@ -833,8 +788,7 @@ class Transfer:
     def _ask_last(self, source: Source) -> list[Command]:
         """Ask one that sends no parts only where all others fail; what it sends already goes on."""
         self.ledger.cancel([s for s in self.ledger.active if s.url == source.url and not s.whole])
-        if self._sources.only is source:
-            self._end_comparison()
+        self._inquiry.end_by(source)
         self._sources.put_last(source)
         self._use_first()
         return []
@@ -863,8 +817,7 @@ class Transfer:
     def _drop(self, source: Source, reason: str, at: Moment) -> list[Command]:
         """Ask a source no more; others go on with its ranges."""
         self.ledger.cancel([s for s in self.ledger.active if s.url == source.url])
-        if self._sources.only is source:
-            self._end_comparison()
+        self._inquiry.end_by(source)
         self._sources.drop(source)
         self._use_first()
         return [Emit(MirrorDropped(at.unix, self.download.id, source.url, reason))]
@@ -873,79 +826,38 @@ class Transfer:
 
     def _mismatch(self, at: Moment, failure: Failure) -> list[Command]:
         """Look for whoever brought wrong bytes, where several brought some; else fetch the file again."""
-        comparison = self._comparison or self._begun_comparison()
-        if comparison is None:
-            return self._start_over(at, failure)
-        if comparison.begin_stage():
-            return self._look(comparison, failure, at)
-        other = self._other_than(comparison.by)
-        if other is not None and comparison.turn_round() and comparison.begin_stage():
-            self._sources.only = other
-            return self._look(comparison, failure, at)
-        self._end_comparison()
-        source = self._sources.of(comparison.by)
-        self._agreed = self._agreed or not comparison.changed
-        if self._agreed or source is None or len(self._sources.left) == 1:
-            return self._start_over(at, failure)
-        return self._do_without(source, failure, at)
+        step = self._inquiry.after_mismatch(self._shares())
+        match step:
+            case Look():
+                return self._look(step, failure, at)
+            case DoWithout(source):
+                dropped = self._drop(source, f"it sent wrong bytes: {failure.message}", at)
+                self._restarts = NO_FAILURES
+                lost = self._forget()
+                return [*dropped, self._discarded(at, failure.message, lost)]
+            case None:
+                return self._start_over(at, failure)
+            case _:
+                assert_never(step)
 
-    def _begun_comparison(self) -> Comparison | None:
-        """None: one source brought all, or nobody can be asked for parts again, or asking again would tell nothing new."""
-        shares, size = self._shares(), self.known.size
-        able = self._sources.left if self._shares_work else [self._sources.first]
-        able = [source for source in able if source.takes_part]
-        if self._agreed or len(shares) < 2 or size is None or size < 2 * MIN_SPLIT or self.known.proof != "checksum" or not able:
-            return None
-        by = max(able, key=lambda source: bytes_in(shares.get(source.url, ())))
-        self._sources.only = by
-        return Comparison(shares, by.url)
-
-    def _look(self, comparison: Comparison, failure: Failure, at: Moment) -> list[Command]:
+    def _look(self, look: Look, failure: Failure, at: Moment) -> list[Command]:
         """Take the fingerprints of some pieces before they are fetched again."""
-        self._comparison, self._checking = comparison, True
-        count = bytes_in(comparison.ranges)
-        message = f"{failure.message}: {count} bytes of it are fetched again from one source, to see who sent others"
+        self._checking = True
+        message = f"{failure.message}: {bytes_in(look.ranges)} bytes of it are fetched again from one source, to see who sent others"
         told: list[Command] = [Emit(Warned(at.unix, self.download.id, message))]
-        if comparison.is_about(UNKNOWN) and self.bytes_resumed:
+        if look.is_about_unknown and self.bytes_resumed:
             told.append(self._discarded(at, failure.message, self.bytes_resumed))
             self.bytes_resumed = 0
-        return [*told, Fingerprint(self.ledger.epoch, comparison.ranges)]
+        return [*told, Fingerprint(self.ledger.epoch, look.ranges)]
 
     def _fingerprinted(self, fact: Fingerprinted) -> list[Command]:
-        comparison, size = self._comparison, self.known.size
-        assert comparison is not None
-        assert size is not None
-        was_fetched = comparison.is_fetched
-        comparison.look(fact.fingerprints)
-        if was_fetched:
-            return [Verify(self.ledger.epoch, size, self.algorithms)]
+        again = self._inquiry.take(fact.fingerprints)
+        if not again:
+            assert self.known.size is not None
+            return [Verify(self.ledger.epoch, self.known.size, self.algorithms)]
         self._checking = False
-        self.ledger.reopen(comparison.ranges)
+        self.ledger.reopen(again)
         return []
-
-    def _named(self, comparison: Comparison, at: Moment) -> list[Command]:
-        """Drop those whose bytes were others, now that the file is right without them."""
-        self._end_comparison()
-        named: list[Command] = []
-        for who, count in comparison.changed.items():
-            if source := self._sources.of(who):
-                reason = f"it sent wrong bytes: the checksum holds since {count} of them came from another source"
-                named += self._drop(source, reason, at)
-        return named
-
-    def _do_without(self, source: Source, failure: Failure, at: Moment) -> list[Command]:
-        """Start over without a source whose bytes alone fail the checksum."""
-        dropped = self._drop(source, f"it sent wrong bytes: {failure.message}", at)
-        self._restarts = NO_FAILURES
-        lost = self._forget()
-        return [*dropped, self._discarded(at, failure.message, lost)]
-
-    def _other_than(self, url: str) -> Source | None:
-        """A source that parts can be asked of besides this one."""
-        return next((source for source in self._sources.left if source.url != url and source.takes_part), None)
-
-    def _end_comparison(self) -> None:
-        self._comparison = self._sources.only = None
 
     # Failures
 
@@ -1071,7 +983,7 @@ class Transfer:
 
     def _begin_anew(self) -> None:
         self.bytes_resumed = 0
-        self._end_comparison()
+        self._inquiry.end()
         for source in self._sources.left:
             source.known.forget()
 
@@ -1090,7 +1002,7 @@ class Transfer:
         if len(self._sources.left) == 1 or self._past_deadline(at.ticks):
             return self._fail(at, Failure(failure.kind, reason, failure.status))
         gone = self._sources.first
-        self._end_comparison()
+        self._inquiry.end()
         self._sources.drop(gone)
         self._use_first()
         switched: list[Command] = [Emit(MirrorSwitched(at.unix, self.download.id, gone.url, self.url, reason))]
