@@ -39,11 +39,11 @@ DEFECTS = (
             ),
             (
                 "execute/worker/commands.py",
-                "            return Placed(moment(), partial.finish(path, command.size, command.digests), command.digests)\n",
+                "            return Placed(moment(), partial.finish(path, command.size, command.digests, command.attributes), command.digests)\n",
                 "            latest, self._latest = self._latest, None\n"
                 "            if latest is not None:\n"
                 "                return Placed(moment(), self._store.store(path, latest), command.digests)\n"
-                "            return Placed(moment(), partial.finish(path, command.size, command.digests), command.digests)\n",
+                "            return Placed(moment(), partial.finish(path, command.size, command.digests, command.attributes), command.digests)\n",
             ),
             (
                 "execute/worker/commands.py",
@@ -129,7 +129,7 @@ DEFECTS = (
         (
             (
                 "adapters/state/claim_writer.py",
-                "if self._written and self._folder.flush(list(self._written.values())):",
+                "if self._written and self._folder.flush([path for path in self._written.values() if path is not None]):",
                 "if self._written:",
             ),
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+import marscore
 from tests.long import ALL
+from tests.simulation.defects import DEFECTS
 from tests.simulation.faults import FAULTS
 from tests.simulation.play import play
 from tests.simulation.scenario import draw
@@ -59,3 +62,11 @@ def test_what_was_found_once_is_found_no_more(seed: int) -> None:
 def test_a_story_tells_of_requests_events_and_ends() -> None:
     story = told(draw(1))
     assert all(word in story for word in ("seed 1", "a run begins", "origin", "DownloadStarted", "it ended with"))
+
+
+def test_every_defect_can_be_put_back() -> None:
+    for defect in DEFECTS:
+        for file, before, after in defect.changes:
+            text = (Path(marscore.__file__).parent / file).read_text()
+            assert text.count(before) == 1, (defect.name, file, before)
+            ast.parse(text.replace(before, after))
