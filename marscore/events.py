@@ -2,6 +2,8 @@
 
 A worker emits these and nothing else. They are frozen, survive pickle, and carry plain values only. `at` is Unix time in seconds.
 `name_of` gives the event's public name (`RetryScheduled` -> `retry_scheduled`), `fields_of` its public fields.
+
+This file is longer than the house's 300 lines, since it is the whole vocabulary.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 An option that was not written is None, so that `defaults` and a download can be merged by key; what holds where neither says
 anything is decided in `resolve`. Every option has a description below it, which editors show from the JSON Schema (`schema`).
+
+This file is longer than the house's 300 lines, since all options are to be read in one place.
 """
 
 from __future__ import annotations

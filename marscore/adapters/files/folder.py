@@ -6,6 +6,8 @@
 
 `create` always makes a new inode, so a helper that still writes to the file of an older epoch writes into one that has no name any more.
 Nothing is opened through a symbolic link that leads out of the folder.
+
+This file is longer than the house's 300 lines, since what may happen to a name in the folder is to be read in one place.
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ from pathlib import Path
 from marscore.adapters.files import durability
 from marscore.adapters.files.attributes import Give, giver
 from marscore.adapters.files.failures import naming, storage_error
+from marscore.adapters.files.hashing import digests_of_file
 from marscore.adapters.files.leftovers import Leftover, leftovers_in
-from marscore.adapters.files.partial import PartialFile, digests_of_file, journal_of, part_of
+from marscore.adapters.files.partial import PartialFile, journal_of, part_of
 from marscore.adapters.files.positioned import Positioned
 from marscore.adapters.files.regular import demand_regular_file
 from marscore.adapters.files.rename import Verified, identity_of, rename

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from marscore.adapters.files.cache import Cache, DamagedError, Link
 from marscore.adapters.files.copying import Check
 from marscore.adapters.files.folder import OLD_READ, Folder
-from marscore.adapters.files.partial import digests_of_file
+from marscore.adapters.files.hashing import digests_of_file
 from marscore.adapters.files.positioned import choose
 from marscore.adapters.files.side_by_side import SideBySide, StoppedError
 from marscore.errors import StorageError

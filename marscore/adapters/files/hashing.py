@@ -1,4 +1,4 @@
-"""Hashes a file while it is written: the digest follows the contiguous front of what is on disk, in a thread of its own.
+"""Hashes a whole file in one pass, or while it is written: then the digest follows the contiguous front of what is on disk, in a thread.
 
     wrote(offset, length)... --> front --> read back from the page cache, a MiB at a time --> digests(size)
 
@@ -12,8 +12,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
+from marscore.adapters.files.positioned import Positioned
 from marscore.adapters.files.system import SYSTEM
+from marscore.errors import StorageError
 from marscore.hashes import new_hash
+from marscore.values import Failure
 
 #: One read. The thread wakes when there is this much to hash: fewer, longer turns disturb the receiving thread less.
 STEP = 1024 * 1024
@@ -136,3 +139,24 @@ class FrontDigest:
                     return 0
                 self._changed.wait()
         return 0
+
+
+def digests_of_file(
+    source: Positioned, size: int, algorithms: Sequence[str], seen: Callable[[int], None] = lambda count: None
+) -> dict[str, str]:
+    """Hash `size` bytes from the start with every algorithm in one pass: algorithm -> lowercase hex. `seen` is told of each read.
+
+    Raises:
+        StorageError: there are not so many.
+    """
+    hashes = {name: new_hash(name) for name in algorithms}
+    buffer = memoryview(bytearray(min(STEP, size)))
+    position = 0
+    while position < size and (count := source.read_into(buffer[: size - position], position)):
+        for running in hashes.values():
+            running.update(buffer[:count])
+        position += count
+        seen(count)
+    if position < size:
+        raise StorageError(Failure("path", f"the file ends after {position} bytes and should have {size}"))
+    return {name: running.hexdigest() for name, running in hashes.items()}

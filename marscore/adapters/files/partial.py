@@ -17,17 +17,15 @@ from types import TracebackType
 from marscore.adapters.files import positioned
 from marscore.adapters.files.attributes import Give
 from marscore.adapters.files.failures import naming
-from marscore.adapters.files.hashing import FrontDigest
+from marscore.adapters.files.hashing import FrontDigest, digests_of_file
 from marscore.adapters.files.leftovers import allocated
 from marscore.adapters.files.rename import Verified, rename
 from marscore.adapters.files.system import NEW, System
 from marscore.errors import StorageError
-from marscore.hashes import new_hash
 from marscore.journal import Header, Piece, encode_finished, encode_header, encode_piece
 from marscore.state import AS_MADE, Attributes, FileIdentity
 from marscore.values import ByteRange, Failure
 
-_HASH_READ = 1024 * 1024
 #: Chunks of one call: Linux takes no more (IOV_MAX), others as many or more.
 _MOST_CHUNKS = 1024
 #: A file of up to this size is not worth a look at the free space before it is written.
@@ -289,24 +287,3 @@ def part_of(base: str) -> str:
 def journal_of(base: str) -> str:
     """Where its journal is."""
     return base + ".journal"
-
-
-def digests_of_file(
-    source: positioned.Positioned, size: int, algorithms: Sequence[str], seen: Callable[[int], None] = lambda count: None
-) -> dict[str, str]:
-    """Hash `size` bytes from the start with every algorithm in one pass: algorithm -> lowercase hex. `seen` is told of each read.
-
-    Raises:
-        StorageError: there are not so many.
-    """
-    hashes = {name: new_hash(name) for name in algorithms}
-    buffer = memoryview(bytearray(min(_HASH_READ, size)))
-    position = 0
-    while position < size and (count := source.read_into(buffer[: size - position], position)):
-        for running in hashes.values():
-            running.update(buffer[:count])
-        position += count
-        seen(count)
-    if position < size:
-        raise StorageError(Failure("path", f"the file ends after {position} bytes and should have {size}"))
-    return {name: running.hexdigest() for name, running in hashes.items()}

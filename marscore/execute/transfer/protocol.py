@@ -4,6 +4,8 @@
 
 A fact says what happened, with the moment at which it did; a command says what to do next. Both are frozen, but for the segment that some
 name, and hold all that is needed to act on them: who performs a command, a helper maybe, looks at nothing else that may have changed since.
+
+This file is longer than the house's 300 lines, since it is the whole protocol.
 """
 
 from __future__ import annotations
