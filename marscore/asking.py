@@ -32,7 +32,7 @@ from marscore.planning.model import compile_plan
 from marscore.published import filled
 from marscore.report.fold import RunFacts
 from marscore.resolve.model import Download
-from marscore.resolve.outdated import Known, Standing, standing_of
+from marscore.resolve.outdated import Known, Looked, Standing, standing_of
 from marscore.running import stop_of
 from marscore.settings import ManifestInput, RunSettings
 from marscore.state import UNKNOWN_URL, Claim, Claims, FileIdentity, key_of
@@ -41,17 +41,6 @@ from marscore.values import Checksum, Failure
 from marscore.version import __version__
 
 _NOTHING = Standing("unknown", "nothing is known of it here: it was neither fetched nor locked")
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """One file: how it stands, what is known of it here, and what its server showed; `failure` says why it could not be asked."""
-
-    download: Download
-    standing: Standing
-    known: Known | None = None
-    seen: DownloadAsked | None = None
-    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)

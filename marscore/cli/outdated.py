@@ -15,9 +15,9 @@ from marscore.cli.options import outdated_options
 from marscore.cli.summary import counted
 
 if TYPE_CHECKING:
-    from marscore.asking import Asked, Looked
-    from marscore.report.outdated import OutdatedDocument, OutdatedFile, Sight
-    from marscore.resolve.outdated import Known, Status
+    from marscore.asking import Asked
+    from marscore.report.outdated import OutdatedDocument
+    from marscore.resolve.outdated import Looked, Status
 
 _STATUSES: tuple[Status, ...] = ("current", "changed", "gone", "unknown", "failed")
 _STATUS_BY_EXIT: dict[int, Literal["current", "outdated", "unknown"]] = {0: "current", 1: "outdated", 3: "unknown"}
@@ -70,45 +70,6 @@ def _lines(looked: Looked) -> list[str]:
 
 
 def _document(asked: Asked) -> OutdatedDocument:
-    from marscore.report import outdated as report  # noqa: PLC0415 - pydantic, for who asks for JSON
+    from marscore.report.outdated import document  # noqa: PLC0415 - pydantic, for who asks for JSON
 
-    counts = Counter(each.standing.status for each in asked.files)
-    return report.OutdatedDocument(
-        manifest=asked.source,
-        status=_STATUS_BY_EXIT[asked.exit_code],
-        totals=report.OutdatedTotals(files=len(asked.files), **{status: counts[status] for status in _STATUSES}),
-        files=tuple(_file(each, url) for each, url in zip(asked.files, asked.urls, strict=True)),
-    )
-
-
-def _file(looked: Looked, url: str) -> OutdatedFile:
-    from marscore.report import outdated as report  # noqa: PLC0415 - as above
-
-    known, failure = looked.known, looked.failure
-    return report.OutdatedFile(
-        id=looked.download.id,
-        path=looked.download.path,
-        url=url,
-        status=looked.standing.status,
-        reason=looked.standing.reason,
-        by=None if known is None else known.by,
-        known=None if known is None else _sight(known),
-        latest=_latest(looked),
-        error=None if failure is None else report.OutdatedError(kind=failure.kind, status=failure.status, message=failure.message),
-    )
-
-
-def _sight(known: Known) -> Sight:
-    from marscore.report import outdated as report  # noqa: PLC0415 - as above
-
-    validator, checksums = known.validator, tuple(map(str, known.checksums))
-    return report.Sight(etag=validator.etag, last_modified=validator.last_modified, size=known.size, checksums=checksums)
-
-
-def _latest(looked: Looked) -> Sight | None:
-    from marscore.report import outdated as report  # noqa: PLC0415 - as above
-
-    seen = looked.seen
-    if seen is None or seen.said == "current" or looked.standing.status == "gone":
-        return None
-    return report.Sight(etag=seen.etag, last_modified=seen.last_modified, size=seen.size, checksums=seen.digests)
+    return document(asked.source, _STATUS_BY_EXIT[asked.exit_code], asked.files, asked.urls)

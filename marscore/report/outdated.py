@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from marscore.resolve.outdated import Status
+from marscore.report.record import well_formed
+from marscore.resolve.outdated import Known, Looked, Status
 from marscore.resolve.verify import By
 from marscore.values import FailureKind
+
+#: What there is to be said of all files; unknown: of none it could be said.
+Overall: TypeAlias = Literal["current", "outdated", "unknown"]
 
 
 class OutdatedTotals(BaseModel):
@@ -68,9 +74,49 @@ class OutdatedDocument(BaseModel):
 
     schema_: Literal["marscore/outdated/v1"] = Field(default="marscore/outdated/v1", alias="schema")
     manifest: str
-    status: Literal["current", "outdated", "unknown"] = Field(description="unknown: of no file it could be said")
+    status: Overall = Field(description="unknown: of no file it could be said")
     totals: OutdatedTotals
     files: tuple[OutdatedFile, ...]
+
+
+def document(source: str, status: Overall, files: Sequence[Looked], urls: Sequence[str]) -> OutdatedDocument:
+    """Write down what was found; `urls` are those of the files, fit to be shown."""
+    counts = Counter(each.standing.status for each in files)
+    totals = {status: counts[status] for status in get_args(Status)}
+    return OutdatedDocument(
+        manifest=well_formed(source),
+        status=status,
+        totals=OutdatedTotals(files=len(files), **totals),
+        files=tuple(_file(each, url) for each, url in zip(files, urls, strict=True)),
+    )
+
+
+def _file(looked: Looked, url: str) -> OutdatedFile:
+    known, failure = looked.known, looked.failure
+    error = None if failure is None else OutdatedError(kind=failure.kind, status=failure.status, message=well_formed(failure.message))
+    return OutdatedFile(
+        id=looked.download.id,
+        path=well_formed(looked.download.path),
+        url=url,
+        status=looked.standing.status,
+        reason=well_formed(looked.standing.reason),
+        by=None if known is None else known.by,
+        known=None if known is None else _known(known),
+        latest=_latest(looked),
+        error=error,
+    )
+
+
+def _known(known: Known) -> Sight:
+    validator, checksums = known.validator, tuple(map(str, known.checksums))
+    return Sight(etag=validator.etag, last_modified=validator.last_modified, size=known.size, checksums=checksums)
+
+
+def _latest(looked: Looked) -> Sight | None:
+    seen = looked.seen
+    if seen is None or seen.said == "current" or looked.standing.status == "gone":
+        return None
+    return Sight(etag=seen.etag, last_modified=seen.last_modified, size=seen.size, checksums=seen.digests)
 
 
 def outdated_schema() -> dict[str, Any]:

@@ -12,9 +12,10 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from marscore.events import DownloadAsked
 from marscore.frozen import dataclass
+from marscore.resolve.model import Download
 from marscore.resolve.verify import By
 from marscore.validator import Validator
-from marscore.values import Checksum
+from marscore.values import Checksum, Failure
 
 Status: TypeAlias = Literal["current", "changed", "gone", "unknown", "failed"]
 _GONE = frozenset({404, 410})
@@ -35,6 +36,17 @@ class Standing(NamedTuple):
 
     status: Status
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One file: how it stands, what is known of it here, and what its server showed; `failure` says why it could not be asked."""
+
+    download: Download
+    standing: Standing
+    known: Known | None = None
+    seen: DownloadAsked | None = None
+    failure: Failure | None = None
 
 
 def standing_of(known: Known, seen: DownloadAsked) -> Standing:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -242,6 +244,15 @@ def test_the_table_fits_a_terminal(origin: Origin, tmp_path: Path) -> None:
     assert run.code == 1
     assert max(map(len, run.out.splitlines())) <= 80
     assert all(path in run.out for path in paths)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_no_text_is_shown_escaped(origin: Origin, tmp_path: Path) -> None:
+    write(tmp_path, [origin.serve("/one.bin", ONE)], defaults=FAST)
+    name = os.fsdecode(b"m\xff.yaml")
+    (tmp_path / "downloads.yaml").rename(tmp_path / name)
+    run = marscore("outdated", name, "--format", "json", cwd=tmp_path)
+    assert (run.code, json.loads(run.out)["manifest"]) == (3, "m\\udcff.yaml")
 
 
 def test_a_broken_manifest_is_exit_2(tmp_path: Path) -> None:

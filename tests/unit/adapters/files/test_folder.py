@@ -18,7 +18,8 @@ import pytest
 from marscore.adapters.files import positioned
 from marscore.adapters.files.failures import storage_error
 from marscore.adapters.files.folder import OWN_FOLDER, Folder
-from marscore.adapters.files.partial import PartialFile, digests_of_file
+from marscore.adapters.files.hashing import digests_of_file
+from marscore.adapters.files.partial import PartialFile
 from marscore.adapters.files.rename import Verified, rename
 from marscore.adapters.files.system import System
 from marscore.errors import StorageError
