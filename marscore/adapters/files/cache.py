@@ -281,7 +281,11 @@ class Cache:
         (self.root / "tmp").mkdir(parents=True, exist_ok=True)
         gone = self.root / "tmp" / secrets.token_hex(8)
         place.rename(gone)
-        shutil.rmtree(gone, ignore_errors=True)
+        # Whoever found it by its old name a moment ago may note a URL in it while it is emptied.
+        for _ in range(3):
+            shutil.rmtree(gone, ignore_errors=True)
+            if not gone.exists():
+                break
 
 
 def _below(folder: Path) -> Iterator[Path]:
