@@ -114,6 +114,18 @@ def test_a_source_with_another_size_is_dropped_by_name(origins: list[Origin], tm
 
 
 @LANES
+@pytest.mark.parametrize("size", [SIZE - 5, SIZE + 4])
+def test_a_first_source_with_a_file_of_another_size_keeps_no_other_from_being_asked(
+    origins: list[Origin], tmp_path: Path, lane: str, size: int
+) -> None:
+    urls = [origin.serve("/f", body, [Good(rate=RATE)]) for origin, body in zip(origins, (watched(size=size), FILE, FILE), strict=False)]
+    run = shared(tmp_path, urls, lane)
+    assert is_right(run), run.err
+    assert [event["from"] for event in run.events("mirror_switched")] == [urls[0]]
+    assert not run.events("mirror_dropped")
+
+
+@LANES
 @pytest.mark.parametrize("liar", [0, 1])
 def test_a_source_that_lies_in_one_range_is_named_and_only_its_ranges_are_fetched_again(
     origins: list[Origin], tmp_path: Path, lane: str, liar: int

@@ -9,7 +9,8 @@ is twice as fast ends them twice as often, and is given twice as many. What one 
 another's: validators, and what is known of ranges, of refusals and of failures, are each source's own.
 
 A source that fails rests, as long as its retry rules say, while its ranges go to the others; where its retries are spent it is dropped.
-One that has no ranges takes no part, and stays behind the others for the case that they fail.
+One that has no ranges takes no part, and stays behind the others for the case that they fail. So does one whose file has another size than
+the first one told, where only the checksum knows who is right: it is asked anew when the first is given up.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from marscore.values import Failure
 class Source:
     """What is known of one source."""
 
-    __slots__ = ("allowed", "failures", "has_served", "instead", "known", "parts_came", "resting", "told_ranges", "url")
+    __slots__ = ("allowed", "another", "failures", "has_served", "instead", "known", "parts_came", "resting", "told_ranges", "url")
 
     def __init__(self, url: str, download: Download) -> None:
         self.url = url
@@ -43,6 +44,8 @@ class Source:
         #: Whether a body of it was ever taken; and a part of the file that was asked for.
         self.has_served = False
         self.parts_came = False
+        #: Why its file is another than the one that is fetched, as far as sizes tell.
+        self.another: str | None = None
         #: Whether the log was told that it has no parts for us.
         self.told_ranges = False
 
@@ -54,7 +57,7 @@ class Source:
     @property
     def takes_part(self) -> bool:
         """Whether parts of a file can be asked of it, as far as is known."""
-        return self.known.ranges is not False
+        return self.known.ranges is not False and self.another is None
 
 
 class Sources:
@@ -92,6 +95,11 @@ class Sources:
         """Those that take part besides this one."""
         return [other for other in self.left if other is not source and other.takes_part]
 
+    @property
+    def set_aside(self) -> list[Source]:
+        """Those that have another file than the one that is fetched."""
+        return [source for source in self.left[1:] if source.another is not None]
+
     def put_first(self, is_it: Callable[[str], bool]) -> None:
         """Go on with the source that this is said of; the others stay in their order behind it."""
         self.left.sort(key=lambda source: not is_it(source.url))
@@ -109,10 +117,14 @@ class Sources:
         self.left.remove(source)
         if self.only is source:
             self.only = None
+        if source is was:
+            # By its word the others had another file.
+            for other in self.left:
+                other.another = None
         self._follow(was)
 
     def _follow(self, was: Source) -> None:
-        self.left.sort(key=lambda source: not source.takes_part)
+        self.left.sort(key=lambda source: (source.another is not None, not source.takes_part))
         if self.first is not was:
             self.first.known.take_over(was.known)
 

@@ -706,7 +706,9 @@ class Transfer:
             self._checking = False
             return self._start_over(at, Failure("checksum", refuted))
         self._checking = True
-        named = [command for wrong in self._inquiry.found() for command in self._drop(wrong.source, wrong.reason, at)]
+        others = [(found.source, found.reason) for found in self._inquiry.found()]
+        others += [(source, source.another or "") for source in self._sources.set_aside]
+        named = [command for source, reason in others for command in self._drop(source, reason, at)]
         held_to = [(c, None) for c in self.download.checksums] + [(each.checksum, each.field) for each in self.known.announced]
         return [*named, *(Emit(ChecksumVerified(at.unix, self.download.id, str(c), field)) for c, field in held_to), place]
 
@@ -733,18 +735,19 @@ class Transfer:
     def _of_several(self, fact: Answered, verdict: Verdict) -> list[Command]:
         """Judge an answer by what its own source has shown, and by the size of the file."""
         segment, at = fact.segment, fact.at
-        source = self._source_of(segment)
+        source, size = self._source_of(segment), _size_in(verdict)
+        if size not in (None, self.known.size):
+            return [Drop(), *self._has_another_size(source, size, at)]
         match verdict:
             case Whole() | Part():
-                other = self._is_another_file(source, verdict.version)
+                other = "it sends the file encoded" if verdict.version.encoding else source.known.change_to(verdict.version)
                 if other is not None:
                     return [Drop(), *self._drop(source, other, at)]
                 if isinstance(verdict, Part):
                     return self._part_of_several(segment, source, verdict, at)
                 return self._whole_of_several(segment, source, verdict, at)
             case Unsatisfiable():
-                told = "unknown" if verdict.size is None else str(verdict.size)
-                return [Drop(), *self._drop(source, f"it has no such range of the file: its size is {told} there", at)]
+                return [Drop(), *self._drop(source, "it has no such range of the file", at)]
             case NotModified():
                 return self._source_failed(segment, Failure("http_status", "the server answered 304 to no condition", 304), at)
             case Refused():
@@ -752,13 +755,14 @@ class Transfer:
             case _:
                 assert_never(verdict)
 
-    def _is_another_file(self, source: Source, version: Version) -> str | None:
-        """Why what a source has is not the file that is fetched; None where nothing speaks against it."""
-        if version.size not in (None, self.known.size):
-            return f"it has another file: {version.size} bytes, and {self.known.size} are expected"
-        if version.encoding is not None:
-            return "it sends the file encoded"
-        return source.known.change_to(version)
+    def _has_another_size(self, source: Source, size: int | None, at: Moment) -> list[Command]:
+        """Drop a source whose file is another one; or leave it for later, where the size is only what another source says."""
+        reason = f"it has another file: {size} bytes, and {self.known.size} are expected"
+        if self.download.size is not None or source is self._sources.first:
+            return self._drop(source, reason, at)
+        source.another = reason
+        self.ledger.cancel([s for s in self.ledger.active if s.url == source.url])
+        return self._ask_last(source)
 
     def _part_of_several(self, segment: Segment, source: Source, answer: Part, at: Moment) -> list[Command]:
         source.known.merge(answer.version)
@@ -786,7 +790,7 @@ class Transfer:
         return [Drop(), *told, *self._ask_last(source)]
 
     def _ask_last(self, source: Source) -> list[Command]:
-        """Ask one that sends no parts only where all others fail; what it sends already goes on."""
+        """Ask this one only where all others fail; what it sends already goes on, if that is the whole file."""
         self.ledger.cancel([s for s in self.ledger.active if s.url == source.url and not s.whole])
         self._inquiry.end_by(source)
         self._sources.put_last(source)
@@ -1125,3 +1129,10 @@ class Transfer:
 
     def _discarded(self, at: Moment, reason: str, count: int) -> Emit:
         return Emit(ResumeDiscarded(at.unix, self.download.id, reason, count))
+
+
+def _size_in(verdict: Verdict) -> int | None:
+    """The size of the whole file that an answer tells; None where it tells none."""
+    if isinstance(verdict, Whole | Part):
+        return verdict.version.size
+    return verdict.size if isinstance(verdict, Unsatisfiable) else None
