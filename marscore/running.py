@@ -207,7 +207,7 @@ class Run:
         self._claims.close()
         self._close_cache()
         if self._folder.is_there:
-            remove_unfinished(self._job.root)
+            remove_unfinished(self._job.root, lambda: self._stop.signal is None)
         self._emit(*(Warned(self._clock.now(), None, message) for message in self._away.left))
         self._warn_of_the_state()
         if trouble:

@@ -1,9 +1,14 @@
-"""What goes again of archives: those that are not to stay, once they are unpacked and the cache has them, and what killed runs left."""
+"""What goes again of archives: those that are not to stay, once they are unpacked and the cache has them, and what never got to its place.
+
+A folder of a hundred thousand files takes seconds to remove. A run that is to end takes half a second for it; the next one goes on.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
+import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from marscore.adapters.files.folder import OWN_FOLDER, Folder
@@ -11,6 +16,9 @@ from marscore.errors import StorageError
 from marscore.events import DownloadFinished
 from marscore.resolve.model import Download
 from marscore.state import FileIdentity
+
+#: Seconds that removing may take where the run is to end.
+_AT_THE_END = 0.5
 
 
 class PutAway:
@@ -30,7 +38,31 @@ class PutAway:
             self.left.append(f"{download.path}: {error.failure.message}")
 
 
-def remove_unfinished(root: Path) -> None:
+def remove_tree(folder: Path, wanted: Callable[[], bool], seconds: float = _AT_THE_END) -> None:
+    """Remove a folder with all that is in it, as far as that can be; once nothing is `wanted` any more, for so many seconds."""
+    latest: float | None = None
+    for base, folders, files in os.walk(folder, topdown=False):
+        for remove, names in ((os.unlink, files), (_remove_folder, folders)):
+            for name in names:
+                if latest is None and not wanted():
+                    latest = time.monotonic() + seconds
+                if latest is not None and time.monotonic() >= latest:
+                    return
+                with contextlib.suppress(OSError):
+                    remove(os.path.join(base, name))  # noqa: PTH118 - there may be a hundred thousand
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _remove_folder(path: str) -> None:
+    """Remove an empty folder, or a link to one."""
+    if os.path.islink(path):  # noqa: PTH114 - as above
+        os.unlink(path)  # noqa: PTH108 - as above
+    else:
+        os.rmdir(path)  # noqa: PTH106 - as above
+
+
+def remove_unfinished(root: Path, wanted: Callable[[], bool]) -> None:
     """Remove what is left of folders that never got to their places. What was exchanged and not told of yet stays."""
     staging = root / OWN_FOLDER / "unpack"
     if not staging.is_dir():
@@ -38,7 +70,7 @@ def remove_unfinished(root: Path) -> None:
     for left in staging.iterdir():
         if left.name.endswith((".new", ".old")):
             continue
-        shutil.rmtree(left, ignore_errors=True)
+        remove_tree(left, wanted)
         with contextlib.suppress(OSError):
             left.unlink()
     with contextlib.suppress(OSError):

@@ -11,7 +11,6 @@ download fails. A run that is killed leaves a record that is begun and does not 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -23,6 +22,7 @@ from marscore.adapters.files.exchange import Exchange
 from marscore.adapters.files.extraction import Extracted, Extraction, Limits, Wanted
 from marscore.adapters.files.failures import naming
 from marscore.adapters.files.folder import OLD_READ, Folder
+from marscore.adapters.files.put_away import remove_tree
 from marscore.adapters.files.rename import identity_of
 from marscore.adapters.files.system import SYSTEM
 from marscore.adapters.files.tree_records import TreeRecords
@@ -61,7 +61,7 @@ class Unpacker:
 
         try:
             with naming("cannot unpack"):
-                return self._unpack(asked, check)
+                return self._unpack(asked, check, wanted)
         except EscapeError as error:
             raise StorageError(Failure("path", f"in the archive, {error}")) from None
         except TooLargeError as error:
@@ -72,13 +72,14 @@ class Unpacker:
                 self._folder.forget_partial(asked.path)
             raise StorageError(Failure("archive", f"the archive {error}")) from None
 
-    def _unpack(self, asked: Unpacking, check: Callable[[], None]) -> Unpacked:
+    def _unpack(self, asked: Unpacking, check: Callable[[], None], wanted: Callable[[], bool]) -> Unpacked:
         place = Path(self._folder.place(asked.into))
         staging = self._records.staging / key_of(asked.into)
         swap = Exchange(self._records, asked.into, place, staging)
         swap.recover()
         try:
-            shutil.rmtree(staging, ignore_errors=True)
+            remove_tree(staging, wanted)
+            check()
             staging.mkdir(parents=True)
             found = self._extracted(asked, str(staging), check)
             tree = _tree_of(asked, found)
@@ -88,7 +89,7 @@ class Unpacker:
             check()
             swap.put(tree)
         except BaseException:
-            shutil.rmtree(staging, ignore_errors=True)
+            remove_tree(staging, wanted)
             raise
         return tree.told
 

@@ -128,4 +128,4 @@ class IsSlow(OfOneSource):
     weight = 3
 
     def spoil(self, met: int, reply: Reply) -> Reply:
-        return replace(reply, rate=(60_000.0, 200_000.0)[self.amount % 2])
+        return replace(reply, rate=(200_000.0, 400_000.0)[self.amount % 2])
