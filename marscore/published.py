@@ -24,7 +24,7 @@ from marscore.policy.redirect import headers_for, sent_to
 from marscore.report.ended import Ended
 from marscore.resolve.awaited import names_of
 from marscore.resolve.checksum_list import ChecksumList, Missing, read_list
-from marscore.resolve.model import Download, ListSource, Options
+from marscore.resolve.model import Download, IfExists, ListSource, Options
 from marscore.settings import RunSettings
 from marscore.state import key_of
 from marscore.url import parse_url
@@ -78,7 +78,7 @@ class _Lists:
         self._job = job
         self._had: dict[ListSource, _Had] = {}
         self.read: list[ReadList] = []
-        named = _named_in(job.downloads)
+        named = _named_in(job.downloads, asks=job.network != "offline")
         self._root = job.root / OWN_FOLDER / "lists"
         asked = {source: options for source, options in named.items() if source.urls}
         outcomes: Mapping[ListSource, str | Failure]
@@ -114,25 +114,27 @@ class _Lists:
         return found
 
 
-def _named_in(downloads: Iterable[Download]) -> dict[ListSource, Options]:
+def _named_in(downloads: Iterable[Download], asks: bool) -> dict[ListSource, Options]:
     """The lists that downloads name, and how each is asked for."""
     named: dict[ListSource, tuple[Options, bool]] = {}
     for download in downloads:
         for source in {awaited.source for awaited in download.awaited}:
             # Of options that may send all to the list's origin, the first are taken.
             if source not in named or not named[source][1]:
-                options, is_own = _options_for(download, source)
+                options, is_own = _options_for(download, source, asks)
                 if source not in named or is_own:
                     named[source] = options, is_own
     return {source: options for source, (options, _) in named.items()}
 
 
-def _options_for(download: Download, source: ListSource) -> tuple[Options, bool]:
+def _options_for(download: Download, source: ListSource, asks: bool) -> tuple[Options, bool]:
     """The options of a download as its list may have them, and whether those are all.
 
-    What the manifest sends to the download's origin goes to no other: a list elsewhere gets what the target of a redirect would.
+    What the manifest sends to the download's origin goes to no other: a list elsewhere gets what the target of a redirect would. Where
+    nobody is asked (`asks`), the list of the last run is taken as it is.
     """
-    options = replace(download.options, if_exists="keep" if source.checksums else "refresh", threads=1, max_size=MAX_LIST, tags=())
+    if_exists: IfExists = "refresh" if asks and not source.checksums else "keep"
+    options = replace(download.options, if_exists=if_exists, threads=1, max_size=MAX_LIST, tags=())
     if not source.urls:
         return options, True
     own, urls = parse_url(download.url), list(map(parse_url, source.urls))

@@ -6,7 +6,6 @@ manifest, lock, state --Expected--> a look at each file --hashed side by side-->
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from marscore.adapters.clock import SystemClock
+from marscore.adapters.files.below import below
 from marscore.adapters.files.folder import OWN_FOLDER, Folder
 from marscore.adapters.files.measuring import Question, measure_all
 from marscore.adapters.files.regular import demand_folder
@@ -64,13 +64,14 @@ def verify(manifest: ManifestInput | None, settings: RunSettings, extra: Extra) 
     proof = TreeProof(root)
     expected = _expected(None if job is None else filled(job, None), root, settings, proof)
     findings, count = _looked_at(root, expected, settings.progress)
+    looked_at = len(expected) + len(proof.findings)
     findings += proof.findings
     if extra == "told":
         known = {each.path for each in expected} | proof.named
         unread: list[str] = []
         findings += [Finding(path, "extra", "nothing names it") for path in _files_below(root, unread) if path not in known]
         findings += [Finding(path, "unreadable", "the folder cannot be read") for path in unread]
-    return Verified(str(root), len(expected), count, tuple(findings)), job
+    return Verified(str(root), looked_at, count, tuple(findings)), job
 
 
 def mend(job: Job, findings: Sequence[Finding], carry_out: Callable[[Job], Ended]) -> Ended | None:
@@ -170,15 +171,10 @@ def _files_below(root: Path, unread: list[str]) -> Iterator[str]:
     `unread` gets those of folders that cannot be read.
     """
 
-    def note(error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError):
-            unread.append(os.path.relpath(error.filename, root).replace(os.sep, "/"))
+    own = f"{OWN_FOLDER}/"
 
-    for folder, folders, names in os.walk(root, onerror=note):
-        if Path(folder) == root:
-            folders[:] = [name for name in folders if name != OWN_FOLDER]
-        folders.sort()
-        below = os.path.relpath(folder, root).replace(os.sep, "/")
-        # A link is one, wherever it leads.
-        links = [name for name in folders if (Path(folder) / name).is_symlink()]
-        yield from (name if below == "." else f"{below}/{name}" for name in sorted([*names, *links]))
+    def note(path: str, error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError) and not f"{path}/".startswith(own):
+            unread.append(path or ".")
+
+    return (path for path, is_folder in below(root, note) if not is_folder and not path.startswith(own))

@@ -76,7 +76,8 @@ class Secrets:
 
     def _header(self, name: str, value: str, host: str, line: int) -> Typed:
         if not value or not is_credential_header(name):
-            return Typed(escape(value))
+            # As in Referer.
+            return self.url(value, line)
         scheme = _SCHEME_AND_REST.fullmatch(value)
         # `Bearer abc`: the word in front is no secret, and helps who reads it.
         before, secret = (f"{scheme[1]} ", scheme[2]) if scheme else ("", value)

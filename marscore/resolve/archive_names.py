@@ -24,6 +24,8 @@ Names: TypeAlias = Literal["posix", "windows"]
 _DRIVE = re.compile(r"[A-Za-z]:[/\\]")
 #: The most links that one path may lead through, as on Linux.
 _MOST_HOPS = 40
+#: Deeper ones are nobody's, and what makes and removes folders calls itself for each level.
+_DEEPEST = 500
 #: Longer ones no system takes.
 _LONGEST = 4096
 
@@ -45,6 +47,8 @@ def parts_of(name: str, names: Names = "posix") -> Parts:
     parts = tuple([part for part in name.split("/") if part not in ("", ".")])
     if ".." in parts:
         raise EscapeError("has .. in its name")
+    if len(parts) > _DEEPEST:
+        raise EscapeError(f"lies more than {_DEEPEST} folders deep")
     if len(name) > _LONGEST or any(len(part) > MAX_NAME_BYTES // 4 and _too_long(part) for part in parts):
         raise EscapeError("has a name that is too long")
     if names == "windows" and parts:

@@ -84,6 +84,9 @@ class ChecksumList:
 
 def read_list(data: bytes, title: str) -> ChecksumList | Missing:
     """Read a list; `title` is its own name, which may say what its digests are (B2SUMS)."""
+    if _PAGE.match(data):
+        # Whatever digest stands somewhere in it.
+        return Missing("is an HTML page, and no list of checksums")
     of_128 = of_128_digits(title)
     named: dict[str, list[Entry]] = {}
     by_last: dict[str, list[str]] = {}
@@ -100,7 +103,7 @@ def read_list(data: bytes, title: str) -> ChecksumList | Missing:
             by_last.setdefault(_last(name), []).append(name)
         known.append(entry)
     if not named and not nameless:
-        return Missing("is an HTML page, and no list of checksums" if _PAGE.match(data) else "holds no checksum")
+        return Missing("holds no checksum")
     return ChecksumList(named, by_last, nameless)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.command import marscore, write
 from tests.integration.test_interrupt_and_resume import end, start
-from tests.origin import Body, Good, Origin, Seen, Status, Step, busy
+from tests.origin import Body, Good, Origin, Seen, Status, Step, busy, redirect
 
 A, B, C = (Body(20_000 + number, seed=30 + number) for number in range(3))
 FAST = {"retry": {"max_retries": 1, "backoff": {"initial": "1ms"}}}
@@ -220,6 +220,21 @@ def test_offline_the_list_of_an_earlier_run_serves(origin: Origin, three: list[s
     verified = marscore("verify", "downloads.yaml", cwd=tmp_path)
     assert verified.code == 0
     assert len(origin.requests) == asked
+
+
+def test_offline_a_list_serves_of_which_no_server_could_be_asked_whether_it_is_current(
+    origin: Origin, three: list[str], tmp_path: Path
+) -> None:
+    text = sums(*ALL).read(0, sums(*ALL).length)
+    url = origin.serve("/SHA256SUMS", Body(text=text, etag=None, last_modified=None, content_type="text/plain"))
+    moved = origin.url("/moved")
+    origin.script("/moved", [redirect(url)])
+    for place in (url, moved):
+        write(tmp_path, three, defaults={"checksum": {"from": place}})
+        assert marscore("run", "downloads.yaml", cwd=tmp_path).code == 0
+        asked = len(origin.requests)
+        run = marscore("run", "downloads.yaml", "--offline", cwd=tmp_path)
+        assert (run.code, len(origin.requests)) == (0, asked), run.err
 
 
 def test_verify_holds_files_to_the_list_of_the_last_run(origin: Origin, three: list[str], tmp_path: Path) -> None:

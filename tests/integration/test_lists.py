@@ -242,3 +242,12 @@ def test_a_secret_of_the_environment_in_the_mirrors_of_the_manifest_is_in_no_exp
         assert SECRET not in made.out + made.err
         assert "e.com/a" not in made.out
         assert "https://h.com/b" in made.out
+
+
+def test_a_secret_in_a_url_that_a_header_holds_has_a_name_too(tmp_path: Path) -> None:
+    text = f"https://e.com/a\n  referer=https://u:{SECRET}@r.org/?token={SECRET}x\n"
+    (tmp_path / "list.txt").write_text(text)
+    made = marscore("import", "list.txt", "--from", "aria2", cwd=tmp_path)
+    assert made.code == 0, made.err
+    assert SECRET not in made.out
+    assert "R_ORG_PASSWORD}@r.org" in made.out

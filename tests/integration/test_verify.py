@@ -175,3 +175,11 @@ def test_an_output_folder_that_is_not_there_has_nothing(three: Path) -> None:
 def test_what_cannot_be_read_is_told(three: Path) -> None:
     (three / "data" / "one.bin").chmod(0)
     assert wrong(document(three, "downloads.yaml")) == {"one.bin": ("unreadable", "manifest")}
+
+
+def test_an_archive_that_could_not_be_unpacked_is_counted_once(origin: Origin, tmp_path: Path) -> None:
+    write(tmp_path, [{"url": origin.serve("/a.tgz", ONE), "unpack": True}])
+    assert marscore("run", "downloads.yaml", cwd=tmp_path).code == 1
+    totals = document(tmp_path, "downloads.yaml")["totals"]
+    assert totals["ok"] >= 0
+    assert totals["files"] == sum(totals[name] for name in ("ok", "missing", "changed", "unknown", "unreadable"))

@@ -14,6 +14,7 @@ import stat
 import sys
 from pathlib import Path
 
+from marscore.adapters.files.below import below
 from marscore.adapters.files.folder import OLD_READ
 from marscore.adapters.files.tree_records import TreeRecords
 from marscore.errors import StorageError
@@ -59,8 +60,8 @@ class Exchange:
             return
         if not stat.S_ISDIR(mode):
             raise StorageError(Failure("path", "something that is not a folder stands where the archive is to be unpacked"))
-        for path, below in _below(self._place):
-            if below == "folder":
+        for path, is_folder in below(self._place):
+            if is_folder:
                 self._carry_folder(path)
             elif path not in self._ours:
                 self._carry(path)
@@ -124,8 +125,9 @@ class Exchange:
         if not os.path.lexists(self._old):
             return
         folders = [""]
-        for path, below in _below(self._old):
-            if below == "folder":
+        # All of it is looked for before any of it goes.
+        for path, is_folder in list(below(self._old)):
+            if is_folder:
                 folders.append(path)
                 continue
             old, new = self._old / path, self._place / path
@@ -138,22 +140,6 @@ class Exchange:
             with contextlib.suppress(OSError):
                 # One that still holds something stays, and is nobody's loss.
                 (self._old / path).rmdir()
-
-
-def _below(folder: Path) -> list[tuple[str, str]]:
-    """All that is below a folder, each folder before what is in it, and whether it is one."""
-    found: list[tuple[str, str]] = []
-    left = [""]
-    while left:
-        at = left.pop()
-        with os.scandir(folder / at) as entries:
-            for entry in entries:
-                path = f"{at}/{entry.name}" if at else entry.name
-                is_folder = entry.is_dir(follow_symlinks=False)
-                found.append((path, "folder" if is_folder else "file"))
-                if is_folder:
-                    left.append(path)
-    return found
 
 
 def _in_the_way(path: str) -> StorageError:

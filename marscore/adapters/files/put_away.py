@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from marscore.adapters.files.below import below
 from marscore.adapters.files.folder import OWN_FOLDER, Folder
 from marscore.errors import StorageError
 from marscore.events import DownloadFinished
@@ -41,25 +42,15 @@ class PutAway:
 def remove_tree(folder: Path, wanted: Callable[[], bool], seconds: float = _AT_THE_END) -> None:
     """Remove a folder with all that is in it, as far as that can be; once nothing is `wanted` any more, for so many seconds."""
     latest: float | None = None
-    for base, folders, files in os.walk(folder, topdown=False):
-        for remove, names in ((os.unlink, files), (_remove_folder, folders)):
-            for name in names:
-                if latest is None and not wanted():
-                    latest = time.monotonic() + seconds
-                if latest is not None and time.monotonic() >= latest:
-                    return
-                with contextlib.suppress(OSError):
-                    remove(os.path.join(base, name))  # noqa: PTH118 - there may be a hundred thousand
+    for path, is_folder in reversed(list(below(folder, lambda path, error: None))):
+        if latest is None and not wanted():
+            latest = time.monotonic() + seconds
+        if latest is not None and time.monotonic() >= latest:
+            return
+        with contextlib.suppress(OSError):
+            (os.rmdir if is_folder else os.unlink)(f"{folder}/{path}")
     with contextlib.suppress(OSError):
         folder.rmdir()
-
-
-def _remove_folder(path: str) -> None:
-    """Remove an empty folder, or a link to one."""
-    if os.path.islink(path):  # noqa: PTH114 - as above
-        os.unlink(path)  # noqa: PTH108 - as above
-    else:
-        os.rmdir(path)  # noqa: PTH106 - as above
 
 
 def remove_unfinished(root: Path, wanted: Callable[[], bool]) -> None:

@@ -119,6 +119,7 @@ def test_what_is_not_named() -> None:
         (f"SHA512 (a.bin) = {A}", "holds no checksum"),
         (f"<!DOCTYPE html><html><body>{A}  a.bin</body></html>", "is an HTML page, and no list of checksums"),
         ("\n <html>\n", "is an HTML page, and no list of checksums"),
+        (f"<!DOCTYPE html>\n<pre>\n{A}  a.bin\n</pre>\n", "is an HTML page, and no list of checksums"),
     ],
 )
 def test_what_is_no_list(text: str, why: str) -> None:
