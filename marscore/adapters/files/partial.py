@@ -15,6 +15,7 @@ from dataclasses import replace
 from types import TracebackType
 
 from marscore.adapters.files import positioned
+from marscore.adapters.files.appended import Appended
 from marscore.adapters.files.attributes import Give
 from marscore.adapters.files.failures import naming
 from marscore.adapters.files.hashing import FrontDigest, digests_of_file
@@ -70,7 +71,7 @@ class PartialFile:
         self._fd = fd
         self._io = at_offsets(fd)
         self.header: Header | None = None
-        self._journal = journal
+        self._journal = None if journal is None else Appended(self._os, journal)
         #: Whether the journal has a piece. One that was there before may.
         self.is_recorded = journal is not None
         self._follower: FrontDigest | None = None
@@ -164,7 +165,7 @@ class PartialFile:
             elif self.header is not None and header.proof == "checksum" and header.checksums != self.header.checksums:
                 self.header = replace(self.header, proof=header.proof, checksums=header.checksums)
                 if not self._closing:
-                    self._write_line(self._journal, encode_header(self.header))
+                    self._journal.append(encode_header(self.header))
 
     def record(self, piece: Piece) -> None:
         """Append a piece to the journal, which begins with the first."""
@@ -245,12 +246,11 @@ class PartialFile:
                 return
             with self._lock:
                 if self._journal is None and begin and self.header is not None:
-                    self._journal = self._os.open(journal_of(self._base), NEW | os.O_APPEND, 0o666)
-                    # Under the lock, so that no other thread's piece comes before it.
-                    self._write_line(self._journal, encode_header(self.header))
+                    new = self._os.open(journal_of(self._base), NEW | os.O_APPEND, 0o666)
+                    self._journal = Appended(self._os, new, encode_header(self.header))
                 journal = self._journal
             if journal is not None:
-                self._write_line(journal, line)
+                journal.append(line)
 
     def enter(self) -> bool:
         """Keep the file open until `leave`; False if it is being closed."""
@@ -270,13 +270,8 @@ class PartialFile:
         if self._closing and not self._users and self._fd >= 0:
             self._os.close(self._fd)
             if self._journal is not None:
-                self._os.close(self._journal)
+                self._journal.close()
             self._fd = -1
-
-    def _write_line(self, journal: int, line: bytes) -> None:
-        if self._os.write(journal, line) < len(line):
-            # Regular files take less than all only where the disk is full.
-            raise OSError(errno.ENOSPC, "")
 
 
 def part_of(base: str) -> str:

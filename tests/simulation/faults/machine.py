@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.simulation.faults import Fault
+from tests.simulation.world import Process
 
 if TYPE_CHECKING:
     from tests.simulation.play import Play
@@ -64,6 +65,42 @@ class Killed(Fault):
 
     def begin(self, play: Play) -> None:
         play.machine.main.dies_at = self.call
+
+
+@dataclass(frozen=True)
+class BreaksOffALine(Fault):
+    """Of a line that is appended to a journal, that of this number in a run, the disk takes a part; mostly its process dies with it."""
+
+    weight = 8
+    line: int
+    share: float
+    dies: bool
+
+    @classmethod
+    def draw(cls, chance: random.Random, files: Sequence[File]) -> Fault:
+        # The first line is the header, without which there is no journal.
+        return cls(chance.choice((1, 2, 2, 3, 4, 6)), chance.random(), chance.random() < 0.7)
+
+    def begin(self, play: Play) -> None:
+        play.disk.meddlers.append(_BreakingOff(self))
+
+
+class _BreakingOff:
+    def __init__(self, fault: BreaksOffALine) -> None:
+        self._fault = fault
+        self._met = 0
+        self._is_this_one = False
+
+    def before(self, process: Process, call: str, path: str) -> None:
+        self._is_this_one = False
+        if call == "write" and path.endswith(".journal"):
+            self._met += 1
+            self._is_this_one = self._met == self._fault.line
+        if self._is_this_one and self._fault.dies:
+            process.dies_at = process.calls + 1
+
+    def room(self, count: int) -> int:
+        return int(count * self._fault.share) if self._is_this_one else count
 
 
 @dataclass(frozen=True)

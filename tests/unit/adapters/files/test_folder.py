@@ -270,6 +270,23 @@ def test_a_journal_that_stops_halfway_is_named_and_holds_what_came_before(tmp_pa
     assert journal.pieces == (piece(0, b"one"), piece(6, b"six"))
 
 
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_is_recorded_after_half_a_line_by_the_same_run_is_found_again(tmp_path: Path, begun: bool) -> None:
+    partial = Folder(tmp_path).create("file")
+    if begun:
+        write(partial, 0, b"one")
+    room = own(tmp_path, "file", "journal").stat().st_size + 10 if begun else 10
+    with files_no_larger_than(room), refused("disk_full"):
+        write(partial, 3, b"two")
+    # There is room again, and the transfer goes on.
+    write(partial, 6, b"six")
+    partial.close()
+    journal = decode(own(tmp_path, "file", "journal").read_bytes())
+    assert journal is not None
+    assert journal.pieces == ((piece(0, b"one"),) if begun else ()) + (piece(6, b"six"),)
+    assert not journal.torn
+
+
 def test_a_file_that_cannot_fit_is_refused_before_its_first_byte(tmp_path: Path) -> None:
     partial = Folder(tmp_path).create("file")
     with refused("disk_full"):
