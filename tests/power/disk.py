@@ -1,28 +1,37 @@
 """What a disk may hold after a power cut, given what a process did and which of it was flushed.
 
 Bytes of a file are certain after a sync of that file, names of a folder after a sync of that folder, everything after a syncfs. Whatever is
-not certain may have been kept or lost, each 4 KiB of a write and each name by itself, in any order; a rename is kept or lost as one. A file
-whose bytes were lost may have kept its length, and reads as zeros then. SQLite's own files are subject to the same.
+not certain may have been kept or lost, each 4 KiB of a write and each name by itself, in any order; a rename is kept or lost as one, and
+what moves a folder that was moved before is kept only together with that. A file whose bytes were lost may have kept its length, and reads
+as zeros then. SQLite's own files are subject to the same.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 _PAGE = 4096
+#: The number of the recorded folder itself.
+ROOT = 0
 
 #: Whether an operation that was not flushed was kept all the same.
 Kept = Callable[["Operation"], bool]
+#: A name in a folder, by the folder's number, and what has it from then on: the number of a file or a folder, or nothing.
+Entry: TypeAlias = tuple[int, str]
+Effect: TypeAlias = tuple[Entry, int | None]
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One thing done. `inode` is that of the file or the folder made; `paths` those whose entry changes, relative to the root."""
+    """One thing done. `inode` is that of the file, or the number of the folder; `paths` those that it was done to, relative to the root.
+
+    `effects` are what it does to names. A folder's number is below 1 and never another's, since a system gives inodes again.
+    """
 
     number: int
     kind: Literal["write", "cut", "time", "name", "rename", "remove", "sync", "syncfs"]
@@ -31,7 +40,7 @@ class Operation:
     offset: int = 0
     data: bytes = b""
     paths: tuple[str, ...] = ()
-    folder: bool = False
+    effects: tuple[Effect, ...] = ()
 
     @property
     def is_of_data(self) -> bool:
@@ -43,63 +52,111 @@ class Operation:
         """Whether it is about the entries of folders."""
         return self.kind in ("name", "rename", "remove")
 
+    @property
+    def moves_a_folder(self) -> bool:
+        """Whether a folder gets a name by it."""
+        return any(inode is not None and inode <= ROOT for _, inode in self.effects)
+
 
 def read_record(path: Path, root: Path) -> list[Operation]:
     """Read what recorder.c wrote. What is done to a file without a name leaves nothing, and its inode may become another's."""
-    reader = _Reader(path.read_bytes(), f"{root}/")
-    return [replace(operation, number=number) for number, operation in enumerate(_of_named(reader.operations()))]
+    reader = _Reader(path.read_bytes(), f"{root}/", _Names(root.stat().st_ino))
+    return [replace(operation, number=number) for number, operation in enumerate(reader.operations())]
 
 
-def _of_named(operations: Iterable[Operation]) -> Iterator[Operation]:
-    inodes: dict[str, int] = {}
-    for operation in operations:
-        if operation.kind == "name":
-            inodes[operation.paths[0]] = operation.inode
-        elif operation.kind == "rename":
-            source, target = operation.paths
-            if source in inodes:
-                inodes[target] = inodes.pop(source)
-        elif operation.kind == "remove":
-            inodes.pop(operation.paths[0], None)
-        elif operation.is_of_data and operation.inode not in inodes.values():
-            continue
-        yield operation
+class _Names:
+    """Who has which name while the record is read."""
+
+    def __init__(self, root: int) -> None:
+        self._entries: dict[Entry, int] = {}
+        #: Inodes of the folders that are there -> their numbers.
+        self._folders = {root: ROOT}
+        self._made = 0
+
+    def find(self, path: str) -> Entry:
+        """The entry that a path is."""
+        *above, name = path.split("/")
+        folder = ROOT
+        for each in above:
+            folder = self._entries[folder, each]
+        return folder, name
+
+    def has(self, inode: int) -> bool:
+        """Whether a file has a name."""
+        return inode in self._entries.values()
+
+    def folder(self, inode: int) -> int | None:
+        """The number of the folder that has this inode now, if there is one."""
+        return self._folders.get(inode)
+
+    def of(self, path: str) -> int | None:
+        """What has a name now."""
+        return self._entries.get(self.find(path))
+
+    def make_folder(self, inode: int) -> int:
+        """Number a new folder."""
+        self._made -= 1
+        self._folders[inode] = self._made
+        return self._made
+
+    def changed(self, *effects: Effect) -> tuple[Effect, ...]:
+        """Let these take place, and return them."""
+        for entry, inode in effects:
+            self._entries.pop(entry, None)
+            if inode is not None:
+                self._entries[entry] = inode
+        there = {ROOT, *self._entries.values()}
+        self._folders = {held: number for held, number in self._folders.items() if number in there}
+        return effects
 
 
 class _Reader:
-    def __init__(self, data: bytes, root: str) -> None:
+    def __init__(self, data: bytes, root: str, names: _Names) -> None:
         self._data = data
         self._at = 0
         self._root = root
-        self._count = 0
+        self._names = names
 
     def operations(self) -> Iterator[Operation]:
         while self._at < len(self._data):
             kind, _, rest = self._line().partition(" ")
-            yield from self._one(kind, rest)
+            yield from self._of_data(kind, rest) if kind in ("write", "cut", "time") else self._of_names(kind, rest)
 
-    def _one(self, kind: str, rest: str) -> Iterator[Operation]:  # noqa: C901 - one case for each kind of record
+    def _of_data(self, kind: str, rest: str) -> Iterator[Operation]:
+        inode, mtime, *more = map(int, rest.split())
+        data = b""
+        if kind == "write":
+            data, self._at = self._data[self._at : self._at + more[1]], self._at + more[1]
+        if not self._names.has(inode):
+            return
+        if kind == "write":
+            for page in _pages(data, more[0]):
+                yield Operation(0, "write", inode, mtime, *page)
+        elif kind == "cut":
+            yield Operation(0, "cut", inode, mtime, more[0])
+        else:
+            yield Operation(0, "time", inode, mtime)
+
+    def _of_names(self, kind: str, rest: str) -> Iterator[Operation]:
+        names = self._names
         match kind, rest.split(" ", 1):
-            case "write", _:
-                inode, mtime, offset, length = map(int, rest.split())
-                data, self._at = self._data[self._at : self._at + length], self._at + length
-                for page in _pages(data, offset):
-                    yield Operation(self._next(), "write", inode, mtime, *page)
-            case "cut", _:
-                inode, mtime, size = map(int, rest.split())
-                yield Operation(self._next(), "cut", inode, mtime, size)
-            case "time", _:
-                yield Operation(self._next(), "time", *map(int, rest.split()))
             case "sync", _:
-                yield Operation(self._next(), "sync", int(rest))
+                folder = names.folder(int(rest))
+                yield Operation(0, "sync", int(rest) if folder is None else folder)
             case "syncfs", _:
-                yield Operation(self._next(), "syncfs")
-            case "rename", _:
-                yield Operation(self._next(), "rename", paths=(self._path(rest), self._path(self._line())))
-            case (("open" | "mkdir"), [inode_text, path]):
-                yield Operation(self._next(), "name", int(inode_text), paths=(self._path(path),), folder=kind == "mkdir")
+                yield Operation(0, "syncfs")
+            case (("rename" | "exchange"), _):
+                source, target = self._path(rest), self._path(self._line())
+                moved, replaced = names.of(source), names.of(target) if kind == "exchange" else None
+                effects = names.changed((names.find(source), replaced), (names.find(target), moved))
+                yield Operation(0, "rename", paths=(source, target), effects=effects)
+            case (("open" | "link" | "mkdir"), [inode_text, path]):
+                inode, path = int(inode_text), self._path(path)
+                inode = names.make_folder(inode) if kind == "mkdir" else inode
+                yield Operation(0, "name", inode, paths=(path,), effects=names.changed((names.find(path), inode)))
             case (("unlink" | "rmdir"), _):
-                yield Operation(self._next(), "remove", paths=(self._path(rest),))
+                path = self._path(rest)
+                yield Operation(0, "remove", paths=(path,), effects=names.changed((names.find(path), None)))
             case _:
                 raise ValueError(f"no such record: {kind} {rest}")
 
@@ -111,10 +168,6 @@ class _Reader:
     def _path(self, path: str) -> str:
         return path.removeprefix(self._root)
 
-    def _next(self) -> int:
-        self._count += 1
-        return self._count - 1
-
 
 def _pages(data: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
     start = 0
@@ -125,34 +178,21 @@ def _pages(data: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
 
 
 class Disk:
-    """A disk under the recorded operations. `settled` of them are certain from the start; `root` is the inode of the folder itself."""
+    """A disk under the recorded operations. `settled` of them are certain from the start."""
 
-    def __init__(self, operations: Sequence[Operation], root: int, settled: int = 0) -> None:
+    def __init__(self, operations: Sequence[Operation], settled: int = 0) -> None:
         self.operations = operations
         self._settled = settled
-        self._root = root
-        self._effects = self._follow()
-        #: Paths with their inodes: one that was removed and made again may have another.
-        self._folders = {("", root)} | {(op.paths[0], op.inode) for op in operations if op.folder}
+        self._needs = self._follow()
 
-    def _follow(self) -> list[list[tuple[str, int | None]]]:
-        """What each operation does to the entries: path -> inode, None for an entry that goes."""
-        entries: dict[str, int] = {}
-        effects: list[list[tuple[str, int | None]]] = []
+    def _follow(self) -> list[set[int]]:
+        """The earlier operations that each one needs: those that last gave a folder the names that it is moved from or to."""
+        last: dict[Entry, int] = {}
+        needs: list[set[int]] = []
         for op in self.operations:
-            effect: list[tuple[str, int | None]] = []
-            if op.kind == "name":
-                effect = [(op.paths[0], op.inode)]
-            elif op.kind == "remove":
-                effect = [(op.paths[0], None)]
-            elif op.kind == "rename":
-                effect = [(op.paths[0], None), (op.paths[1], entries[op.paths[0]])]
-            for path, inode in effect:
-                entries.pop(path, None)
-                if inode is not None:
-                    entries[path] = inode
-            effects.append(effect)
-        return effects
+            needs.append({last[entry] for entry, _ in op.effects if entry in last} if op.moves_a_folder else set())
+            last.update({entry: op.number for entry, _ in op.effects})
+        return needs
 
     def certain(self, cut: int) -> set[int]:
         """The numbers of the operations before `cut` that the disk has for certain."""
@@ -161,42 +201,46 @@ class Disk:
             if op.kind == "syncfs":
                 certain |= set(range(op.number))
             elif op.kind == "sync":
-                certain |= {o.number for o in self.operations[: op.number] if self._is_flushed_by(o, op.inode)}
+                certain |= {o.number for o in self.operations[: op.number] if _is_flushed_by(o, op.inode)}
         return certain
-
-    def _is_flushed_by(self, op: Operation, inode: int) -> bool:
-        if op.is_of_data:
-            return op.inode == inode
-        return op.is_of_names and any((str(Path(path).parent).removeprefix("."), inode) in self._folders for path in op.paths)
 
     def after(self, cut: int, kept: Kept, lengths_stay: bool) -> Survivors:
         """What is there after a power cut before the operation `cut`."""
-        certain = self.certain(cut)
+        there = self.certain(cut)
         survivors = Survivors({}, {}, {})
-        for op, effect in zip(self.operations[:cut], self._effects[:cut], strict=True):
-            there = op.number in certain or kept(op)
-            if op.is_of_names and there:
-                survivors.enter(effect)
+        for op in self.operations[:cut]:
+            if op.number not in there and self._needs[op.number] <= there and kept(op):
+                there.add(op.number)
+            if op.is_of_names and op.number in there:
+                survivors.enter(op.effects)
             elif op.is_of_data:
-                survivors.change(op, there, lengths_stay)
-        survivors.prune({path for path, inode in survivors.entries.items() if (path, inode) in self._folders})
+                survivors.change(op, op.number in there, lengths_stay)
+        survivors.reach()
         return survivors
+
+
+def _is_flushed_by(op: Operation, inode: int) -> bool:
+    if op.is_of_data:
+        return op.inode == inode
+    return any(folder == inode for (folder, _), _ in op.effects)
 
 
 class Survivors:
     """What the disk holds: entries, contents by inode, and the last known times of change."""
 
-    def __init__(self, entries: dict[str, int], contents: dict[int, bytearray], mtimes: dict[int, int]) -> None:
+    def __init__(self, entries: dict[Entry, int], contents: dict[int, bytearray], mtimes: dict[int, int]) -> None:
         self.entries = entries
         self.contents = contents
         self.mtimes = mtimes
         self.folders: set[str] = set()
+        #: Files that can be reached: path -> inode.
+        self.inodes: dict[str, int] = {}
 
-    def enter(self, effect: list[tuple[str, int | None]]) -> None:
-        for path, inode in effect:
-            self.entries.pop(path, None)
+    def enter(self, effects: Sequence[Effect]) -> None:
+        for entry, inode in effects:
+            self.entries.pop(entry, None)
             if inode is not None:
-                self.entries[path] = inode
+                self.entries[entry] = inode
 
     def change(self, op: Operation, there: bool, length_stays: bool) -> None:
         content = self.contents.setdefault(op.inode, bytearray())
@@ -210,22 +254,28 @@ class Survivors:
         if there and op.kind == "write":
             content[op.offset : end] = op.data
 
-    def prune(self, folders: set[str]) -> None:
-        """Of these folders those can be reached whose own folders are there."""
-        self.folders = {path for path in folders if {str(parent) for parent in Path(path).parents} - {"."} <= folders}
+    def reach(self) -> None:
+        """Go through the folders from the root on. SQLite's shared memory lived in memory, and is none."""
+        below: dict[int, list[tuple[str, int]]] = {}
+        for (folder, name), inode in self.entries.items():
+            below.setdefault(folder, []).append((name, inode))
+        ahead = [("", ROOT)]
+        while ahead:
+            above, folder = ahead.pop()
+            for name, inode in below.get(folder, ()):
+                if inode < ROOT:
+                    self.folders.add(above + name)
+                    ahead.append((f"{above}{name}/", inode))
+                elif not name.endswith("-shm"):
+                    self.inodes[above + name] = inode
 
     def files(self) -> dict[str, bytes]:
-        """What can be reached: path -> content. SQLite's shared memory lived in memory, and is none."""
-        reached = {}
-        for path, inode in self.entries.items():
-            parents = {str(parent) for parent in Path(path).parents} - {"."}
-            if parents <= self.folders and path not in self.folders and not path.endswith("-shm"):
-                reached[path] = bytes(self.contents.get(inode, b""))
-        return reached
+        """What can be reached: path -> content."""
+        return {path: bytes(self.contents.get(inode, b"")) for path, inode in self.inodes.items()}
 
     def fingerprint(self) -> int:
         """The same for disks between which no program could tell."""
-        times = {path: self.mtimes.get(self.entries[path]) for path in self.files()}
+        times = {path: self.mtimes.get(inode) for path, inode in self.inodes.items()}
         return hash((frozenset(self.files().items()), frozenset(times.items()), frozenset(self.folders)))
 
     def restore(self, folder: Path, keep: Path) -> None:
@@ -240,7 +290,8 @@ class Survivors:
                 # Copied, since SQLite frowns on a database with two names.
                 target.write_bytes(content)
             else:
-                inode = self.entries[path]
-                (keep / str(inode)).write_bytes(content)
-                os.utime(keep / str(inode), ns=(0, self.mtimes.get(inode, 0)))
-                target.hardlink_to(keep / str(inode))
+                kept = keep / str(self.inodes[path])
+                kept.chmod(0o644)
+                kept.write_bytes(content)
+                os.utime(kept, ns=(0, self.mtimes.get(self.inodes[path], 0)))
+                target.hardlink_to(kept)

@@ -3,19 +3,22 @@
  * A record is one line to the file $RECORD_LOG, followed by the data where there is some:
  *     open INODE PATH | write INODE MTIME_NS OFFSET LENGTH LF DATA | cut INODE MTIME_NS SIZE | time INODE MTIME_NS
  *     sync INODE | syncfs
- *     rename FROM LF TO | unlink PATH | mkdir INODE PATH | rmdir PATH
- * Each new inode gets a second name in $RECORD_KEEP, so that its number is never given to another file.
+ *     rename FROM LF TO | exchange ONE LF OTHER | link INODE PATH | unlink PATH | mkdir INODE PATH | rmdir PATH
+ * Each new inode gets a second name in $RECORD_KEEP, so that its number is never given to another file. What the kernel copies from file
+ * to file is told as a write; that files share their blocks (FICLONE) is refused, so that whoever wants it copies. Symbolic links are not told.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -92,7 +95,7 @@ static void made(int fd, const char *path, int existed) {
     if (fstat(fd, &status) || !S_ISREG(status.st_mode)) return;
     if (!existed) {
         snprintf(second, sizeof second, "%s/%lu", keep, (unsigned long)status.st_ino);
-        if (link(path, second) && errno != EEXIST) abort();
+        if (REAL(linkat)(AT_FDCWD, path, AT_FDCWD, second, 0) && errno != EEXIST) abort();
         say("open %lu %s\n", (unsigned long)status.st_ino, path);
     }
 }
@@ -173,6 +176,34 @@ ssize_t write(int fd, const void *data, size_t length) {
     return count;
 }
 
+/* What was copied is read again from where it came from. */
+ssize_t copy_file_range(int from, off64_t *from_at, int to, off64_t *to_at, size_t length, unsigned int flags) {
+    begin();
+    ssize_t count = REAL(copy_file_range)(from, from_at, to, to_at, length, flags);
+    if (count > 0) {
+        off_t source = (from_at ? *from_at : lseek(from, 0, SEEK_CUR)) - count, target = (to_at ? *to_at : lseek(to, 0, SEEK_CUR)) - count;
+        char *data = malloc(count);
+        for (ssize_t had = 0, some; had < count; had += some)
+            if ((some = pread(from, data + had, count - had, source + had)) <= 0) abort();
+        wrote(to, data, count, target);
+        free(data);
+    }
+    end();
+    return count;
+}
+
+int ioctl(int fd, unsigned long request, ...) {
+    va_list a;
+    va_start(a, request);
+    void *argument = va_arg(a, void *);
+    va_end(a);
+    if (request == FICLONE) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
+    return REAL(ioctl)(fd, request, argument);
+}
+
 static int cut(int fd, int result) {
     struct stat status;
     if (!result && known(fd, &status)) say("cut %lu %lld %lld\n", (unsigned long)status.st_ino, mtime(&status), (long long)status.st_size);
@@ -234,6 +265,29 @@ int renameat(int from_folder, const char *from, int to_folder, const char *to) {
     return result;
 }
 int rename(const char *from, const char *to) { return renameat(AT_FDCWD, from, AT_FDCWD, to); }
+
+/* RENAME_NOREPLACE is told as a rename, RENAME_EXCHANGE as what it is. */
+int renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned int flags) {
+    char a[PATH_MAX], b[PATH_MAX];
+    begin();
+    int result = REAL(renameat2)(from_folder, from, to_folder, to, flags);
+    const char *source = place(from_folder, from, a), *target = place(to_folder, to, b);
+    if (!result && within(source)) say("%s %s\n%s\n", flags & RENAME_EXCHANGE ? "exchange" : "rename", source, target);
+    end();
+    return result;
+}
+
+int linkat(int from_folder, const char *from, int to_folder, const char *to, int flags) {
+    char buffer[PATH_MAX];
+    struct stat status;
+    begin();
+    int result = REAL(linkat)(from_folder, from, to_folder, to, flags);
+    const char *path = place(to_folder, to, buffer);
+    if (!result && within(path) && !lstat(path, &status)) say("link %lu %s\n", (unsigned long)status.st_ino, path);
+    end();
+    return result;
+}
+int link(const char *from, const char *to) { return linkat(AT_FDCWD, from, AT_FDCWD, to, 0); }
 
 int unlinkat(int folder, const char *name, int flags) {
     char buffer[PATH_MAX];

@@ -46,11 +46,14 @@ class Recording:
     def keep(self) -> Path:
         return self.folder / "keep"
 
-    def run(self, manifest: str) -> list[Operation]:
+    def run(self, manifest: str, output: str = "data", *options: str) -> list[Operation]:
         """Run marscore and return everything done so far."""
+        return self.have(*command("run", manifest, "--output-dir", str(self.root / output), *options))
+
+    def have(self, *line: str) -> list[Operation]:
+        """Run any program and return everything done so far."""
         record = self.folder / "record"
         env = {"LD_PRELOAD": self.library, "RECORD_LOG": record, "RECORD_ROOT": self.root, "RECORD_KEEP": self.keep}
-        line = command("run", manifest, "--output-dir", str(self.root / "data"))
         done = subprocess.run(
             line,
             cwd=self.folder,

@@ -2,109 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import marscore
-from marscore.adapters.files.decisions import look
-from marscore.adapters.files.folder import Folder
-from marscore.adapters.state.store import SqliteState
-from marscore.app import prepare
-from marscore.resolve.reconcile import UpToDate
-from marscore.settings import ManifestInput, RunSettings
 from tests.integration.command import write
 from tests.origin import Body, Good, Origin
-from tests.power.disk import Disk, Kept
-from tests.power.recording import Recording, build
+from tests.power.cuts import WAYS, Story, of_bodies
+from tests.power.disk import Disk
+from tests.power.recording import Recording
 
 SMALL, SUMMED, BROKEN = Body(300, seed=1), Body(5_000, seed=2), Body(20_000, seed=3)
 NEW = [replace(body, seed=body.seed + 10, etag='"v2"') for body in (SMALL, SUMMED, BROKEN)]
 MANY = {f"{n % 3}/{n}.bin": Body(100 + n, seed=n % 7) for n in range(70)}
-QUIET = RunSettings(log_level="error", progress="none")
-
-#: What became of the operations that were not flushed, and whether files kept their length.
-WAYS: dict[str, tuple[Kept, bool]] = {
-    "nothing is kept": (lambda op: False, False),
-    "everything is kept": (lambda op: True, True),
-    "names and lengths are kept, bytes are not": (lambda op: op.is_of_names, True),
-    "names are kept, bytes and lengths are not": (lambda op: op.is_of_names, False),
-    "bytes are kept, names are not": (lambda op: op.is_of_data, True),
-    "renames alone are kept": (lambda op: op.kind == "rename", True),
-}
-
-
-@dataclass
-class Story:
-    """Recorded runs, and what the files may hold after a cut."""
-
-    recording: Recording
-    disk: Disk
-    manifest: str
-    contents: Mapping[str, Sequence[bytes]]
-    first_cut: int = 0
-    seen: set[int] = field(default_factory=set)
-
-    @property
-    def cuts(self) -> range:
-        """The moments at which the power may go."""
-        return range(self.first_cut, len(self.disk.operations) + 1)
-
-    def check(self, cut: int, kept: Kept, lengths_stay: bool) -> None:
-        """Cut the power, look at what is claimed, and run again."""
-        crashed = self.recording.folder / "crashed"
-        survivors = self.disk.after(cut, kept, lengths_stay)
-        if survivors.fingerprint() in self.seen:
-            return
-        self.seen.add(survivors.fingerprint())
-        survivors.restore(crashed, self.recording.keep)
-        output = crashed / "data"
-        self._claims_hold(output)
-        self._report_is_whole(output)
-        report = marscore.run(self.recording.folder / self.manifest, replace(QUIET, output_dir=output))
-        assert report.status == "succeeded"
-        for path, contents in self.contents.items():
-            assert (output / path).read_bytes() in contents, f"{path} is wrong after a cut at {cut}"
-        assert not list((output / ".marscore").glob("partial/*"))
-
-    def _claims_hold(self, output: Path) -> None:
-        database = output / ".marscore" / "state.db"
-        if not database.exists():
-            return
-        with contextlib.closing(SqliteState(database)) as state:
-            claims = state.claims()
-            assert not state.warnings
-        job = prepare(ManifestInput(self.manifest, output, text=(self.recording.folder / self.manifest).read_text()), RunSettings())
-        for decision in look(Folder(output), claims, job.downloads):
-            if isinstance(decision, UpToDate):
-                path = decision.download.path
-                assert (output / path).read_bytes() in self.contents[path], f"the claim of {path} lies"
-
-    def _report_is_whole(self, output: Path) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            json.loads((output / ".marscore" / "report.json").read_text())
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("recorder"))
-
-
-@pytest.fixture(scope="module")
-def origin() -> Iterator[Origin]:
-    with Origin() as running:
-        yield running
-
-
-def of_bodies(*bodies: Body) -> list[bytes]:
-    return [body.read(0, body.length) for body in bodies]
 
 
 def three_files(origin: Origin, first: Sequence[Body], folder: Path, **defaults: object) -> str:
@@ -128,7 +43,7 @@ def first_run(library: Path, origin: Origin, tmp_path_factory: pytest.TempPathFa
     recording = Recording(library, tmp_path_factory.mktemp("first"))
     manifest = three_files(origin, (SMALL, SUMMED, BROKEN), recording.folder)
     operations = recording.run(manifest)
-    disk = Disk(operations, recording.root.stat().st_ino)
+    disk = Disk(operations)
     there = {str(path.relative_to(recording.root)): path.read_bytes() for path in recording.root.rglob("*") if path.is_file()}
     assert disk.after(len(operations), *WAYS["everything is kept"]).files() == there, "the record tells all that was done"
     contents = {"small.bin": of_bodies(SMALL), "deep/er/summed.bin": of_bodies(SUMMED), "broken.bin": of_bodies(BROKEN)}
@@ -166,7 +81,7 @@ def second_run(library: Path, origin: Origin, tmp_path_factory: pytest.TempPathF
         )
         old_or_new = [of_bodies(old, new) for old, new in zip((SMALL, SUMMED, BROKEN), NEW, strict=True)]
         contents = dict(zip(("small.bin", "deep/er/summed.bin", "broken.bin"), old_or_new, strict=True))
-        yield Story(recording, Disk(operations, recording.root.stat().st_ino, settled), "keep.yaml", contents, settled)
+        yield Story(recording, Disk(operations, settled), "keep.yaml", contents, settled)
 
 
 def test_a_cut_at_any_moment_of_a_run_that_replaces_files(second_run: Story) -> None:
@@ -181,7 +96,7 @@ def test_a_cut_around_the_flush_of_many_files_at_once(library: Path, origin: Ori
     downloads = [{"url": origin.serve(f"/{path}", body), "path": path} for path, body in MANY.items()]
     manifest = write(tmp_path, downloads, execution={"processes": 1})
     operations = recording.run(manifest)
-    story = Story(recording, Disk(operations, recording.root.stat().st_ino), manifest, {p: of_bodies(b) for p, b in MANY.items()})
+    story = Story(recording, Disk(operations), manifest, {p: of_bodies(b) for p, b in MANY.items()})
     [flush] = [op.number for op in operations if op.kind == "syncfs"]
     for cut in (flush, flush + 1, *range(flush + 2, len(operations) + 1, 8), len(operations)):
         story.check(cut, *WAYS["names and lengths are kept, bytes are not"])
@@ -194,6 +109,6 @@ def test_this_finds_a_claim_that_is_marked_durable_before_its_file_is_flushed(fi
     }
     dropped = [op for op in first_run.disk.operations if not (op.kind == "sync" and op.inode in payload)]
     renumbered = [replace(op, number=number) for number, op in enumerate(dropped)]
-    story = replace(first_run, disk=Disk(renumbered, first_run.recording.root.stat().st_ino), seen=set())
+    story = replace(first_run, disk=Disk(renumbered), seen=set())
     with pytest.raises(AssertionError, match="lies"):
         story.check(len(renumbered), *WAYS["names and lengths are kept, bytes are not"])

@@ -16,11 +16,14 @@ from marscore.adapters.files.system import SYSTEM, System
 _FEW = 64
 
 
-def flush(folder: Path, files: Sequence[str], system: System = SYSTEM) -> bool:
-    """Wait until these files, named with `/` below `folder`, are on the disk. False if the system would not say so."""
+def flush(folder: Path, files: Sequence[str], system: System = SYSTEM, names: Sequence[str] = ()) -> bool:
+    """Wait until these files, named with `/` below `folder`, are on the disk. False if the system would not say so.
+
+    Of `names` it is waited for the entries alone: what has them may be a link, or a file that others write.
+    """
     try:
-        folders = _folders(folder, files)
-        if len(files) > _FEW and _syncfs(folders, system):
+        folders = _folders(folder, [*files, *names])
+        if len(files) + len(names) > _FEW and _syncfs(folders, system):
             return True
         for path in [*(folder / file for file in files), *(folders if os.name == "posix" else ())]:
             _fsync(path, system)

@@ -48,8 +48,11 @@ class Exchange:
         else:
             self._old.rename(self._place)
 
-    def carry_strangers(self) -> None:
+    def carry_strangers(self) -> list[str]:
         """Link what no run unpacked at the place into the new folder.
+
+        Returns:
+            Each of these, and the folders made for them: entries that have to be on the disk before the old ones go.
 
         Raises:
             StorageError: it has a name that the archive needs, or is nothing that could be linked.
@@ -57,14 +60,18 @@ class Exchange:
         try:
             mode = self._place.lstat().st_mode
         except FileNotFoundError:
-            return
+            return []
         if not stat.S_ISDIR(mode):
             raise StorageError(Failure("path", "something that is not a folder stands where the archive is to be unpacked"))
+        carried = []
         for path, is_folder in below(self._place):
             if is_folder:
                 self._carry_folder(path)
             elif path not in self._ours:
                 self._carry(path)
+            if path not in self._ours and path not in self._our_folders:
+                carried.append(path)
+        return carried
 
     def _carry_folder(self, path: str) -> None:
         new = self._staging / path
@@ -103,8 +110,12 @@ class Exchange:
             shutil.copy2(old, new, follow_symlinks=False)
 
     def put(self, tree: Tree) -> None:
-        """Exchange the folders, remove what was ours of the old one, and let the new record count."""
+        """Exchange the folders, remove what was ours of the old one, and let the new record count.
+
+        Each step is on the disk before the next one: of an old folder without its record nobody would know any more what was ours.
+        """
         self._records.begin(tree)
+        _fsync_folder(self._staging.parent)
         if not os.path.lexists(self._place):
             self._staging.rename(self._place)
         elif _exchanged(str(self._staging), str(self._place)):
@@ -118,6 +129,7 @@ class Exchange:
                 raise
         _fsync_folder(self._place.parent)
         self._clear_old()
+        _fsync_folder(self._staging.parent)
         self._records.finish(tree)
 
     def _clear_old(self) -> None:

@@ -11,7 +11,7 @@ download fails. A run that is killed leaves a record that is begun and does not 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -84,8 +84,8 @@ class Unpacker:
             found = self._extracted(asked, str(staging), check)
             tree = _tree_of(asked, found)
             check()
-            swap.carry_strangers()
-            _flush(staging, found, check)
+            carried = swap.carry_strangers()
+            _flush(staging, found, carried, check)
             check()
             swap.put(tree)
         except BaseException:
@@ -117,9 +117,9 @@ def _tree_of(asked: Unpacking, found: Extracted) -> Tree:
     return Tree(asked.into, asked.path, asked.archive, asked.strip, asked.only, files, links, folders, asked.stays)
 
 
-def _flush(staging: Path, found: Extracted, check: Callable[[], None]) -> None:
-    """Make sure of all files before any record speaks of them."""
+def _flush(staging: Path, found: Extracted, carried: Sequence[str], check: Callable[[], None]) -> None:
+    """Make sure of all files before any record speaks of them, and of the names of what was carried before it loses its old ones."""
     paths = [file.path for file in found.files.values()]
     check()
-    if not durability.flush(staging, paths or [""]):
+    if not durability.flush(staging, paths or [""], names=carried):
         raise StorageError(Failure("path", "what was unpacked could not be flushed to the disk"))
