@@ -9,7 +9,7 @@ MUTANTS ?= 300
 SEED ?= 1
 SEEDS ?= 100000
 
-.PHONY: help demo test test-long test-requests torture fuzz simulate mutants bench check format schemas clean
+.PHONY: help demo origin docs docs-serve test test-long test-requests torture fuzz simulate mutants bench check format schemas clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,17 @@ $(STAMP): pyproject.toml
 
 demo: $(STAMP)  ## install, start a small origin that misbehaves, fetch the quickstart manifest from it, show the report
 	@$(BIN)/python -m examples.demo
+
+origin: $(STAMP)  ## the origin that the manifests in examples/ fetch from, on http://127.0.0.1:8000, until Ctrl-C
+	@$(BIN)/python -m tests.origin --port 8000
+
+docs: $(STAMP)  ## build the documentation's site into site/, strictly
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@$(BIN)/python -m mkdocs build --quiet
+
+docs-serve: $(STAMP)  ## show the documentation's site while it is written
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@$(BIN)/python -m mkdocs serve
 
 test: $(STAMP)  ## all tests, in parallel; says which it left out for want of a server
 	@$(BIN)/python -m pytest -n $(WORKERS)
@@ -64,4 +75,4 @@ schemas: $(STAMP)  ## write the JSON Schemas anew from the models
 	$(BIN)/python -m schemas
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) bench/.cache demo-output .mypy_cache .ruff_cache .hypothesis .import_linter_cache mutants
+	rm -rf $(VENV) bench/.cache demo-output site .mypy_cache .ruff_cache .hypothesis .import_linter_cache mutants

@@ -1,3 +1,3 @@
 """The version, in the one place from which the package metadata and the User-Agent take it."""
 
-__version__ = "1.0.0"
+__version__ = "0.1.0"

@@ -33,14 +33,14 @@ class Tls:
         return context
 
 
-def make_tls(folder: Path, flaw: Flaw = "none") -> Tls:
-    """Make an authority and a certificate for 127.0.0.1, ::1 and localhost, or one with a flaw.
+def make_tls(folder: Path, flaw: Flaw = "none", names: tuple[str, ...] = ("127.0.0.1", "::1", "localhost")) -> Tls:
+    """Make an authority and a certificate for these names, or one with a flaw.
 
     A self-signed one has an authority beside it that knows nothing of it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     authority = trustme.CA()
-    names = ("elsewhere.example",) if flaw == "wrong_host" else ("127.0.0.1", "::1", "localhost")
+    names = ("elsewhere.example",) if flaw == "wrong_host" else names
     after = dt.datetime.now(dt.timezone.utc) - dt.timedelta(days=1) if flaw == "expired" else None
     issued = authority.issue_cert(*names, not_before=after and after - dt.timedelta(days=30), not_after=after)
     tls = Tls(folder / "authority.pem", folder / "server.pem", folder / "server.key")

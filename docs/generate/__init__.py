@@ -1,0 +1,1 @@
+"""What the documentation's site says by itself: reference pages from the models, the commands and the kinds of failure."""
