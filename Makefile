@@ -27,7 +27,7 @@ origin: $(STAMP)  ## the origin that the manifests in examples/ fetch from, on h
 
 docs: $(STAMP)  ## build the documentation's site into site/, strictly
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
-	@$(BIN)/python -m mkdocs build --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 
 docs-serve: $(STAMP)  ## show the documentation's site while it is written
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'

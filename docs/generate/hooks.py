@@ -32,7 +32,7 @@ _CLI = """# The command line
     :command: cli
     :prog_name: marscore
     :depth: 1
-    :style: table
+    :style: plain
 """
 #: Files of the source, as pages link to them; a picture is not among them.
 _SOURCE = re.compile(r"(?<!!)\[([^\]]+)\]\((?:\.\./)+(?:tests|bench|schemas|examples|CONTRIBUTING\.md|CHANGELOG\.md|README\.md)[^)]*\)")

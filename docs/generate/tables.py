@@ -93,7 +93,7 @@ def _row(name: str, value: Schema, required: bool) -> str:
     told = [_cell(value.get("description", ""))]
     if required and default is None:
         told.append("Required.")
-    if default not in (None, [], ()):
+    if isinstance(default, (str, int, float)):
         told.append(f"Default: `{default}`.")
     if value.get("examples"):
         told.append("For example " + ", ".join(f"`{_plain(example)}`" for example in value["examples"]) + ".")
@@ -120,6 +120,9 @@ def _ways(value: Schema) -> Iterator[str]:
         yield "a list of " + " or ".join(dict.fromkeys(_ways(value["items"])))
         return
     kinds = value.get("type", [])
+    if isinstance(kinds, list) and "string" in kinds:
+        # A number that is written where text is wanted is that text.
+        kinds = "string"
     for kind in [kinds] if isinstance(kinds, str) else kinds:
         if kind != "null" and not (kind == "string" and value.get("pattern") in _SAID):
             yield _word(kind, value)
