@@ -21,20 +21,53 @@ class MarscoreError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Quote:
+    """A line of a manifest as it may be shown: safe for a terminal, secrets in it replaced, cut where it is long.
+
+    The caret stands under `width` cells of it, after `indent` cells.
+    """
+
+    line: int
+    text: str
+    indent: int = 0
+    width: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Another place that a problem has to do with: what stands there, and where."""
+
+    what: str
+    line: int
+    column: int
+    quote: Quote | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong with a manifest: where it stands in the text, where in the tree, and what is wrong.
 
-    `line` and `column` count from 1; both are None for a manifest that came as Python objects.
+    `line` and `column` count from 1; both are None for a manifest that came as Python objects. `found` says of what kind the value is that
+    stands there, `about` what the option is, `allowed` what may stand there, `help` what to write instead; none of them repeats what may be
+    secret.
     """
 
     path: str
     message: str
     line: int | None = None
     column: int | None = None
+    found: str | None = None
+    about: str | None = None
+    allowed: str | None = None
+    help: str | None = None
+    quote: Quote | None = None
+    elsewhere: Elsewhere | None = None
 
 
 class ManifestError(MarscoreError):
     """The manifest or the command line is wrong; nothing was started.
+
+    Its text has a line for each problem, `source:line:column: path: message`, and below it, indented, the quoted line and what helps.
 
     Args:
         source: what to call the manifest in messages: its path, `-`, or `<dict>`.
@@ -47,11 +80,28 @@ class ManifestError(MarscoreError):
         self.problems = problems
 
     def __str__(self) -> str:
-        return "\n".join(self._line(problem) for problem in self.problems)
+        return "\n".join(line for problem in self.problems for line in told(self.source, problem))
 
-    def _line(self, problem: Problem) -> str:
-        place = self.source if problem.line is None else f"{self.source}:{problem.line}:{problem.column}"
-        return f"{place}: {problem.path}: {problem.message}" if problem.path else f"{place}: {problem.message}"
+
+def told(source: str, problem: Problem) -> list[str]:
+    """The lines that tell of a problem. The first is for programs too; all others begin with a space."""
+    place = source if problem.line is None else f"{source}:{problem.line}:{problem.column}"
+    lines = [f"{place}: {problem.path}: {problem.message}" if problem.path else f"{place}: {problem.message}"]
+    other = problem.elsewhere
+    gutter = len(str(max(quote.line for quote in (problem.quote, other and other.quote) if quote))) if problem.quote else 2
+    if problem.quote is not None:
+        lines += _quoted(problem.quote, gutter, problem.found)
+    if other is not None:
+        lines.append(f" {' ' * gutter} = {other.what} stands at {source}:{other.line}:{other.column}")
+        lines += _quoted(other.quote, gutter, None) if other.quote else []
+    notes = [problem.about, problem.allowed and f"allowed: {problem.allowed}", problem.help and f"help: {problem.help}"]
+    return lines + [f" {' ' * gutter} = {note}" for note in notes if note]
+
+
+def _quoted(quote: Quote, gutter: int, found: str | None) -> list[str]:
+    label = f" {found}" if found else ""
+    empty = " " * (gutter + 1)
+    return [f"{empty} |", f" {quote.line:>{gutter}} | {quote.text}", f"{empty} | {' ' * quote.indent}{'^' * quote.width}{label}"]
 
 
 class _FailureError(MarscoreError):

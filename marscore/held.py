@@ -82,7 +82,7 @@ def place_of_lock(manifest: ManifestInput) -> Path | None:
 
 def refusal(parsed: Parsed, wrong: Iterable[Mismatch]) -> ManifestError:
     """What manifest and lock say otherwise, at the downloads' places."""
-    return ManifestError(parsed.source, tuple(_problem(parsed, each.id, each.message) for each in wrong))
+    return parsed.places.error(parsed.source, [_problem(parsed, each.id, each.message) for each in wrong])
 
 
 def _problem(parsed: Parsed, download: str | None, message: str) -> Problem:
@@ -97,4 +97,4 @@ def _demand_checksums(parsed: Parsed, downloads: Iterable[Download]) -> None:
     without = [download for download in downloads if not download.checksums and not download.awaited]
     if without:
         message = "has no checksum, in the manifest or in a lock"
-        raise ManifestError(parsed.source, tuple(_problem(parsed, download.id, f"{message} ({download.path})") for download in without))
+        raise parsed.places.error(parsed.source, [_problem(parsed, download.id, f"{message} ({download.path})") for download in without])

@@ -13,7 +13,7 @@ from marscore.adapters.credentials import ambient_secrets
 from marscore.adapters.http.tls_check import TlsFiles, check_tls_files
 from marscore.adapters.http.versions import unavailable
 from marscore.caches import CacheChoice, choose_cache
-from marscore.errors import ManifestError, StorageError
+from marscore.errors import StorageError
 from marscore.frozen import dataclass
 from marscore.held import held_to_lock
 from marscore.hooks import Hooks, hooks_of
@@ -87,7 +87,7 @@ def check_whole(parsed: Parsed, tls_files: TlsFiles = "all") -> None:
         ManifestError: something of that is wrong.
     """
     if reason := unavailable(parsed.manifest.execution.http):
-        raise ManifestError(parsed.source, (parsed.places.problem(("execution", "http"), reason, "value"),))
+        raise parsed.places.error(parsed.source, [parsed.places.problem(("execution", "http"), reason)])
     check_tls_files(parsed, tls_files)
 
 

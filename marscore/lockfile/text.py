@@ -93,7 +93,7 @@ def _object(pairs: list[tuple[str, Any]], repeated: list[str]) -> dict[str, Any]
 def _error(text: str, source: str, wrong: _Wrong, is_repeated: bool) -> ManifestError:
     """The problems at their lines; where a key stands twice, the reader of YAML says."""
     root, found = compose(text)
-    findings = Findings(Places(root))
+    findings = Findings(Places(root, text=text))
     for path, problem in found.found if is_repeated else ():
         findings.note(path, problem)
     for path, message, at in wrong.found:

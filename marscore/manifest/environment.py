@@ -17,7 +17,7 @@ from typing import Any
 
 from marscore.frozen import dataclass
 from marscore.manifest.fields import Plain
-from marscore.manifest.places import Findings, Path, Scalar
+from marscore.manifest.places import Advice, Findings, Path, Scalar
 from marscore.manifest.text import MAX_DEPTH, NULLS
 
 #: Ends a place (`Used`) that is the part of a URL that holds a user name and a password. No key of a manifest is called so.
@@ -38,6 +38,14 @@ def escape(text: str) -> str:
 def _is_settled(node: object) -> bool:
     """Whether there is nothing to fill in and nothing to decide: nearly every scalar of a long manifest."""
     return type(node) is Scalar and "$" not in node and node not in NULLS
+
+
+class _UnsetError(ValueError):
+    """A name has no value."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"needs {name}, which is not set (${{{name}:-...}} would give a default)")
+        self.name = name
 
 
 @dataclass(slots=True)
@@ -102,8 +110,12 @@ class Substitution:
     def _filled(self, text: str, path: Path) -> str:
         try:
             return _REFERENCE.sub(lambda match: self._value(match, path), text)
+        except _UnsetError as error:
+            told = f"set it in the environment, or by --var {error.name}=VALUE"
+            self.findings.add(path, str(error), advice=Advice(help=told, is_unset=True))
+            return str(text)
         except ValueError as error:
-            self.findings.add(path, str(error))
+            self.findings.add(path, str(error), advice=Advice(is_unset=True))
             return str(text)
 
     def _value(self, match: re.Match[str], path: Path) -> str:
@@ -120,7 +132,7 @@ class Substitution:
         if default is not None:
             return value or default.replace("$$", "$")
         if value is None:
-            raise ValueError(f"needs {name}, which is not set (${{{name}:-...}} would give a default)")
+            raise _UnsetError(name)
         return value
 
 

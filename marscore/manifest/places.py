@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import field, replace
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
-from marscore.errors import ManifestError, Problem
+from marscore.errors import Elsewhere, ManifestError, Problem
 from marscore.frozen import dataclass
 
 Path: TypeAlias = tuple[str | int, ...]
+#: Text that would be a number or a boolean without its quotes.
+_LOOKS_TYPED = re.compile(r"[-+]?[0-9.]+|true|false")
 #: The value at a path, the key at its end, or what the key at its end is missing from.
 At: TypeAlias = Literal["value", "key", "missing"]
 
@@ -83,11 +85,13 @@ class Places:
     Args:
         root: the tree that was read, None where the manifest was made by a program.
         again: reads that tree anew. It takes more room than all that is made of it, and only a problem has need of it.
+        text: the text that it was read from, for problems to quote; None where there was none.
     """
 
-    def __init__(self, root: Any = None, again: Callable[[], Any] | None = None) -> None:
+    def __init__(self, root: Any = None, again: Callable[[], Any] | None = None, text: str | None = None) -> None:
         self._root = root
         self._again = again
+        self._text = text
 
     @property
     def root(self) -> Any:
@@ -95,6 +99,11 @@ class Places:
         if self._again is not None:
             self._root, self._again = self._again(), None
         return self._root
+
+    def node(self, path: Path) -> tuple[Any, Path]:
+        """What stands at a path, and the path; where it goes deeper than the text, what stands above, and how far it goes."""
+        node, known = self._walk(path)
+        return node, path[:known]
 
     def problem(self, path: Path, message: str, at: At = "value") -> Problem:
         """Say what is wrong at a path.
@@ -108,7 +117,18 @@ class Places:
             return self._problem_at(node, path[: known + 1], message)
         if at == "key" and isinstance(node, Mapping):
             return self._problem_at(_key(node, path[known]), path[: known + 1], message)
-        return self._problem_at(node, path[:known], message)
+        return replace(self._problem_at(node, path[:known], message), found=_kind_of(node))
+
+    def error(self, source: str, problems: Iterable[Problem]) -> ManifestError:
+        """These problems in the order of the text, each with its line."""
+        from marscore.manifest.quote import quoted  # noqa: PLC0415 - only where something is wrong
+
+        return ManifestError(source, quoted(problems, self._text or ""))
+
+    def elsewhere(self, path: Path, what: str) -> Elsewhere | None:
+        """Another place to be named with a problem: the value at a path, or what of it there is; None where there is no text."""
+        found = self.problem(path, "")
+        return None if found.line is None or found.column is None else Elsewhere(what, found.line, found.column)
 
     def key_problem(self, path: Path, message: str) -> Problem:
         """Say what is wrong with the key at the end of a path."""
@@ -129,6 +149,19 @@ class Places:
         return Problem(shown(path), message, getattr(node, "line", None), getattr(node, "column", None))
 
 
+def _kind_of(node: Any) -> str | None:
+    """What stands there, where that is not seen at once."""
+    if isinstance(node, Map | Seq):
+        return "a mapping" if isinstance(node, Map) else "a list"
+    if not isinstance(node, Scalar):
+        return None
+    if "${" in node:
+        return "filled in from the environment, and not shown"
+    if node.plain:
+        return None if node else "nothing"
+    return "text, as it has quotes" if _LOOKS_TYPED.fullmatch(node) else None
+
+
 def _has(node: Any, segment: str | int) -> bool:
     if isinstance(segment, int):
         return isinstance(node, list | tuple) and segment < len(node)
@@ -140,6 +173,23 @@ def _key(mapping: Mapping[Any, Any], key: object) -> Any:
     return next((known for known in mapping if known == key), mapping)
 
 
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What helps with a problem: what the option is, what may stand there, what to write instead, and another place with its name.
+
+    `is_unset`: no value stands there.
+    """
+
+    about: str | None = None
+    allowed: str | None = None
+    help: str | None = None
+    elsewhere: tuple[Path, str] | None = None
+    is_unset: bool = False
+
+
+NO_ADVICE = Advice()
+
+
 @dataclass(slots=True)
 class Findings:
     """Collects problems over all stages of reading, so that they can be told at once."""
@@ -148,9 +198,13 @@ class Findings:
     found: list[tuple[Path, Problem]] = field(default_factory=list)
     _seen: set[tuple[str, int | None, int | None]] = field(default_factory=set)
 
-    def add(self, path: Path, message: str, at: At = "value") -> None:
+    def add(self, path: Path, message: str, at: At = "value", advice: Advice = NO_ADVICE) -> None:
         """Note a problem; a second one at the same place is most often an echo of the first and is left out."""
         problem = self.places.key_problem(path, message) if at == "key" else self.places.problem(path, message, at)
+        if advice is not NO_ADVICE:
+            other = None if advice.elsewhere is None else self.places.elsewhere(*advice.elsewhere)
+            found = None if advice.is_unset else problem.found
+            problem = replace(problem, found=found, about=advice.about, allowed=advice.allowed, help=advice.help, elsewhere=other)
         self.note(path, problem)
 
     def note(self, path: Path, problem: Problem) -> None:
@@ -170,5 +224,4 @@ class Findings:
 
     def error(self, source: str) -> ManifestError:
         """All problems in the order of the text."""
-        problems = [problem for _, problem in self.found]
-        return ManifestError(source, tuple(sorted(problems, key=lambda p: (p.line or 0, p.column or 0))))
+        return self.places.error(source, [problem for _, problem in self.found])

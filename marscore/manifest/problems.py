@@ -1,32 +1,15 @@
-"""Pydantic's errors as problems in plain words, each at its place in the text."""
+"""Pydantic's errors as problems in plain words, each at its place in the text; one for each mistake."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from marscore.manifest import models as m
+from marscore.manifest.advice import of_missing, of_value, unknown_key, unknown_kind
 from marscore.manifest.places import Findings, Path
-from marscore.values import FAILURE_KINDS
 
-#: Which keys a mapping may have, by the name under which it stands.
-_MODELS: dict[str, type[BaseModel]] = {
-    "": m.Manifest,
-    "execution": m.Execution,
-    "defaults": m.Defaults,
-    "downloads": m.DownloadEntry,
-    "timeout": m.Timeout,
-    "retry": m.Retry,
-    "backoff": m.Backoff,
-    "proxies": m.Proxies,
-    "auth": m.Auth,
-    "cert": m.Certificate,
-    "checksum": m.PublishedChecksum,
-    "from": m.ListSource,
-}
 _MAPPING = "must be a mapping"
 _LIST = "must be a list"
 #: Pydantic's type of error -> words, from what the error says about the limit that was passed.
@@ -48,15 +31,24 @@ _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
 
 
 def explain(error: ValidationError, findings: Findings) -> None:
-    """Add what pydantic found."""
-    for one in error.errors(include_url=False, include_input=False):
-        path: Path = tuple(segment for segment in one["loc"] if not _is_tag(segment))
+    """Add what pydantic found; a key that is missing since it was misspelt is the same mistake."""
+    errors = [(_path_of(one), one) for one in error.errors(include_url=False, include_input=False)]
+    misspelt = {_unknown(path, findings) for path, one in errors if one["type"] == "extra_forbidden"}
+    for path, one in errors:
         if path and path[-1] == "[key]":
-            findings.add(path[:-1], _key_message(path[:-1], one), "key")
-        elif one["type"] == "extra_forbidden":
-            findings.add(path, _unknown(path[-1], _known_keys(path[:-1])), "key")
-        else:
-            findings.add(path, _message(one), "missing" if one["type"] == "missing" else "value")
+            _key(path[:-1], one, findings)
+        elif one["type"] == "missing":
+            # What YAML itself has something against, or the environment, was told already.
+            if path not in misspelt and not findings.wrong(*path):
+                findings.add(path, _message(one), "missing", of_missing(path))
+        elif one["type"] != "extra_forbidden":
+            message = _message(one)
+            node, reached = findings.places.node(path)
+            findings.add(path, message, "value", of_value(path, reached, node, {**one, "msg": message}))
+
+
+def _path_of(error: Any) -> Path:
+    return tuple(segment for segment in error["loc"] if not _is_tag(segment))
 
 
 def _is_tag(segment: str | int) -> bool:
@@ -68,20 +60,17 @@ def _message(error: Any) -> str:
     return words(error.get("ctx", {})) if words else "is not valid"
 
 
-def _key_message(path: Path, error: Any) -> str:
+def _unknown(path: Path, findings: Findings) -> Path:
+    """Tell of an unknown key; the path of the one that was meant."""
+    beside, _ = findings.places.node(path[:-1])
+    message, advice, replaced = unknown_key(path, beside if isinstance(beside, Mapping) else ())
+    findings.add(path, message, "key", advice)
+    return (*path[:-1], replaced or path[-1])
+
+
+def _key(path: Path, error: Any, findings: Findings) -> None:
     if error["type"] == "literal_error":
-        return _unknown(path[-1], FAILURE_KINDS)
-    return _message(error)
-
-
-def _known_keys(path: Path) -> list[str]:
-    """The keys that the mapping at a path may have."""
-    names = [segment for segment in path if isinstance(segment, str)] or [""]
-    model = m.Range if names[-2:-1] == ["each"] else _MODELS.get(names[-1])
-    return [field.alias or name for name, field in model.model_fields.items()] if model else []
-
-
-def _unknown(key: str | int, known: Iterable[str]) -> str:
-    text = str(key)
-    near = difflib.get_close_matches(text.lower(), known, n=1)
-    return f"unknown key {text[:64]!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+        message, advice = unknown_kind(str(path[-1]))
+        findings.add(path, message, "key", advice)
+    else:
+        findings.add(path, _message(error), "key")

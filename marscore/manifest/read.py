@@ -96,13 +96,13 @@ def of_manifest(manifest: Manifest) -> Parsed:
 def examine_text(text: str, source: str, environment: Mapping[str, str], variables: Mapping[str, str] = _NOTHING) -> Examined:
     """Read YAML as far as it goes."""
     root, findings = compose(text)
-    findings.places = Places(root)
+    findings.places = Places(root, text=text)
     if not isinstance(root, Map):
         return Examined(None, PlainDefaults(), {}, findings, {}, source)
     substitution = Substitution(environment, variables, findings)
     data = substitution.data(root)
     del root
-    findings.places = Places(again=lambda: compose(text)[0])
+    findings.places = Places(again=lambda: compose(text)[0], text=text)
     return replace(_examine(data, source, substitution), has_references="$" in text)
 
 

@@ -6,15 +6,13 @@ schema cannot say, such as two downloads with one output, the reader still refus
 
 from __future__ import annotations
 
-import ast
-import inspect
-import itertools
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema
 
 from marscore.manifest import models
+from marscore.manifest.described import descriptions
 
 
 class _Untitled(GenerateJsonSchema):
@@ -27,31 +25,11 @@ class _Untitled(GenerateJsonSchema):
 def manifest_schema() -> dict[str, Any]:
     """The schema, draft 2020-12."""
     body = models.Manifest.model_json_schema(schema_generator=_Untitled)
-    described = _descriptions()
+    described = descriptions()
     for name, schema in [("Manifest", body), *body["$defs"].items()]:
         _describe(schema, described[name])
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "manifest.v1.schema.json", "title": "marscore manifest"}
     return {**_tidy(body), **head}
-
-
-def _descriptions() -> dict[str, dict[str, str]]:
-    """What stands below each field in the source of the models: class -> field -> text, inherited ones included."""
-    found: dict[str, dict[str, str]] = {}
-    for node in ast.parse(inspect.getsource(models)).body:
-        if isinstance(node, ast.ClassDef):
-            bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
-            inherited = {name: text for base in bases for name, text in found.get(base, {}).items()}
-            found[node.name] = {**inherited, **_texts_in(node)}
-    return found
-
-
-def _texts_in(node: ast.ClassDef) -> dict[str, str]:
-    texts = {}
-    for field, below in itertools.pairwise(node.body):
-        match field, below:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                texts[name.rstrip("_")] = inspect.cleandoc(text)
-    return texts
 
 
 def _describe(schema: dict[str, Any], texts: dict[str, str]) -> None:

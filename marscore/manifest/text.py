@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from marscore.errors import Problem
+from marscore.errors import Elsewhere, Problem
 from marscore.frozen import dataclass
 from marscore.manifest.places import Findings, Map, Node, Path, Places, Scalar, Seq, shown
 from marscore.settings import MAX_MANIFEST
@@ -51,6 +51,8 @@ def compose(text: str) -> tuple[Node | None, Findings]:
         builder.finish()
     except _StopError as stop:
         builder.findings.note(stop.path, stop.problem)
+        # What is there of it would only seem to lack the rest.
+        builder.root = None
     return builder.root, builder.findings
 
 
@@ -73,10 +75,9 @@ def _events(text: str) -> Iterator[Any]:
         while (event := next_event()) is not None:
             yield event
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        context = f" ({error.context})" if error.context else ""
-        message = f"is not valid YAML: {error.problem}{context}"
-        raise _StopError((), Problem("", message, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1)) from None
+        from marscore.manifest.yaml_words import told  # noqa: PLC0415 - only where something is wrong
+
+        raise _StopError((), told(error, text)) from None
     except (yaml.YAMLError, ValueError):
         raise _StopError((), Problem("", "is not valid YAML", 1, 1)) from None
 
@@ -130,14 +131,18 @@ class _Builder:
 
     def finish(self) -> None:
         if self.root is None or (isinstance(self.root, Scalar) and self.root.plain and self.root in NULLS):
-            raise _StopError((), Problem("", "is empty; a manifest has at least version and downloads", 1, 1))
+            raise _StopError(
+                (),
+                Problem("", "is empty; a manifest has at least version and downloads", 1, 1, help="write version: 1, and downloads: [URL]"),
+            )
         if not isinstance(self.root, Map):
-            raise _StopError((), Problem("", "must be a mapping with version and downloads", self.root.line, self.root.column))
+            help_ = "begin with version: 1, then downloads: and the list below it"
+            raise _StopError((), Problem("", "must be a mapping with version and downloads", self.root.line, self.root.column, help=help_))
 
     def _document(self, event: Any) -> None:
         self._documents += 1
         if self._documents > 1:
-            raise self._stop(event, "holds a second document; a manifest is one")
+            raise self._stop(event, "holds a second document; a manifest is one", "remove the line, or make two files of it")
 
     def _scalar(self, event: Any) -> None:
         if event.tag is None and event.anchor is None:
@@ -145,7 +150,7 @@ class _Builder:
             return
         plain = event.implicit[0] if event.tag is None else event.tag in _PLAIN_TAGS
         if event.tag is not None and event.tag not in _TEXT_TAGS | _PLAIN_TAGS:
-            self._problem(event, "has a tag that is not supported")
+            self._problem(event, "has a tag that is not supported", "put quotes around the value, or leave the tag away")
         node = Scalar.at(event.value, *_place(event), plain)
         if event.anchor:
             self._anchors[event.anchor] = _Anchored(node)
@@ -173,7 +178,7 @@ class _Builder:
     def _alias(self, event: Any) -> None:
         anchored = self._anchors.get(event.anchor)
         if anchored is None or anchored.node is None:
-            self._problem(event, "refers to an anchor that is not above it" if anchored is None else "refers to what it is a part of")
+            self._unknown(event, "refers to an anchor that is not above it" if anchored is None else "refers to what it is a part of")
             return self._add(Scalar.at("", *_place(event), plain=True), 1, 0)
         if len(self._frames) + anchored.height > MAX_DEPTH:
             raise self._stop(event, f"is nested deeper than {MAX_DEPTH} levels")
@@ -209,7 +214,8 @@ class _Builder:
             self._problem_at(node, self._path(), "has a key that is not text")
             return ""
         if node in mapping or (node == "<<" and node.plain and self._frames[-1].merges):
-            self._problem_at(node, (*self._path(), str(node)), "is given twice")
+            first = next((key for key in self._frames[-1].node if key == node), None)
+            self._problem_at(node, (*self._path(), str(node)), "is given twice", first)
             return ""
         return node
 
@@ -239,14 +245,18 @@ class _Builder:
                 path.append(str(frame.key))
         return tuple(path)
 
-    def _problem(self, event: Any, message: str) -> None:
-        self.findings.note(self._path(), Problem(shown(self._path()), message, *_place(event)))
+    def _unknown(self, event: Any, message: str) -> None:
+        self._problem(event, message, "if no anchor is meant, put quotes around the value")
 
-    def _problem_at(self, node: Node, path: Path, message: str) -> None:
-        self.findings.note(path, Problem(shown(path), message, node.line, node.column))
+    def _problem(self, event: Any, message: str, help_: str | None = None) -> None:
+        self.findings.note(self._path(), Problem(shown(self._path()), message, *_place(event), help=help_))
 
-    def _stop(self, event: Any, message: str) -> _StopError:
-        return _StopError(self._path(), Problem(shown(self._path()), message, *_place(event)))
+    def _problem_at(self, node: Node, path: Path, message: str, first: Scalar | None = None) -> None:
+        other = None if first is None else Elsewhere("the first one", first.line, first.column)
+        self.findings.note(path, Problem(shown(path), message, node.line, node.column, elsewhere=other))
+
+    def _stop(self, event: Any, message: str, help_: str | None = None) -> _StopError:
+        return _StopError(self._path(), Problem(shown(self._path()), message, *_place(event), help=help_))
 
 
 def _place(event: Any) -> tuple[int, int]:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from marscore.frozen import dataclass
 from marscore.manifest import Entry, Examined, Findings, Parsed, PlainEntry, examine_mapping, examine_text
 from marscore.manifest.fields import check_header_value, check_tag
-from marscore.manifest.places import Path, shown
+from marscore.manifest.places import NO_ADVICE, Advice, Path, shown
 from marscore.manifest.urls import check_url_text
 from marscore.resolve.awaited import AwaitedMaker, WrongListError, texts_of
+from marscore.resolve.collisions import between, of_path
 from marscore.resolve.model import Download, Options
 from marscore.resolve.options import OptionsMaker
 from marscore.resolve.paths import Outputs, check_output, name_in, without_suffixes
@@ -86,11 +87,15 @@ def _expanded(entries: Mapping[int, Entry], expansion: _Expansion) -> tuple[Down
 
 
 class _RefusedError(Exception):
-    """A filled-in text is wrong: where it is written, and why."""
+    """A filled-in text is wrong: where it is written, and why; and what helps with it."""
 
-    def __init__(self, where: Path, message: str) -> None:
+    def __init__(self, where: Path, message: str, advice: Advice = NO_ADVICE) -> None:
         super().__init__(where, message)
-        self.where, self.message = where, message
+        self.where, self.message, self.advice = where, message, advice
+
+
+class _HiddenError(Exception):
+    """What is wrong follows from something else that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +149,12 @@ class _Expansion:
                 self._many(where, entry, entry.each)
             else:
                 self._one(where, entry)
-        except (_RefusedError, WrongListError) as refused:
-            self._findings.add(refused.where, refused.message, "missing")
+        except _RefusedError as refused:
+            self._findings.add(refused.where, refused.message, "missing", refused.advice)
+        except _HiddenError:
+            pass
+        except WrongListError as wrong:
+            self._findings.add(wrong.where, wrong.message, "missing")
 
     def _one(self, where: Path, entry: Entry) -> None:
         options = self._options_of(where, entry, entry.headers, entry.tags)
@@ -191,7 +200,11 @@ class _Expansion:
         try:
             return self._options.of(entry, headers, tags)
         except ValueError as error:
-            raise _RefusedError(where, str(error)) from None
+            if self._findings.wrong("defaults"):
+                # A part of what is merged was not read, and has been told of.
+                raise _HiddenError from None
+            told = Advice(help='write auth: {username: NAME, password: "${PASSWORD}"}')
+            raise _RefusedError(where, str(error), told) from None
 
     def _options_for(self, where: Path, entry: DownloadEntry, forms: _Forms, row: Row) -> Options:
         headers = {name: None if form is None else form.make(row) for name, form in forms.headers.items()}
@@ -206,9 +219,9 @@ class _Expansion:
                 check_output(path)
             taken = self._outputs.claim(path, name)
         except ValueError as error:
-            raise _RefusedError((*where, "path"), str(error)) from None
+            raise _RefusedError((*where, "path"), str(error), of_path(str(error))) from None
         if taken:
-            raise _RefusedError((*where, "path"), taken)
+            raise _RefusedError((*where, "path"), taken.message, between(taken, name))
         return path
 
     def _folder_of(self, where: Path, into: str | None, path: str, name: str) -> str:
@@ -221,7 +234,7 @@ class _Expansion:
         except ValueError as error:
             raise _RefusedError(at, str(error)) from None
         if taken:
-            raise _RefusedError(at, taken)
+            raise _RefusedError(at, taken.message, between(taken, name))
         return into
 
     def _forms(self, where: Path, entry: DownloadEntry, numeric: Mapping[str, bool]) -> _Forms | None:

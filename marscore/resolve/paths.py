@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
+from marscore.frozen import dataclass
 from marscore.manifest.output import check_output, collision_key
 from marscore.url import parse_url
 
@@ -64,6 +65,14 @@ def _check_name(name: str) -> None:
     check_output(name)
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What stands in the way of a path, in words, and the id of the download that it is of."""
+
+    message: str
+    owner: str
+
+
 class Outputs:
     """Remembers which download has which path."""
 
@@ -72,34 +81,35 @@ class Outputs:
         self._folders: dict[str, str] = {}
         self._trees: dict[str, str] = {}
 
-    def claim(self, path: str, owner: str) -> str | None:
-        """Take a path for a download; None, or in words which earlier one stands in the way."""
+    def claim(self, path: str, owner: str) -> Taken | None:
+        """Take a path for a download; None, or which earlier one stands in the way."""
         key = collision_key(path)
         if self._trees and (tree := self._tree_above(key)):
-            return f"in the folder that {tree} is unpacked into"
+            return Taken(f"in the folder that {tree} is unpacked into", tree)
         if key in self._files:
-            return f"the same file as {self._files[key]}"
+            return Taken(f"the same file as {self._files[key]}", self._files[key])
         if key in self._folders:
-            return f"a file where {self._folders[key]} needs a folder"
+            return Taken(f"a file where {self._folders[key]} needs a folder", self._folders[key])
         parent = key.rpartition("/")[0]
         if above := self._file_above(parent):
-            return f"inside of what is a file of {above}"
+            return Taken(f"inside of what is a file of {above}", above)
         self._files[key] = owner
         while parent and parent not in self._folders:
             self._folders[parent] = owner
             parent = parent.rpartition("/")[0]
         return None
 
-    def claim_tree(self, into: str, owner: str) -> str | None:
-        """Take a folder for what is in an archive, and nothing else; None, or in words which earlier download stands in the way."""
+    def claim_tree(self, into: str, owner: str) -> Taken | None:
+        """Take a folder for what is in an archive, and nothing else; None, or which earlier download stands in the way."""
         key = collision_key(into)
         if tree := self._tree_above(key):
-            return f"must not be in the folder that {tree} is unpacked into"
+            return Taken(f"must not be in the folder that {tree} is unpacked into", tree)
         if file := self._file_above(key):
-            return f"must not be where the file of {file} is" if file != owner else "must not be where the archive itself is"
+            return Taken(f"must not be where the file of {file} is" if file != owner else "must not be where the archive itself is", file)
         if key in self._folders:
             other = self._folders[key]
-            return "must not hold the archive itself" if other == owner else f"must hold nothing else, and a file of {other} lies in it"
+            said = "must not hold the archive itself" if other == owner else f"must hold nothing else, and a file of {other} lies in it"
+            return Taken(said, other)
         self._trees[key] = owner
         parent = key
         while parent and parent not in self._folders:

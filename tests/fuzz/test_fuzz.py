@@ -15,6 +15,7 @@ from marscore.errors import ManifestError
 from marscore.execute.transfer.answer import read_answer
 from marscore.journal import Header, Journal, Piece, decode, encode_finished, encode_header, encode_piece
 from marscore.ports import Answer
+from marscore.printable import cells, printable
 from marscore.resolve.expand import load, load_mapping
 from marscore.url import parse_url
 from marscore.validator import Validator
@@ -46,6 +47,10 @@ values = st.recursive(
 def check(error: ManifestError) -> None:
     assert error.problems
     assert "s3cret" not in str(error)
+    for quote in [problem.quote for problem in error.problems if problem.quote]:
+        assert printable(quote.text) == quote.text
+        assert 0 <= quote.indent <= cells(quote.text) + 1, quote
+        assert 1 <= quote.width <= max(1, cells(quote.text)), quote
 
 
 def loads_or_refuses(text: str) -> None:
@@ -60,6 +65,36 @@ def loads_or_refuses(text: str) -> None:
 @example("a: &a\n  <<: *a\n")
 def test_any_text_is_a_manifest_or_an_error(text: str) -> None:
     loads_or_refuses(text)
+
+
+@FUZZ
+@given(
+    st.sampled_from(
+        [
+            "auth: {username: me, password: {}}",
+            "headers: {Authorization: {}}",
+            'headers: {Authorization: "Bearer {}"}',
+            "auth:\n      username: me\n      pasword: {}",
+            "headers:\n      Authorization:\n        {}",
+            "url: https://me:{}@e.com/x",
+            "mirrors: ['https://e.com/x?token={}']",
+            "cert: {cert: a.pem, password: {}}",
+            "token: {}",
+            "proxies: http://me:{}@p:1",
+        ]
+    ),
+    st.text("\"'[]{}:-#&*!|> \tab", max_size=3),
+    st.text("\"'[]{}:,-#&*!|> \t", max_size=3),
+    st.text("\"'[]{}:, \nab", max_size=8),
+    st.integers(0, 200),
+)
+def test_no_error_shows_a_secret_wherever_the_text_is_broken(template: str, before: str, behind: str, put: str, at: int) -> None:
+    written = template.replace("{}", f"{before}s3cretHunter2{behind}")
+    text = f"version: 1\ndownloads:\n  - url: http://h/a\n    {written}\n    path: b\n"
+    start = text.index("s3cretHunter2")
+    # Not in the secret itself, which would be another one then, and not in the key that says that it is one.
+    at = at if at < 12 or at > start + len("s3cretHunter2") else start + len("s3cretHunter2")
+    loads_or_refuses(text[:at] + put + text[at:])
 
 
 def places(value: Any) -> list[tuple[Any, Any]]:

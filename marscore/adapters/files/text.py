@@ -36,7 +36,14 @@ def text_of(data: bytes, source: str, most: int) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         told = f"is not UTF-8 text: byte {error.start} is 0x{error.object[error.start]:02x}"
-        raise ManifestError(source, (Problem("", told),)) from error
+        raise ManifestError(source, (Problem("", told, help=_help_of(data, error.start)),)) from error
+
+
+def _help_of(data: bytes, at: int) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "it begins like UTF-16: save it as UTF-8"
+    line = data.count(b"\n", 0, at) + 1
+    return f"save it as UTF-8; that byte is in line {line}"
 
 
 def cannot_read(error: OSError | ValueError) -> str:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import sys
 from typing import TextIO
 
-#: C0 and C1 controls move the cursor or begin escapes; the bidirectional ones and line separators rearrange what is read;
-#: lone surrogates cannot be encoded.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+from marscore.printable import printable
+
+__all__ = ["QuietStream", "is_terminal", "occupy_standard_descriptors", "printable", "start_again_in_utf8", "wants_color"]
 
 
 def occupy_standard_descriptors() -> None:
@@ -39,16 +38,6 @@ def start_again_in_utf8() -> None:
         with contextlib.suppress(OSError):
             # Our own interpreter, and what it was started with.
             os.execve(sys.executable, sys.orig_argv, {**os.environ, "PYTHONUTF8": "1"})  # noqa: S606
-
-
-def printable(text: str) -> str:
-    r"""Replace every control character by its escape, such as `\x1b`, so that text from a stranger cannot steer a terminal."""
-    return _UNSAFE.sub(_escape, text)
-
-
-def _escape(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def is_terminal(stream: TextIO | None) -> bool:

@@ -1,0 +1,151 @@
+"""The line of a problem, as it may be shown, and where the caret stands under it.
+
+text + problems --spans--> what is secret --pieces--> Quote: tabs and control characters replaced, wide ones counted, cut around the caret
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from marscore.errors import Elsewhere, Problem, Quote
+from marscore.frozen import dataclass
+from marscore.manifest.spans import Spans, Stretch, comment_in, is_reference, is_sensitive_text, secret_in, spans_of
+from marscore.policy.redact import MASK
+from marscore.printable import cells, printable
+
+#: So many problems are shown with their lines; whoever has more of them reads the first.
+MOST = 100
+#: What of a long line is looked at and shown, before the caret and in all, in characters and in columns.
+_BEFORE, _NEAR = 200, 600
+_LEAD, _WIDTH = 40, 100
+_CUT = "..."
+_TAB = "    "
+#: What libyaml takes for the end of a line.
+_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Some of a line: what is shown, and which of its characters that is, from `start` to before `end`."""
+
+    shown: str
+    start: int
+    end: int
+
+
+def quoted(problems: Iterable[Problem], text: str) -> tuple[Problem, ...]:
+    """The problems with their lines, in the order of the text."""
+    in_order = sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))
+    if not any(problem.line for problem in in_order):
+        return tuple(in_order)
+    lines = _Lines(text)
+    return tuple(_with_lines(problem, lines) if number < MOST else problem for number, problem in enumerate(in_order))
+
+
+def _with_lines(problem: Problem, lines: _Lines) -> Problem:
+    other = problem.elsewhere
+    if other is not None:
+        other = Elsewhere(other.what, other.line, other.column, lines.quote(other.line, other.column))
+    return replace(problem, quote=lines.quote(problem.line, problem.column), elsewhere=other)
+
+
+class _Lines:
+    """A text by its lines."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text.removeprefix("\ufeff")
+        self._breaks = [found.span() for found in _BREAK.finditer(self._text)]
+        self._spans: Spans = spans_of(self._text)
+        self._secret = sorted(self._spans.secret)
+
+    def quote(self, line: int | None, column: int | None) -> Quote | None:
+        if line is None or column is None or not 1 <= line <= len(self._breaks) + 1:
+            return None
+        start = self._breaks[line - 2][1] if line > 1 else 0
+        end = self._breaks[line - 1][0] if line <= len(self._breaks) else len(self._text)
+        first = max(0, column - 1 - _BEFORE)
+        last = min(end - start, column - 1 + _NEAR)
+        hidden = [(max(a, first), min(b, last)) for a, b in self._hidden(start, end) if a < last and b > first]
+        pieces = _pieces(self._text[start : start + last], first, hidden)
+        caret = (column - 1, max(column, self._end(line, column, end - start)))
+        return _cut(line, pieces, caret, (first > 0, last < end - start))
+
+    def _end(self, line: int, column: int, length: int) -> int:
+        found = self._spans.ends.get((line, column))
+        if found is None:
+            return column
+        return found[1] - 1 if found[0] == line else length
+
+    def _follows_secret(self, start: int, end: int) -> bool:
+        """Whether a line has no key of its own, and one of the two above speaks of secrets."""
+        if _KEYED.match(self._text, start, end):
+            return False
+        above = self._text[max(0, start - _NEAR) : start].rstrip().splitlines()[-2:]
+        return is_sensitive_text(" ".join(above))
+
+    def _hidden(self, start: int, end: int) -> list[Stretch]:
+        """What is secret of a line, relative to its start."""
+        known = self._spans.known
+        found = [(a - start, b - start) for a, b in self._secret if a < end and b > start]
+        if comment := comment_in(self._text, start, end, self._spans):
+            found.append((comment[0] - start, comment[1] - start))
+        if known < end:
+            rest = max(start, known)
+            line = self._text[rest:end]
+            # What is between a key and its value is shown.
+            rest += len(line) - len(line.lstrip(" \t:"))
+            is_pending = self._spans.pending or self._follows_secret(start, end)
+            if is_pending and line.strip() and not is_reference(self._text[rest:end]):
+                found.append((rest - start, end - start))
+            # The whole line, since the key may stand in what was understood.
+            found += [(max(a, rest - start), b) for a, b in secret_in(self._text[start:end]) if b > rest - start]
+        return _merged(found)
+
+
+_KEYED = re.compile(r"\s*(?:- +)*[\"']?[\w.-]+[\"']?\s*:(?:\s|$)")
+
+
+def _merged(stretches: Iterable[Stretch]) -> list[Stretch]:
+    merged: list[Stretch] = []
+    for start, end in sorted(stretches):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _pieces(line: str, first: int, hidden: list[Stretch]) -> list[_Piece]:
+    pieces: list[_Piece] = []
+    at = first
+    for start, end in [*hidden, (len(line), len(line))]:
+        pieces += [_Piece(_TAB if line[n] == "\t" else printable(line[n]), n, n + 1) for n in range(at, start)]
+        if start < end:
+            pieces.append(_Piece(MASK, start, end))
+        at = end
+    return pieces
+
+
+def _cut(line: int, pieces: list[_Piece], caret: Stretch, more: tuple[bool, bool]) -> Quote:
+    """The pieces around the caret, as wide as may be."""
+    before = sum(cells(piece.shown) for piece in pieces if piece.end <= caret[0])
+    cut_before, cut_behind = more
+    skipped = 0
+    if before > _WIDTH - _LEAD // 2 or cut_before:
+        cut_before = True
+        while pieces and before - skipped > _LEAD and pieces[0].end <= caret[0]:
+            skipped += cells(pieces.pop(0).shown)
+    text, indent, width = _CUT if cut_before else "", before - skipped, 0
+    indent += len(text)
+    taken = len(text)
+    for piece in pieces:
+        taken += cells(piece.shown)
+        if taken > _WIDTH:
+            cut_behind = True
+            break
+        text += piece.shown
+        if piece.start < caret[1] and piece.end > caret[0]:
+            width += cells(piece.shown)
+    return Quote(line, text + _CUT if cut_behind else text, indent, max(1, width))

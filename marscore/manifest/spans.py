@@ -1,0 +1,256 @@
+"""Where the scalars of a manifest's text begin and end, and what of the text must not be shown. Read only when something is wrong.
+
+    text --libyaml's events, with the keys above each scalar--> Spans: an end for each start, and stretches of text that are secret
+
+What is secret is told by the keys: passwords, headers that speak of authorization, names that resemble those (a misspelt `pasword` too),
+what stands in `auth`; and by the text: userinfo of URLs, values of token-like query parameters, what follows `Bearer`. What stands there
+as a name of the environment is none. Where YAML ends with an error, the rest is judged line by line, rather too strictly than not.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import field
+from typing import Any
+
+import yaml
+
+from marscore.frozen import dataclass
+from marscore.policy.redact import is_token_like
+
+_TELLING = (
+    r"authori[sz]ation|cookie|token|secret|key|passw|passphrase|pwd|credential|signature|session|auth|bearer|api-?key|userpwd|basic_auth"
+)
+_SENSITIVE = re.compile(f"(?i){_TELLING}")
+_RESEMBLED = ("password", "passphrase", "token", "secret", "authorization", "cookie", "credentials", "api-key")
+#: Keys whose names are telling and whose values are none: paths and words.
+_HARMLESS = {"scheme", "auth_type"}
+#: Mappings in which all is secret, but for the keys.
+_MAPPINGS = {"auth", "headers"}
+_AUTH_WORDS = {"netrc", "none", "", "basic", "digest", "auto", "true", "false"}
+_PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
+#: Names of the environment and nothing else, but for a scheme's word in front.
+_REFERENCES = re.compile(r"[\"']?(?:[A-Za-z]+ +)?(?:\$\{\w+\}[\s:]*)+[\"']?\s*")
+_TEMPLATE_NAME = re.compile(r"\{(\w+)")
+_QUERY = re.compile(r"[?&#;]([^=&#;?\s]{1,80})=")
+_SCHEME_WORD = re.compile(r"(?i)\b(?:bearer|basic)\s+(?!\$\{)([^\s\"'].*)")
+_NAMED = re.compile(rf"(?i)[\w.-]*(?:{_TELLING})[\w.-]*[\"']?\s*[:=]\s*(?!\$\{{\w+\}})(\S.*)")
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^:\"'@]*)(?::(?:\d+|\$\{\w+\})?)?")
+_DEFAULT = re.compile(r"\$\{(\w+):-([^}$]+)\}")
+
+Mark = tuple[int, int]
+Stretch = tuple[int, int]
+
+
+@dataclass(slots=True)
+class Spans:
+    """`ends` maps the start of a scalar (line and column, from 1) to its end; `scalars` and `secret` hold stretches of the text, from 0.
+
+    Up to `known` the text was understood; `pending` says that what comes there is a secret's value.
+    """
+
+    ends: dict[Mark, Mark] = field(default_factory=dict)
+    scalars: list[Stretch] = field(default_factory=list)
+    secret: list[Stretch] = field(default_factory=list)
+    known: int = 0
+    pending: bool = False
+
+
+def spans_of(text: str) -> Spans:
+    """Look at all scalars, as far as the text is YAML."""
+    reader = _Reader(text)
+    try:
+        for event in yaml.parse(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            reader.take(event)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        reader.stop()
+    else:
+        reader.spans.known = len(text)
+    reader.finish()
+    return reader.spans
+
+
+def is_sensitive(name: str) -> bool:
+    """Whether a key is called like something that opens doors, or nearly so."""
+    return _SENSITIVE.search(name) is not None or bool(difflib.get_close_matches(name.lower()[:64], _RESEMBLED, n=1, cutoff=0.75))
+
+
+def secret_in(line: str) -> Iterator[Stretch]:
+    """What must not be shown of a line of which nobody knows what it means."""
+    yield from _in_value(line)
+    if found := re.match(r"(?:.*?://|\s*(?:- +)*(?:[\w.-]+:\s+)?)(.*)@", line):
+        yield found.span(1)
+    if found := re.search(r"://[^/?#\s]*:(?!\d)(.*)", line):
+        yield found.span(1)
+    for found in _NAMED.finditer(line):
+        if not is_reference(found[1]):
+            yield found.span(1)
+
+
+def comment_in(text: str, start: int, end: int, spans: Spans) -> Stretch | None:
+    """The comment of a line that speaks of secrets, as `password: #abc` does."""
+    if not is_sensitive_text(text[start:end]):
+        return None
+    for found in re.finditer(r"(?:^|(?<=\s))#", text[start:end]):
+        at = start + found.start()
+        before = bisect_right(spans.scalars, (at, len(text))) - 1
+        if before < 0 or spans.scalars[before][1] <= at:
+            return at + 1, end
+    return None
+
+
+def is_sensitive_text(text: str) -> bool:
+    """Whether any word of a text is called like something that opens doors, or nearly so."""
+    return any(is_sensitive(word) for word in re.findall(r"[\w-]{3,64}", text))
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text is names of the environment and nothing else, but for a scheme's word in front and brackets behind."""
+    return _REFERENCES.fullmatch(text.strip(" \t,}]\"'") + "}") is not None
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A collection: the keys above it, whether all in it is secret, and the key that waits for its value."""
+
+    names: tuple[str, ...]
+    hushed: bool
+    is_map: bool
+    key: str | None = None
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self.spans = Spans()
+        self._text = text
+        self._frames: list[_Frame] = []
+        self._each: list[tuple[str, Stretch]] = []
+        self._names: set[str] = set()
+        self._anchored: dict[str, Stretch] = {}
+
+    def take(self, event: Any) -> None:
+        kind = type(event)
+        if kind is yaml.ScalarEvent:
+            self._scalar(event)
+        elif kind in (yaml.MappingStartEvent, yaml.SequenceStartEvent):
+            names, hushed = self._place()
+            if hushed and event.anchor and names[-1] not in _MAPPINGS:
+                self.spans.secret.append((event.start_mark.index, event.end_mark.index))
+            self._frames.append(_Frame(names, hushed, kind is yaml.MappingStartEvent))
+        elif kind in (yaml.MappingEndEvent, yaml.SequenceEndEvent):
+            self._frames.pop()
+            self._filled()
+        elif kind is yaml.AliasEvent:
+            if self._is_secret(""):
+                # A password may begin with * too.
+                self._hide(*self._anchored.get(event.anchor, (event.start_mark.index, event.end_mark.index)))
+            self._filled()
+        self.spans.known = event.end_mark.index
+
+    def stop(self) -> None:
+        self.spans.pending = bool(self._frames) and self._is_secret("")
+
+    def finish(self) -> None:
+        """Names in `each` are secret where they stand in a secret."""
+        for name, stretch in self._each:
+            if name in self._names:
+                self._hide(*stretch)
+
+    def _scalar(self, event: Any) -> None:
+        start, end = event.start_mark, event.end_mark
+        self.spans.ends[start.line + 1, start.column + 1] = (end.line + 1, end.column + 1)
+        self.spans.scalars.append((start.index, end.index))
+        frame = self._frames[-1] if self._frames else None
+        if frame is not None and frame.is_map and frame.key is None:
+            frame.key = event.value
+            if frame.hushed and frame.names[-1] not in _MAPPINGS:
+                # As in `password: {abc}`, where quotes are missing.
+                self._hide(start.index, end.index)
+            return
+        if event.anchor:
+            self._anchored[event.anchor] = (start.index, end.index)
+        if self._is_secret(event.value):
+            self._hide(start.index, end.index)
+        else:
+            self.spans.secret += [(start.index + a, start.index + b) for a, b in _in_value(self._text[start.index : end.index])]
+        names, _ = self._place()
+        if "each" in names[:-1]:
+            self._each.append((names[names.index("each") + 1], (start.index, end.index)))
+        self._filled()
+
+    def _place(self) -> tuple[tuple[str, ...], bool]:
+        """The keys above what comes next, and whether all in it is secret."""
+        if not self._frames:
+            return (), False
+        frame = self._frames[-1]
+        if not frame.is_map:
+            return frame.names, frame.hushed or frame.names[-1:] in (("headers",), ("header",))
+        key = frame.key or ""
+        return (*frame.names, key), frame.hushed or self._is_telling(frame.names, key)
+
+    def _is_telling(self, above: tuple[str, ...], key: str) -> bool:
+        if above[-1:] == ("cert",) and key in ("key", "cert"):
+            return False
+        return is_sensitive(key) or above[-1:] == ("auth",)
+
+    def _is_secret(self, value: str) -> bool:
+        names, hushed = self._place()
+        last = names[-1] if names else ""
+        if last == "user" and ":" in value:
+            return True
+        return hushed and last not in _HARMLESS and not (last == "auth" and value and value in _AUTH_WORDS)
+
+    def _hide(self, start: int, end: int) -> None:
+        """Hide a scalar, but for its quotes, and but for names of the environment that stand there alone."""
+        raw = self._text[start:end]
+        self._names.update(_TEMPLATE_NAME.findall(raw))
+        lead = _PROPERTIES.match(raw)
+        begin = lead.end() if lead else 0
+        # A password may begin with & or ! too.
+        self.spans.secret.append((start, start + begin))
+        # In brackets `${` ends a scalar without quotes, which is an error, and still a name.
+        whole = _REFERENCES.match(self._text, start + begin)
+        if whole is not None and whole.end() >= end:
+            return
+        if raw[begin : begin + 1] in ("|", ">"):
+            begin += len(raw[begin:].partition("\n")[0])
+        elif len(raw) - begin > 1 and raw[begin] in "\"'" and raw[-1] == raw[begin]:
+            begin, end = begin + 1, end - 1
+        self.spans.secret.append((start + begin, end))
+
+    def _filled(self) -> None:
+        """A value is complete: the next scalar in a mapping is a key."""
+        if self._frames and self._frames[-1].is_map:
+            self._frames[-1].key = None
+
+
+def _in_value(raw: str) -> Iterator[Stretch]:
+    """What must not be shown of a value that is no secret as a whole."""
+    yield from _userinfo(raw)
+    for found in _QUERY.finditer(raw):
+        if is_token_like(found[1]) and not _REFERENCES.fullmatch(raw[found.end() :]):
+            # To the end, since what is wrong with a URL may be an & in it.
+            yield found.end(), len(raw.rstrip(" \t\r\n\"'"))
+    for found in _DEFAULT.finditer(raw):
+        if is_sensitive(found[1]):
+            yield found.span(2)
+    for pattern in (_SCHEME_WORD, _NAMED):
+        for found in pattern.finditer(raw if "://" not in raw else ""):
+            yield found.span(1)
+
+
+def _userinfo(raw: str) -> Iterator[Stretch]:
+    starts = [found.end() for found in re.finditer("://", raw)] or ([re.match(r"[\"']?", raw).end()] if "@" in raw else [])  # type: ignore[union-attr]
+    for start in starts:
+        rest = raw[start:]
+        authority = re.split(r"[/?#\s]", rest, maxsplit=1)[0]
+        end = authority.rfind("@")
+        if end < 0 and not _HOST.fullmatch(authority.rstrip("\"'") if authority == rest.rstrip() else authority):
+            # No port: a password with a slash in it, or one that was cut off.
+            end = rest.rfind("@")
+            end = len(rest.rstrip(" \t\r\n\"'")) if end < 0 else end
+        if end > 0 and not _REFERENCES.fullmatch(rest[:end]):
+            yield start, start + end
