@@ -303,6 +303,8 @@ class HookFinished:
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
+    """`report` is the file that holds the report, or the name of the stream that it went to; None where it could not be written."""
+
     at: float
     status: Literal["succeeded", "failed", "interrupted"]
     exit_code: int
@@ -316,6 +318,8 @@ class RunFinished:
     bytes_resumed: int
     retries: int
     duration_s: float
+    report: str | None = None
+    output_dir: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,15 +102,17 @@ class Run:
             name=job.name,
         )
         self._fold = ReportFold(self._facts, job.redactor)
-        self._claims = ClaimWriter(state, self._folder, self._clock, {d.id: d for d in job.downloads})
+        by_id = {download.id: download for download in job.downloads}
+        self._claims = ClaimWriter(state, self._folder, self._clock, by_id)
         self._output = RunOutput(outputs, self._facts, lambda: stop.signal is not None)
         self._claims.urls_of_cached = job.cache is not None and job.cache.match == "url"
         self._away = PutAway(self._folder)
         self._cache = None if job.cache is None else job.cache.open()
         self._keeper = None if self._cache is None else Keeper(self._cache, self._folder, self._away.remove)
-        #: The file that holds the report, once it does.
+        #: The file that holds the report, once it does; and where it is for people, also where that is a stream.
         self._report: Path | None = None
-        self._records = RecordMaker(job.redactor, self._output.log)
+        self._reported_to: str | None = None
+        self._records = RecordMaker(job.redactor, self._output.log, by_id)
         self._unchanged = UnchangedRecords(job.redactor, self._output.log)
 
     def carry_out(self) -> Ended:
@@ -222,7 +224,7 @@ class Run:
         duration = self._clock.ticks() - self._began
         ended = self._reported(self._fold.head(finished_at=self._clock.now(), duration_s=duration, signal=self._stop.signal), trouble)
         ended = self._hooked(ended)
-        self._emit(run_finished(ended.head, self._clock.now()))
+        self._emit(run_finished(ended.head, self._clock.now(), self._reported_to, well_formed(str(self._job.root))))
         return ended
 
     def _hooked(self, ended: Ended) -> Ended:
@@ -259,6 +261,7 @@ class Run:
             self._emit(Warned(self._clock.now(), None, error.failure.message))
             return replace(ended, head=undelivered(head, error.failure, self._stop.signal), trouble=error.failure)
         self._report = own if report is None else report.file
+        self._reported_to = well_formed(ended.file if self._report is None else str(self._report))
         return ended
 
     def _write_through(self, report: Output, text: Callable[[], Iterable[str]]) -> None:

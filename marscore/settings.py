@@ -95,10 +95,11 @@ class RunSettings:
 
 @dataclass(frozen=True, slots=True)
 class LineStyle:
-    """How lines of the log look: JSON, or for people with or without colours."""
+    """How lines of the log look: JSON, or for people with or without colours; and from which level up, where not from the log's own."""
 
     format: LogFormat
     colors: bool = False
+    level: LogLevel | None = None
 
 
 @dataclass(frozen=True, slots=True)

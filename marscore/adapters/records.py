@@ -10,7 +10,7 @@ Each process does this for its own events, so that the parent does little for ea
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from marscore.adapters.state.claims import claim_of
 from marscore.adapters.terminal.log_lines import LineMaker
@@ -40,12 +40,16 @@ _OUTCOMES = (DownloadFinished, DownloadFailed, DownloadSkipped)
 
 
 class RecordMaker:
-    """Tells events as a run wants them. Entries and rows are made of downloads that it was told to expect."""
+    """Tells events as a run wants them. Entries and rows are made of downloads that it was told to expect.
 
-    def __init__(self, redactor: Redactor, settings: LineSettings) -> None:
+    Lines name the paths of these, and of those that are `known` from the start, by id.
+    """
+
+    def __init__(self, redactor: Redactor, settings: LineSettings, known: Mapping[str, Download] | None = None) -> None:
         self._redactor = redactor
-        self._maker = LineMaker(settings)
+        self._maker = LineMaker(settings, self._path_of)
         self._expected: dict[str, Download] = {}
+        self._known = known or {}
 
     def expect(self, works: Iterable[Work]) -> None:
         """Take note of downloads that are going to be closed here."""
@@ -54,6 +58,8 @@ class RecordMaker:
     def tell(self, events: Iterable[Event]) -> tuple[list[Event], Told]:
         """The events that others need, redacted, and what is made of all."""
         shown = list(map(self._redactor.event, events))
+        # Before downloads that are over are forgotten.
+        texts = self._maker.texts(shown)
         over: set[str] = set()
         entries: dict[str, str] = {}
         rows: dict[str, Row] = {}
@@ -66,4 +72,8 @@ class RecordMaker:
                         rows[event.download] = row_of(claim_of(event, download))
         # An outcome says when its download began.
         kept = [e for e in shown if type(e) not in _ONLY_LOGGED and not (isinstance(e, DownloadStarted) and e.download in over)]
-        return kept, Told(self._maker.texts(shown), entries, rows)
+        return kept, Told(texts, entries, rows)
+
+    def _path_of(self, name: str) -> str | None:
+        download = self._expected.get(name) or self._known.get(name)
+        return None if download is None else download.path

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from marscore.adapters.terminal.log_lines import LineMaker
+from marscore.adapters.terminal.log_lines import LineMaker, quoted
+from marscore.events import DownloadFinished
 from marscore.execute.supervisor.messages import Told
 from marscore.policy.redact import Redactor
 from marscore.report.entry import checksum_of, entry_of, json_text
 from marscore.report.outcome import outcome_of
+from marscore.report.record import well_formed
 from marscore.resolve.model import Download, Options
 from marscore.resolve.reconcile import UpToDate
 from marscore.settings import LineSettings
@@ -23,7 +25,7 @@ from marscore.state import FileIdentity
 #: A value of the specimen that is different for each.
 _OPEN: Any = "%s"
 #: How many values are different in a line, and in an entry.
-_PLACES = 5
+_IN_LINE, _IN_ENTRY = 6, 5
 _ANY_FILE = FileIdentity(_OPEN, _OPEN, _OPEN)
 _ANY_DOWNLOAD = Download(_OPEN, (_OPEN,), _OPEN, Options())
 
@@ -33,8 +35,9 @@ class UnchangedRecords:
 
     def __init__(self, redactor: Redactor, settings: LineSettings) -> None:
         self._redactor = redactor
-        self._maker = LineMaker(settings)
-        self._styles = len(settings.styles)
+        self._maker = LineMaker(settings, lambda _: _OPEN)
+        #: Which styles have these lines: a log may leave them out.
+        self._shown = [bool(text) for text in self._maker.texts([_outcome("", 0.0)])]
         # In lines for people the look of a value depends on what it is.
         self._only_json = all(style.format == "json" for style in settings.styles)
 
@@ -53,20 +56,25 @@ class UnchangedRecords:
             url, path = json_text(url_of(download.url)), json_text(download.path)
             checksum = checksum_of(download.checksums, digests) if download.checksums else digests[0]
             if line:
-                lines.append(line % (download.id, file.size, '", "'.join(digests), file.mtime_ns, file.inode))
+                place = quoted(well_formed(download.path))[1:-1]
+                lines.append(line % (download.id, place, file.size, '", "'.join(digests), file.mtime_ns, file.inode))
             entries[download.id] = entry % (download.id, url[1:-1], path[1:-1], file.size, checksum)
-        return Told(tuple(["".join(lines)] * self._styles), entries)
+        text = "".join(lines)
+        return Told(tuple(text if shown else "" for shown in self._shown), entries)
 
     def _forms(self, reason: str, at: float) -> tuple[str, str] | None:
         """A line, which is empty where the log leaves such lines out, and an entry."""
-        outcome = outcome_of(UpToDate(_ANY_DOWNLOAD, reason, _ANY_FILE, (_OPEN,)), at)
-        assert outcome
-        event = self._redactor.event(outcome)
-        texts, entry = self._maker.texts([event]), entry_of(_ANY_DOWNLOAD, event, self._redactor)
-        line = texts[0] if texts else ""
-        return (line, entry) if self._only_json and (not line or _is_form(line)) and _is_form(entry) else None
+        event = self._redactor.event(_outcome(reason, at))
+        line, entry = max(self._maker.texts([event]), default=""), entry_of(_ANY_DOWNLOAD, event, self._redactor)
+        return (line, entry) if self._only_json and (not line or _is_form(line, _IN_LINE)) and _is_form(entry, _IN_ENTRY) else None
 
 
-def _is_form(text: str) -> bool:
+def _outcome(reason: str, at: float) -> DownloadFinished:
+    outcome = outcome_of(UpToDate(_ANY_DOWNLOAD, reason, _ANY_FILE, (_OPEN,)), at)
+    assert isinstance(outcome, DownloadFinished)
+    return outcome
+
+
+def _is_form(text: str, places: int) -> bool:
     # What stands for a secret may hold percent signs, or have replaced one.
-    return text.count("%") == text.count(_OPEN) == _PLACES
+    return text.count("%") == text.count(_OPEN) == places

@@ -186,11 +186,13 @@ class ReportFold:
         )
 
 
-def run_finished(head: Head, at: float) -> RunFinished:
-    """The event that closes the run that this report tells of."""
+def run_finished(head: Head, at: float, report: str | None = None, output_dir: str | None = None) -> RunFinished:
+    """The event that closes the run that this report tells of; `report` and `output_dir` say where report and files are."""
     sums = asdict(head.totals)
     del sums["downloads"]
-    return RunFinished(at=at, status=head.status, exit_code=head.exit_code, duration_s=head.duration_s, **sums)
+    return RunFinished(
+        at=at, status=head.status, exit_code=head.exit_code, duration_s=head.duration_s, report=report, output_dir=output_dir, **sums
+    )
 
 
 def undelivered(head: Head, why: Failure, signal: int | None) -> Head:

@@ -22,6 +22,7 @@ from marscore.report.verification import verify_schema
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TIME = {"type": "string", "format": "date-time"}
+_PATH = {"description": "Where the file goes, under the output folder; never rewritten, also where it holds a secret.", "type": "string"}
 
 
 class _Untitled(GenerateJsonSchema):
@@ -75,6 +76,11 @@ def _branch(kind: type) -> dict[str, Any]:
     for schema in properties.values():
         # A line holds its parts where they stand.
         schema.update(body["$defs"][reference.rpartition("/")[2]] if (reference := schema.pop("$ref", "")) else {})
+    if "download" in properties:
+        # The log adds it to every line about a download.
+        download = properties.pop("download")
+        optional = {"x-left-out": True} if "x-left-out" in download else {}
+        properties = {"download": download, **properties, "path": {**_PATH, **optional}}
     required = [name for name, schema in properties.items() if name in NULL_FIELDS or not schema.pop("x-left-out", False)]
     described = {"description": body["description"]} if "description" in body else {}
     return {

@@ -13,12 +13,12 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 from marscore.adapters.imports import only_needed_if_own
 from marscore.adapters.terminal.streams import printable
 from marscore.events import DownloadFinished, DownloadStarted, LogLevel, ProgressMade, ProofMade, level_of, name_of
-from marscore.report.record import record_of, rfc3339, seconds
+from marscore.report.record import record_of, rfc3339, seconds, well_formed
 from marscore.settings import LineSettings, LineStyle
 
 if TYPE_CHECKING:
@@ -30,23 +30,41 @@ _RANK: dict[LogLevel, int] = {level: number for number, level in enumerate(get_a
 _NOT_FOR_PEOPLE = frozenset({"run_id", "mtime_ns", "inode", "last_modified", "digests", "etag", "segments", "started_at"})
 
 
-class LineMaker:
-    """Writes events as lines in every style that is wanted."""
+#: Where a download goes, by its id, relative to the output folder; None where that is not known.
+PathOf: TypeAlias = Callable[[str], str | None]
 
-    def __init__(self, settings: LineSettings) -> None:
+
+class LineMaker:
+    """Writes events as lines in every style that is wanted. Of a download's path `path_of` is asked: no event carries it."""
+
+    def __init__(self, settings: LineSettings, path_of: PathOf = lambda _: None) -> None:
         self._run_id = settings.run_id
-        self._least = _RANK[settings.level]
-        quick: dict[Any, Any] = {kind: make(json.dumps(self._lead(kind))[1:-1].replace("%", "%%")) for kind, make in _MANY.items()}
+        self._path_of = path_of
+        self._leasts = [_RANK[style.level or settings.level] for style in settings.styles]
+        self._least = min(self._leasts, default=0)
+        leads = {kind: json.dumps(self._lead(kind))[1:-1].replace("%", "%%") for kind in _MANY}
+        quick: dict[Any, Any] = {kind: make(leads[kind], path_of) for kind, make in _MANY.items()}
         self._styles = [(quick if style.format == "json" else {}, partial(self._line, _chain(style))) for style in settings.styles]
 
     def texts(self, events: Iterable[Any]) -> tuple[str, ...]:
         """One text for each style: the events' lines, each with its end. Readings of progress have none."""
+        if not self._styles:
+            return ()
         wanted = [event for event in events if _rank_of(event.__class__) >= self._least]
-        return tuple("".join([quick.get(type(event), slow)(event) for event in wanted]) for quick, slow in self._styles)
+        if all(least == self._least for least in self._leasts):
+            return tuple("".join([quick.get(type(event), slow)(event) for event in wanted]) for quick, slow in self._styles)
+        return tuple(
+            "".join([quick.get(type(event), slow)(event) for event in wanted if _rank_of(event.__class__) >= least])
+            for least, (quick, slow) in zip(self._leasts, self._styles, strict=True)
+        )
 
     def _line(self, chain: list[Processor], event: Any) -> str:
         kind = type(event)
-        done: Any = record_of(event, **self._lead(kind))
+        lead: dict[str, object] = {**self._lead(kind)}
+        download = getattr(event, "download", None)
+        if download is not None and (path := self._path_of(download)) is not None:
+            lead.update(download=download, path=well_formed(path))
+        done: Any = record_of(event, **lead)
         for process in chain:
             done = process(None, "msg", done)
         return f"{done}\n"
@@ -56,16 +74,18 @@ class LineMaker:
         return {"level": level_of(kind), "event": name_of(kind), "run_id": self._run_id}
 
 
-def _started(lead: str) -> Callable[[DownloadStarted], str]:
+def _started(lead: str, path_of: PathOf) -> Callable[[DownloadStarted], str]:
     """Writes lines as `_json` does, in a third of the time, for an event that every download has."""
-    form = f'{{"timestamp": "%s", {lead}, "download": %s, "url": %s}}\n'
-    return lambda event: _ascii(form % (rfc3339(event.at), _quoted(event.download), _quoted(event.url)))
+    form = f'{{"timestamp": "%s", {lead}, "download": %s%s, "url": %s}}\n'
+    return lambda event: _ascii(
+        form % (rfc3339(event.at), _quoted(event.download), _path_field(path_of(event.download)), _quoted(event.url))
+    )
 
 
-def _finished(lead: str) -> Callable[[DownloadFinished], str]:
+def _finished(lead: str, path_of: PathOf) -> Callable[[DownloadFinished], str]:
     """The same for the event that ends most of them. What has no value is left out with its name."""
     form = (
-        f'{{"timestamp": "%s", {lead}, "download": %s, "status": "%s", "reason": %s, "size": %s, "digests": [%s], '
+        f'{{"timestamp": "%s", {lead}, "download": %s%s, "status": "%s", "reason": %s, "size": %s, "digests": [%s], '
         '"mtime_ns": %s, "inode": %s%s%s%s, "bytes_downloaded": %s, "bytes_resumed": %s, "segments": %s%s, "duration_s": %s%s}\n'
     )
 
@@ -74,6 +94,7 @@ def _finished(lead: str) -> Callable[[DownloadFinished], str]:
         text = form % (
             rfc3339(event.at),
             _quoted(event.download),
+            _path_field(path_of(event.download)),
             event.status,
             _quoted(event.reason),
             event.size,
@@ -95,8 +116,12 @@ def _finished(lead: str) -> Callable[[DownloadFinished], str]:
     return line
 
 
+def _path_field(path: str | None) -> str:
+    return "" if path is None else f', "path": {_quoted(well_formed(path))}'
+
+
 #: Of these events there are as many as there are downloads.
-_MANY: dict[type, Callable[[str], Callable[[Any], str]]] = {DownloadStarted: _started, DownloadFinished: _finished}
+_MANY: dict[type, Callable[[str, PathOf], Callable[[Any], str]]] = {DownloadStarted: _started, DownloadFinished: _finished}
 
 
 @cache
@@ -146,6 +171,11 @@ _encode = _encoder()
 def _json(_logger: WrappedLogger, _method: str, line: EventDict) -> str:
     # ASCII only, so that every stream can hold it; JSON itself leaves DEL as it is.
     return _ascii(_encode(line))
+
+
+def quoted(text: str) -> str:
+    """A text as JSON in a line of the log."""
+    return _ascii(_quoted(text))
 
 
 def _ascii(text: str) -> str:

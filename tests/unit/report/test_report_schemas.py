@@ -30,7 +30,8 @@ def test_it_is_a_valid_schema(made):
 
 
 def line(event):
-    return {"level": level_of(type(event)), "event": name_of(type(event)), "run_id": "r1", **record_of(event)}
+    path = {"path": "a.bin"} if getattr(event, "download", None) else {}
+    return {"level": level_of(type(event)), "event": name_of(type(event)), "run_id": "r1", **path, **record_of(event)}
 
 
 @pytest.mark.parametrize("full", [True, False], ids=["every field", "no optional field"])
@@ -49,7 +50,7 @@ def test_a_wrong_log_line_is_refused(change):
     assert not EVENTS.is_valid(line(sample(retry)) | change)
 
 
-@pytest.mark.parametrize("field", ["timestamp", "level", "event", "run_id", "download", "status", "max_retries"])
+@pytest.mark.parametrize("field", ["timestamp", "level", "event", "run_id", "download", "path", "status", "max_retries"])
 def test_a_log_line_lacks_no_field_that_it_must_have(field):
     retry = next(kind for kind in get_args(LoggedEvent) if kind.__name__ == "RetryScheduled")
     whole = line(sample(retry))

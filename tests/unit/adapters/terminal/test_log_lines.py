@@ -18,7 +18,7 @@ from marscore.adapters.terminal.named_outputs import Outputs
 from marscore.adapters.terminal.writer import Writer, target_of
 from marscore.errors import StorageError
 from marscore.events import DownloadFailed, DownloadFinished, DownloadStarted, PlanCompiled, ProgressMade, RunStarted, Warned, name_of
-from marscore.report.record import record_of
+from marscore.report.record import record_of, well_formed
 from marscore.report.schema import event_schema
 from marscore.settings import LineSettings, LineStyle, RunSettings
 
@@ -94,7 +94,8 @@ def test_elsewhere_than_on_a_terminal_each_event_is_a_line_of_json():
         "bytes": None,
     }
     for line in lines:
-        jsonschema.validate(line, event_schema())
+        # The path is added where downloads are known.
+        jsonschema.validate({"path": "a.bin", **line} if "download" in line else line, event_schema())
 
 
 @pytest.mark.parametrize(("level", "shown"), [("debug", 4), ("info", 4), ("warning", 2), ("error", 1)])
@@ -245,6 +246,38 @@ def test_the_hosts_own_structlog_setup_is_left_alone():
     assert not structlog.is_configured()
 
 
+AS_JSON = (LineStyle("json"),)
+
+
+def lines_about(paths, *events, styles=AS_JSON):
+    return LineMaker(LineSettings("r1", "info", styles), paths.get).texts(events)
+
+
+@pytest.mark.parametrize(
+    "event", [FAILED, FINISHED, DownloadStarted(1.0, "downloads[0]", "https://e.com/")], ids=lambda e: name_of(type(e))
+)
+def test_a_line_about_a_download_names_its_path_beside_its_id(event):
+    [text] = lines_about({event.download: "zips/naïve \udc80.bin"}, event)
+    line = json.loads(text)
+    assert list(line)[:6] == ["timestamp", "level", "event", "run_id", "download", "path"]
+    assert line["path"] == "zips/naïve \\udc80.bin"
+    jsonschema.validate(line, event_schema())
+
+
+def test_a_line_about_the_run_names_none():
+    assert "path" not in json.loads(lines_about({None: "a"}, Warned(1.0, None, "careful"))[0])
+
+
+def test_lines_for_people_name_paths_too():
+    [text] = lines_about({"downloads[0]": "a.bin"}, FAILED, styles=(LineStyle("console"),))
+    assert "path=a.bin" in text
+
+
+def test_each_style_may_have_a_level_of_its_own():
+    quiet, full = lines_about({}, RUN, FAILED, styles=(LineStyle("json", level="error"), LineStyle("json")))
+    assert ([line["event"] for line in json_lines(quiet)], len(json_lines(full))) == (["download_failed"], 2)
+
+
 many = st.one_of(
     st.builds(DownloadStarted, at=st.floats(0, 4e9), download=st.text(), url=st.text()),
     st.builds(
@@ -258,9 +291,10 @@ many = st.one_of(
 
 
 @hypothesis.settings(max_examples=300, deadline=None)
-@hypothesis.given(event=many, run_id=st.text(max_size=10))
-def test_the_quick_way_writes_what_structlog_writes(event, run_id):
-    maker = LineMaker(LineSettings(run_id, "info", (LineStyle("json"),)))
-    fields = record_of(event, level="info", event=name_of(type(event)), run_id=run_id)
+@hypothesis.given(event=many, run_id=st.text(max_size=10), path=st.none() | st.text(max_size=10))
+def test_the_quick_way_writes_what_structlog_writes(event, run_id, path):
+    maker = LineMaker(LineSettings(run_id, "info", (LineStyle("json"),)), lambda _: path)
+    about = {} if path is None else {"download": event.download, "path": well_formed(path)}
+    fields = record_of(event, level="info", event=name_of(type(event)), run_id=run_id, **about)
     expected = structlog.processors.JSONRenderer()(None, "msg", fields).replace("\x7f", "\\u007f") + "\n"
     assert maker.texts([event]) == (expected,)
