@@ -21,6 +21,7 @@ from marscore.adapters.files.atomic import write_text
 from marscore.adapters.files.failures import naming
 from marscore.adapters.files.folder import MOVED, OWN_FOLDER, Folder
 from marscore.adapters.files.from_cache import Keeper
+from marscore.adapters.files.kept import kept_of
 from marscore.adapters.files.put_away import PutAway, remove_unfinished
 from marscore.adapters.files.reserve import Reserve
 from marscore.adapters.records import RecordMaker
@@ -33,6 +34,7 @@ from marscore.adapters.terminal.signals import Stop, note
 from marscore.adapters.unchanged_records import UnchangedRecords
 from marscore.errors import StorageError
 from marscore.events import (
+    DownloadFailed,
     DownloadFinished,
     Event,
     ListRead,
@@ -112,12 +114,15 @@ class Run:
         #: The file that holds the report, once it does; and where it is for people, also where that is a stream.
         self._report: Path | None = None
         self._reported_to: str | None = None
+        #: The paths of files that were cut short by a signal.
+        self._interrupted: list[str] = []
         self._records = RecordMaker(job.redactor, self._output.log, by_id)
         self._unchanged = UnchangedRecords(job.redactor, self._output.log)
 
     def carry_out(self) -> Ended:
         """Do it all, to the written report."""
         trouble = None
+        self._stop.clear_display = self._output.vanish
         with self._output:
             self._emit(RunStarted(self._clock.now(), self._job.name, well_formed(self._job.source), well_formed(str(self._job.root))))
             self._warn()
@@ -224,6 +229,8 @@ class Run:
         duration = self._clock.ticks() - self._began
         ended = self._reported(self._fold.head(finished_at=self._clock.now(), duration_s=duration, signal=self._stop.signal), trouble)
         ended = self._hooked(ended)
+        if ended.head.status == "interrupted":
+            ended = replace(ended, kept=kept_of(self._job.root, self._interrupted))
         self._emit(run_finished(ended.head, self._clock.now(), self._reported_to, well_formed(str(self._job.root))))
         return ended
 
@@ -303,6 +310,8 @@ class Run:
             download: str = getattr(event, "download", None) or ""
             self._claims.note(event, told.rows.get(download))
             self._fold.add(event, told.entries.get(download))
+            if isinstance(event, DownloadFailed) and event.kind == "interrupted":
+                self._interrupted.append(self._claims.download(download).path)
             if isinstance(event, DownloadFinished):
                 self._keep(self._claims.download(download), event)
         self._output.show(events, told.lines)

@@ -30,6 +30,7 @@ HookMode: TypeAlias = Literal["run", "none"]
 _WORDS: dict[str, tuple[str, ...]] = {
     "log_format": get_args(LogFormat),
     "log_level": get_args(LogLevel),
+    "log_file_level": get_args(LogLevel),
     "progress": get_args(ProgressMode),
     "locking": get_args(Locking),
     "checksums": get_args(Checksums),
@@ -43,7 +44,9 @@ class RunSettings:
     """The options of one run.
 
     `output_dir`, `report` and `log_file` are relative to the caller's folder; the latter two may be `-`, a device or a pipe.
-    `log_format` None means console on a terminal and JSON lines elsewhere. `max_rate` is bytes a second for the whole run.
+    `log_format` None means JSON lines elsewhere than on a terminal, and there what needs attention; the log, as console lines, from
+    `log_level` info down. `log_level` None means what needs attention there, and info elsewhere; the log file has everything from
+    `log_file_level` up. `max_rate` is bytes a second for the whole run.
     `only` holds globs of output paths and tags; none means all. `variables` are (name, value) pairs that
     go before the environment in `${name}`. `lock` is the lock's path, without it the one beside the manifest is meant; `checksums`
     "required" refuses a manifest of which a download has none, from itself or from the lock. `cache` is the folder of the cache, or `on`
@@ -57,7 +60,8 @@ class RunSettings:
     report: Path | str | None = None
     log_file: Path | str | None = None
     log_format: LogFormat | None = None
-    log_level: LogLevel = "info"
+    log_level: LogLevel | None = None
+    log_file_level: LogLevel = "debug"
     progress: ProgressMode = "auto"
     processes: int | None = None
     threads: int | None = None
@@ -79,7 +83,7 @@ class RunSettings:
             if (count := getattr(self, name)) is not None:
                 arguments.whole(name, count)
         for name, words in _WORDS.items():
-            if name != "log_format" or self.log_format is not None:
+            if name not in ("log_format", "log_level") or getattr(self, name) is not None:
                 arguments.one_of(name, getattr(self, name), words)
         # Python's own way to fill in a frozen value while it is made.
         object.__setattr__(self, "only", arguments.texts("only", self.only))

@@ -22,7 +22,6 @@ from marscore.events import (
     DownloadStarted,
     Event,
     HostPaced,
-    HostPaused,
     Redirected,
 )
 from marscore.execute.supervisor.messages import Told
@@ -34,7 +33,7 @@ from marscore.settings import LineSettings
 from marscore.state import Row, row_of
 
 #: What only the log tells.
-_ONLY_LOGGED = frozenset({ChecksumVerified, HostPaced, HostPaused, Redirected})
+_ONLY_LOGGED = frozenset({ChecksumVerified, HostPaced, Redirected})
 #: As a tuple: a test against the union takes five times as long.
 _OUTCOMES = (DownloadFinished, DownloadFailed, DownloadSkipped)
 

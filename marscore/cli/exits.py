@@ -10,17 +10,21 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
 
 import click
 
+from marscore.adapters.terminal.painter import window
 from marscore.adapters.terminal.signals import told_to_stop
-from marscore.adapters.terminal.streams import printable
+from marscore.adapters.terminal.streams import is_person, printable, wants_color
 from marscore.adapters.terminal.writer import Writer, target_of
 from marscore.errors import Interrupted, ManifestError, MarscoreError, StorageError
 
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
+#: What a tone looks like.
+_TONES = {tone: f"\x1b[{code}m{{}}\x1b[0m\n" for tone, code in {"good": 32, "warning": 33, "error": 31, "faint": 2}.items()}
 
 
 @contextlib.contextmanager
@@ -48,9 +52,25 @@ def leave(code: int, message: str) -> None:
 
 def complain(text: str) -> None:
     """Write lines to standard error; if that is broken, or nobody reads it, there is nobody to tell."""
+    tell([(line, "") for line in text.split("\n")])
+
+
+def tell(lines: Sequence[tuple[str, str]]) -> None:
+    """The same with lines that have a tone, which is shown as a colour where there are any. On a terminal long ones are folded at words."""
+    codes = _TONES if wants_color(sys.stderr) else {}
+    columns = window(sys.stderr)[0] if is_person(sys.stderr) else None
+    folded = ((part, tone) for line, tone in lines for part in _folded(printable(line), columns))
     writer = Writer(target_of(sys.stderr), told_to_stop)
-    writer.write("".join(printable(line) + "\n" for line in text.split("\n")))
+    writer.write("".join(codes.get(tone, "{}\n").replace("{}", line) for line, tone in folded))
     writer.close()
+
+
+def _folded(line: str, columns: int | None) -> list[str]:
+    if columns is None or len(line) <= columns:
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    # A path or a URL stays whole, to be taken by a double click.
+    return textwrap.wrap(line, max(20, columns), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def say(text: str) -> None:

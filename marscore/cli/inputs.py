@@ -56,6 +56,7 @@ def settings_of(options: Mapping[str, Any]) -> RunSettings:
         UsageError: each option is right by itself, but not all together.
     """
     given = {name: value for name, value in options.items() if value is not None}
+    _set_verbosity(given, given.pop("quiet", False), given.pop("verbose", 0))
     locked, unlocked = given.pop("locked", False), given.pop("no_lock", False)
     if unlocked and (locked or "lock" in given):
         raise click.UsageError("--no-lock looks at no lock, and --locked and --lock ask for one")
@@ -63,3 +64,14 @@ def settings_of(options: Mapping[str, Any]) -> RunSettings:
         return RunSettings(**given, locking="exact" if locked else "none" if unlocked else "if_there")
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+
+
+def _set_verbosity(given: dict[str, Any], quiet: bool, verbose: int) -> None:
+    """Say in other settings what -q and -v mean."""
+    if not quiet and not verbose:
+        return
+    if (quiet and verbose) or "log_level" in given:
+        raise click.UsageError("-q, -v and --log-level say how much is told: give one of them")
+    given["log_level"] = "error" if quiet else "info" if verbose == 1 else "debug"
+    if quiet and given.get("progress") == "auto":
+        given["progress"] = "none"

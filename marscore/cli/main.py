@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
-import sys
 from typing import Any, Literal
 
 import click
 
-from marscore.adapters.terminal.streams import is_terminal, printable
+from marscore.adapters.terminal.streams import printable
 from marscore.cli.cache import cache
 from marscore.cli.engine import engine
-from marscore.cli.exits import complain, exits, say, say_json
+from marscore.cli.exits import complain, exits, say, say_json, tell
 from marscore.cli.inputs import manifest_of_urls, read_manifest, settings_of
 from marscore.cli.lists import export, import_
 from marscore.cli.lock import lock
@@ -75,8 +74,8 @@ def get(context: click.Context, /, urls: tuple[str, ...], **options: Any) -> Non
 
 def _run(context: click.Context, manifest: ManifestInput, settings: RunSettings) -> None:
     ended = engine(context).run(manifest, settings, handle_signals=True)
-    if is_terminal(sys.stderr):
-        complain("\n".join(summary(ended.head, ended.failures(), ended.file)))
+    if settings.log_format != "json" and not (context.params.get("quiet") and ended.head.exit_code == 0):
+        tell(summary(ended, None if settings.log_file is None else str(settings.log_file)))
     if ended.trouble is not None:
         complain(f"marscore: {ended.trouble.message}")
     if ended.hook is not None:

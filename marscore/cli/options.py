@@ -130,19 +130,27 @@ _WRITING = (
     click.option(
         "--log-format",
         type=click.Choice(get_args(LogFormat)),
-        help="How the log on standard error looks.  [default: console on a terminal, json elsewhere]",
+        help="How the log on standard error looks.  [default: json; on a terminal what needs attention, in place of the log]",
     ),
     click.option(
-        "--log-level", type=click.Choice(get_args(LogLevel)), default="info", show_default=True, help="Log nothing below this level."
+        "--log-level",
+        type=click.Choice(get_args(LogLevel)),
+        help="Show nothing below this level; --log-file has everything.  [default: what needs attention on a terminal, info elsewhere]",
     ),
     click.option(
         "--progress",
         type=click.Choice(get_args(ProgressMode)),
         default="auto",
         show_default=True,
-        help="rich draws bars on a terminal, plain writes a line every ten seconds; auto is rich on a terminal and none elsewhere.",
+        help="rich draws on a terminal, plain writes a line every ten seconds; auto is rich on a terminal and none elsewhere.",
     ),
     click.option("--max-rate", callback=_rate, metavar="RATE", help="Receive at most so many bytes a second in all, such as 10MiB."),
+)
+
+
+_TALKING = (
+    click.option("-q", "--quiet", is_flag=True, help="Show failures alone."),
+    click.option("-v", "--verbose", count=True, help="Show the whole log, also on a terminal; -vv from debug up."),
 )
 
 
@@ -156,10 +164,10 @@ def _all(*options: _Option) -> Callable[[_F], _F]:
 
 
 #: For the verb that writes a lock, and runs for what it does not know.
-lock_options = _all(_OUTPUT_DIR, _LOCKING[0], _CACHING[0], *_WRITING[:5], *_SHARING, _WRITING[5], _VARIABLES)
+lock_options = _all(_OUTPUT_DIR, _LOCKING[0], _CACHING[0], *_WRITING[:5], *_TALKING, *_SHARING, _WRITING[5], _VARIABLES)
 #: For the verb that looks at what is in place, and runs for what is not right.
 verify_options = _all(
-    _OUTPUT_DIR, _LOCKING[0], _LOCKING[2], _CACHING[0], _WRITING[1], _WRITING[4], *_SHARING, _WRITING[5], *_SELECTING, _VARIABLES
+    _OUTPUT_DIR, _LOCKING[0], _LOCKING[2], _CACHING[0], _WRITING[1], _WRITING[4], *_TALKING, *_SHARING, _WRITING[5], *_SELECTING, _VARIABLES
 )
 #: For the verb that asks what has changed on the servers. What goes well is in what it prints.
 outdated_options = _all(
@@ -175,7 +183,7 @@ outdated_options = _all(
     _VARIABLES,
 )
 #: For the verbs that download.
-run_options = _all(_OUTPUT_DIR, *_LOCKING, *_CACHING, *_WRITING[:5], *_SHARING, _WRITING[5], *_SELECTING, _VARIABLES)
+run_options = _all(_OUTPUT_DIR, *_LOCKING, *_CACHING, *_WRITING[:5], *_TALKING, *_SHARING, _WRITING[5], *_SELECTING, _VARIABLES)
 #: For the verb that runs what a manifest names for the end.
 hook_options = _all(click.option("--no-hooks", "hooks", flag_value="none", help="Run none of the programs that the manifest names."))
 #: For the verb that only says what would be done.

@@ -21,11 +21,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What is on the disk of files that were interrupted: of how many, and how many bytes."""
+
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """A run that is over.
 
     `file` is where its report was written; `trouble` is what of the machine stood in the way of the run itself, or of its report;
-    `entries` yields the entries' JSON, each time anew; `hook` is what went wrong with a program that the manifest has run afterwards.
+    `entries` yields the entries' JSON, each time anew; `hook` is what went wrong with a program that the manifest has run afterwards;
+    `kept` is what the next run goes on with where this one was interrupted.
     """
 
     head: Head
@@ -33,6 +42,7 @@ class Ended:
     entries: Callable[[], Iterator[str]]
     trouble: Failure | None = None
     hook: str | None = None
+    kept: Kept | None = None
 
     def report(self) -> Report:
         """The whole report."""

@@ -5,8 +5,8 @@ event + now --ProgressFold.add--> active files and sums --overall(now), files(no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from marscore.events import (
     DownloadFailed,
@@ -14,6 +14,7 @@ from marscore.events import (
     DownloadSkipped,
     DownloadStarted,
     Event,
+    HostPaused,
     Outcome,
     PlanCompiled,
     ProgressMade,
@@ -22,100 +23,14 @@ from marscore.events import (
     RetryScheduled,
 )
 from marscore.frozen import dataclass
+from marscore.report.active_file import ActiveFile
+from marscore.report.progress_model import FileProgress, Overall, Proof
 from marscore.report.speed import Speed
+from marscore.report.words import host_in
 from marscore.url import WRITTEN
 
-#: What an active file is at: bytes that come, all of them there and hashed or named, a wait for a retry, or for a connection.
-Stage: TypeAlias = Literal["receiving", "verifying", "retry", "connection"]
-
-
-@dataclass(frozen=True, slots=True)
-class FileProgress:
-    """One active file. `fraction` and `eta` are None where the size is unknown, `speed` is bytes a second, `eta` seconds.
-
-    `at` is what it is at; `wait` is for how many seconds a retry is still to wait.
-    """
-
-    name: str
-    fraction: float | None
-    bytes_done: int
-    size: int | None
-    speed: float
-    eta: float | None
-    threads_active: int
-    threads_finished: int
-    retries: int
-    at: Stage = "receiving"
-    wait: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """Files in place that are hashed before anything else: how many of them are done, and how many of their bytes."""
-
-    files_done: int
-    files_total: int
-    bytes_done: int
-    bytes_total: int
-    speed: float
-
-
-@dataclass(frozen=True, slots=True)
-class Overall:
-    """The whole run. `fraction` is of bytes where every size is known, else of files, active ones counted by their part.
-
-    `proof` is there as long as files in place are hashed.
-    """
-
-    fraction: float
-    bytes_done: int
-    bytes_total: int | None
-    speed: float
-    eta: float | None
-    files_done: int
-    files_total: int
-    failed: int
-    threads_active: int
-    threads_finished: int
-    retries: int
-    proof: Proof | None = None
-
-
-@dataclass(slots=True)
-class _Active:
-    name: str
-    speed: Speed
-    last: ProgressMade | None = None
-    retries: int = 0
-    #: When its retry is due.
-    due: float = 0.0
-
-    def stage(self, now: float) -> Stage:
-        """What it is at."""
-        if self.last is None or self.last.threads_active:
-            return "receiving"
-        if self.size is not None and self.bytes_done >= self.size:
-            return "verifying"
-        return "retry" if now < self.due else "connection"
-
-    @property
-    def bytes_downloaded(self) -> int:
-        return self.last.bytes_downloaded if self.last else 0
-
-    @property
-    def bytes_done(self) -> int:
-        return self.last.bytes_done if self.last else 0
-
-    @property
-    def size(self) -> int | None:
-        return self.last.size if self.last else None
-
-    @property
-    def fraction(self) -> float | None:
-        """The part of the file that is there; an empty file has none to wait for."""
-        if self.size is None:
-            return None
-        return min(1.0, self.bytes_done / self.size) if self.size else 1.0
+#: Seconds that a file is active before it is worth a line of its own.
+_SETTLED = 0.5
 
 
 @dataclass(slots=True)
@@ -157,13 +72,28 @@ class ProgressFold:
         self._paths = paths or {}
         self._bytes_total: int | None = None
         self._files_total = 0
-        self._active: dict[str, _Active] = {}
+        self._active: dict[str, ActiveFile] = {}
         self._over = _Sums()
         self._speed = Speed(now)
         self._proof: _Proof | None = None
+        #: Until when hosts are asked nothing.
+        self._paused: dict[str, float] = {}
 
     def add(self, event: Event, now: float) -> None:
         """Take the next event, received at `now`."""
+        match event:
+            case DownloadStarted():
+                self._active[event.download] = ActiveFile(self._path(event), Speed(now), host_in(event.url), now, now, now)
+            case ProgressMade():
+                self._progress(event, now)
+            case RetryScheduled():
+                self._retry(event, now)
+            case DownloadFinished() | DownloadFailed() | DownloadSkipped():
+                self._close(event, now)
+            case _:
+                self._add_what_is_rare(event, now)
+
+    def _add_what_is_rare(self, event: Event, now: float) -> None:
         match event:
             case ProvingStarted():
                 self._proof = _Proof(event, Speed(now))
@@ -173,20 +103,26 @@ class ProgressFold:
             case PlanCompiled():
                 self._proof = None
                 self._plan(event, now)
-            case DownloadStarted():
-                self._active[event.download] = _Active(self._name(event), Speed(now))
-            case ProgressMade():
-                self._progress(event, now)
-            case RetryScheduled():
-                self._retry(event, now)
-            case DownloadFinished() | DownloadFailed() | DownloadSkipped():
-                self._close(event, now)
+            case HostPaused():
+                self._paused[event.host] = max(self._paused.get(event.host, 0.0), now + event.wait_s)
             case _:
                 pass
 
     def files(self, now: float, most: int) -> list[FileProgress]:
         """The first `most` active files, in the order in which they were started."""
-        return [_file(active, now) for active, _ in zip(list(self._active.values()), range(most), strict=False)]
+        return [active.progress(now, self._paused) for active in islice(self._active.values(), most)]
+
+    def settled(self, now: float, most: int) -> list[FileProgress]:
+        """The same without those that were started just now, and may be gone before anybody has read their names."""
+        return [active.progress(now, self._paused) for active in islice(self._worth_a_line(now), most)]
+
+    def _worth_a_line(self, now: float) -> Iterator[ActiveFile]:
+        return (active for active in self._active.values() if now - active.since >= _SETTLED)
+
+    def hosts(self, now: float) -> list[tuple[str, float]]:
+        """The hosts that are asked nothing now, and for how many seconds, the longest first."""
+        self._paused = {host: until for host, until in self._paused.items() if until > now}
+        return sorted(((host, until - now) for host, until in self._paused.items()), key=lambda each: -each[1])
 
     @property
     def active(self) -> int:
@@ -198,11 +134,11 @@ class ProgressFold:
         readings = [active.last for active in self._active.values() if active.last]
         over, total = self._over, max(self._files_total, self._over.files)
         speed = self._speed.sample(now, self._bytes_downloaded())
-        fraction = self._fraction()
+        fraction, done, left = self._fraction(), over.size + sum(reading.bytes_done for reading in readings), self._bytes_left()
         return Overall(
             fraction=fraction,
-            bytes_done=over.size + sum(reading.bytes_done for reading in readings),
-            bytes_total=self._bytes_total,
+            bytes_done=done,
+            bytes_total=self._bytes_total if self._bytes_total is not None or left is None else done + left,
             speed=speed,
             eta=self._eta(fraction, speed, now),
             files_done=over.files,
@@ -214,11 +150,13 @@ class ProgressFold:
             proof=self._proof.at(now) if self._proof else None,
         )
 
-    def _name(self, event: DownloadStarted) -> str:
-        # Its host may be a secret, and then there is no URL any more that could be parsed.
-        written = None if event.download in self._paths else WRITTEN.match(event.url)
-        path = self._paths.get(event.download) or (written["path"] if written else "")
-        return path.rpartition("/")[2] or event.download
+    def _path(self, event: DownloadStarted) -> str:
+        path = self._paths.get(event.download)
+        if path is None:
+            # Its host may be a secret, and then there is no URL any more that could be parsed.
+            written = WRITTEN.match(event.url)
+            path = written["path"].rpartition("/")[2] if written else ""
+        return path or event.download
 
     def _plan(self, event: PlanCompiled, now: float) -> None:
         self._files_total = event.downloads
@@ -229,14 +167,12 @@ class ProgressFold:
     def _progress(self, event: ProgressMade, now: float) -> None:
         # A reading that was on its way when the file was done is of no use any more.
         if active := self._active.get(event.download):
-            active.last = event
-            active.speed.sample(now, event.bytes_downloaded)
-            self._speed.sample(now, self._bytes_downloaded())
+            active.read(event, now)
+            self._sample(now)
 
     def _retry(self, event: RetryScheduled, now: float) -> None:
         if active := self._active.get(event.download):
-            active.retries += 1
-            active.due = now + event.wait_s
+            active.schedule(event, now)
         else:
             self._over.retries += 1
 
@@ -250,7 +186,12 @@ class ProgressFold:
             over.bytes_downloaded += event.bytes_downloaded
             over.threads += event.segments
         over.size += _size_of(event, active) if self._bytes_total is None else self._sizes[event.download]
-        self._speed.sample(now, self._bytes_downloaded())
+        self._sample(now)
+
+    def _sample(self, now: float) -> None:
+        # Adding up costs more than all the rest, and of many samples the first is taken.
+        if self._speed.is_due(now):
+            self._speed.sample(now, self._bytes_downloaded())
 
     def _bytes_downloaded(self) -> int:
         return self._over.bytes_downloaded + sum(active.bytes_downloaded for active in self._active.values())
@@ -272,7 +213,11 @@ class ProgressFold:
             return left / speed if speed else None
         kept = self._over.up_to_date / self._files_total if self._files_total else 0.0
         worked = fraction - kept
-        return (now - self._started) * (1 - fraction) / worked if worked > 0 else None
+        if worked <= 0:
+            return None
+        # Of many small files and a large one, the large one is what takes long.
+        longest = max((eta for active in self._active.values() if (eta := active.eta(now)) is not None), default=0.0)
+        return max(longest, (now - self._started) * (1 - fraction) / worked)
 
     def _bytes_left(self) -> int | None:
         known = [active.size - active.bytes_done for active in self._active.values() if active.size is not None]
@@ -281,25 +226,7 @@ class ProgressFold:
         return sum(known) if known and self._over.files + len(known) == self._files_total else None
 
 
-def _file(active: _Active, now: float) -> FileProgress:
-    speed = active.speed.sample(now, active.bytes_downloaded)
-    left = None if active.size is None else max(0, active.size - active.bytes_done)
-    return FileProgress(
-        name=active.name,
-        fraction=active.fraction,
-        bytes_done=active.bytes_done,
-        size=active.size,
-        speed=speed,
-        eta=left / speed if left is not None and speed else None,
-        threads_active=active.last.threads_active if active.last else 0,
-        threads_finished=active.last.threads_finished if active.last else 0,
-        retries=active.retries,
-        at=active.stage(now),
-        wait=max(0.0, active.due - now),
-    )
-
-
-def _size_of(event: Outcome, active: _Active | None) -> int:
+def _size_of(event: Outcome, active: ActiveFile | None) -> int:
     if isinstance(event, DownloadFinished):
         return event.size
     return active.bytes_done if active else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import queue
 import re
@@ -20,7 +21,7 @@ from marscore.execute.supervisor.messages import Batch, Gone, Inbox
 from marscore.execute.transfer.protocol import Work
 from marscore.execute.worker.setup import Share, WorkerSettings
 from marscore.resolve.model import Download, Options
-from tests.integration.command import command, environment, fetch, write
+from tests.integration.command import command, environment, fetch, marscore, write
 from tests.origin import Body, Good, Origin, busy
 
 MIB = 1024 * 1024
@@ -49,7 +50,7 @@ def on_a_terminal(folder: Path, *arguments: str, columns: int = 120) -> tuple[in
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
-def test_a_terminal_shows_percent_speed_eta_threads_and_retries(origin: Origin, tmp_path: Path) -> None:
+def test_a_terminal_shows_percent_speed_eta_connections_and_retries(origin: Origin, tmp_path: Path) -> None:
     urls = [
         origin.serve("/large.bin", Body(12 * MIB), [Good(rate=3 * MIB)]),
         origin.serve("/busy.bin", Body(MIB), [busy(503, "1"), Good(rate=MIB)]),
@@ -60,10 +61,12 @@ def test_a_terminal_shows_percent_speed_eta_threads_and_retries(origin: Origin, 
         r"\d+%",
         r"MiB/s",
         r"\d:\d\d",
-        r"threads \d+ active \d+ done",
+        r"\d:\d\d left",
+        r"\d connections?",
         r"1 retry",
-        r"large\.bin",
-        r"2/2 files|1/2 files|0/2 files",
+        r"large\.bin +\d+%  of 12\.0 MiB",
+        r"[012] of 2 files",
+        r"busy\.bin: 503 Service Unavailable, retry 1 of \d+ in 1 s",
     ):
         assert re.search(shown, drawn), f"{shown} is not in what was drawn"
     assert "2 downloads: 2 downloaded" in drawn
@@ -107,8 +110,18 @@ def test_readings_of_a_child_reach_the_parent(shared: bool, origin: Origin, tmp_
     assert any(0 < reading.bytes_done < 4 * MIB for reading in readings)
 
 
-def test_elsewhere_there_is_nothing_but_json_lines(origin: Origin, tmp_path: Path) -> None:
+def test_elsewhere_there_are_json_lines_and_then_a_plain_summary(origin: Origin, tmp_path: Path) -> None:
     run = fetch(tmp_path, origin.serve("/a.bin", Body(3 * MIB), [Good(rate=3 * MIB)]))
+    lines = run.err.splitlines()
     assert run.out == ""
-    assert all(line.startswith("{") for line in run.err.splitlines())
+    assert all(line.startswith("{") for line in lines[:-2])
+    assert re.fullmatch(r"1 download: 1 downloaded; 3\.0 MiB in \d+\.\d s \(\d+\.\d [KM]iB/s\)", lines[-2])
+    assert lines[-1] == "report: data/.marscore/report.json"
     assert "\x1b" not in run.err
+
+
+def test_with_a_log_in_json_there_is_nothing_else(origin: Origin, tmp_path: Path) -> None:
+    name = write(tmp_path, [origin.serve("/a.bin", Body(1000)), origin.url("/gone.bin")])
+    run = marscore("run", name, "--log-format", "json", cwd=tmp_path)
+    assert (run.code, run.out) == (1, "")
+    assert [json.loads(line)["event"] for line in run.err.splitlines()][-1] == "run_finished"

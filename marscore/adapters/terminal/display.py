@@ -1,141 +1,156 @@
-"""The live display of progress on a terminal, drawn with rich, which nothing else of a run imports.
+"""The live display of progress on a terminal: the whole run, the files that take a while, and what is waited for, in at most ten lines.
 
-`RichProgress` writes only through its `console`; whoever else writes to that terminal meanwhile must use it too.
+    events --ProgressFold--> sums, files, hosts --layout--> lines --Painter--> terminal, eight times a second
+
+Small files come and go faster than anybody reads: they pass as a number.
 """
 
 from __future__ import annotations
 
-import math
+import os
 import threading
 import time
-from collections.abc import Mapping
-from typing import IO, Literal, TextIO, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TextIO
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
-
-from marscore.adapters.terminal.progress import NoProgress, Ticks, clock, counts, number, percent, proving, transfer
-from marscore.adapters.terminal.streams import printable
-from marscore.adapters.terminal.writer import ConsoleStream, Writer
+from marscore.adapters.terminal.layout import Line, Looks, file_lines, host_line, more_line, rendered, total_line
+from marscore.adapters.terminal.painter import Painter
+from marscore.adapters.terminal.progress import NoProgress, Ticks
+from marscore.adapters.terminal.streams import wants_color
+from marscore.adapters.terminal.writer import Writer
 from marscore.events import Event
-from marscore.report.progress import FileProgress, Overall, ProgressFold
-from marscore.values import format_size
+from marscore.report.progress import ProgressFold
 
 _LINES = 10
-_REFRESH_PER_SECOND = 8
-_BAR_WIDTH = 24
-_NAME_LEAST, _NAME_MOST = 8, 40
+#: Seconds between two frames.
+_EVERY = 0.125
 
 
-class RichProgress(NoProgress):
-    """Draws the run and its active files, eight times a second, below whatever else is printed through `console`.
+class Display(NoProgress):
+    """Draws how far a run is, below whatever else is written by `above`. It is gone after `stop`. Safe to share between threads."""
 
-    The display is gone after `stop`. Safe to share between threads.
-    """
-
-    console: Console
+    draws = True
 
     def __init__(
         self,
-        console: Console,
-        sizes: Mapping[str, int] | None = None,
-        paths: Mapping[str, str] | None = None,
+        painter: Painter,
+        looks: Looks,
+        fold: ProgressFold,
         ticks: Ticks = time.monotonic,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.console = console
+        """Draw nothing yet; `fold` began at `ticks`, and `stopping` says whether the run was told to stop."""
+        self._painter = painter
+        self._looks = looks
+        self._fold = fold
         self._ticks = ticks
+        self._stopping = stopping
         self._lock = threading.Lock()
-        self._fold = ProgressFold(ticks(), sizes, paths)
-        self._live: Live | None = None
+        self._over = threading.Event()
+        self._drawer: threading.Thread | None = None
+        self._drawn = -_EVERY
 
     def __call__(self, event: Event) -> None:
-        """Take the next event; it shows with the next refresh."""
+        """Take the next event; it shows with the next frame."""
+        self.emit([event])
+
+    def emit(self, events: Iterable[Event]) -> None:
+        """Take several events."""
         with self._lock:
-            self._fold.add(event, self._ticks())
+            now = self._ticks()
+            for event in events:
+                self._fold.add(event, now)
+        if self._drawer is None and not self._over.is_set() and now - self._drawn >= _EVERY:
+            # The system starts no more threads.
+            self.draw()
+
+    def above(self, text: str) -> bool:
+        """Write whole lines above the display; says whether they will be written."""
+        return self._painter.above(text)
 
     def start(self) -> None:
         """Begin to draw."""
-
-        self._live = Live(
-            get_renderable=self.render,
-            console=self.console,
-            refresh_per_second=_REFRESH_PER_SECOND,
-            transient=True,
-            # A host program's sys.stdout and sys.stderr are its own.
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._live.start(refresh=True)
+        drawer = threading.Thread(target=self._work, name="marscore-display", daemon=True)
+        try:
+            drawer.start()
+        except RuntimeError:
+            return
+        self._drawer = drawer
 
     def stop(self) -> None:
         """Take the display off the terminal."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        if not self._over.is_set():
+            self._over.set()
+            if self._drawer is not None:
+                self._drawer.join()
+            self._painter.clear()
 
-    def render(self) -> Group:
-        """What is drawn now."""
+    def clear_at_once(self) -> None:
+        """The same from a signal's handler, in a process that ends."""
+        self._painter.clear_at_once()
 
+    def draw(self) -> None:
+        """Draw the next frame."""
+        self._drawn = self._ticks()
+        self._painter.draw(self.lines)
+
+    def lines(self, columns: int, rows: int) -> Sequence[str]:
+        """What is drawn now in a window of this size: the last column stays free, since terminals wrap behind it."""
+        width, most = max(1, columns - 1), max(1, min(_LINES, rows - 1))
+        return [rendered(line, width, self._looks) for line in self._chosen(width, most)]
+
+    def _chosen(self, width: int, most: int) -> list[Line]:
         with self._lock:
             now = self._ticks()
-            overall, files = self._fold.overall(now), self._fold.files(now, _LINES)
-            hidden = self._fold.active - len(files)
-        return Group(*_run_lines(overall), _table(files, self.console.width), *_hidden_line(hidden))
+            overall, hosts, active = self._fold.overall(now), self._fold.hosts(now), self._fold.active
+            files = self._fold.settled(now, most)
+        # The first column is left free: there the cursor stands.
+        lines = [[(" ", ""), *total_line(overall, width - 1, self._looks, self._stopping())]]
+        if hosts and most > 1:
+            lines.append(host_line(*hosts[0], len(hosts) - 1, self._looks))
+        room = most - len(lines)
+        if active > len(files) or len(files) > room:
+            files = files[: max(0, room - 1)]
+        lines += file_lines(files, width, self._looks)
+        if active > len(files) and len(lines) < most:
+            lines.append(more_line(active - len(files), len(files), self._looks))
+        return lines
+
+    def _work(self) -> None:
+        while not self._over.wait(_EVERY):
+            self.draw()
 
 
-def stderr_console(stream: TextIO | None, writer: Writer) -> Console:
-    """A rich console on a terminal, to be shared by progress and log so that neither writes into the other's lines."""
-    # rich asks for a whole IO[str]; it uses write, flush, isatty, fileno and encoding.
-    file = cast(IO[str], ConsoleStream(stream, writer))
-    return Console(file=file, force_terminal=True, highlight=False, markup=False, emoji=False)
+def a_display(
+    stream: TextIO,
+    writer: Writer,
+    sizes: Mapping[str, int],
+    paths: Mapping[str, str],
+    stopping: Callable[[], bool],
+) -> Display:
+    """A display on a terminal: the bytes and the path of each download, by id, as far as they are known."""
+    return Display(Painter(stream, writer), looks_of(stream), ProgressFold(time.monotonic(), sizes, paths), time.monotonic, stopping)
 
 
-def _run_lines(overall: Overall) -> list[Table]:
-
-    first, second = Table.grid(padding=(0, 1)), Table.grid()
-    if overall.proof:
-        second.add_row(Text("  ".join(proving(overall.proof)), overflow="ellipsis", no_wrap=True))
-        return [second]
-    percent, *rest = transfer(overall)
-    first.add_row(Text(f"{percent:>4}", style="bold"), _bar(overall.fraction), Text("  ".join(rest), overflow="ellipsis", no_wrap=True))
-    second.add_row(Text("     " + ", ".join(counts(overall)), style="red" if overall.failed else "", overflow="ellipsis", no_wrap=True))
-    return [first, second]
+def looks_of(stream: TextIO | None) -> Looks:
+    """What a terminal can show."""
+    encoding = getattr(stream, "encoding", None) or "ascii"
+    try:
+        "…━─".encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return Looks(wants_color(stream), unicode=False, encoding=encoding)
+    return Looks(wants_color(stream), unicode=is_utf8(os.environ), encoding=encoding)
 
 
-def _table(files: list[FileProgress], width: int) -> Table:
-    """One line a file; its name gets the room that the numbers leave."""
-    rows = [_cells(file) for file in files]
-    numbers = sum(1 + max(len(cell) for cell in column) for column in zip(*rows, strict=True))
-    room = max(_NAME_LEAST, min(_NAME_MOST, width - numbers))
-    table = Table.grid(padding=(0, 1))
-    sides: tuple[Literal["left", "right"], ...] = ("left", "right", "right", "right", "right", "left", "left")
-    for side in sides:
-        table.add_column(justify=side, no_wrap=True)
-    for file, cells in zip(files, rows, strict=True):
-        name = Text(printable(file.name))
-        name.truncate(room, overflow="ellipsis")
-        table.add_row(name, *(Text(cell) for cell in cells))
-    return table
+def is_utf8(environment: Mapping[str, str]) -> bool:
+    """Whether the environment says that the terminal shows UTF-8.
 
-
-#: What is said of a file that receives nothing.
-_WAITS = {"retry": "retry in {} s", "connection": "waits for a connection", "verifying": "verifying"}
-
-
-def _cells(file: FileProgress) -> tuple[str, ...]:
-    size = format_size(file.bytes_done) if file.size is None else f"{format_size(file.bytes_done)}/{format_size(file.size)}"
-    threads = _WAITS.get(file.at, f"{file.threads_active} active {file.threads_finished} done").format(math.ceil(file.wait))
-    retries = number(file.retries, "retry", "retries") if file.retries else ""
-    return percent(file.fraction), size, f"{format_size(file.speed)}/s", clock(file.eta), threads, retries
-
-
-def _hidden_line(hidden: int) -> list[str]:
-    return [f"… and {hidden} more"] if hidden > 0 else []
-
-
-def _bar(fraction: float) -> ProgressBar:
-
-    return ProgressBar(total=1.0, completed=fraction, width=_BAR_WIDTH)
+    Python writes UTF-8 where the locale is C, and says so to its children in LC_CTYPE (PEP 538): that is nobody's word about a terminal.
+    """
+    if os.name != "posix":
+        return True
+    said = {name: environment.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG")}
+    if said["LC_CTYPE"].lower() in ("c.utf-8", "c.utf8") and said["LANG"] in ("", "C", "POSIX"):
+        said["LC_CTYPE"] = ""
+    chosen = said["LC_ALL"] or said["LC_CTYPE"] or said["LANG"]
+    return "utf" in chosen.lower()

@@ -10,17 +10,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from marscore.adapters.terminal.log_lines import LineMaker
-from marscore.adapters.terminal.streams import is_terminal, wants_color
+from marscore.adapters.terminal.streams import is_person, wants_color
 from marscore.adapters.terminal.writer import Writer
 from marscore.events import Event, LogLevel, Warned
 from marscore.frozen import dataclass
 from marscore.settings import LineSettings, LineStyle, LogFormat, RunSettings
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +27,7 @@ class LogOutput:
     write: Callable[[str], bool]
     format: LogFormat
     colors: bool = False
+    level: LogLevel | None = None
 
 
 class Log:
@@ -37,7 +35,7 @@ class Log:
 
     def __init__(self, run_id: str, outputs: Iterable[LogOutput], level: LogLevel = "info") -> None:
         outputs = list(outputs)
-        styles = [LineStyle(output.format, output.colors) for output in outputs]
+        styles = [LineStyle(output.format, output.colors, output.level) for output in outputs]
         #: What a worker needs to know to make lines for this log.
         self.settings = LineSettings(run_id, level, tuple(dict.fromkeys(styles)))
         self._maker = LineMaker(self.settings)
@@ -63,35 +61,30 @@ class Log:
         return self._maker.texts([Warned(time.time(), None, what)])
 
 
-def open_log(
-    run_id: str, settings: RunSettings, stream: TextIO | None, writer: Writer, console: Console | None, file: Writer | None
-) -> Log:
-    """Make the log of a run: on standard error, and in the log file if there is one.
+def open_log(run_id: str, settings: RunSettings, stream: TextIO | None, write: Callable[[str], bool], file: Writer | None) -> Log:
+    """Make the log of a run: on standard error, and in the log file if there is one, which has everything.
+
+    A person is not given the log, unless it is asked for, but what needs attention (`people.People`).
 
     Args:
         run_id: stands in every line.
         settings: format and level.
         stream: standard error, where lines for people or for a collector go.
-        writer: writes there.
-        console: the console that draws progress there, if one does; lines then go above what it draws.
+        write: writes there, above what is drawn there.
         file: writes to the log file.
     """
-    style: LogFormat = settings.log_format or ("console" if is_terminal(stream) else "json")
-    write = writer.write if console is None else _console_writer(console)
-    outputs = [LogOutput(write, style, colors=wants_color(stream) and style == "console")]
+    outputs = []
+    if not wants_notices(settings, stream):
+        style: LogFormat = settings.log_format or ("console" if is_person(stream) else "json")
+        outputs.append(LogOutput(write, style, wants_color(stream) and style == "console", settings.log_level or "info"))
     if file is not None:
-        outputs.append(LogOutput(file.write, "json"))
-    return Log(run_id, outputs, settings.log_level)
+        outputs.append(LogOutput(file.write, "json", level=settings.log_file_level))
+    return Log(run_id, outputs)
 
 
-def _console_writer(console: Console) -> Callable[[str], bool]:
-    from rich.text import Text  # noqa: PLC0415 - only where a terminal is drawn on
-
-    def write(lines: str) -> bool:
-        console.print(Text.from_ansi(lines[:-1]), soft_wrap=True)
-        return True
-
-    return write
+def wants_notices(settings: RunSettings, stream: TextIO | None) -> bool:
+    """Whether standard error shows a person what needs attention, in place of the log."""
+    return settings.log_format is None and settings.log_level in (None, "warning", "error") and is_person(stream)
 
 
 class _Lines:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from marscore.adapters.terminal.writer import Writer
 from marscore.events import Event
+from marscore.report.words import counted
 from marscore.values import format_size
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from marscore.report.progress import Overall, Proof
+    from marscore.report.progress_model import Overall, Proof
 
 Ticks = Callable[[], float]
 
@@ -24,8 +23,6 @@ _PLAIN_EVERY = 10.0
 class NoProgress:
     """Draws nothing: a sink that forgets, and the base of those that do not."""
 
-    console: Console | None = None
-
     def __call__(self, event: Event) -> None:
         """Take the next event."""
 
@@ -33,6 +30,16 @@ class NoProgress:
         """Take several events."""
         for event in events:
             self(event)
+
+    #: Whether there are lines on the terminal that others have to go above of.
+    draws = False
+
+    def above(self, text: str) -> bool:
+        """Write whole lines above what is drawn; says whether they will be written."""
+        return False
+
+    def clear_at_once(self) -> None:
+        """Take away what is drawn, from a signal's handler, in a process that ends."""
 
     def start(self) -> None:
         """Begin to draw."""
@@ -49,10 +56,20 @@ class NoProgress:
 
 
 class PlainProgress(NoProgress):
-    """Writes a line of sums about every ten seconds while events come, and one at the end."""
+    """Writes a line of sums about every ten seconds while events come, and one at the end.
 
-    def __init__(self, writer: Writer, sizes: Mapping[str, int] | None = None, ticks: Ticks = time.monotonic) -> None:
+    That is left out of a display that nobody asked for, since a summary follows it.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        sizes: Mapping[str, int] | None = None,
+        ticks: Ticks = time.monotonic,
+        at_the_end: Literal["sums", "nothing"] = "sums",
+    ) -> None:
         self._writer = writer
+        self._at_the_end = at_the_end
         self._ticks = ticks
         from marscore.report.progress import ProgressFold  # noqa: PLC0415 - for those who draw
 
@@ -72,45 +89,46 @@ class PlainProgress(NoProgress):
         """Write the last line."""
         if not self._stopped:
             self._stopped = True
-            self._write(self._ticks())
+            if self._at_the_end == "sums":
+                self._write(self._ticks())
 
     def _write(self, now: float) -> None:
         overall = self._fold.overall(now)
-        parts = proving(overall.proof) if overall.proof else [*transfer(overall), *counts(overall)]
+        parts = proving(overall.proof) if overall.proof else transfer(overall)
         self._writer.write(f"progress: {', '.join(parts)}\n", wait=False)
 
 
 def transfer(overall: Overall) -> list[str]:
-    """How far the bytes are: percent, size, speed and time to go."""
-    done = format_size(overall.bytes_done)
-    size = done if overall.bytes_total is None else f"{done} of {format_size(overall.bytes_total)}"
-    return [percent(overall.fraction), size, f"{format_size(overall.speed)}/s", f"ETA {clock(overall.eta)}"]
+    """How far all is, in parts: percent, bytes, speed, time to go, files, and what went wrong."""
+    return [
+        percent(overall.fraction),
+        of_total(overall.bytes_done, overall.bytes_total),
+        f"{format_size(overall.speed)}/s",
+        *([f"{clock(overall.eta)} left"] if overall.eta is not None else []),
+        f"{overall.files_done:,} of {counted(overall.files_total, 'file', 'files')}",
+        *([f"{overall.failed:,} failed"] if overall.failed else []),
+        *([counted(overall.retries, "retry", "retries")] if overall.retries else []),
+    ]
+
+
+def of_total(done: int, total: int | None) -> str:
+    """`1.2 of 5.5 GiB`, `300.0 MiB of 5.5 GiB`, or what is done alone."""
+    if total is None:
+        return format_size(done)
+    small, large = format_size(done), format_size(total)
+    value, _, unit = small.partition(" ")
+    return f"{value if large.endswith(f' {unit}') else small} of {large}"
 
 
 def proving(proof: Proof) -> list[str]:
     """How far the look at files in place is."""
     left = (proof.bytes_total - proof.bytes_done) / proof.speed if proof.speed else None
     return [
-        f"checking files in place: {proof.files_done}/{number(proof.files_total, 'file', 'files')}",
-        f"{format_size(proof.bytes_done)} of {format_size(proof.bytes_total)}",
+        f"checking files in place: {proof.files_done:,} of {counted(proof.files_total, 'file', 'files')}",
+        of_total(proof.bytes_done, proof.bytes_total),
         f"{format_size(proof.speed)}/s",
-        f"ETA {clock(left)}",
+        *([f"{clock(left)} left"] if left is not None else []),
     ]
-
-
-def counts(overall: Overall) -> list[str]:
-    """How far the files, the connections and the retries are."""
-    return [
-        f"{overall.files_done}/{number(overall.files_total, 'file', 'files')}",
-        *([f"{overall.failed} failed"] if overall.failed else []),
-        f"threads {overall.threads_active} active {overall.threads_finished} done",
-        number(overall.retries, "retry", "retries"),
-    ]
-
-
-def number(count: int, one: str, many: str) -> str:
-    """A number with its noun."""
-    return f"{count} {one if count == 1 else many}"
 
 
 def percent(fraction: float | None) -> str:
@@ -119,10 +137,10 @@ def percent(fraction: float | None) -> str:
     return "?" if fraction is None else f"{int(fraction * 100)}%"
 
 
-def clock(seconds: float | None) -> str:
+def clock(wait: float | None) -> str:
     """Write seconds as `m:ss` or `h:mm:ss`; more than four days is no forecast."""
-    if seconds is None or seconds > 360_000:
+    if wait is None or wait > 360_000:
         return "-:--"
-    minutes, second = divmod(int(seconds + 0.5), 60)
+    minutes, second = divmod(int(wait + 0.5), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

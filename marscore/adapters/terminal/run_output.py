@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TextIO
 
-from marscore.adapters.terminal.log import open_log
+from marscore.adapters.terminal.log import open_log, wants_notices
 from marscore.adapters.terminal.named_outputs import Outputs
+from marscore.adapters.terminal.people import People
 from marscore.adapters.terminal.progress import NoProgress, PlainProgress
-from marscore.adapters.terminal.streams import is_terminal
+from marscore.adapters.terminal.streams import is_person, is_terminal, wants_color
 from marscore.adapters.terminal.writer import Writer, target_of
 from marscore.events import Event
 from marscore.report.fold import RunFacts
@@ -33,8 +34,13 @@ class RunOutput:
         writer = Writer(target_of(stream), hurried)
         file = None if outputs.log_target is None else Writer(outputs.log_target, hurried)
         self._writers = [writer] if file is None else [writer, file]
-        self._progress = make_progress(settings.progress, stream, writer, facts.downloads)
-        self._log = open_log(facts.run_id, settings, stream, writer, self._progress.console, file)
+        self._progress = make_progress(settings.progress, stream, writer, facts.downloads, hurried)
+        #: Where what needs attention is told in place of the log.
+        self._people: People | None = None
+        if wants_notices(settings, stream):
+            paths = {download.id: download.path for download in facts.downloads}
+            self._people = People(paths.get, settings.log_level, wants_color(stream))
+        self._log = open_log(facts.run_id, settings, stream, self._write, file)
 
     @property
     def log(self) -> LineSettings:
@@ -50,8 +56,19 @@ class RunOutput:
         """Pass events on, and the log's lines for them, if any."""
         with self._lock:
             self._progress.emit(events)
+            told = self._people.lines(events) if self._people is not None else ""
+        if told:
+            self._write(told)
         if lines:
             self._log.write(lines)
+
+    def _write(self, lines: str) -> bool:
+        """Write whole lines to standard error, above what is drawn there."""
+        return self._progress.above(lines) if self._progress.draws else self._writers[0].write(lines)
+
+    def vanish(self) -> None:
+        """Take what is drawn off the terminal, from a signal's handler, where the process ends at once."""
+        self._progress.clear_at_once()
 
     @contextlib.contextmanager
     def watching(self, readings: Callable[[], Iterable[Event]]) -> Iterator[None]:
@@ -100,16 +117,27 @@ class RunOutput:
                 writer.close()
 
 
-def make_progress(mode: ProgressMode, stream: TextIO | None, writer: Writer, downloads: Sequence[Download] = ()) -> NoProgress:
-    """Choose how progress is shown on `stream`, standard error, through its writer. A live display is for a terminal only."""
+def make_progress(
+    mode: ProgressMode,
+    stream: TextIO | None,
+    writer: Writer,
+    downloads: Sequence[Download] = (),
+    hurried: Callable[[], bool] = lambda: False,
+) -> NoProgress:
+    """Choose how progress is shown on `stream`, standard error, through its writer. A live display is for a terminal only.
+
+    A person whose terminal cannot move its cursor gets a line now and then.
+    """
+    sizes = {download.id: download.size for download in downloads if download.size is not None}
     if mode == "plain":
-        return PlainProgress(writer, _sizes(downloads))
-    if mode != "none" and is_terminal(stream):
-        from marscore.adapters.terminal.display import RichProgress, stderr_console  # noqa: PLC0415 - rich, only where a terminal is drawn on
+        return PlainProgress(writer, sizes)
+    if mode == "none" or stream is None or not is_person(stream):
+        return NoProgress()
+    if is_terminal(stream):
+        # Drawing takes a library that nothing else of a run needs.
+        from marscore.adapters.terminal.display import a_display  # noqa: PLC0415 - as said
+        from marscore.adapters.terminal.painter import understands_escapes  # noqa: PLC0415 - as said
 
-        return RichProgress(stderr_console(stream, writer), _sizes(downloads), {download.id: download.path for download in downloads})
-    return NoProgress()
-
-
-def _sizes(downloads: Iterable[Download]) -> dict[str, int]:
-    return {download.id: download.size for download in downloads if download.size is not None}
+        if understands_escapes(stream):
+            return a_display(stream, writer, sizes, {download.id: download.path for download in downloads}, hurried)
+    return PlainProgress(writer, sizes, at_the_end="nothing")

@@ -52,8 +52,9 @@ class Stop:
         self.handled = handled
         self.signal: int | None = None
         self.on_signal: Callable[[int], None] = leave
-        #: What ends with this process also where the second signal ends it at once.
+        #: What ends with this process also where the second signal ends it at once, and what takes its display off the terminal then.
         self.before_exit: Callable[[], None] | None = None
+        self.clear_display: Callable[[], None] | None = None
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Take a signal."""
@@ -61,6 +62,8 @@ class Stop:
             # Children notice that their input ends, and record what they have.
             if self.before_exit is not None:
                 self.before_exit()
+            if self.clear_display is not None:
+                self.clear_display()
             os._exit(128 + number)
         self.signal = number
         self.on_signal(number)

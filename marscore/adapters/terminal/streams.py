@@ -48,6 +48,14 @@ def is_terminal(stream: TextIO | None) -> bool:
         return False
 
 
+def is_person(stream: TextIO | None) -> bool:
+    """Whether a person reads this stream, on whatever kind of terminal."""
+    try:
+        return stream is not None and stream.isatty()
+    except (OSError, ValueError):
+        return False
+
+
 def wants_color(stream: TextIO | None) -> bool:
     """Whether to write colours there: on a terminal, unless NO_COLOR is set (no-color.org)."""
     return is_terminal(stream) and not os.environ.get("NO_COLOR")

@@ -28,6 +28,10 @@ from marscore.values import Failure
         (["--report", "r.json", "--log-file", "l.jsonl"], RunSettings(report=Path("r.json"), log_file=Path("l.jsonl"))),
         (["--log-format", "json", "--log-level", "debug"], RunSettings(log_format="json", log_level="debug")),
         (["--progress", "plain"], RunSettings(progress="plain")),
+        (["-q"], RunSettings(log_level="error", progress="none")),
+        (["--quiet", "--progress", "plain"], RunSettings(log_level="error", progress="plain")),
+        (["-v"], RunSettings(log_level="info")),
+        (["-vv"], RunSettings(log_level="debug")),
         (["--processes", "2", "--threads", "16"], RunSettings(processes=2, threads=16)),
         (["--max-rate", "10MiB"], RunSettings(max_rate=10 * 1024 * 1024)),
         (["--only", "ci", "--only", "zips/*"], RunSettings(only=("ci", "zips/*"))),
@@ -56,6 +60,8 @@ def test_options_become_settings(verb, options, settings):
         (["run", "sub/d.yaml", "--max-rate", "fast"], "must be a size such as 10MiB"),
         (["run", "sub/d.yaml", "--max-rate", "0"], "must be more than 0"),
         (["run", "sub/d.yaml", "--progress", "loud"], "'--progress'"),
+        (["run", "sub/d.yaml", "-q", "-v"], "give one of them"),
+        (["run", "sub/d.yaml", "-v", "--log-level", "error"], "give one of them"),
         (["run", "sub/d.yaml", "--var", "=hunter2"], "must be NAME=VALUE"),
         (["run", "sub/d.yaml", "--var", "hunter2"], "must be NAME=VALUE"),
         (["plan", "sub/d.yaml", "--format", "xml"], "'--format'"),
@@ -142,8 +148,8 @@ def test_the_exit_code_is_the_reports(code):
     assert call("run", "sub/d.yaml", app=FakeApp(an_end(code))).exit_code == code
 
 
-def test_a_run_prints_nothing_where_no_person_looks():
-    result = call("run", "sub/d.yaml")
+def test_a_run_that_went_well_prints_nothing_where_it_is_to_be_quiet():
+    result = call("run", "-q", "sub/d.yaml")
     assert (result.stdout, result.stderr) == ("", "")
 
 

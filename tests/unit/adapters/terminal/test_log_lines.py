@@ -10,9 +10,8 @@ import jsonschema
 import pytest
 import structlog
 from hypothesis import strategies as st
-from rich.console import Console
 
-from marscore.adapters.terminal.log import Log, LogOutput, open_log
+from marscore.adapters.terminal.log import Log, LogOutput, open_log, wants_notices
 from marscore.adapters.terminal.log_lines import LineMaker
 from marscore.adapters.terminal.named_outputs import Outputs
 from marscore.adapters.terminal.writer import Writer, target_of
@@ -56,10 +55,10 @@ def _a_plain_terminal(monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
 
 
-def logged(stream, *batches, settings=None, run_id="r1", console=None, file=None):
+def logged(stream, *batches, settings=None, run_id="r1", file=None):
     """Log these events there, as a run does."""
     writers = [Writer(target_of(stream)), *([Writer(file)] if file else [])]
-    log = open_log(run_id, settings or RunSettings(), stream, writers[0], console, writers[1] if file else None)
+    log = open_log(run_id, settings or RunSettings(), stream, writers[0].write, writers[1] if file else None)
     for events in batches:
         log.emit(events)
         for writer in writers:
@@ -105,9 +104,28 @@ def test_what_is_below_the_level_is_not_logged(level, shown):
     assert len(stream.getvalue().splitlines()) == shown
 
 
+@pytest.mark.parametrize(
+    ("settings", "lines"),
+    [
+        (RunSettings(), 0),
+        (RunSettings(log_level="warning"), 0),
+        (RunSettings(log_level="error"), 0),
+        (RunSettings(log_level="info"), 2),
+        (RunSettings(log_format="console"), 2),
+        (RunSettings(log_format="console", log_level="error"), 1),
+        (RunSettings(log_format="json"), 2),
+    ],
+)
+def test_a_person_gets_the_log_who_asks_for_it_and_else_what_needs_attention(settings, lines):
+    stream = Terminal()
+    logged(stream, [FAILED, FINISHED], settings=settings)
+    assert (len(stream.getvalue().splitlines()), wants_notices(settings, stream)) == (lines, lines == 0)
+    assert not wants_notices(settings, io.StringIO())
+
+
 def test_on_a_terminal_it_is_for_people():
     stream = Terminal()
-    logged(stream, [FAILED, FINISHED])
+    logged(stream, [FAILED, FINISHED], settings=RunSettings(log_level="info"))
     text = stream.getvalue()
     assert "\x1b[" in text
     assert "download_failed" in text
@@ -153,11 +171,20 @@ def test_the_log_file_gets_json_lines_after_those_of_earlier_runs(tmp_path):
     file = tmp_path / "logs" / "run.jsonl"
     for run_id in ("r1", "r2"):
         stream = Terminal()
-        with Outputs(RunSettings(log_file=file)) as outputs:
+        with Outputs(RunSettings(log_file=file, log_level="info")) as outputs:
             outputs.open_log()
             logged(stream, [RUN, FAILED], settings=outputs.settings, run_id=run_id, file=outputs.log_target)
         assert "run_started" in stream.getvalue()
     assert [line["run_id"] for line in json_lines(file.read_text("utf-8"))] == ["r1", "r1", "r2", "r2"]
+
+
+@pytest.mark.parametrize("level", [None, "error"])
+def test_the_log_file_has_everything_whatever_is_shown(tmp_path, level):
+    file = tmp_path / "run.jsonl"
+    with Outputs(RunSettings(log_file=file, log_level=level)) as outputs:
+        outputs.open_log()
+        logged(io.StringIO(), [RUN, FAILED], settings=outputs.settings, file=outputs.log_target)
+    assert [line["event"] for line in json_lines(file.read_text("utf-8"))] == ["run_started", "download_failed"]
 
 
 def test_a_log_file_is_whole_lines_while_the_run_goes_on(tmp_path):
@@ -228,15 +255,6 @@ def test_a_stream_of_few_characters_holds_every_line():
     stream = io.TextIOWrapper(raw, encoding="ascii")
     logged(stream, [Warned(1.0, None, "naïve 文")], settings=RunSettings(log_format="console"))
     assert b"na\\xefve" in raw.getvalue()
-
-
-def test_with_a_display_lines_go_through_its_console():
-    stream, drawn = Terminal(), io.StringIO()
-    console = Console(file=drawn, force_terminal=True, width=20, markup=False, highlight=False)
-    logged(stream, [Warned(1.0, None, "[red]a line longer than the console is wide, and not folded[/red]")], console=console)
-    assert stream.getvalue() == ""
-    assert len(drawn.getvalue().splitlines()) == 1
-    assert "[red]" in drawn.getvalue()
 
 
 def test_the_hosts_own_structlog_setup_is_left_alone():
