@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import Any, Literal, TypeAlias
 
 from marscore.frozen import dataclass
-from marscore.values import FailureKind, Unpacked
+from marscore.values import FailureKind, FetchedRange, Unpacked
 
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 
@@ -347,6 +347,27 @@ class ProofMade:
     bytes_done: int
 
 
+@dataclass(frozen=True, slots=True)
+class RangesFetched:
+    """How a download's bytes came, told before its outcome where that says more than its times: for the report, never logged.
+
+    `left_out` counts those beyond the first thousand.
+    """
+
+    at: float
+    download: str
+    ranges: tuple[FetchedRange, ...]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class BytesReceived:
+    """So many bytes of bodies came in one process since the last of these: for the report, never logged."""
+
+    at: float
+    bytes: int
+
+
 LoggedEvent: TypeAlias = (
     RunStarted
     | ProvingStarted
@@ -375,7 +396,9 @@ LoggedEvent: TypeAlias = (
     | HookFinished
     | RunFinished
 )
-Event: TypeAlias = LoggedEvent | ProgressMade | ProofMade
+#: For the eye and the report only.
+UnloggedEvent: TypeAlias = ProgressMade | ProofMade | RangesFetched | BytesReceived
+Event: TypeAlias = LoggedEvent | UnloggedEvent
 #: The events that close a download: exactly one of them comes for each.
 Outcome: TypeAlias = DownloadFinished | DownloadFailed | DownloadSkipped
 #: What closes one of which a server was only asked, besides these.
@@ -394,6 +417,8 @@ _LEVELS: dict[str, LogLevel] = {
     "RangesUnsupported": "info",
     "ProgressMade": "debug",
     "ProofMade": "debug",
+    "RangesFetched": "debug",
+    "BytesReceived": "debug",
 }
 
 

@@ -10,7 +10,7 @@ import binascii
 import math
 import re
 from collections.abc import Iterable, Iterator
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from marscore.frozen import dataclass
 
@@ -125,6 +125,28 @@ def gaps(ranges: Iterable[ByteRange], size: int) -> Iterator[ByteRange]:
         position = piece.end
     if position < size:
         yield ByteRange(position, size)
+
+
+#: How a range ended: whole, by a failure, for a faster connection, for a file that had none, for another reason (another range or source
+#: took its place, or the run ended); resumed: an earlier run had brought it.
+RangeEnd = Literal["done", "failed", "redialled", "yielded", "given_up", "resumed"]
+
+
+class FetchedRange(NamedTuple):
+    """One request for bytes of a file: `length` of them, from `offset` on, were written.
+
+    The times are seconds since the download began: when it was asked for, when the head of an answer came (None: none did), when it ended.
+    `source` counts the download's URL and mirrors from 0; None where nobody knows. `kept` is false where the bytes were thrown away later.
+    """
+
+    offset: int
+    length: int
+    began_s: float
+    answered_s: float | None
+    ended_s: float
+    source: int | None
+    end: RangeEnd
+    kept: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,11 +90,15 @@ def unfinished_entry(download: Download, redactor: Redactor, signal: int | None,
     return _blank(download, redactor, "interrupted", error=error)
 
 
-def completed(entry: str, started_at: float | None, retries: Iterable[Mapping[str, object]]) -> str:
+def completed(entry: str, started_at: float | None, retries: Iterable[Mapping[str, object]], timeline: str | None = None) -> str:
     """The entry with what was told of the download before its outcome, where it says nothing of that itself."""
     # In JSON no text holds a line's end, so these are the fields and nothing else.
     if started_at is not None:
         entry = entry.replace('\n      "started_at": null,', f'\n      "started_at": "{rfc3339(started_at)}",')
+    if timeline is not None:
+        # Left out where there is none, as of a hundred thousand small files.
+        before, error, after = entry.rpartition('\n      "error": ')
+        entry = f'{before}\n      "timeline": {timeline},{error}{after}'
     told = ", ".join(_encode(retry) for retry in retries)
     return entry.replace('\n      "retries": [],', f'\n      "retries": [{told}],') if told else entry
 

@@ -14,6 +14,7 @@ from dataclasses import asdict, field, replace
 from typing import TYPE_CHECKING
 
 from marscore.events import (
+    BytesReceived,
     DownloadFailed,
     DownloadFinished,
     DownloadSkipped,
@@ -21,6 +22,7 @@ from marscore.events import (
     Event,
     Outcome,
     PlanCompiled,
+    RangesFetched,
     RetryScheduled,
     RunFinished,
     Warned,
@@ -28,8 +30,10 @@ from marscore.events import (
 from marscore.frozen import dataclass
 from marscore.policy.redact import Redactor
 from marscore.report.entry import completed, entry_of, status_of, unfinished_entry
-from marscore.report.head import Head, ManifestNamed, PlanSums, Sums
+from marscore.report.head import Head, ManifestNamed, PlanSums, Samples, Sums
 from marscore.report.record import rfc3339, seconds, well_formed
+from marscore.report.throughput import Throughput
+from marscore.report.timeline import MOST, Noted, note_of, timeline_text
 from marscore.resolve.model import Download
 from marscore.values import Failure, FailureKind
 
@@ -61,6 +65,8 @@ class _Open:
 
     started_at: float | None = None
     retries: list[Mapping[str, object]] = field(default_factory=list)
+    notes: list[Mapping[str, object]] = field(default_factory=list)
+    ranges: RangesFetched | None = None
 
 
 class ReportFold:
@@ -77,6 +83,7 @@ class ReportFold:
         self._bytes_downloaded = 0
         self._bytes_resumed = 0
         self._retries = 0
+        self._throughput = Throughput()
         self._of_the_machine = False
         self._warnings: list[str] = []
         self._broken_off: Failure | None = None
@@ -96,7 +103,7 @@ class ReportFold:
             case Warned(download=None):
                 self._warnings.append(well_formed(event.message))
             case _:
-                pass
+                self._add_to_timeline(event)
 
     def break_off(self, why: Failure) -> None:
         """Take note that the machine stood in the way of the run itself: what has no outcome gets none."""
@@ -142,6 +149,7 @@ class ReportFold:
             plan=self._plan,
             totals=self._totals(self._ended + Counter({"skipped" if signal is None else "interrupted": without})),
             warnings=tuple(self._warnings),
+            throughput=Samples(self._throughput.interval_s, tuple(self._throughput.bytes)),
         )
 
     def entries(self, signal: int | None = None) -> Iterator[str]:
@@ -157,7 +165,7 @@ class ReportFold:
         if entry is None:
             entry = entry_of(self._facts.downloads[number], event, self._redactor)
         begun = self._open.pop(event.download, None)
-        self._entries[number] = completed(entry, begun.started_at, begun.retries) if begun else entry
+        self._entries[number] = self._completed(entry, begun, self._facts.downloads[number]) if begun else entry
         self._ended[status_of(event)] += 1
         if isinstance(event, DownloadSkipped):
             return
@@ -169,7 +177,22 @@ class ReportFold:
     def _unfinished(self, download: Download, signal: int | None) -> str:
         entry = unfinished_entry(download, self._redactor, signal, self._broken_off)
         begun = self._open.get(download.id)
-        return completed(entry, begun.started_at, begun.retries) if begun else entry
+        return self._completed(entry, begun, download) if begun else entry
+
+    def _completed(self, entry: str, begun: _Open, download: Download) -> str:
+        told = begun.ranges is not None or begun.notes
+        timeline = timeline_text(map(self._redactor.url, download.sources), begun.ranges, begun.notes) if told else None
+        return completed(entry, begun.started_at, begun.retries, timeline)
+
+    def _add_to_timeline(self, event: Event) -> None:
+        if isinstance(event, BytesReceived):
+            self._throughput.add(event.at - self._facts.started_at, event.bytes)
+        elif isinstance(event, RangesFetched):
+            self._open.setdefault(event.download, _Open()).ranges = event
+        elif isinstance(event, Noted):
+            notes = self._open.setdefault(event.download, _Open()).notes
+            if len(notes) < MOST:
+                notes.append(note_of(event))
 
     def _totals(self, ended: Counter[str]) -> Sums:
         return Sums(

@@ -48,6 +48,14 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
+class Samples:
+    """As `model.ThroughputReport`."""
+
+    interval_s: float
+    bytes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
     """All of a report but its entries. `warnings` are those of the run; one about a download is in the log."""
 
@@ -63,6 +71,7 @@ class Head:
     plan: PlanSums
     totals: Sums
     warnings: tuple[str, ...] = ()
+    throughput: Samples = Samples(0.1, ())
     schema: Literal["marscore/report/v1"] = "marscore/report/v1"
 
     def as_written(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from marscore.frozen import dataclass
-from marscore.values import FailureKind, Unpacked
+from marscore.values import FailureKind, FetchedRange, Unpacked
 
 RunStatus: TypeAlias = Literal["succeeded", "failed", "interrupted"]
 DownloadStatus: TypeAlias = Literal["downloaded", "up_to_date", "cached", "failed", "interrupted", "skipped"]
@@ -44,10 +44,33 @@ class Error:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What happened on the way, besides retries: a resume, bytes thrown away, another source, a pause that a host asked for."""
+
+    at: Timestamp
+    event: Literal["download_resumed", "resume_discarded", "mirror_switched", "mirror_dropped", "ranges_unsupported", "host_paused"]
+    url: str | None = None
+    host: str | None = None
+    reason: str | None = None
+    bytes: Count | None = None
+    wait_s: Seconds | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """How the bytes came. `sources` are the download's URL and its mirrors; a range names one by its place there."""
+
+    sources: tuple[str, ...] = ()
+    ranges: tuple[FetchedRange, ...] = ()
+    ranges_left_out: Count = 0
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DownloadReport:
     """How one download ended. `reason` says why a file was fetched, kept or skipped; `source` is the URL that served it.
 
-    `unpacked` says what came of an archive that was to be unpacked.
+    `unpacked` says what came of an archive that was to be unpacked. `timeline` is left out of a file that came in one piece and no time.
     """
 
     id: str
@@ -66,6 +89,7 @@ class DownloadReport:
     source: str | None = None
     unpacked: Unpacked | None = None
     retries: tuple[Retry, ...] = ()
+    timeline: Timeline | None = None
     error: Error | None = None
 
 
@@ -104,6 +128,13 @@ class Totals(_Document):
     retries: Count
 
 
+class ThroughputReport(_Document):
+    """Bytes of bodies that came in each interval since the run began; after the last one, none came."""
+
+    interval_s: Annotated[float, Field(gt=0)] = 0.1
+    bytes: tuple[Count, ...] = ()
+
+
 class Report(_Document):
     """What a run did: one entry for each download, in the manifest's order, and their sums."""
 
@@ -121,4 +152,5 @@ class Report(_Document):
     totals: Totals
     # Those of the run; one about a download is in the log.
     warnings: tuple[str, ...] = ()
+    throughput: ThroughputReport = ThroughputReport()
     downloads: tuple[DownloadReport, ...]

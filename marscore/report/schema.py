@@ -20,6 +20,12 @@ from marscore.report.outdated import outdated_schema
 from marscore.report.record import NULL_FIELDS, TIME_FIELDS
 from marscore.report.verification import verify_schema
 
+#: What is written only where there is something to tell, since there may be a hundred thousand.
+_LEFT_OUT = {
+    "DownloadReport": {"timeline"},
+    "Timeline": {"ranges", "ranges_left_out", "notes"},
+    "Note": {"url", "host", "reason", "bytes", "wait_s"},
+}
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TIME = {"type": "string", "format": "date-time"}
 _PATH = {"description": "Where the file goes, under the output folder; never rewritten, also where it holds a secret.", "type": "string"}
@@ -49,6 +55,9 @@ def schema_of(name: str) -> dict[str, Any]:
 def report_schema() -> dict[str, Any]:
     """The schema of report.json."""
     body = Report.model_json_schema(mode="serialization", by_alias=True, schema_generator=_Untitled)
+    for name, left_out in _LEFT_OUT.items():
+        described = body["$defs"][name]
+        described["required"] = [field for field in described["required"] if field not in left_out]
     return {"$schema": _DIALECT, "$id": "report.v1.schema.json", **body}
 
 

@@ -14,7 +14,7 @@ from marscore.execute.worker.writing import reopen
 from marscore.journal import decode
 from marscore.resolve.reconcile import UpToDate
 from marscore.state import claim_of, key_of
-from marscore.values import ByteRange
+from marscore.values import ByteRange, merge_ranges
 from tests.simulation.faults.disks import CallFails
 from tests.simulation.faults.mirrors import OfOneSource
 from tests.simulation.faults.origins import OfAnswers
@@ -41,6 +41,7 @@ def found_by(play: Play, ended: Ended) -> list[str]:
     wrong += _blamed(play, ended)
     if ended.exit_code is not None:
         wrong += [*_outcomes(play, ended), *_entries(play, ended), *_exit(play, ended), *_left(play, ended), *_told(ended)]
+        wrong += [*_timelines(play, ended)]
     return wrong
 
 
@@ -172,6 +173,26 @@ def _entries(play: Play, ended: Ended) -> Iterator[str]:
             yield f"{file.path} does not have the checksum that is told of it"
         elif not play.is_version(file, inode.data, wanted=True):
             yield f"{file.path} is {entry['status']} with another content than the manifest's checksum says"
+
+
+def _timelines(play: Play, ended: Ended) -> Iterator[str]:
+    """The ranges that are told of a file cover it, each within its download's time, and all bytes that came are in the throughput."""
+    for entry in ended.entries:
+        timeline = entry.get("timeline") or {}
+        ranges = timeline.get("ranges", [])
+        for offset, length, began, answered, over, source, end, _kept in ranges:
+            if not 0 <= began <= (began if answered is None else answered) <= over <= entry["duration_s"] + 0.001 or length < 0:
+                yield f"{entry['path']}: {length} bytes from {offset} on came at {began}, {answered}, {over} of {entry['duration_s']} s"
+            if (source is None) != (end == "resumed") or (source is not None and source >= len(timeline["sources"])):
+                yield f"{entry['path']}: a range is {end} and of source {source}"
+        if entry["status"] == "downloaded" and ranges:
+            there = merge_ranges(ByteRange(offset, offset + length) for offset, length, *_, kept in ranges if kept)
+            if there != ((ByteRange(0, entry["size"]),) if entry["size"] else ()):
+                yield f"{entry['path']}: {there} were fetched of {entry['size']} bytes"
+    died = ended.crew is not None and any(not worker.process.alive for worker in ended.crew.workers)
+    told, counted = sum(entry["bytes_downloaded"] for entry in ended.entries), sum(ended.throughput)
+    if counted < told and not died:
+        yield f"{told} bytes were received, and {counted} of them over time"
 
 
 def _exit(play: Play, ended: Ended) -> Iterator[str]:

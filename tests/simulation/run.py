@@ -49,6 +49,7 @@ class Ended:
     lines: list[str] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    throughput: list[int] = field(default_factory=list)
     signalled_at: float | None = None
     seconds: float = 0.0
     #: For how long it was looked what is there.
@@ -125,6 +126,8 @@ class SimulatedRun:
         self.ended.exit_code = self._fold.exit_code(self.signal)
         # From here on a signal changes nothing.
         self._over = True
+        head = self._fold.head(finished_at=self._clock.now(), duration_s=self._clock.ticks() - self._began, signal=self.signal)
+        self.ended.throughput = list(head.throughput.bytes)
         self.ended.entries = [json.loads(entry) for entry in self._fold.entries(self.signal)]
         state.close()
         self.ended.descriptors = system.descriptors

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 from marscore.adapters.imports import only_needed_if_own
 from marscore.adapters.terminal.streams import printable
-from marscore.events import DownloadFinished, DownloadStarted, LogLevel, ProgressMade, ProofMade, level_of, name_of
+from marscore.events import DownloadFinished, DownloadStarted, LogLevel, UnloggedEvent, level_of, name_of
 from marscore.report.record import record_of, rfc3339, seconds, well_formed
 from marscore.settings import LineSettings, LineStyle
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
 
 _quoted = json.encoder.encode_basestring_ascii
+_UNLOGGED = get_args(UnloggedEvent)
 _RANK: dict[LogLevel, int] = {level: number for number, level in enumerate(get_args(LogLevel))}
 #: What only programs want to know of a line; the report and the JSON lines have it.
 _NOT_FOR_PEOPLE = frozenset({"run_id", "mtime_ns", "inode", "last_modified", "digests", "etag", "segments", "started_at"})
@@ -47,7 +48,7 @@ class LineMaker:
         self._styles = [(quick if style.format == "json" else {}, partial(self._line, _chain(style))) for style in settings.styles]
 
     def texts(self, events: Iterable[Any]) -> tuple[str, ...]:
-        """One text for each style: the events' lines, each with its end. Readings of progress have none."""
+        """One text for each style: the events' lines, each with its end. What is only for the eye or the report has none."""
         if not self._styles:
             return ()
         wanted = [event for event in events if _rank_of(event.__class__) >= self._least]
@@ -126,7 +127,7 @@ _MANY: dict[type, Callable[[str, PathOf], Callable[[Any], str]]] = {DownloadStar
 
 @cache
 def _rank_of(kind: Any) -> int:
-    return -1 if kind in (ProgressMade, ProofMade) else _RANK[level_of(kind)]
+    return -1 if kind in _UNLOGGED else _RANK[level_of(kind)]
 
 
 def _chain(style: LineStyle) -> list[Processor]:

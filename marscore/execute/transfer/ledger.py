@@ -32,6 +32,8 @@ class Ledger:
         self.done: tuple[ByteRange, ...] = ()
         self.pending: list[Pending] = [Pending(0, None)]
         self.active: list[Segment] = []
+        #: Those that were active and are no more, until somebody has taken note of them.
+        self.ended: list[Segment] = []
         self._stragglers: list[Segment] = []
 
     @property
@@ -67,6 +69,7 @@ class Ledger:
     def leave(self, segment: Segment) -> Pending:
         """End an active segment: what it wrote is done; the rest is returned."""
         self.active.remove(segment)
+        self.ended.append(segment)
         segment.cancelled = True
         self._add_done(ByteRange(segment.begin, segment.written))
         if self.credits is not None:
@@ -76,6 +79,7 @@ class Ledger:
     def restart(self, keep: Segment | None = None) -> int:
         """Begin a new epoch in which nothing is done; only `keep` stays active, from the first byte. Returns the bytes given up."""
         lost = self.bytes_done
+        self.ended += [segment for segment in self.active if segment is not keep]
         for segment in self.active:
             segment.cancelled = segment is not keep
         # They write to the file of an epoch that is over.
@@ -124,6 +128,7 @@ class Ledger:
         for other in [s for s in self.active if s is not segment]:
             other.cancelled = True
             self.active.remove(other)
+            self.ended.append(other)
             self._straggles(other)
         self.done = tuple(r for r in self.done if r.end <= segment.begin)
         self.pending = []

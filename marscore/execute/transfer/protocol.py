@@ -69,7 +69,7 @@ class Segment:
     Range field said. `whole` tells that its answer was the whole file, so that it could go on past `end`. A cancelled one has nothing
     more to do: another took its bytes, or they are of a version that is gone. `pace` is kept while a body is received;
     `lag` says why the connection was given up, if it was, and `for_others` that another source is to go on. `asked_at` is when it was
-    begun, in ticks.
+    begun, and `answered_at` when the head of an answer came, in ticks.
     """
 
     number: int
@@ -89,6 +89,7 @@ class Segment:
     lag: Lag | None = None
     for_others: bool = False
     asked_at: float = 0.0
+    answered_at: float | None = None
 
     @property
     def remaining(self) -> int:

@@ -31,6 +31,7 @@ from marscore.events import (
     HostPaused,
     MirrorDropped,
     MirrorSwitched,
+    RangesFetched,
     RangesUnsupported,
     Redirected,
     ResumeDiscarded,
@@ -78,6 +79,7 @@ from marscore.execute.transfer.protocol import (
     Yielded,
 )
 from marscore.execute.transfer.source import Source, Sources
+from marscore.execute.transfer.timeline import Timeline
 from marscore.exhaustive import assert_never
 from marscore.journal import Header
 from marscore.planning.segments import MIN_SPLIT
@@ -123,6 +125,7 @@ class Transfer:
         self.segments = 0
         self.segments_finished = 0
         self._laggards = Laggards(self.ledger, self._sources)
+        self._timeline = Timeline(self.download.sources, at.ticks)
         self._restarts = NO_FAILURES
         self._hops: set[tuple[Url, Url]] = set()
         self._served_by: str | None = None
@@ -334,7 +337,18 @@ class Transfer:
             # Nobody would ever ask for anything more.
             held = f"{self.ledger.bytes_done} bytes of it are here, and its size is {self.known.size}"
             commands += self._fail(fact.at, Failure("internal", f"nothing is left to fetch, and the file is not whole: {held}"))
+        if self.ledger.ended:
+            self._timeline.note(self.ledger.ended, fact)
+            self.ledger.ended = []
+        if self.closed and self.work.purpose == "fetch":
+            self._tell_ranges_fetched(commands, fact.at)
         return commands
+
+    def _tell_ranges_fetched(self, commands: list[Command], at: Moment) -> None:
+        """Tell before the outcome, which stays the last command, how the bytes came, where that says more."""
+        ranges = self._timeline.told(self.ledger.epoch, at.ticks)
+        if ranges:
+            commands.insert(-1, Emit(RangesFetched(at.unix, self.download.id, ranges, self._timeline.left_out)))
 
     def _take_in(self, fact: Fact) -> list[Command]:  # noqa: C901, PLR0911, PLR0912 - one case for each fact, nothing more
         match fact:
@@ -389,6 +403,7 @@ class Transfer:
         self.known.adopt_found(fact)
         self.ledger.resume(fact.proven, fact.size)
         self.bytes_resumed = self.ledger.bytes_done
+        self._timeline.resume(self.ledger.done, self.ledger.epoch)
         self._pieces = fact.pieces if self.bytes_resumed else 0
         verify = self._verify_if_complete()
         return commands + (self._resumed(fact.at) if verify else []) + verify
@@ -400,6 +415,7 @@ class Transfer:
 
     def _answered(self, fact: Answered) -> list[Command]:
         segment, at = fact.segment, fact.at
+        segment.answered_at = at.ticks
         self._serves(fact)
         commands = self._redirects(fact)
         verdict = read_answer(fact.answer, segment.asked, self.options.retry.statuses, at.unix)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 
-from marscore.events import DownloadSkipped, ProgressMade
+from marscore.events import BytesReceived, DownloadSkipped, ProgressMade
 from marscore.execute.transfer.protocol import Broke, Opened, Segment, Work
 from marscore.execute.transfer.state_machine import Transfer
 from marscore.execute.worker.board import Assignment, Board
@@ -81,6 +81,7 @@ class Engine:
         self.commands.let_go = self._let_go_of
         self._receiving = Receiving(self._fetches, self.commands, ports.files, ports.clean, ports.clock)
         self._receiving.write_by(self._at_the_disk, settings.buffer)
+        outbox.count = self._bytes_received
         self._moment = self.commands.moment
         #: Hosts whose slots are held by downloads whose partial files are looked at.
         self._opening: dict[str, str] = {}
@@ -259,6 +260,11 @@ class Engine:
             then, waited_then = last
             self.board.sharing = waited - waited_then > IDLE * (ticks - then)
             self.board.changed = self.board.changed or self.board.sharing
+
+    def _bytes_received(self) -> BytesReceived | None:
+        """The bytes of bodies that came since this was asked last; None: there were none."""
+        count, self._receiving.received = self._receiving.received, 0
+        return BytesReceived(self._clock.now(), count) if count else None
 
     def progress_made(self) -> list[ProgressMade]:
         """How far each open file is."""

@@ -47,6 +47,7 @@ class Loop:
             (FLUSH_EVERY, self.engine.look),
             (FLUSH_EVERY, self.engine.make_room),
             (PROGRESS_EVERY, self._tell_progress),
+            (PROGRESS_EVERY, self._outbox.measure),
             (BEAT_EVERY, ports.beat),
         ]
         self._due = [-math.inf for _ in self._timers]
@@ -78,6 +79,7 @@ class Loop:
 
     def flush(self) -> None:
         """Send the events that were not sent yet."""
+        self._outbox.measure()
         self._outbox.flush()
 
     def stop(self, reason: Failure, unbegun: str) -> None:

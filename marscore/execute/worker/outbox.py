@@ -8,11 +8,12 @@ from marscore.events import Event
 
 
 class Outbox:
-    """`send` takes one batch after the other."""
+    """`send` takes one batch after the other. `count` says what came since the last: told with each, so that no outcome overtakes it."""
 
     def __init__(self, send: Callable[[list[Event]], None]) -> None:
         self._send = send
         self._events: list[Event] = []
+        self.count: Callable[[], Event | None] = lambda: None
 
     def put(self, event: Event) -> None:
         """Take one more."""
@@ -22,8 +23,15 @@ class Outbox:
         """Take several more."""
         self._events.extend(events)
 
+    def measure(self) -> None:
+        """Have what has come told with the next batch, even if there is nothing else to send."""
+        if (counted := self.count()) is not None:
+            self._events.append(counted)
+
     def flush(self) -> None:
         """Send all that there are."""
+        if self._events:
+            self.measure()
         batch, self._events = self._events, []
         try:
             if batch:

@@ -41,6 +41,8 @@ class Receiving:
         self._most = SMALL
         self._bodies: Bodies | None = None
         self._rate: TokenBucket | None = None
+        #: Bytes of bodies that came, until somebody has told of them.
+        self.received = 0
         #: Until when nothing is received, for the rate limit.
         self.held_until = math.inf
 
@@ -173,6 +175,7 @@ class Receiving:
             what = f"ended {size - count} bytes early" if count < size else f"has {count - size} bytes more than were announced"
             raise OriginError(Failure("truncated", f"the body {what}"))
         assert fetch.answer is not None
+        self.received += count
         self._fetches.let_go(fetch)
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         content = Content(data, fetch.transfer.algorithms_for(fetch.answer))
@@ -205,6 +208,7 @@ class Receiving:
     def _receive(self, fetch: Fetch) -> bool:
         """Write what came; says whether the fetch goes on."""
         chunks, count = fetch.take()
+        self.received += count
         ticks = self._ticks()
         room = fetch.transfer.admit(fetch.segment, count, ticks)
         if room:

@@ -6,7 +6,7 @@ from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from marscore.events import Event
-from marscore.values import Unpacked
+from marscore.values import FetchedRange, Unpacked
 
 EVENT_KINDS: tuple[type, ...] = get_args(Event)
 _PLAIN: dict[Any, Any] = {
@@ -14,6 +14,7 @@ _PLAIN: dict[Any, Any] = {
     int: 7,
     str: "word",
     tuple[str, ...]: ("sha256:00", "md5:11"),
+    tuple[FetchedRange, ...]: (FetchedRange(0, 7, 0.0, 0.125, 1.5, 0, "done", True),),
     Unpacked: Unpacked("x", 3, 4),
 }
 

@@ -14,13 +14,18 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from marscore.events import (
+    BytesReceived,
     ChecksumVerified,
     DownloadFailed,
     DownloadFinished,
+    DownloadResumed,
     DownloadSkipped,
     DownloadStarted,
+    HostPaused,
+    MirrorSwitched,
     PlanCompiled,
     ProgressMade,
+    RangesFetched,
     RetryScheduled,
 )
 from marscore.policy.redact import Redactor
@@ -31,7 +36,7 @@ from marscore.report.model import DownloadReport, Report
 from marscore.report.schema import report_schema
 from marscore.report.writers import iter_json
 from marscore.resolve.model import Download, Options
-from marscore.values import Checksum
+from marscore.values import Checksum, FetchedRange
 
 SHA, MD5 = "sha256:" + "a" * 64, "md5:" + "b" * 32
 OPTIONS = Options()
@@ -144,6 +149,7 @@ def test_a_download_that_went_well_is_told_in_full():
             "retries": 1,
         },
         "warnings": [],
+        "throughput": {"interval_s": 0.1, "bytes": []},
     }
 
 
@@ -326,7 +332,7 @@ def test_every_entry_is_json_as_the_model_reads_it(event, path, size):
     text = entry_of(download(0, path=path, size=size), event, Redactor({}))
     read = json.loads(text)
     assert TypeAdapter(DownloadReport).validate_json(text).status == status_of(event) == read["status"]
-    assert list(read) == [field.name for field in fields(DownloadReport)]
+    assert list(read) == [field.name for field in fields(DownloadReport) if field.name != "timeline"]
     assert text.count("\n") == len(read) + 1
 
 
@@ -372,3 +378,62 @@ def test_files_in_place_are_counted_at_once_and_none_twice():
     at_once.add_in_place(entries)
     assert text_of(at_once) == text_of(by_one)
     assert at_once.totals.up_to_date == 2
+
+
+# Timelines
+
+
+def test_a_timeline_tells_ranges_and_what_happened_on_the_way():
+    sources = ("https://user:pw@example.com/0.bin?token=abc", "https://mirror.example/0.bin")
+    fold = a_fold(download(0, sources=sources))
+    for event in (
+        started(0),
+        DownloadResumed(1000.5, "downloads[0]", 10, 1),
+        HostPaused(1000.6, "downloads[0]", "example.com:443", 0.25),
+        MirrorSwitched(1000.7, "downloads[0]", "https://example.com/0.bin", sources[1], "the server answered 503"),
+        RangesFetched(1001.0, "downloads[0]", (FetchedRange(10, 90, 0.12345, None, 0.5, 1, "done", True),), 0),
+        finished(0),
+    ):
+        fold.add(event)
+    text = text_of(fold)
+    jsonschema.Draft202012Validator(report_schema()).validate(json.loads(text))
+    [entry] = json.loads(text)["downloads"]
+    assert list(entry)[-3:] == ["retries", "timeline", "error"]
+    assert entry["timeline"] == {
+        "sources": ["https://example.com/0.bin?token=***", sources[1]],
+        "ranges": [[10, 90, 0.123, None, 0.5, 1, "done", True]],
+        "notes": [
+            {"at": "1970-01-01T00:16:40.500Z", "event": "download_resumed", "bytes": 10},
+            {"at": "1970-01-01T00:16:40.600Z", "event": "host_paused", "host": "example.com:443", "wait_s": 0.25},
+            {"at": "1970-01-01T00:16:40.700Z", "event": "mirror_switched", "url": sources[1], "reason": "the server answered 503"},
+        ],
+    }
+    report = a_report(fold)
+    assert report.downloads[0].timeline.ranges[0].answered_s is None
+    assert Report.model_validate_json(report.model_dump_json()) == report
+
+
+def test_a_download_that_fails_with_a_timeline_is_still_among_the_failures():
+    fold = a_fold(download(0), download(1))
+    for number, end in ((0, finished(0)), (1, failed(1))):
+        fold.add(RangesFetched(1001.0, f"downloads[{number}]", (FetchedRange(0, 0, 0.0, None, 0.5, 0, "failed", True),), 3))
+        fold.add(end)
+    assert [entry.id for entry in an_end(fold).failures()] == ["downloads[1]"]
+    assert a_report(fold).downloads[1].timeline.ranges_left_out == 3
+
+
+def test_bytes_by_time_are_on_one_line():
+    fold = a_fold(download(0))
+    fold.add(BytesReceived(1000.05, 60))
+    fold.add(BytesReceived(1000.25, 30))
+    fold.add(finished(0))
+    assert '  "throughput": {"interval_s": 0.1, "bytes": [60, 0, 30]},' in text_of(fold).split("\n")
+
+
+def test_a_report_of_before_there_were_timelines_is_read():
+    fold = a_fold(download(0))
+    fold.add(finished(0))
+    document = json.loads(text_of(fold))
+    del document["throughput"]
+    report = Report.model_validate(document)
+    assert (report.throughput.bytes, report.downloads[0].timeline) == ((), None)

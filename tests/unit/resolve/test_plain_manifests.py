@@ -14,7 +14,7 @@ from marscore.manifest import DownloadOptions, Execution, Manifest, PlainExecuti
 from marscore.manifest.models import Defaults, Security
 from marscore.manifest.plain_manifest import PlainDefaults, PlainManifest, PlainSecurity
 from marscore.report import head
-from marscore.report.model import ManifestReport, PlanReport, Report, Totals
+from marscore.report.model import ManifestReport, PlanReport, Report, ThroughputReport, Totals
 from marscore.resolve.expand import expand
 from marscore.resolve.options import _OPTION_NAMES, OptionsMaker, retry_rules
 
@@ -139,7 +139,7 @@ def test_the_values_have_the_fields_and_defaults_of_the_models() -> None:
 
 @pytest.mark.parametrize(
     ("value", "model"),
-    [(head.ManifestNamed, ManifestReport), (head.PlanSums, PlanReport), (head.Sums, Totals)],
+    [(head.ManifestNamed, ManifestReport), (head.PlanSums, PlanReport), (head.Sums, Totals), (head.Samples, ThroughputReport)],
 )
 def test_the_parts_of_a_report_s_head_have_the_fields_of_the_model(value: Any, model: Any) -> None:
     assert [field.name for field in fields(value)] == list(model.model_fields)
@@ -147,11 +147,18 @@ def test_the_parts_of_a_report_s_head_have_the_fields_of_the_model(value: Any, m
 
 def test_a_report_s_head_is_written_with_the_fields_of_the_model_in_their_order() -> None:
     sums = head.Sums(*range(10))
-    one = head.Head("1", "r", None, head.ManifestNamed("m", None), "t", "t", 0.5, "succeeded", 0, head.PlanSums(), sums, ("w",))
+    one = head.Head(
+        "1", "r", None, head.ManifestNamed("m", None), "t", "t", 0.5, "succeeded", 0, head.PlanSums(), sums, ("w",), head.Samples(0.2, (3,))
+    )
     written = one.as_written()
     assert [*written, "downloads"] == [field.alias or name for name, field in Report.model_fields.items()]
     report = Report.model_validate({**written, "downloads": []})
-    assert report.model_dump(mode="json") == {**written, "warnings": ["w"], "downloads": []}
+    assert report.model_dump(mode="json") == {
+        **written,
+        "warnings": ["w"],
+        "throughput": {"interval_s": 0.2, "bytes": [3]},
+        "downloads": [],
+    }
 
 
 def test_both_expand_to_the_same_downloads() -> None:
