@@ -125,7 +125,8 @@ class Transfer:
         self.segments = 0
         self.segments_finished = 0
         self._laggards = Laggards(self.ledger, self._sources)
-        self._timeline = Timeline(self.download.sources, at.ticks)
+        #: What is told of its ranges; none is made of a small file that came at once.
+        self._timeline: Timeline | None = None
         self._restarts = NO_FAILURES
         self._hops: set[tuple[Url, Url]] = set()
         self._served_by: str | None = None
@@ -338,17 +339,19 @@ class Transfer:
             held = f"{self.ledger.bytes_done} bytes of it are here, and its size is {self.known.size}"
             commands += self._fail(fact.at, Failure("internal", f"nothing is left to fetch, and the file is not whole: {held}"))
         if self.ledger.ended:
-            self._timeline.note(self.ledger.ended, fact)
+            self._known_times().note(self.ledger.ended, fact)
             self.ledger.ended = []
-        if self.closed and self.work.purpose == "fetch":
-            self._tell_ranges_fetched(commands, fact.at)
+        if self._timeline is not None and self.closed and self.work.purpose == "fetch":
+            ranges = self._timeline.told(self.ledger.epoch, fact.at.ticks)
+            if ranges:
+                # The outcome stays the last command.
+                commands.insert(-1, Emit(RangesFetched(fact.at.unix, self.download.id, ranges, self._timeline.left_out)))
         return commands
 
-    def _tell_ranges_fetched(self, commands: list[Command], at: Moment) -> None:
-        """Tell before the outcome, which stays the last command, how the bytes came, where that says more."""
-        ranges = self._timeline.told(self.ledger.epoch, at.ticks)
-        if ranges:
-            commands.insert(-1, Emit(RangesFetched(at.unix, self.download.id, ranges, self._timeline.left_out)))
+    def _known_times(self) -> Timeline:
+        if self._timeline is None:
+            self._timeline = Timeline(self.download.sources, self.began.ticks)
+        return self._timeline
 
     def _take_in(self, fact: Fact) -> list[Command]:  # noqa: C901, PLR0911, PLR0912 - one case for each fact, nothing more
         match fact:
@@ -403,7 +406,7 @@ class Transfer:
         self.known.adopt_found(fact)
         self.ledger.resume(fact.proven, fact.size)
         self.bytes_resumed = self.ledger.bytes_done
-        self._timeline.resume(self.ledger.done, self.ledger.epoch)
+        self._known_times().resume(self.ledger.done, self.ledger.epoch)
         self._pieces = fact.pieces if self.bytes_resumed else 0
         verify = self._verify_if_complete()
         return commands + (self._resumed(fact.at) if verify else []) + verify
@@ -470,7 +473,11 @@ class Transfer:
         self.segments_finished += 1
         segment.position = segment.written = segment.end = size
         self.ledger.leave(segment)
-        return [*commands, Drop(), *self._verified(at, fact.content.digests, Store(fact.content, self._attributes(at)))]
+        verified = self._verified(at, fact.content.digests, Store(fact.content, self._attributes(at)))
+        if self._checking:
+            # It came at once, and nothing more will: its times say all of it.
+            self.ledger.ended = []
+        return [*commands, Drop(), *verified]
 
     def _whole(self, segment: Segment, answer: Whole, at: Moment) -> list[Command]:
         instead = self._sources.first.instead
