@@ -17,6 +17,7 @@ from marscore.cli.lists import export, import_
 from marscore.cli.lock import lock
 from marscore.cli.options import hook_options, plan_options, run_options, validate_options
 from marscore.cli.outdated import outdated
+from marscore.cli.report import report
 from marscore.cli.summary import counted, summary
 from marscore.cli.verify import verify
 from marscore.errors import ManifestError
@@ -138,4 +139,5 @@ cli.add_command(export)
 cli.add_command(import_)
 cli.add_command(lock)
 cli.add_command(outdated)
+cli.add_command(report)
 cli.add_command(verify)

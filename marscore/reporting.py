@@ -1,0 +1,55 @@
+"""A report that was written, read again and shown: as a page, as a table, as Markdown.
+
+REPORT --read--> text --report_of--> Report --page, with the assets of the wheel--> a file, or standard output
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+from marscore.adapters.files.atomic import write_text
+from marscore.adapters.files.folder import OWN_FOLDER
+from marscore.adapters.files.text import cannot_read
+from marscore.errors import ManifestError, Problem
+from marscore.report.model import Report
+from marscore.report.page import ASSETS, page
+from marscore.report.reading import report_of
+
+
+def report_at(source: str) -> tuple[Path, str]:
+    """Where the report is that a person names, and its text: a file, or the output folder of a run.
+
+    Raises:
+        ManifestError: there is none, or it cannot be read, or it is not UTF-8.
+    """
+    path = Path(source)
+    try:
+        if path.is_dir():
+            path = path / OWN_FOLDER / "report.json"
+        return path, path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ManifestError(str(path), (Problem("", f"is not UTF-8 text: byte {error.start}"),)) from error
+    except (OSError, ValueError) as error:
+        raise ManifestError(str(path), (Problem("", cannot_read(error)),)) from error
+
+
+def read(text: str, source: str) -> Report:
+    """As `report_of`."""
+    return report_of(text, source)
+
+
+def page_of(report: Report) -> Iterator[str]:
+    """The page, in pieces."""
+    folder = files("marscore.report") / "assets"
+    return page(report, {name: folder.joinpath(*name.split("/")).read_text(encoding="utf-8") for name in ASSETS})
+
+
+def write_page(report: Report, target: Path) -> None:
+    """Write the page to a file.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    write_text(target, page_of(report), "cannot write the page")
