@@ -255,7 +255,7 @@ class Run:
         """Write the report. That it cannot be written is told, and the rest of the outcome with it."""
         report, own = self._outputs.report, self._job.root / OWN_FOLDER / "report.json"
         entries = functools.partial(self._fold.entries, self._stop.signal)
-        ended = Ended(head, report.shown if report else shown(own), entries, trouble)
+        ended = Ended(head, report.shown if report else shown(own), entries, trouble, noted=self._fold.noted)
         try:
             if report is None:
                 if not self._folder.is_there:

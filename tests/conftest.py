@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,10 @@ from tests.servers import Nginx, Proxy, Tls, make_tls, nginx, tinyproxy
 # How long an example takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+# What is run by tests tells nothing to the job that they are a part of.
+for variable in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+    os.environ.pop(variable, None)
 
 # A shell's background job starts with SIGINT ignored and what nohup starts with SIGHUP; that is inherited, and marscore leaves ignored
 # signals alone.

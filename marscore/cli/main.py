@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -12,6 +12,7 @@ from marscore.adapters.terminal.streams import printable
 from marscore.cli.cache import cache
 from marscore.cli.engine import engine
 from marscore.cli.exits import complain, exits, say, say_json, tell
+from marscore.cli.github import Github, github_option
 from marscore.cli.inputs import manifest_of_urls, read_manifest, settings_of
 from marscore.cli.lists import export, import_
 from marscore.cli.lock import lock
@@ -21,8 +22,11 @@ from marscore.cli.report import report
 from marscore.cli.summary import counted, summary
 from marscore.cli.verify import verify
 from marscore.errors import ManifestError
-from marscore.settings import ManifestInput, RunSettings
+from marscore.settings import RunSettings
 from marscore.version import __version__
+
+if TYPE_CHECKING:
+    from marscore.report.ended import Ended
 
 
 class _Verbs(click.Group):
@@ -52,29 +56,40 @@ def cli() -> None:
 @click.argument("manifest")
 @run_options
 @hook_options
+@github_option
 @click.pass_context
-def run(context: click.Context, /, manifest: str, **options: Any) -> None:
+def run(context: click.Context, /, manifest: str, github: bool | None, **options: Any) -> None:
     """Download what MANIFEST lists (`-` reads it from standard input).
 
     What is in place already is not fetched again, and what an interrupted run began is resumed.
     """
-    _run(context, read_manifest(manifest), settings_of(options))
+    settings = settings_of(options)
+    with Github(github, settings.log_format) as told:
+        source = read_manifest(manifest)
+        ended = engine(context).run(source, settings, handle_signals=True)
+        told.ended(ended, source)
+    _end(context, ended, settings)
 
 
 @cli.command()
 @click.argument("urls", metavar="URL...", nargs=-1, required=True)
 @run_options
+@github_option
 @click.pass_context
-def get(context: click.Context, /, urls: tuple[str, ...], **options: Any) -> None:
+def get(context: click.Context, /, urls: tuple[str, ...], github: bool | None, **options: Any) -> None:
     """Download each URL into the folder `output`, named after the last part of its path.
 
     The same engine as `run`, without a manifest: a second call fetches nothing that is in place.
     """
-    _run(context, manifest_of_urls(urls), settings_of(options))
+    settings = settings_of(options)
+    with Github(github, settings.log_format) as told:
+        source = manifest_of_urls(urls)
+        ended = engine(context).run(source, settings, handle_signals=True)
+        told.ended(ended, source)
+    _end(context, ended, settings)
 
 
-def _run(context: click.Context, manifest: ManifestInput, settings: RunSettings) -> None:
-    ended = engine(context).run(manifest, settings, handle_signals=True)
+def _end(context: click.Context, ended: Ended, settings: RunSettings) -> None:
     if settings.log_format != "json" and not (context.params.get("quiet") and ended.head.exit_code == 0):
         tell(summary(ended, None if settings.log_file is None else str(settings.log_file)))
     if ended.trouble is not None:

@@ -7,7 +7,7 @@ Of a hundred thousand entries most callers look at none, so none is made a value
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from marscore.frozen import dataclass
@@ -43,6 +43,8 @@ class Ended:
     trouble: Failure | None = None
     hook: str | None = None
     kept: Kept | None = None
+    #: What the log warns of downloads, the first of it: their ids, and sentences.
+    noted: Sequence[tuple[str, str]] = ()
 
     def report(self) -> Report:
         """The whole report."""

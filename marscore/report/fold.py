@@ -20,11 +20,13 @@ from marscore.events import (
     DownloadSkipped,
     DownloadStarted,
     Event,
+    NotLocked,
     Outcome,
     PlanCompiled,
     RangesFetched,
     RetryScheduled,
     RunFinished,
+    UrlChanged,
     Warned,
 )
 from marscore.frozen import dataclass
@@ -44,6 +46,12 @@ if TYPE_CHECKING:
 _IN_PLACE = ("downloaded", "up_to_date", "cached")
 #: Failures that only the owner of this machine can mend; they decide the exit code, since the others may follow from them.
 _OF_THE_MACHINE: frozenset[FailureKind] = frozenset({"disk_full", "permission"})
+#: Warnings about downloads that are kept for who shows them once more.
+_NOTED = 1000
+_WORDS: dict[type[Event], str] = {
+    NotLocked: "the lock does not name this download, which was taken as the server has it: `marscore lock` adds it",
+    UrlChanged: "the file in place came from another URL; its checksum holds",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,8 @@ class ReportFold:
         self._throughput = Throughput()
         self._of_the_machine = False
         self._warnings: list[str] = []
+        #: What is to be known of downloads besides their outcome: ids and sentences.
+        self.noted: list[tuple[str, str]] = []
         self._broken_off: Failure | None = None
 
     def add(self, event: Event, entry: str | None = None) -> None:
@@ -100,10 +110,17 @@ class ReportFold:
                 self._retries += 1
             case PlanCompiled():
                 self._plan = PlanSums(processes=event.processes, threads=event.threads, downloads=event.downloads)
-            case Warned(download=None):
-                self._warnings.append(well_formed(event.message))
+            case Warned() | NotLocked() | UrlChanged():
+                self._warn(event)
             case _:
                 self._add_to_timeline(event)
+
+    def _warn(self, event: Warned | NotLocked | UrlChanged) -> None:
+        message = well_formed(event.message) if isinstance(event, Warned) else _WORDS[type(event)]
+        if event.download is None:
+            self._warnings.append(message)
+        elif len(self.noted) < _NOTED:
+            self.noted.append((event.download, message))
 
     def break_off(self, why: Failure) -> None:
         """Take note that the machine stood in the way of the run itself: what has no outcome gets none."""
