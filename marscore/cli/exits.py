@@ -11,11 +11,12 @@ import json
 import os
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
 from marscore.adapters.terminal.painter import window
+from marscore.adapters.terminal.runner import disarmed
 from marscore.adapters.terminal.signals import told_to_stop
 from marscore.adapters.terminal.streams import is_person, printable, wants_color
 from marscore.adapters.terminal.writer import Writer, target_of
@@ -59,9 +60,18 @@ def tell(lines: Sequence[tuple[str, str]]) -> None:
     """The same with lines that have a tone, which is shown as a colour where there are any. On a terminal long ones are folded at words."""
     codes = _TONES if wants_color(sys.stderr) else {}
     columns = window(sys.stderr)[0] if is_person(sys.stderr) else None
-    folded = ((part, tone) for line, tone in lines for part in _folded(printable(line), columns))
+    folded = ((part, tone) for line, tone in lines for part in _folded(printable(disarmed(line)), columns))
+    _write(codes.get(tone, "{}\n").replace("{}", line) for line, tone in folded)
+
+
+def tell_runner(lines: Iterable[str]) -> None:
+    """The same with lines that may be commands to a CI's runner."""
+    _write(printable(line) + "\n" for line in lines)
+
+
+def _write(lines: Iterable[str]) -> None:
     writer = Writer(target_of(sys.stderr), told_to_stop)
-    writer.write("".join(codes.get(tone, "{}\n").replace("{}", line) for line, tone in folded))
+    writer.write("".join(lines))
     writer.close()
 
 
@@ -95,7 +105,7 @@ def say_json(text: str) -> None:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
         text = json.dumps(json.loads(text), indent=2)
-    say(text)
+    say(disarmed(text))
 
 
 def _give_up_stdout() -> None:

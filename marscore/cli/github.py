@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from marscore.cli.exits import complain
+from marscore.cli.exits import complain, tell_runner
 from marscore.errors import ManifestError, StorageError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Github:
 
         lines = [command(annotation) for annotation in annotations]
         if self._annotates and lines:
-            complain("\n".join(lines))
+            tell_runner(lines)
 
 
 def _in_workspace(source: str) -> str | None:

@@ -135,3 +135,18 @@ def test_a_manifest_outside_of_the_workspace_or_behind_a_link(tmp_path: Path, ma
     assert annotations(real)[0].startswith("::error file=ci/downloads.yaml,line=5,")
     outside = on_github(tmp_path, "run", "real/ci/downloads.yaml", GITHUB_WORKSPACE="/elsewhere")
     assert annotations(outside)[0].startswith(f"::error file={tmp_path}/real/ci/downloads.yaml,line=5,")
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_servers_words_are_no_commands_to_the_runner(origin: Origin, tmp_path: Path, log_format: str) -> None:
+    evil = "##[stop-commands]x"
+    url = origin.serve("/a.bin", Body(10, etag=f'"{evil}"'))
+    (tmp_path / "downloads.yaml").write_text(f"version: 1\noutput_dir: data\ndownloads:\n- {url}\n")
+    run = on_github(tmp_path, "run", "downloads.yaml", "--log-format", log_format, "--log-file", "log.jsonl")
+    assert run.code == 0
+    assert "##[" not in run.err
+    assert evil in (tmp_path / "log.jsonl").read_text(), "who reads the file is no runner"
+    if log_format == "json":
+        assert run.events("download_finished")[0]["etag"] == f'"{evil}"'
+    elsewhere = marscore("run", "downloads.yaml", "--output-dir", "other", cwd=tmp_path)
+    assert evil in elsewhere.err

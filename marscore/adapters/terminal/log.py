@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TextIO
 
 from marscore.adapters.terminal.log_lines import LineMaker
+from marscore.adapters.terminal.runner import disarmed
 from marscore.adapters.terminal.streams import is_person, wants_color
 from marscore.adapters.terminal.writer import Writer
 from marscore.events import Event, LogLevel, Warned
@@ -76,7 +77,8 @@ def open_log(run_id: str, settings: RunSettings, stream: TextIO | None, write: C
     outputs = []
     if not wants_notices(settings, stream):
         style: LogFormat = settings.log_format or ("console" if is_person(stream) else "json")
-        outputs.append(LogOutput(write, style, wants_color(stream) and style == "console", settings.log_level or "info"))
+        colors = wants_color(stream) and style == "console"
+        outputs.append(LogOutput(lambda lines: write(disarmed(lines)), style, colors, settings.log_level or "info"))
     if file is not None:
         outputs.append(LogOutput(file.write, "json", level=settings.log_file_level))
     return Log(run_id, outputs)
