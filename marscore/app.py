@@ -113,7 +113,7 @@ def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = F
 
 
 def _carried_out(job: Job, manifest: ManifestInput, settings: RunSettings, stop: Stop, session: requests.Session | None = None) -> Ended:
-    if settings.report is not None or settings.log_file is not None:
+    if any(place is not None for place in (settings.report, settings.log_file, settings.report_junit)):
         refuse_overlap(settings, _files_of(manifest, job))
     with Outputs(settings) as outputs:
         own = _own_folder(job)

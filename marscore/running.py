@@ -227,7 +227,8 @@ class Run:
         if forgotten:
             self._emit(Warned(self._clock.now(), None, forgotten))
         duration = self._clock.ticks() - self._began
-        ended = self._reported(self._fold.head(finished_at=self._clock.now(), duration_s=duration, signal=self._stop.signal), trouble)
+        head = self._fold.head(finished_at=self._clock.now(), duration_s=duration, signal=self._stop.signal)
+        ended = self._reported(*self._junit_written(head, trouble))
         ended = self._hooked(ended)
         if ended.head.status == "interrupted":
             ended = replace(ended, kept=kept_of(self._job.root, self._interrupted))
@@ -270,6 +271,20 @@ class Run:
         self._report = own if report is None else report.file
         self._reported_to = well_formed(ended.file if self._report is None else str(self._report))
         return ended
+
+    def _junit_written(self, head: Head, trouble: Failure | None) -> tuple[Head, Failure | None]:
+        """Write the report as JUnit XML where that is wanted; the report itself tells how the run ended if that cannot be."""
+        if self._outputs.junit is None:
+            return head, trouble
+        from marscore.report.junit import iter_junit  # noqa: PLC0415 - only where it is wanted
+
+        entries = functools.partial(self._fold.entries, self._stop.signal)
+        try:
+            self._write_through(self._outputs.junit, lambda: iter_junit(head, entries(), trouble))
+        except StorageError as error:
+            self._emit(Warned(self._clock.now(), None, error.failure.message))
+            return undelivered(head, error.failure, self._stop.signal), trouble or error.failure
+        return head, trouble
 
     def _write_through(self, report: Output, text: Callable[[], Iterable[str]]) -> None:
         if not report.is_stream:

@@ -43,7 +43,8 @@ _WORDS: dict[str, tuple[str, ...]] = {
 class RunSettings:
     """The options of one run.
 
-    `output_dir`, `report` and `log_file` are relative to the caller's folder; the latter two may be `-`, a device or a pipe.
+    `output_dir`, `report`, `log_file` and `report_junit` (the report once more, as JUnit XML) are relative to the caller's folder; all but
+    the first may be `-`, a device or a pipe.
     `log_format` None means JSON lines elsewhere than on a terminal, and there what needs attention; the log, as console lines, from
     `log_level` info down. `log_level` None means what needs attention there, and info elsewhere; the log file has everything from
     `log_file_level` up. `max_rate` is bytes a second for the whole run.
@@ -74,9 +75,10 @@ class RunSettings:
     cache: Path | str | None = None
     network: Network = "used"
     hooks: HookMode = "run"
+    report_junit: Path | str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("output_dir", "report", "log_file", "lock", "cache"):
+        for name in ("output_dir", "report", "log_file", "lock", "cache", "report_junit"):
             if (place := getattr(self, name)) is not None:
                 arguments.path(name, place)
         for name in ("processes", "threads", "max_rate"):
@@ -93,8 +95,10 @@ class RunSettings:
     def _agree(self) -> None:
         if self.lock is not None and self.locking == "none":
             raise ValueError("lock names a lock, and locking says to look at none")
-        if self.report is not None and str(self.report) == str(self.log_file) == str(STANDARD_OUTPUT):
-            raise ValueError("report and log_file cannot both be standard output")
+        written = {"report": self.report, "log_file": self.log_file, "report_junit": self.report_junit}
+        both = [name for name, place in written.items() if place is not None and str(place) == str(STANDARD_OUTPUT)]
+        if len(both) > 1:
+            raise ValueError(f"{both[0]} and {both[1]} cannot both be standard output")
 
 
 @dataclass(frozen=True, slots=True)

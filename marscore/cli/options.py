@@ -147,6 +147,13 @@ _WRITING = (
     click.option("--max-rate", callback=_rate, metavar="RATE", help="Receive at most so many bytes a second in all, such as 10MiB."),
 )
 
+_JUNIT = click.option(
+    "--report-junit",
+    type=_FILE,
+    metavar="FILE",
+    help="Write the report here as JUnit XML too, a test case for each download; - is standard output.",
+)
+
 
 _TALKING = (
     click.option("-q", "--quiet", is_flag=True, help="Show failures alone."),
@@ -183,7 +190,9 @@ outdated_options = _all(
     _VARIABLES,
 )
 #: For the verbs that download.
-run_options = _all(_OUTPUT_DIR, *_LOCKING, *_CACHING, *_WRITING[:5], *_TALKING, *_SHARING, _WRITING[5], *_SELECTING, _VARIABLES)
+run_options = _all(
+    _OUTPUT_DIR, *_LOCKING, *_CACHING, _WRITING[0], _JUNIT, *_WRITING[1:5], *_TALKING, *_SHARING, _WRITING[5], *_SELECTING, _VARIABLES
+)
 #: For the verb that runs what a manifest names for the end.
 hook_options = _all(click.option("--no-hooks", "hooks", flag_value="none", help="Run none of the programs that the manifest names."))
 #: For the verb that only says what would be done.

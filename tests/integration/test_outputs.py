@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -28,7 +29,7 @@ from tests.unprivileged import NOBODY, own_folder
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes, devices, links and modes as POSIX has them")
 
-OPTIONS = ["--report", "--log-file"]
+OPTIONS = ["--report", "--log-file", "--report-junit"]
 
 
 @pytest.fixture
@@ -55,6 +56,8 @@ def is_right(option: str, data: bytes) -> bool:
     """Whether these bytes are a whole report, or a whole log, and nothing else."""
     if option == "--report":
         return bool(json.loads(data)["schema"] == "marscore/report/v1")
+    if option == "--report-junit":
+        return [case.get("name") for case in ElementTree.fromstring(data).iter("testcase")] == ["a.bin"]
     events = [json.loads(line)["event"] for line in data.splitlines()]
     return events[0] == "run_started" and events[-1] == "run_finished"
 

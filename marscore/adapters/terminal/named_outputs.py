@@ -1,4 +1,4 @@
-"""What the user names to be written, the report and the log file: written through, as a shell does, and never replaced by a file.
+"""What the user names to be written, reports and the log file: written through, as a shell does, and never replaced by a file.
 
     -                                       standard output
     /dev/stdout /dev/fd/N /proc/self/fd/N   that descriptor, from where it stands
@@ -143,7 +143,7 @@ class Output:
 
 
 class Outputs:
-    """A run's settings, and what they name to be written, as a context; `report` and `log_target` are None where nothing is named."""
+    """A run's settings, and what they name to be written, as a context; None where nothing is named."""
 
     def __init__(self, settings: RunSettings) -> None:
         self.settings = settings
@@ -152,6 +152,7 @@ class Outputs:
         with contextlib.ExitStack() as until_all_are_there:
             self.report = self._take(settings.report, "the report", until_all_are_there)
             self._log_file = self._take(settings.log_file, "the log file", until_all_are_there)
+            self.junit = self._take(settings.report_junit, "the JUnit report", until_all_are_there)
             self._open = until_all_are_there.pop_all()
 
     def open_log(self) -> None:
@@ -270,7 +271,7 @@ def refuse_overlap(settings: RunSettings, taken: Mapping[str, str]) -> None:
     Raises:
         ManifestError: it would; nothing was started.
     """
-    named = [("--report", settings.report), ("--log-file", settings.log_file)]
+    named = [("--report", settings.report), ("--log-file", settings.log_file), ("--report-junit", settings.report_junit)]
     known = dict(taken)
     for option, path in named:
         if path is None or str(path) == str(STANDARD_OUTPUT):
