@@ -20,17 +20,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marscore.adapters.clock import cores
-from marscore.adapters.files.failures import naming
 from marscore.adapters.files.folder import OWN_FOLDER
 from marscore.adapters.files.regular import demand_folder
 from marscore.adapters.state.lock import hold
-from marscore.adapters.state.store import NoState, SqliteState, claims_at
+from marscore.adapters.state.store import claims_at
 from marscore.adapters.terminal.named_outputs import Outputs, refuse_overlap
 from marscore.adapters.terminal.signals import Stop, listening, note
 from marscore.deciding import foresee
-from marscore.errors import ManifestError, Problem, StorageError
+from marscore.errors import ManifestError, Problem
 from marscore.frozen import dataclass
 from marscore.job import Job, prepare
+from marscore.own_folder import own_folder_of, state_at, working_in
 from marscore.planning.model import compile_plan
 from marscore.report.ended import Ended
 from marscore.report.record import well_formed
@@ -112,19 +112,40 @@ def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = F
         return _carried_out(job, manifest, settings, stop, session)
 
 
+def get(manifest: ManifestInput, settings: RunSettings, overwrite: bool = False, handle_signals: bool = False) -> Ended:
+    """Carry out a manifest and leave nothing but its files: what is kept meanwhile goes once they all are in place.
+
+    Args:
+        manifest: what to fetch.
+        settings: as for a run; a report is written where they name one.
+        overwrite: replace files that are there already. Without it they fail their downloads, unless an earlier call fetched them that did
+            not come to its end, or a checksum says that they are right.
+        handle_signals: as for a run.
+
+    Raises:
+        ManifestError: as for a run.
+        StorageError: as for a run; or another call fetches one of the files.
+        KeyboardInterrupt: as for a run.
+    """
+    with listening(handle_signals) as stop:
+        job = replace(prepare(manifest, settings), leaves="nothing", replaces_others=overwrite)
+        return _carried_out(job, manifest, settings, stop)
+
+
 def _carried_out(job: Job, manifest: ManifestInput, settings: RunSettings, stop: Stop, session: requests.Session | None = None) -> Ended:
     if any(place is not None for place in (settings.report, settings.log_file, settings.report_junit)):
         refuse_overlap(settings, _files_of(manifest, job))
-    with Outputs(settings) as outputs:
-        own = _own_folder(job)
-        with hold(own) as lock:
-            outputs.open_log()
-            # From here on a report tells how it ended, also where nothing could begin: an earlier run's would be taken for this one's.
-            stop.on_signal = note
-            if any(download.awaited for download in job.downloads):
-                job = _with_checksums(job, manifest, settings, (stop, session))
-            with contextlib.closing(_state(own / "state.db", stop)) as state:
-                return Run(job, outputs, stop, state, lock, session).carry_out()
+    with Outputs(settings) as outputs, working_in(job) as place:
+        job = replace(job, own=place.own)
+        outputs.open_log()
+        # From here on a report tells how it ended, also where nothing could begin: an earlier run's would be taken for this one's.
+        stop.on_signal = note
+        if any(download.awaited for download in job.downloads):
+            job = _with_checksums(job, manifest, settings, (stop, session))
+        with contextlib.closing(state_at(job.root / job.own / "state.db", stop)) as state:
+            ended = Run(job, outputs, stop, state, place.lock, session).carry_out()
+        place.all_in_place = ended.head.status == "succeeded"
+        return ended
 
 
 def _published(job: Job, manifest: ManifestInput, settings: RunSettings, stop: Stop) -> Job:
@@ -132,20 +153,12 @@ def _published(job: Job, manifest: ManifestInput, settings: RunSettings, stop: S
     if not any(download.awaited for download in job.downloads):
         return job
     before = stop.on_signal
-    with hold(_own_folder(job)):
+    with hold(own_folder_of(job)):
         stop.on_signal = note
         try:
             return _with_checksums(job, manifest, settings, (stop, None))
         finally:
             stop.on_signal = before
-
-
-def _own_folder(job: Job) -> Path:
-    own = job.root / OWN_FOLDER
-    demand_folder("cannot make the output folder", own)
-    with naming("cannot make the output folder"):
-        own.mkdir(parents=True, exist_ok=True)
-    return own
 
 
 def _with_checksums(job: Job, manifest: ManifestInput, settings: RunSettings, run_by: tuple[Stop, requests.Session | None] | None) -> Job:
@@ -209,13 +222,6 @@ def _files_of(manifest: ManifestInput, job: Job) -> dict[str, str]:
     if manifest.text is not None:
         files[os.path.realpath(manifest.source)] = "the manifest"
     return files
-
-
-def _state(path: Path, stop: Stop) -> SqliteState | NoState:
-    try:
-        return SqliteState(path, give_up=lambda: stop.signal is not None)
-    except StorageError as error:
-        return NoState(error.failure)
 
 
 def verify(manifest: ManifestInput | None, settings: RunSettings, extra: Extra = "ignored", fix: Fix = "no") -> Verified:

@@ -15,7 +15,7 @@ from marscore.adapters.files.folder import Folder
 from marscore.adapters.files.from_cache import bring_all, cached_sha256
 from marscore.events import Event, ProofMade, ProvingStarted, UrlChanged, Warned
 from marscore.frozen import dataclass
-from marscore.resolve.reconcile import Cached, Decision, Prove, UpToDate, refusing, without_network
+from marscore.resolve.reconcile import Cached, Decision, Prove, UpToDate, not_replacing, refusing, without_network
 
 if TYPE_CHECKING:
     from marscore.adapters.files.cache import Cache
@@ -52,6 +52,8 @@ def decide(job: Job, folder: Folder, claims: Claims, cache: Cache | None, around
     trees = _trees(job, claims, around.check)
     decisions = decisions if trees is None else trees.before_fetching(decisions)
     decisions = _proven(folder, decisions, around)
+    if not job.replaces_others:
+        decisions = [not_replacing(each, folder.identify(each.download.path) is not None) for each in decisions]
     if cache is not None:
         decisions = _from_cache(job, folder, cache, decisions, around)
     decisions = decisions if trees is None else trees.with_archives(decisions)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from marscore.adapters.credentials import ambient_secrets
 from marscore.adapters.http.tls_check import TlsFiles, check_tls_files
@@ -18,6 +18,7 @@ from marscore.frozen import dataclass
 from marscore.held import held_to_lock
 from marscore.hooks import Hooks, hooks_of
 from marscore.manifest import Parsed, PlainExecution, of_manifest
+from marscore.manifest.output import OWN_FOLDER
 from marscore.policy.redact import Redactor
 from marscore.resolve.expand import expand, load, load_mapping
 from marscore.resolve.model import Download
@@ -61,6 +62,12 @@ class Job:
     #: Those that cannot be fetched for want of a checksum that was to be looked up, by id; and the lists that were read.
     refused: Mapping[str, Failure] = field(default_factory=dict)
     lists: tuple[ReadList, ...] = ()
+    #: Where marscore keeps things while the run works, below `root`.
+    own: str = OWN_FOLDER
+    #: Of a run that leaves nothing but its files, `own` goes when all is whole; of one that replaces no others, files that it does not know
+    #: fail their downloads.
+    leaves: Literal["state", "nothing"] = "state"
+    replaces_others: bool = True
     #: When the run began, in Unix time and in ticks, where something had to be done first.
     began: tuple[float, float] | None = None
 

@@ -93,7 +93,7 @@ class Run:
         self._reserve: Reserve | None = None
         self._clock = SystemClock()
         started_at, self._began = job.began or (self._clock.now(), self._clock.ticks())
-        self._folder = Folder(job.root)
+        self._folder = Folder(job.root, own=job.own)
         self._facts = RunFacts(
             run_id=os.urandom(8).hex(),
             version=__version__,
@@ -180,7 +180,7 @@ class Run:
         works = [work for decision in compiled.decisions if (work := _work_of(decision))]
         if not works:
             return
-        self._reserve = Reserve(self._job.root / OWN_FOLDER, len(self._job.downloads))
+        self._reserve = Reserve(self._job.root / self._job.own, len(self._job.downloads))
         # requests and all else that sends and receives takes a tenth of a second to import, and more open files than there may be.
         with naming("cannot load what fetches"):
             from marscore.adapters.processes.workers import ProcessWorkerFactory  # noqa: PLC0415
@@ -213,7 +213,7 @@ class Run:
             self._reserve.release()
         self._claims.close()
         self._close_cache()
-        if self._folder.is_there:
+        if self._folder.is_there and self._job.leaves == "state":
             remove_unfinished(self._job.root, lambda: self._stop.signal is None)
         self._emit(*(Warned(self._clock.now(), None, message) for message in self._away.left))
         self._warn_of_the_state()
@@ -256,6 +256,8 @@ class Run:
         """Write the report. That it cannot be written is told, and the rest of the outcome with it."""
         report, own = self._outputs.report, self._job.root / OWN_FOLDER / "report.json"
         entries = functools.partial(self._fold.entries, self._stop.signal)
+        if report is None and self._job.leaves == "nothing":
+            return Ended(head, None, entries, trouble, noted=self._fold.noted)
         ended = Ended(head, report.shown if report else shown(own), entries, trouble, noted=self._fold.noted)
         try:
             if report is None:

@@ -21,4 +21,5 @@ def worker_settings(job: Job, plan: Plan, log: LineSettings) -> WorkerSettings:
         http=job.execution.http,
         chunk=plan.chunk_size,
         log=log,
+        own_folder=job.own,
     )

@@ -34,6 +34,10 @@ class Engine(Protocol):
         """Fetch what is wanted."""
         ...
 
+    def get(self, manifest: ManifestInput, settings: RunSettings, overwrite: bool = False, handle_signals: bool = False) -> Ended:
+        """The same, leaving nothing but the files."""
+        ...
+
     def plan(self, manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
         """Tell what a run would do."""
         ...

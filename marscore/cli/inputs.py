@@ -1,9 +1,9 @@
-"""What the command line names, read: manifests from files and standard input, one made of bare URLs, and the settings of a run."""
+"""What the command line names, read: manifests from files and standard input, and the settings of a run."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +40,6 @@ def _stdin() -> bytes:
     if sys.stdin is None:
         raise OSError("standard input is closed")
     return sys.stdin.buffer.read(MAX_MANIFEST + 1)
-
-
-def manifest_of_urls(urls: Sequence[str]) -> ManifestInput:
-    """The manifest that lists these URLs and nothing else."""
-    # A URL on the command line is what it is: `$` names no variable there.
-    downloads = [url.replace("$", "$$") for url in urls]
-    return ManifestInput("command line", Path(), data={"version": 1, "downloads": downloads})
 
 
 def settings_of(options: Mapping[str, Any]) -> RunSettings:

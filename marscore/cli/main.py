@@ -1,33 +1,31 @@
-"""The verbs: `marscore run | get | validate | plan | schema` here, the others in modules of their own."""
+"""The verbs: `marscore run | validate | plan | schema` here, the others in modules of their own."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import click
 
 from marscore.adapters.terminal.streams import printable
 from marscore.cli.cache import cache
+from marscore.cli.ending import end
 from marscore.cli.engine import engine
-from marscore.cli.exits import complain, exits, say, say_json, tell
+from marscore.cli.exits import complain, exits, say, say_json
+from marscore.cli.get import get
 from marscore.cli.github import Github, github_option
-from marscore.cli.inputs import manifest_of_urls, read_manifest, settings_of
+from marscore.cli.inputs import read_manifest, settings_of
 from marscore.cli.lists import export, import_
 from marscore.cli.lock import lock
 from marscore.cli.options import hook_options, plan_options, run_options, validate_options
 from marscore.cli.outdated import outdated
 from marscore.cli.report import report
-from marscore.cli.summary import counted, summary
+from marscore.cli.summary import counted
 from marscore.cli.verify import verify
 from marscore.errors import ManifestError
 from marscore.settings import RunSettings
 from marscore.version import __version__
-
-if TYPE_CHECKING:
-    from marscore.report.ended import Ended
-
 
 class _Verbs(click.Group):
     """A group whose verbs end with marscore's own exit codes."""
@@ -68,35 +66,7 @@ def run(context: click.Context, /, manifest: str, github: bool | None, **options
         source = read_manifest(manifest)
         ended = engine(context).run(source, settings, handle_signals=True)
         told.ended(ended, source)
-    _end(context, ended, settings)
-
-
-@cli.command()
-@click.argument("urls", metavar="URL...", nargs=-1, required=True)
-@run_options
-@github_option
-@click.pass_context
-def get(context: click.Context, /, urls: tuple[str, ...], github: bool | None, **options: Any) -> None:
-    """Download each URL into the folder `output`, named after the last part of its path.
-
-    The same engine as `run`, without a manifest: a second call fetches nothing that is in place.
-    """
-    settings = settings_of(options)
-    with Github(github, settings.log_format) as told:
-        source = manifest_of_urls(urls)
-        ended = engine(context).run(source, settings, handle_signals=True)
-        told.ended(ended, source)
-    _end(context, ended, settings)
-
-
-def _end(context: click.Context, ended: Ended, settings: RunSettings) -> None:
-    if settings.log_format != "json" and not (context.params.get("quiet") and ended.head.exit_code == 0):
-        tell(summary(ended, None if settings.log_file is None else str(settings.log_file)))
-    if ended.trouble is not None:
-        complain(f"marscore: {ended.trouble.message}")
-    if ended.hook is not None:
-        complain(printable(f"marscore: {ended.hook}"))
-    context.exit(ended.head.exit_code)
+    end(context, ended, settings)
 
 
 @cli.command()
@@ -151,6 +121,7 @@ def schema(context: click.Context, /, name: str) -> None:
 
 cli.add_command(cache)
 cli.add_command(export)
+cli.add_command(get)
 cli.add_command(import_)
 cli.add_command(lock)
 cli.add_command(outdated)

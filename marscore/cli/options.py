@@ -170,6 +170,15 @@ def _all(*options: _Option) -> Callable[[_F], _F]:
     return decorate
 
 
+def _unseen(option: _Option) -> _Option:
+    def decorate(verb: Any) -> Any:
+        verb = option(verb)
+        verb.__click_params__[-1].hidden = True
+        return verb
+
+    return decorate
+
+
 #: For the verb that writes a lock, and runs for what it does not know.
 lock_options = _all(_OUTPUT_DIR, _LOCKING[0], _CACHING[0], *_WRITING[:5], *_TALKING, *_SHARING, _WRITING[5], _VARIABLES)
 #: For the verb that looks at what is in place, and runs for what is not right.
@@ -192,6 +201,19 @@ outdated_options = _all(
 #: For the verbs that download.
 run_options = _all(
     _OUTPUT_DIR, *_LOCKING, *_CACHING, _WRITING[0], _JUNIT, *_WRITING[1:5], *_TALKING, *_SHARING, _WRITING[5], *_SELECTING, _VARIABLES
+)
+#: For the verb that takes bare URLs. What speaks of manifests is taken, as it was always, and not shown.
+get_options = _all(
+    click.option("--output-dir", type=_FOLDER, metavar="DIR", help="Put the files here.  [default: the current folder]"),
+    *_CACHING,
+    _LOCKING[3],
+    click.option("--report", type=_FILE, metavar="FILE", help="Write the JSON report here; - is standard output.  [default: none]"),
+    _JUNIT,
+    *_WRITING[1:5],
+    *_TALKING,
+    *_SHARING,
+    _WRITING[5],
+    *map(_unseen, (*_LOCKING[:3], *_SELECTING, _VARIABLES)),
 )
 #: For the verb that runs what a manifest names for the end.
 hook_options = _all(click.option("--no-hooks", "hooks", flag_value="none", help="Run none of the programs that the manifest names."))

@@ -32,13 +32,13 @@ class Kept:
 class Ended:
     """A run that is over.
 
-    `file` is where its report was written; `trouble` is what of the machine stood in the way of the run itself, or of its report;
-    `entries` yields the entries' JSON, each time anew; `hook` is what went wrong with a program that the manifest has run afterwards;
-    `kept` is what the next run goes on with where this one was interrupted.
+    `file` is where its report was written, None: nowhere; `trouble` is what of the machine stood in the way of the run itself, or of its
+    report; `entries` yields the entries' JSON, each time anew; `hook` is what went wrong with a program that the manifest has run
+    afterwards; `kept` is what the next run goes on with where this one was interrupted.
     """
 
     head: Head
-    file: str
+    file: str | None
     entries: Callable[[], Iterator[str]]
     trouble: Failure | None = None
     hook: str | None = None

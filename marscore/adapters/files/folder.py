@@ -50,14 +50,21 @@ class Folder:
     """Implements `ports.FileStore` on one output folder. With `portable` it uses no POSIX-only call.
 
     `identity` is the device and inode of the folder that the run has locked; None: whichever is there now, if there is one. Should another
-    take its name meanwhile, nothing is written, renamed or removed there.
+    take its name meanwhile, nothing is written, renamed or removed there. `own` is where partial files are, relative to it.
     """
 
-    def __init__(self, root: Path, portable: bool = False, identity: tuple[int, int] | None = None, system: System = SYSTEM) -> None:
+    def __init__(
+        self,
+        root: Path,
+        portable: bool = False,
+        identity: tuple[int, int] | None = None,
+        system: System = SYSTEM,
+        own: str = OWN_FOLDER,
+    ) -> None:
         self._root = root
         self._os = system
         self.identity = identity or _identity(system, root)
-        self._partials = os.path.join(root, OWN_FOLDER, "partial")
+        self._partials = os.path.join(root, own, "partial")
         self._io: Callable[[int], Positioned] = system.positioned(portable)
         self._give: Give = giver(system, portable)
         # Plain strings where a call is made for each of a hundred thousand files: a Path costs as much as the call itself.

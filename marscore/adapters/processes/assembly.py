@@ -46,7 +46,7 @@ def make_worker(
     keep_what_is_freed()
     ports = Ports(
         _transport(settings, session),
-        Folder(Path(settings.output_dir), identity=settings.output_identity),
+        Folder(Path(settings.output_dir), identity=settings.output_identity, own=settings.own_folder),
         SystemClock(),
         lambda exchange, answer: clean(redactor, exchange.request, answer),
         SharedProgress(settings.shared).show if settings.shared is not None else None,

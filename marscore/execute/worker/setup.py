@@ -6,6 +6,7 @@ from dataclasses import field
 from typing import Literal
 
 from marscore.frozen import dataclass
+from marscore.manifest.output import OWN_FOLDER
 from marscore.settings import LineSettings
 from marscore.values import HttpVersion
 
@@ -28,6 +29,8 @@ class WorkerSettings:
 
     `output_identity` is the device and inode of the folder that the run has locked.
 
+    `own_folder` is where partial files are, relative to `output_dir`.
+
     `progress` says where readings go: nowhere, among the events, or into the memory that `shared` is the descriptor of.
     """
 
@@ -44,3 +47,4 @@ class WorkerSettings:
     progress: Literal["none", "events", "shared"] = "none"
     shared: int | None = None
     log: LineSettings = field(default_factory=lambda: LineSettings(""))
+    own_folder: str = OWN_FOLDER

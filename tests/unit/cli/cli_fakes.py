@@ -31,6 +31,10 @@ class FakeApp:
         assert handle_signals
         return self._do("run", manifest, settings)
 
+    def get(self, manifest, settings, overwrite=False, handle_signals=False):
+        assert handle_signals
+        return self._do("get", manifest, settings, overwrite)
+
     def plan(self, manifest, settings):
         return self._do("plan", manifest, settings)
 

@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -43,15 +44,16 @@ from marscore.values import Failure
 def test_options_become_settings(verb, options, settings):
     app = FakeApp(an_end())
     assert call(*verb, *options, app=app).exit_code == 0
-    [(name, _, given)] = app.calls
-    assert (name, given) == ("run", settings)
+    [(name, _, given, *_)] = app.calls
+    here = Path() if verb[0] == "get" and settings.output_dir is None else settings.output_dir
+    assert (name, given) == (verb[0], replace(settings, output_dir=here))
 
 
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
         (["run"], "Missing argument 'MANIFEST'"),
-        (["get"], "Missing argument 'URL...'"),
+        (["get"], "name a URL, or a list of them with --input-file"),
         (["validate"], "Missing argument 'MANIFEST...'"),
         (["walk"], "No such command"),
         (["run", "sub/d.yaml", "--speed", "9"], "No such option"),
@@ -102,6 +104,24 @@ def test_urls_on_the_command_line_are_taken_literally(folder):
     manifest = app.calls[0][1]
     assert manifest.data == {"version": 1, "downloads": ["https://e.com/$$HOME/a", "https://e.com/b?x=$$$$"]}
     assert (manifest.folder.absolute(), manifest.text) == (folder, None)
+
+
+def test_what_get_is_told_stands_in_the_manifest_and_secrets_are_variables(folder):
+    app = FakeApp(an_end())
+    headers = ["-H", "Accept: a/b", "-H", "X-Key:  k$1 "]
+    assert call("get", "https://e.com/a", "-o", "s/b$", *headers, "-u", "m$:p:w", "--retry", "2", "--overwrite", app=app).exit_code == 0
+    [(name, manifest, settings, overwrite)] = app.calls
+    assert manifest.data == {
+        "version": 1,
+        "defaults": {
+            "headers": {"Accept": "a/b", "X-Key": "${HEADER_2}"},
+            "auth": {"username": "m$$", "password": "${PASSWORD}"},
+            "retry": {"max_retries": 2},
+        },
+        "downloads": [{"url": "https://e.com/a", "path": "b$$"}],
+    }
+    assert (settings.output_dir, settings.variables) == (Path("s"), (("HEADER_2", "k$1"), ("PASSWORD", "p:w")))
+    assert (name, overwrite) == ("get", True)
 
 
 @pytest.mark.parametrize("verb", ["run", "plan", "validate"])

@@ -1,0 +1,96 @@
+"""`marscore get`: a small curl, on the same engine as `run`.
+
+URLs, --input-file --wanted--> manifest of mappings --engine.get--> files where the user stands
+ManifestError at downloads[3] --named--> the URL, the line of the list or the option that was meant
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from marscore.cli.ending import end
+from marscore.cli.engine import engine
+from marscore.cli.github import Github, github_option
+from marscore.cli.inputs import read_list, settings_of
+from marscore.cli.options import get_options
+from marscore.cli.wanted import GivenUrl, Wanted, distinct, headers_of, listed, login_of, named
+from marscore.errors import ManifestError
+from marscore.settings import RunSettings
+
+
+@click.command()
+@click.argument("urls", metavar="[URL]...", nargs=-1)
+@click.option("-o", "--output", metavar="PATH", help="Write the file to PATH, relative to the current folder; for one URL.")
+@click.option("-i", "--input-file", metavar="FILE", help="Take URLs from FILE too, one a line, # begins a comment; - is standard input.")
+@click.option(
+    "-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Send this header field; @FILE reads them; repeatable."
+)
+@click.option("-u", "--user", metavar="USER[:PASSWORD]", help="Log in with this name; a password that is not given is asked for.")
+@click.option("--checksum", metavar="ALGORITHM:HEX", help="What the file must be, such as sha256:9f86d0…; for one URL.")
+@click.option("--retry", type=click.IntRange(min=0), metavar="N", help="Retry N times whatever may pass.  [default: as the failure asks]")
+@click.option("--overwrite", is_flag=True, help="Replace files that are there already.")
+@get_options
+@github_option
+@click.pass_context
+def get(context: click.Context, /, urls: tuple[str, ...], input_file: str | None, overwrite: bool, **options: Any) -> None:
+    """Download each URL into the current folder, named after the last part of its path.
+
+    The same engine as `run`: several connections, retries, every file verified before it gets its name. After an interrupt the same call
+    goes on where it was. Once all files are whole nothing else is left there. A file that is there already is not replaced.
+    """
+    given = [GivenUrl(url) for url in urls]
+    list_name = "standard input" if input_file == "-" else input_file
+    if input_file is not None and list_name is not None:
+        given += listed(read_list(input_file), list_name)
+    given = distinct(given)
+    if not given:
+        raise click.UsageError(f"{list_name} lists no URL" if list_name else "name a URL, or a list of them with --input-file")
+    folder, name = _place(options.pop("output"), options.pop("output_dir"))
+    wanted = Wanted(
+        given,
+        name,
+        headers_of(options.pop("headers")),
+        login_of(options.pop("user")),
+        options.pop("checksum"),
+        options.pop("retry"),
+    )
+    _check_count(wanted)
+    github = options.pop("github")
+    settings = settings_of(options)
+    settings = replace(settings, output_dir=folder, variables=(*settings.variables, *wanted.variables))
+    with Github(github, settings.log_format) as told:
+        source = wanted.manifest()
+        ended = _got(context, wanted, settings, overwrite)
+        told.ended(ended, source)
+    end(context, ended, settings)
+
+
+def _got(context: click.Context, wanted: Wanted, settings: RunSettings, overwrite: bool) -> Any:
+    try:
+        return engine(context).get(wanted.manifest(), settings, overwrite, handle_signals=True)
+    except ManifestError as error:
+        raise named(error, wanted) from None
+
+
+def _place(output: str | None, output_dir: Path | None) -> tuple[Path, str | None]:
+    """The folder, and the name of the one file if that is given."""
+    if output is None:
+        return output_dir or Path(), None
+    if output_dir is not None:
+        raise click.UsageError("--output names the whole path, so leave --output-dir away")
+    if output == "-":
+        raise click.UsageError("--output - would print what is not verified yet: write to a file, and `cat` it")
+    if output.endswith("/") or Path(output).is_dir():
+        raise click.UsageError(f"--output names a file, and {output} is a folder: --output-dir puts files there")
+    return Path(output).parent, Path(output).name
+
+
+def _check_count(wanted: Wanted) -> None:
+    count = len(wanted.urls)
+    for option, value in (("--output", wanted.name), ("--checksum", wanted.checksum)):
+        if value is not None and count > 1:
+            raise click.UsageError(f"{option} is for one file, and there are {count} URLs")

@@ -1,0 +1,338 @@
+"""`marscore get` in a folder where a person stands: the files are there, and nothing else is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.command import LIMIT_S, command, ended, environment
+from tests.integration.test_interrupt_and_resume import HELD, bytes_in, wait_until
+from tests.origin import Body, Good, Origin, Seen, Status
+
+MIB = 1024 * 1024
+ONE, TWO = Body(3 * MIB, seed=71), Body(20_000, seed=72)
+BIG = Body(200 * MIB, seed=73)
+SECRET = "t0k-en-f0r-nobody"
+
+
+def content(body: Body) -> bytes:
+    return body.read(0, body.size)
+
+
+def names(folder: Path) -> list[str]:
+    """Everything below a folder."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+class Got:
+    """One call of `get`."""
+
+    def __init__(self, folder: Path, *arguments: str, stdin: str = "", env: dict[str, str] | None = None) -> None:
+        report = folder.parent / "report.json"
+        report.unlink(missing_ok=True)
+        done = ended("get", *arguments, "--report", str(report), cwd=folder, stdin=stdin.encode(), env=env)
+        self.code, self.out, self.err = done.returncode, done.stdout.decode(), done.stderr.decode()
+        self.report: dict[str, Any] = json.loads(report.read_text()) if report.exists() else {}
+
+    @property
+    def statuses(self) -> list[str]:
+        return [entry["status"] for entry in self.report["downloads"]]
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """The folder where the user stands."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    return folder
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command("get", *arguments), cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def received(folder: Path) -> int:
+    return sum(bytes_in(place) for place in folder.glob(".marscore/get/*/partial"))
+
+
+def stop(folder: Path, *urls: str, number: int = signal.SIGINT, bytes_first: int = 20 * MIB) -> int:
+    """Interrupt a get once so many bytes are on the disk; its exit code."""
+    process = start(folder, *urls)
+    wait_until(lambda: received(folder) >= bytes_first, "bytes on disk")
+    process.send_signal(number)
+    return process.wait(timeout=LIMIT_S)
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_files_land_where_one_stands_and_nothing_else_is_left(origin: Origin, here: Path, processes: str) -> None:
+    urls = [origin.serve("/one.bin", ONE), origin.serve("/sub/two.bin", TWO)]
+    done = ended("get", *urls, "--processes", processes, cwd=here)
+    assert done.returncode == 0, done.stderr
+    assert names(here) == ["one.bin", "two.bin"]
+    assert ((here / "one.bin").read_bytes(), (here / "two.bin").read_bytes()) == (content(ONE), content(TWO))
+
+
+def test_an_output_folder_is_made_and_holds_the_files_alone(origin: Origin, here: Path) -> None:
+    assert Got(here, origin.serve("/one.bin", ONE), "--output-dir", "new/er").code == 0
+    assert names(here) == ["new", "new/er", "new/er/one.bin"]
+
+
+def test_a_report_is_where_it_was_asked_for_alone(origin: Origin, here: Path) -> None:
+    got = Got(here, origin.serve("/one.bin", ONE))
+    assert (got.statuses, names(here)) == (["downloaded"], ["one.bin"])
+
+
+def test_an_output_names_the_whole_path(origin: Origin, here: Path) -> None:
+    url = origin.serve("/", TWO)
+    assert Got(here, url, "-o", "sub/$HOME-{i}.bin").code == 0
+    assert Got(here, url, "--output", str(here / "abs.bin")).code == 0
+    assert names(here) == ["abs.bin", "sub", "sub/$HOME-{i}.bin"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_after_an_end_too_early_the_same_call_resumes_and_leaves_nothing(origin: Origin, here: Path, number: int) -> None:
+    url = origin.serve("/big.bin", BIG, [HELD])
+    assert stop(here, url, number=number) == (128 + number if number != signal.SIGKILL else -number)
+    assert not (here / "big.bin").exists()
+    origin.serve("/big.bin", BIG)
+    got = Got(here, url)
+    assert got.code == 0
+    assert got.report["downloads"][0]["bytes_resumed"] >= 8 * MIB
+    assert names(here) == ["big.bin"]
+    assert hashlib.sha256((here / "big.bin").read_bytes()).hexdigest() == hashlib.sha256(content(BIG)).hexdigest()
+
+
+def test_what_is_left_of_two_calls_is_one_calls_to_resume(origin: Origin, here: Path) -> None:
+    small = origin.serve("/small.bin", TWO)
+    urls = [origin.serve(f"/{name}.bin", BIG, [HELD]) for name in "ab"]
+    processes = [start(here, urls[0], small), start(here, urls[1])]
+    wait_until(lambda: all(bytes_in(here / f".marscore/get/{n}/partial") >= 20 * MIB for n in (1, 2)), "bytes of both")
+    wait_until((here / "small.bin").exists, "the small file")
+    for process in processes:
+        process.send_signal(signal.SIGTERM)
+    assert [process.wait(timeout=LIMIT_S) for process in processes] == [143, 143]
+    for name in "ab":
+        origin.serve(f"/{name}.bin", BIG)
+    got = Got(here, *urls, small)
+    assert (got.code, got.statuses) == (0, ["downloaded", "downloaded", "up_to_date"])
+    assert all(entry["bytes_resumed"] >= 8 * MIB for entry in got.report["downloads"][:2])
+    assert names(here) == ["a.bin", "b.bin", "small.bin"]
+
+
+def test_a_call_for_something_else_leaves_what_another_can_resume(origin: Origin, here: Path) -> None:
+    url = origin.serve("/big.bin", BIG, [HELD])
+    stop(here, url)
+    assert Got(here, origin.serve("/one.bin", ONE)).code == 0
+    assert (here / "one.bin").exists()
+    origin.serve("/big.bin", BIG)
+    assert Got(here, url).report["downloads"][0]["bytes_resumed"] >= 8 * MIB
+    assert names(here) == ["big.bin", "one.bin"]
+
+
+def test_two_calls_at_once_fetch_different_files_and_never_the_same(origin: Origin, here: Path) -> None:
+    url = origin.serve("/big.bin", BIG, [HELD])
+    process = start(here, url)
+    wait_until(lambda: received(here) >= MIB, "bytes on disk")
+    assert Got(here, origin.serve("/one.bin", ONE)).code == 0
+    refused = ended("get", url, origin.serve("/two.bin", TWO), cwd=here)
+    assert refused.returncode == 3
+    assert f"another run (pid {process.pid}) is fetching the same file to the same place".encode() in refused.stderr
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=LIMIT_S) == 143
+    assert not (here / "two.bin").exists()
+
+
+def test_many_calls_at_once_leave_their_files_alone(origin: Origin, here: Path) -> None:
+    urls = [origin.serve(f"/{n}.bin", TWO) for n in range(6)]
+    processes = [start(here, url) for url in urls]
+    assert [process.wait(timeout=LIMIT_S) for process in processes] == [0] * 6
+    assert names(here) == sorted(f"{n}.bin" for n in range(6))
+
+
+def test_a_run_in_the_same_folder_keeps_what_is_its_own(origin: Origin, here: Path) -> None:
+    (here / "downloads.yaml").write_text(f"version: 1\noutput_dir: .\ndownloads: [{origin.serve('/one.bin', ONE)}]\n")
+    assert ended("run", "downloads.yaml", cwd=here).returncode == 0
+    before = names(here)
+    assert Got(here, origin.serve("/two.bin", TWO)).code == 0
+    assert names(here) == sorted([*before, "two.bin"])
+    seen = len(origin.requests)
+    assert ended("run", "downloads.yaml", cwd=here).returncode == 0
+    assert len(origin.requests) == seen, "the run still knows its file"
+
+
+@pytest.mark.parametrize("arguments", [[], ["-o", "one.bin"], ["--checksum", "sha256:" + "0" * 64]], ids=["plain", "-o", "checksum"])
+def test_a_file_that_was_there_is_not_replaced(origin: Origin, here: Path, arguments: list[str]) -> None:
+    (here / "one.bin").write_bytes(b"mine")
+    got = Got(here, origin.serve("/one.bin", ONE), *arguments)
+    assert (got.code, got.statuses, got.report["downloads"][0]["error"]["kind"]) == (1, ["failed"], "path")
+    assert "a file is there already" in got.report["downloads"][0]["error"]["message"]
+    assert ((here / "one.bin").read_bytes(), names(here)) == (b"mine", ["one.bin"])
+    assert not origin.requests
+
+
+def test_it_is_replaced_where_that_is_asked_for_once_the_new_one_is_whole(origin: Origin, here: Path) -> None:
+    (here / "one.bin").write_bytes(b"mine")
+    gone = origin.serve("/one.bin", ONE, [Status(404)])
+    assert Got(here, gone, "--overwrite").code == 1
+    assert (here / "one.bin").read_bytes() == b"mine"
+    assert Got(here, origin.serve("/one.bin", ONE), "--overwrite").code == 0
+    assert ((here / "one.bin").read_bytes(), names(here)) == (content(ONE), ["one.bin"])
+
+
+def test_one_that_has_the_checksum_is_up_to_date(origin: Origin, here: Path) -> None:
+    (here / "one.bin").write_bytes(content(ONE))
+    got = Got(here, origin.serve("/one.bin", ONE), "--checksum", f"sha256:{hashlib.sha256(content(ONE)).hexdigest()}")
+    assert (got.code, got.statuses, names(here), origin.requests) == (0, ["up_to_date"], ["one.bin"], [])
+
+
+def test_the_cache_replaces_no_file_either(origin: Origin, here: Path) -> None:
+    url, digest = origin.serve("/one.bin", ONE), f"sha256:{hashlib.sha256(content(ONE)).hexdigest()}"
+    cache = str(here.parent / "cache")
+    assert Got(here, url, "--checksum", digest, "--cache", cache).code == 0
+    (here / "one.bin").write_bytes(b"mine")
+    assert Got(here, url, "--checksum", digest, "--cache", cache).code == 1
+    assert (here / "one.bin").read_bytes() == b"mine"
+
+
+def test_wrong_bytes_never_get_the_name(origin: Origin, here: Path) -> None:
+    got = Got(here, origin.serve("/one.bin", ONE), "--checksum", "sha256:" + "0" * 64)
+    assert (got.code, got.report["downloads"][0]["error"]["kind"]) == (1, "checksum")
+    assert names(here) == []
+
+
+def test_what_failed_can_be_called_again_with_what_did_not(origin: Origin, here: Path) -> None:
+    one, gone = origin.serve("/one.bin", ONE), origin.serve("/two.bin", TWO, [Status(404)])
+    assert Got(here, one, gone).code == 1
+    origin.serve("/two.bin", TWO)
+    got = Got(here, one, gone)
+    assert (got.code, got.statuses, names(here)) == (0, ["up_to_date", "downloaded"], ["one.bin", "two.bin"])
+
+
+def test_a_failure_with_nothing_to_resume_leaves_nothing(origin: Origin, here: Path) -> None:
+    assert Got(here, origin.url("/missing.bin")).code == 1
+    assert names(here) == []
+
+
+def test_a_list_of_urls_is_taken_from_a_file_or_standard_input(origin: Origin, here: Path) -> None:
+    urls = [origin.serve("/one.bin", ONE), origin.serve("/two.bin", TWO)]
+    text = f"\ufeff# what we need\n\n{urls[0]}\r\n  {urls[1]}   # the second\n{urls[0]}\n"
+    (here.parent / "urls.txt").write_text(text)
+    assert len(Got(here, "-i", "../urls.txt", urls[1]).report["downloads"]) == 2
+    (here / "one.bin").unlink()
+    (here / "two.bin").unlink()
+    assert Got(here, "--input-file", "-", stdin=text).code == 0
+    assert names(here) == ["one.bin", "two.bin"]
+
+
+def test_the_same_url_twice_is_fetched_once(origin: Origin, here: Path) -> None:
+    url = origin.serve("/two.bin", TWO)
+    got = Got(here, url, url)
+    assert (got.code, len(got.report["downloads"]), len(origin.requests)) == (0, 1, 1)
+
+
+def guarded(request: Seen) -> Good | Status:
+    """Lets in who says it all, and repeats what was said where it might be noted."""
+    sent = request.fields.get("authorization", ""), request.fields.get("x-anything", "")
+    if "nobody" in sent[1] and sent[0].startswith("Basic"):
+        return Good(body=TWO)
+    return Status(403, (("X-Echo", sent[1]),), text=sent[1].encode())
+
+
+def test_secrets_are_sent_and_written_nowhere(origin: Origin, here: Path) -> None:
+    origin.handle("/two.bin", guarded)
+    url = origin.url("/two.bin")
+    (here.parent / "fields").write_text(f"X-Anything: {SECRET}\n")
+    log = here.parent / "log"
+    options = ["-u", f"me:{SECRET}", "-H", "@../fields", "--log-file", str(log), "--log-level", "debug"]
+    got = Got(here, url, *options)
+    assert (got.code, names(here)) == (0, ["two.bin"])
+    refused = Got(here, origin.url(f"/missing?x={SECRET}"), *options, "-o", "n.bin")
+    assert refused.code == 1
+    assert SECRET not in got.out + got.err + json.dumps(got.report) + log.read_text() + refused.err + json.dumps(refused.report)
+
+
+def test_nothing_secret_is_in_what_is_kept_for_the_next_call(origin: Origin, here: Path) -> None:
+    url = origin.serve("/big.bin", BIG, [HELD])
+    stop(here, url, "-u", f"me:{SECRET}", "-H", f"X-Anything: {SECRET}")
+    kept = [path.read_bytes() for path in (here / ".marscore").rglob("*") if path.is_file() and path.suffix != ".part"]
+    assert kept
+    assert not [data for data in kept if SECRET.encode() in data]
+
+
+def test_credentials_do_not_follow_to_another_origin(origin: Origin, other: Origin, here: Path) -> None:
+    origin.script("/two.bin", [Status(302, (("Location", other.serve("/two.bin", TWO)),))])
+    assert Got(here, origin.url("/two.bin"), "-u", f"me:{SECRET}", "-H", f"X-Api-Key: {SECRET}").code == 0
+    assert SECRET in str(origin.requests[-1].raw)
+    assert not [request for request in other.requests if SECRET in str(request.raw) or "authorization" in request.fields]
+
+
+def test_retries_are_as_many_as_one_says(origin: Origin, here: Path) -> None:
+    url = origin.serve("/two.bin", TWO, [Status(503), Status(503), Good()])
+    assert Got(here, url, "--retry", "0").code == 1
+    assert len(origin.requests) == 1
+    assert Got(here, url, "--retry", "5").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["htp://x/a"], "marscore get: htp://x/a: must begin with http:// or https://"),
+        (
+            ["example.com/a?token=abcdefgh"],
+            "marscore get: example.com/a: must begin with http:// or https://; did you mean https://example.com/a?",
+        ),
+        (["http://h/"], "marscore get: http://h/: the URL names no file: name one with --output"),
+        (
+            ["http://me:hunter2@h/a%2Fb"],
+            "marscore get: http://***@h/a%2Fb: the name in the URL would not do: it must not hold a /: name one with",
+        ),
+        (
+            ["http://h/a/x", "http://g/x"],
+            "marscore get: http://g/x: its file has the name of that of http://h/a/x: get them one by one, with --output",
+        ),
+        (["http://h/x", "--checksum", "sha256:12"], "marscore get: --checksum: "),
+        (["http://h/x", "-o", "CON"], "marscore get: --output: must not have a part that Windows reserves"),
+        (["http://h/x", "-o", "/"], "--output names a file, and / is a folder"),
+        (["http://h/x", "-o", "-"], "--output - would print what is not verified yet"),
+        (["http://h/x", "-o", "a", "--output-dir", "b"], "leave --output-dir away"),
+        (["http://h/x", "http://h/y", "-o", "a"], "--output is for one file, and there are 2 URLs"),
+        (["http://h/x", "http://h/y", "--checksum", "md5:0"], "--checksum is for one file"),
+        (["http://h/x", "-H", "hunter2"], "--header must be 'NAME: VALUE'"),
+        (["http://h/x", "-H", "Cookie: a", "-H", "cookie: hunter2"], "--header: Cookie is given twice"),
+        (["http://h/x", "-u", "hunter2"], "--user needs USER:PASSWORD where nobody can be asked"),
+        ([], "name a URL"),
+        (["-i", "missing.txt"], "missing.txt: cannot be read"),
+        (["-i", "-"], "standard input lists no URL"),
+    ],
+    ids=lambda value: " ".join(value) or "nothing" if isinstance(value, list) else "",
+)
+def test_what_is_wrong_is_said_of_what_was_typed(here: Path, arguments: list[str], words: str) -> None:
+    got = Got(here, *arguments)
+    assert (got.code, got.out, names(here)) == (2, "", [])
+    assert words in got.err
+    assert "hunter2" not in got.err
+    assert "abcdefgh" not in got.err
+
+
+def test_every_wrong_line_of_a_list_is_named(here: Path) -> None:
+    got = Got(here, "-i", "-", stdin="http://h/a\nftp://h/b\n\nhttp://h/\n")
+    assert got.code == 2
+    assert got.err.splitlines() == [
+        "marscore get: standard input:2: ftp://h/b: must begin with http:// or https://",
+        "marscore get: standard input:4: http://h/: the URL names no file: name one with --output",
+    ]
+    assert "standard input:1:12: holds more than a URL" in Got(here, "-i", "-", stdin="http://h/a out.bin\n").err
+
+
+@pytest.fixture
+def other() -> Iterator[Origin]:
+    """Another origin."""
+    with Origin() as origin:
+        yield origin
