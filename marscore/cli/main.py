@@ -15,6 +15,7 @@ from marscore.cli.engine import engine
 from marscore.cli.exits import complain, exits, say, say_json
 from marscore.cli.get import get
 from marscore.cli.github import Github, github_option
+from marscore.cli.init import init
 from marscore.cli.inputs import read_manifest, settings_of
 from marscore.cli.lists import export, import_
 from marscore.cli.lock import lock
@@ -123,6 +124,7 @@ cli.add_command(cache)
 cli.add_command(export)
 cli.add_command(get)
 cli.add_command(import_)
+cli.add_command(init)
 cli.add_command(lock)
 cli.add_command(outdated)
 cli.add_command(report)

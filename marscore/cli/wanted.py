@@ -96,7 +96,10 @@ def _literal(text: str) -> str:
 
 def distinct(given: Iterable[GivenUrl]) -> list[GivenUrl]:
     """Each URL once, at its first place."""
-    return list({each.text: each for each in reversed(list(given))}.values())[::-1]
+    found: dict[str, GivenUrl] = {}
+    for each in given:
+        found.setdefault(each.text, each)
+    return list(found.values())
 
 
 def listed(text: str, source: str) -> Iterator[GivenUrl]:
@@ -167,20 +170,26 @@ def _named(problem: Problem, wanted: Wanted) -> Problem:
     for place, option in (("defaults.headers", "--header"), ("defaults.auth", "--user"), ("defaults.retry", "--retry")):
         if problem.path.startswith(place):
             return Problem(option, problem.message)
-    found = _INDEX.match(problem.path)
-    if found is None:
-        return problem
-    given, field = wanted.urls[int(found[1])], found[2]
+    field = problem.path.rpartition(".")[2]
     if field == "checksum":
         return Problem("--checksum", problem.message)
     if field == "path" and wanted.name is not None:
         return Problem("--output", problem.message)
-    return Problem(given.shown, _of_path(problem.message, wanted) if field == "path" else _of_url(problem.message, given.text))
+    return named_of(problem, wanted.urls)
 
 
-def _of_path(message: str, wanted: Wanted) -> str:
+def named_of(problem: Problem, urls: Sequence[GivenUrl]) -> Problem:
+    """A problem of a manifest that lists these URLs, as one of the URL that was meant."""
+    found = _INDEX.match(problem.path)
+    if found is None:
+        return problem
+    given = urls[int(found[1])]
+    return Problem(given.shown, _of_path(problem.message, urls) if found[2] == "path" else _of_url(problem.message, given.text))
+
+
+def _of_path(message: str, urls: Sequence[GivenUrl]) -> str:
     if same := _SAME.match(message):
-        return f"its file has the name of that of {wanted.urls[int(same[1])].shown}: get them one by one, with --output"
+        return f"its file has the name of that of {urls[int(same[1])].shown}: get them one by one, with --output"
     return f"{message.removeprefix('is needed, since ')}: name one with --output"
 
 
