@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from marscore.cli.complete import files
 from marscore.cli.ending import end
 from marscore.cli.engine import engine
 from marscore.cli.github import Github, github_option
@@ -24,8 +25,16 @@ from marscore.settings import RunSettings
 
 @click.command()
 @click.argument("urls", metavar="[URL]...", nargs=-1)
-@click.option("-o", "--output", metavar="PATH", help="Write the file to PATH, relative to the current folder; for one URL.")
-@click.option("-i", "--input-file", metavar="FILE", help="Take URLs from FILE too, one a line, # begins a comment; - is standard input.")
+@click.option(
+    "-o", "--output", metavar="PATH", shell_complete=files, help="Write the file to PATH, relative to the current folder; for one URL."
+)
+@click.option(
+    "-i",
+    "--input-file",
+    metavar="FILE",
+    shell_complete=files,
+    help="Take URLs from FILE too, one a line, # begins a comment; - is standard input.",
+)
 @click.option(
     "-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Send this header field; @FILE reads them; repeatable."
 )

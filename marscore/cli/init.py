@@ -10,6 +10,7 @@ import click
 
 from marscore.adapters.files.failures import storage_error
 from marscore.adapters.terminal.streams import printable
+from marscore.cli.complete import files
 from marscore.cli.engine import engine
 from marscore.cli.exits import complain, say
 from marscore.cli.wanted import GivenUrl, distinct, named_of
@@ -52,7 +53,9 @@ _TAIL = """\
 
 @click.command()
 @click.argument("urls", metavar="[URL]...", nargs=-1)
-@click.option("-o", "--output", metavar="FILE", default=_DEFAULT, show_default=True, help="Write to FILE; - is standard output.")
+@click.option(
+    "-o", "--output", metavar="FILE", shell_complete=files, default=_DEFAULT, show_default=True, help="Write to FILE; - is standard output."
+)
 @click.pass_context
 def init(context: click.Context, /, urls: Sequence[str], output: str) -> None:
     """Write a manifest that lists each URL, with comments on what else may stand there (`-` in the place of a URL prints it).

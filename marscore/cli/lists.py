@@ -9,6 +9,7 @@ from typing import Any, get_args
 import click
 
 from marscore.adapters.terminal.streams import printable
+from marscore.cli.complete import files
 from marscore.cli.engine import engine
 from marscore.cli.exits import complain, say
 from marscore.cli.inputs import read_list, read_manifest, settings_of
@@ -25,7 +26,7 @@ _TO = click.option(
 
 
 @click.command(name="import")
-@click.argument("source", metavar="FILE")
+@click.argument("source", metavar="FILE", shell_complete=files)
 @click.option("--from", "form", type=click.Choice(get_args(Format)), help="The list's format.  [default: guessed by content and name]")
 @click.option("--base", metavar="URL", help="Where the files are that the list only names, and what relative URLs are relative to.")
 @click.option("--keep-secrets", "secrecy", flag_value="kept", default="named", help="Write passwords and tokens as they stand there.")
@@ -48,7 +49,7 @@ def import_(context: click.Context, /, source: str, form: Format | None, base: s
 
 
 @click.command()
-@click.argument("manifest")
+@click.argument("manifest", shell_complete=files)
 @click.option("--to", "target", type=click.Choice(get_args(Target)), required=True, help="What to write it for.")
 @_TO
 @export_options

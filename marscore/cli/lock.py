@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from marscore.cli.complete import files
 from marscore.cli.engine import engine
 from marscore.cli.exits import complain, say
 from marscore.cli.inputs import read_manifest, settings_of
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("manifest", required=False)
+@click.argument("manifest", required=False, shell_complete=files)
 @lock_options
 @click.option(
     "--upgrade",

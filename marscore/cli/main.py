@@ -10,6 +10,7 @@ import click
 
 from marscore.adapters.terminal.streams import printable
 from marscore.cli.cache import cache
+from marscore.cli.complete import completion, files
 from marscore.cli.ending import end
 from marscore.cli.engine import engine
 from marscore.cli.exits import complain, exits, say, say_json
@@ -52,7 +53,7 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("manifest")
+@click.argument("manifest", shell_complete=files)
 @run_options
 @hook_options
 @github_option
@@ -71,7 +72,7 @@ def run(context: click.Context, /, manifest: str, github: bool | None, **options
 
 
 @cli.command()
-@click.argument("manifests", metavar="MANIFEST...", nargs=-1, required=True)
+@click.argument("manifests", shell_complete=files, metavar="MANIFEST...", nargs=-1, required=True)
 @validate_options
 @click.pass_context
 def validate(context: click.Context, /, manifests: tuple[str, ...], **options: Any) -> None:
@@ -93,7 +94,7 @@ def _is_correct(context: click.Context, source: str, settings: RunSettings) -> b
 
 
 @cli.command()
-@click.argument("manifest")
+@click.argument("manifest", shell_complete=files)
 @plan_options
 @click.option(
     "--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True, help="For people or for programs."
@@ -121,6 +122,7 @@ def schema(context: click.Context, /, name: str) -> None:
 
 
 cli.add_command(cache)
+cli.add_command(completion)
 cli.add_command(export)
 cli.add_command(get)
 cli.add_command(import_)

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias, TypeVar, get_args
 
 import click
 
+from marscore.cli.complete import selections
 from marscore.events import LogLevel
 from marscore.settings import STANDARD_OUTPUT, LogFormat, ProgressMode
 from marscore.values import parse_duration, parse_size
@@ -83,6 +84,7 @@ _SELECTING = (
         "--only",
         multiple=True,
         metavar="GLOB_OR_TAG",
+        shell_complete=selections,
         help="Take only downloads with this tag, or whose path matches this pattern; repeatable.",
     ),
 )

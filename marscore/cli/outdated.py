@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from marscore.adapters.terminal.streams import printable
+from marscore.cli.complete import files
 from marscore.cli.engine import engine
 from marscore.cli.exits import say, say_json
 from marscore.cli.inputs import read_manifest, settings_of
@@ -26,7 +27,7 @@ _WIDE, _PATH = 80, 36
 
 
 @click.command()
-@click.argument("manifest")
+@click.argument("manifest", shell_complete=files)
 @outdated_options
 @click.option(
     "--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True, help="For people or for programs."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from marscore.adapters.terminal.streams import printable
+from marscore.cli.complete import files
 from marscore.cli.engine import engine
 from marscore.cli.exits import complain, say, say_json
 from marscore.cli.inputs import read_manifest, settings_of
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("manifest", required=False)
+@click.argument("manifest", required=False, shell_complete=files)
 @verify_options
 @click.option("--extra", is_flag=True, help="Tell of files in the output folder that nothing names, too.")
 @click.option("--fix", is_flag=True, help="Fetch what is missing or wrong, and nothing else.")
