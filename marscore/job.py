@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from marscore.adapters.credentials import ambient_secrets
+from marscore.adapters.files.archive_readers import demand_readers
 from marscore.adapters.http.tls_check import TlsFiles, check_tls_files
 from marscore.adapters.http.versions import unavailable
 from marscore.caches import CacheChoice, choose_cache
@@ -73,7 +74,7 @@ class Job:
 
 
 def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles = "all") -> Job:
-    """Read, check and expand a manifest, and look at the files of certificates that it names.
+    """Read, check and expand a manifest, and look at the files of certificates that it names, and for what reads its archives.
 
     Raises:
         ManifestError: it is wrong, or its lock is; every problem is told.
@@ -83,6 +84,7 @@ def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles 
     check_whole(parsed, tls_files)
     held, lacking = held_to_lock(manifest, settings, parsed, everything)
     wanted = select(held, settings.only) if settings.only else held
+    demand_readers(parsed, wanted)
     not_locked = tuple(download for download in wanted if download.id in lacking) if lacking else ()
     return replace(job_of(parsed, held, manifest, settings), downloads=wanted, not_locked=not_locked)
 

@@ -63,8 +63,11 @@ def _demand_base(listing: Listing, base: str | None) -> None:
 
 def _located(item: Item, base: str | None, listing: Listing) -> Item:
     """The item with URLs that are whole and with the path that its folder makes."""
-    url = _below(base, item.path or "") if item.url is None else _whole(item.url, base)
-    mirrors = tuple(_whole(mirror, base) for mirror in item.mirrors)
+    if any("#" in url for url in (item.url or "", *item.mirrors)):
+        # It may be what opens a file to its reader: a manifest is kept and shown.
+        listing.warn(item.line, "what stands behind # in a URL is sent to no server, and is not taken")
+    url = _below(base, item.path or "") if item.url is None else _whole(item.url.partition("#")[0], base)
+    mirrors = tuple(_whole(mirror.partition("#")[0], base) for mirror in item.mirrors)
     path = item.path
     if item.folder is not None:
         try:

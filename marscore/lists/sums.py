@@ -25,13 +25,15 @@ def read(text: str, title: str) -> Listing:
     for number, line in lines:
         if size := _SIZE.fullmatch(line):
             sizes[relative(size[1])] = int(size[2])
-        if not line or line[0] in "#;":
+        if not line.strip() or line.lstrip()[0] in "#;":
             continue
         said = _read(line, title)
         if said is None:
             listing.leave_out(number, "is no line of a list of checksums: HEX  name, or SHA256 (name) = HEX")
         else:
             name, checksum = said
+            if name != name.strip():
+                listing.warn(number, "a blank at an end of the name is part of it, as sha256sum reads this line")
             _take(found.setdefault(name, (number, []))[1], checksum, number, listing)
     listing.items += [
         Item(number, None, name, checksums=tuple(checksums), size=sizes.get(name)) for name, (number, checksums) in found.items()

@@ -26,7 +26,8 @@ _TYPED_USERINFO = re.compile(r"([^/]*//)([^/@]*(?:@[^/@]*)*)@")
 _MARK = re.compile("[\0\1\2]")
 #: Query names whose values open doors: signed URLs of the large stores, API keys, session ids.
 _TOKEN_LIKE = re.compile(
-    r"(?i)token|secret|passw|pwd|signature|^sig$|credential|api[-_]?key|access[-_]?key|^key$|auth|session|jwt|^code$|hmac"
+    r"(?i)token|secret|pass[-_]?(?:w|phrase|code|key)|(?<![a-z])pass(?![a-z])|pwd|signature|^sig$|credential|api[-_]?key|access[-_]?key|^key$"
+    r"|private[-_]?key|auth|session|jwt|^code$|^pin$|hmac"
 )
 #: What begins a part of a URL that may be secret.
 _TELLING = re.compile("[@?#]")

@@ -8,6 +8,9 @@ r"""The lines of lists of checksums: SHA256SUMS, file.sha256 and their like.
 | `SHA256 (name) = HEX` | sha256sum --tag, BSD's sha256, Fedora's CHECKSUM; `SHA2-256(name)= HEX` is openssl's |
 | `HEX`, `HEX  -`, `sha256:HEX`, `sha256:HEX  name` | a list of one file, which it may not name |
 | `# ...`, `; ...` | a comment |
+
+All that stands behind the two characters after the digest is the name, blanks at its ends included, as GNU coreutils have it; but where
+the second is none of theirs, blanks only line the names up.
 """
 
 from __future__ import annotations
@@ -33,11 +36,11 @@ _NAMES: Mapping[str, str] = {
 _BY_LENGTH: Mapping[int, str] = {2 * DIGEST_BYTES[name]: name for name in ("md5", "sha1", "sha256", "sha384", "sha512")}
 #: The longest line that is looked at: no file has such a name.
 _MOST = 8192
-_GNU = re.compile(r"(\\?)([0-9A-Fa-f]{32,128})(?: \*|[ \t]+)(.+)")
+_GNU = re.compile(r"(\\?)([0-9A-Fa-f]{32,128})(?:[ \t][ *]|[ \t]+)(.+)")
 _BSD = re.compile(r"(\\?)([A-Za-z0-9/-]{3,12}) ?\((.+)\) ?= ?([0-9A-Fa-f]{32,128})")
 _BARE = re.compile(r"(?:([A-Za-z0-9-]{3,12}):)?([0-9A-Fa-f]{32,128})(?:[ \t]+\*?(.+))?")
 _NO_NAMES = frozenset({"-", "stdin"})
-_ESCAPED = re.compile(r"\\([\\nr])")
+_ESCAPED = re.compile(r"\\(.?)", re.DOTALL)
 _UNESCAPED = {"\\": "\\", "n": "\n", "r": "\r"}
 _BLAKE2 = re.compile(r"(?i)b2sums?\b|.*(?:\.b2|blake2b?)(?:sums?)?(?:\.txt)?$")
 #: What stands between two dashes of armor (RFC 4880 section 6.2).
@@ -61,22 +64,26 @@ class Line(NamedTuple):
 
 def read_line(line: str) -> Line | None:
     """What a line without its end says; None where it is a comment or no line of such a list."""
+    line = line.lstrip(" \t")
     if not line or line[0] in "#;" or len(line) > _MOST:
         return None
     name: str | None
-    if found := _GNU.fullmatch(line):
+    if (found := _GNU.fullmatch(line)) and found[3].strip(" \t"):
         escaped, word, digest, name = found[1], None, found[2], found[3]
     elif found := _BSD.fullmatch(line):
         escaped, word, name, digest = found[1], found[2], found[3], found[4]
-    elif found := _BARE.fullmatch(line):
+    elif found := _BARE.fullmatch(line.rstrip(" \t")):
         escaped, word, digest, name = "", found[1], found[2], found[3]
     else:
         return None
     if name in _NO_NAMES:
         name = None
-    if name is not None:
-        name = relative(_ESCAPED.sub(lambda mark: _UNESCAPED[mark[1]], name) if escaped else name)
-    return Line(name, word, digest.lower())
+    if name is not None and escaped:
+        if not all(mark in _UNESCAPED for mark in _ESCAPED.findall(name)):
+            # Nobody writes that, and what it would mean nobody says.
+            return None
+        name = _ESCAPED.sub(lambda mark: _UNESCAPED[mark[1]], name)
+    return Line(None if name is None else relative(name), word, digest.lower())
 
 
 def signed(lines: Iterable[tuple[int, str]]) -> tuple[list[tuple[int, str]], int | None]:
@@ -88,6 +95,7 @@ def signed(lines: Iterable[tuple[int, str]]) -> tuple[list[tuple[int, str]], int
     kept: list[tuple[int, str]] = []
     begin, state = None, "plain"
     for number, raw in lines:
+        # Blanks at the end are no part of what is signed (RFC 4880 section 7.1); in a plain list, they are of the name.
         line = raw.rstrip("\r \t")
         if line == _SIGNED:
             if begin is None:
@@ -101,7 +109,7 @@ def signed(lines: Iterable[tuple[int, str]]) -> tuple[list[tuple[int, str]], int
         elif state == "signed":
             kept.append((number, line.removeprefix("- ")))
         elif state == "plain":
-            kept.append((number, line))
+            kept.append((number, raw.removesuffix("\r")))
     return kept, begin
 
 

@@ -69,7 +69,8 @@ class ChecksumList:
             if entries := self.named.get(relative(name)):
                 return entries
         for name in map(relative, names):
-            whole = [known for known in self.by_last.get(_last(name), ()) if known.endswith(f"/{name}")]
+            # A name that begins or ends with a blank is seldom meant: of a list that was typed, it may be this file.
+            whole = [known for known in self.by_last.get(_last(name), ()) if f"/{known.strip()}".endswith(f"/{name}")]
             if len(whole) == 1:
                 return self.named[whole[0]]
             if whole:
@@ -132,4 +133,4 @@ def _as(entry: Entry, algorithm: str | None) -> Entry | None:
 
 
 def _last(name: str) -> str:
-    return name.rpartition("/")[2]
+    return name.rpartition("/")[2].strip()

@@ -317,3 +317,43 @@ def test_the_lists_of_checksums_that_a_run_looks_up_have_no_hook_of_their_own(or
     write(tmp_path, [entry], on_success=hook, on_failure=hook)
     assert marscore("run", "downloads.yaml", cwd=tmp_path).code == 0
     assert (tmp_path / "runs").read_text() == "one "
+
+
+PRINT = "import sys; sys.stdout.write('printed without an end'); sys.stdout.flush()"
+
+
+@pytest.mark.parametrize("place", ["pipe", "file"])
+@pytest.mark.parametrize("code", [PRINT, PRINT + "; print()", ""])
+def test_what_a_hook_prints_without_an_end_spoils_no_line_of_the_log(place: str, code: str, origin: Origin, tmp_path: Path) -> None:
+    write(tmp_path, [origin.serve("/one.bin", ONE)], on_success=python(code))
+    printed = tmp_path / "printed"
+    with printed.open("wb") as file:
+        done = subprocess.run(
+            command("run", "downloads.yaml"),
+            cwd=tmp_path,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=file if place == "file" else subprocess.PIPE,
+            timeout=60,
+            check=True,
+        )
+    lines = (printed.read_bytes() if place == "file" else done.stderr).decode().splitlines()
+    assert lines.count("printed without an end") == (1 if code else 0)
+    others = [json.loads(line)["event"] for line in lines if not line.startswith("printed")]
+    assert others[-3:] == ["hook_started", "hook_finished", "run_finished"]
+
+
+def test_what_a_hook_leaves_in_the_background_is_not_waited_for(origin: Origin, tmp_path: Path) -> None:
+    code = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']).pid)"
+    write(tmp_path, [origin.serve("/one.bin", ONE)], on_success=python(code))
+    # It holds our own pipes open as well if it is given them; a file nobody waits for.
+    with (tmp_path / "printed").open("wb") as file:
+        reading, writing = os.pipe()
+        process = subprocess.Popen(command("run", "downloads.yaml"), cwd=tmp_path, env=environment(), stdout=file, stderr=writing)
+        os.close(writing)
+        assert process.wait(30) == 0
+    with os.fdopen(reading) as text:
+        lines = text.read().splitlines()
+    [pid] = [int(line) for line in lines if line.isdigit()]
+    os.kill(pid, signal.SIGKILL)
+    assert json.loads(lines[-1])["event"] == "run_finished"

@@ -9,6 +9,7 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -18,6 +19,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+import marscore as package
 from tests.disk import files_in
 from tests.integration.archives import FILES, member, served, tar, zipped
 from tests.integration.command import Run, command, environment, fetch, marscore, read_report, write
@@ -358,3 +360,52 @@ def test_other_downloads_go_on_while_an_archive_is_unpacked(origin: Origin, tmp_
     assert found.code == 0
     ends = [event["download"] for event in found.events("download_finished")]
     assert ends.index("downloads[0]") > 5
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "where", "why"),
+    [
+        ("path: a/x", "unpack: {into: a}", "downloads[1].unpack.into", "must hold nothing else, and a file of downloads[0] lies in it"),
+        ("path: A/x", "unpack: {into: a/b/..x}", None, None),
+        ("path: A/x", "unpack: {into: a}", "downloads[1].unpack.into", "must hold nothing else, and a file of downloads[0] lies in it"),
+        ("unpack: {into: a}", "path: a/b/x", "downloads[1].path", "in the folder that downloads[0] is unpacked into"),
+        (
+            "unpack: {into: a}",
+            "unpack: {into: a/b}",
+            "downloads[1].unpack.into",
+            "must not be in the folder that downloads[0] is unpacked into",
+        ),
+        (
+            "unpack: {into: a/b}",
+            "unpack: {into: a}",
+            "downloads[1].unpack.into",
+            "must hold nothing else, and a file of downloads[0] lies in it",
+        ),
+        ("path: a", "unpack: {into: a/b}", "downloads[1].unpack.into", "must not be where the file of downloads[0] is"),
+    ],
+)
+def test_folders_of_archives_that_meet_what_is_another_s_are_refused_with_both_places(
+    tmp_path: Path, first: str, second: str, where: str | None, why: str | None
+) -> None:
+    one, two = "url: https://e.com/one.zip", "url: https://e.com/two.zip"
+    text = f"version: 1\ndownloads:\n  - {one}\n    {first}\n  - {two}\n    {second}\n"
+    (tmp_path / "downloads.yaml").write_text(text)
+    done = marscore("validate", "downloads.yaml", cwd=tmp_path)
+    if where is None:
+        assert done.code == 0, done.err
+        return
+    assert done.code == 2
+    assert f"{where}: {why} (line 3)" in done.err
+
+
+@pytest.mark.parametrize("name", ["a.tar.zst", "A.TZST"])
+def test_an_archive_that_takes_an_extra_is_refused_without_it_before_anything_is_fetched(
+    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    write(tmp_path, [origin.serve("/other", served(b"other")), {"url": origin.url(f"/{name}"), "unpack": True}])
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    for verb in (package.run, package.plan):
+        with pytest.raises(package.ManifestError, match=r"downloads\[1\]\.unpack: takes the extra zstd: pip install 'marscore\[zstd\]'"):
+            verb(tmp_path / "downloads.yaml")
+    assert not origin.requests
+    assert package.run(tmp_path / "downloads.yaml", package.RunSettings(only=("other",))).exit_code == 0

@@ -38,4 +38,4 @@ def read_archive(file: IO[bytes], most: int, watch: Callable[[int], None]) -> It
         if beginning[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
             yield from zip_entries(file, most)
         else:
-            yield from tar_entries(file, beginning, watch)
+            yield from tar_entries(file, beginning, most, watch)

@@ -1,6 +1,8 @@
 """A folder that was unpacked takes the place of another: in one step, and of what was there nothing goes that marscore did not unpack.
 
 staging <--links to what nobody of ours put there-- place      staging <--exchanged--> place      what was ours of the old one goes
+
+A run that is to end leaves of that what takes too long (`haste`): nothing counts then, and the next run goes on.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from pathlib import Path
 
 from marscore.adapters.files.below import below
 from marscore.adapters.files.folder import OLD_READ
+from marscore.adapters.files.haste import Haste
 from marscore.adapters.files.tree_records import TreeRecords
 from marscore.errors import StorageError
 from marscore.resolve.trees import Tree
@@ -29,10 +32,11 @@ _AT_ONCE = 1024 * 1024
 class Exchange:
     """A new folder in the place of an old one, whose foreign files stay."""
 
-    def __init__(self, records: TreeRecords, into: str, place: Path, staging: Path) -> None:
+    def __init__(self, records: TreeRecords, into: str, place: Path, haste: Haste) -> None:
         self._records = records
         self._place = place
-        self._staging = staging
+        self._haste = haste
+        self._staging = staging = records.staging_of(into)
         self._old = staging.with_name(f"{staging.name}.old")
         trees = [tree for tree in (records.of(into), records.begun(into)) if tree is not None]
         #: What runs have unpacked there: files and links, and folders.
@@ -40,7 +44,11 @@ class Exchange:
         self._our_folders = {folder for tree in trees for folder in tree.folders}
 
     def recover(self) -> None:
-        """Put in order what a run left that was killed while it exchanged the folders."""
+        """Put in order what a run left that was killed while it exchanged the folders.
+
+        Raises:
+            StorageError: this run is to end, too.
+        """
         if not os.path.lexists(self._old):
             return
         if os.path.lexists(self._place):
@@ -55,7 +63,7 @@ class Exchange:
             Each of these, and the folders made for them: entries that have to be on the disk before the old ones go.
 
         Raises:
-            StorageError: it has a name that the archive needs, or is nothing that could be linked.
+            StorageError: it has a name that the archive needs, or is nothing that could be linked; or the run is to end.
         """
         try:
             mode = self._place.lstat().st_mode
@@ -65,6 +73,7 @@ class Exchange:
             raise StorageError(Failure("path", "something that is not a folder stands where the archive is to be unpacked"))
         carried = []
         for path, is_folder in below(self._place):
+            self._haste.check()
             if is_folder:
                 self._carry_folder(path)
             elif path not in self._ours:
@@ -113,6 +122,9 @@ class Exchange:
         """Exchange the folders, remove what was ours of the old one, and let the new record count.
 
         Each step is on the disk before the next one: of an old folder without its record nobody would know any more what was ours.
+
+        Raises:
+            StorageError: the run is to end, and all of the old one could not be removed: the new record does not count.
         """
         self._records.begin(tree)
         _fsync_folder(self._staging.parent)
@@ -136,9 +148,14 @@ class Exchange:
         """Remove the old folder: what is ours, or is in the new one too. What came there meanwhile, goes along."""
         if not os.path.lexists(self._old):
             return
-        folders = [""]
         # All of it is looked for before any of it goes.
-        for path, is_folder in list(below(self._old)):
+        found = []
+        for entry in below(self._old):
+            self._haste.check()
+            found.append(entry)
+        folders = [""]
+        for path, is_folder in found:
+            self._haste.check()
             if is_folder:
                 folders.append(path)
                 continue
@@ -149,6 +166,7 @@ class Exchange:
                 new.parent.mkdir(parents=True, exist_ok=True)
                 old.rename(new)
         for path in reversed(folders):
+            self._haste.check()
             with contextlib.suppress(OSError):
                 # One that still holds something stays, and is nobody's loss.
                 (self._old / path).rmdir()

@@ -69,6 +69,8 @@ class Extraction:
         self._check = check
         self._found = Extracted()
         self._hard: dict[Parts, Parts] = {}
+        #: By the names that they have in the archive.
+        self._not_wanted: set[Parts] = set()
         self._entries = self._written = self._decompressed = self._unflushed = 0
         self._most = 0
 
@@ -114,6 +116,8 @@ class Extraction:
             if path is not None and (not self._wanted.only or chosen(named, self._wanted.only)):
                 self._second_look(entry)
                 self._put(entry, path)
+            elif entry.kind in ("file", "hardlink"):
+                self._not_wanted.add(named)
         except EscapeError as error:
             raise EscapeError(f"{_shown(entry.name)} {error}") from None
 
@@ -141,10 +145,17 @@ class Extraction:
         elif entry.kind == "symlink":
             self._found.links[path] = entry.target
         else:
-            target = stripped(parts_of(entry.target, self._names), self._wanted.strip)
-            if target is None or target not in self._found.files:
-                raise EscapeError("is a hard link to what is no file before it")
-            self._hard[path] = target
+            self._hard[path] = self._linked(parts_of(entry.target, self._names))
+
+    def _linked(self, named: Parts) -> Parts:
+        """The file that a hard link leads to, by the name that it has in the archive."""
+        target = stripped(named, self._wanted.strip)
+        if target is not None and target in self._found.files:
+            return target
+        if named in self._not_wanted:
+            why = "to which strip leaves no name" if target is None else "which only does not name"
+            raise EscapeError(f"is a hard link to {_shown('/'.join(named))}, {why}")
+        raise EscapeError("is a hard link to what is no file before it")
 
     def _make_way(self, path: Parts, kind: Kind) -> None:
         """Let the later one of two entries hold, as tar does."""

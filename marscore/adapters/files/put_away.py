@@ -1,25 +1,22 @@
 """What goes again of archives: those that are not to stay, once they are unpacked and the cache has them, and what never got to its place.
 
-A folder of a hundred thousand files takes seconds to remove. A run that is to end takes half a second for it; the next one goes on.
+A run that is to end takes half a second for it (`haste`); the next one goes on.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from marscore.adapters.files.below import below
 from marscore.adapters.files.folder import OWN_FOLDER, Folder
+from marscore.adapters.files.haste import AT_THE_END, Haste
 from marscore.errors import StorageError
 from marscore.events import DownloadFinished
 from marscore.resolve.model import Download
 from marscore.state import FileIdentity
-
-#: Seconds that removing may take where the run is to end.
-_AT_THE_END = 0.5
 
 
 class PutAway:
@@ -39,13 +36,11 @@ class PutAway:
             self.left.append(f"{download.path}: {error.failure.message}")
 
 
-def remove_tree(folder: Path, wanted: Callable[[], bool], seconds: float = _AT_THE_END) -> None:
+def remove_tree(folder: Path, wanted: Callable[[], bool], seconds: float = AT_THE_END) -> None:
     """Remove a folder with all that is in it, as far as that can be; once nothing is `wanted` any more, for so many seconds."""
-    latest: float | None = None
+    haste = Haste(wanted, seconds)
     for path, is_folder in reversed(list(below(folder, lambda path, error: None))):
-        if latest is None and not wanted():
-            latest = time.monotonic() + seconds
-        if latest is not None and time.monotonic() >= latest:
+        if haste.is_over:
             return
         with contextlib.suppress(OSError):
             (os.rmdir if is_folder else os.unlink)(f"{folder}/{path}")

@@ -1,14 +1,18 @@
 """The entries of a tar, plain or compressed.
 
 What an archive promises of its sizes is not believed: no header is read into memory that is larger than any honest one, and no archive
-counts as whole that ends before its end is marked.
+counts as whole that ends before its end is marked. What stands behind that, and is not compressed as the archive is, is nobody's: as for
+bsdtar, it is not looked at, whatever the compression. Compressed data is read to its end in any case, since its check stands there.
 """
 
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import lzma
+import os
+import re
 import tarfile
 from collections.abc import Callable, Iterator
 from typing import IO, Any
@@ -20,22 +24,45 @@ _LARGEST_HEADER = 16 * 1024 * 1024
 #: What decompressing xz may take: what `xz -9` asks for is 65 MiB.
 _MEMORY = 512 * 1024 * 1024
 _BLOCK = 512
+_XZ = b"\xfd7zXZ\x00"
+#: A frame, or one that is to be skipped, as pzstd writes in front (RFC 8878 section 3.1).
+_ZSTD = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
 
 
-def tar_entries(file: IO[bytes], beginning: bytes, watch: Callable[[int], None]) -> Iterator[Entry]:
+def tar_entries(file: IO[bytes], beginning: bytes, most: int, watch: Callable[[int], None]) -> Iterator[Entry]:
     """The entries of a tar that begins so; see `archives.read_archive`."""
-    return _entries(_Forward(_decompressed(file, beginning), watch))
+    if not beginning:
+        raise ArchiveError("is empty: the file has no bytes")
+    source = _decompressed(file, beginning)
+    if source is file:
+        _refuse_too_many(file, most, watch)
+    return _entries(_Forward(source, watch))
+
+
+def _refuse_too_many(file: IO[bytes], most: int, watch: Callable[[int], None]) -> None:
+    """Count the entries of a plain tar, where it is so large that it may hold too many, before any is written."""
+    if file.seek(0, os.SEEK_END) > _BLOCK * most:
+        file.seek(0)
+        count = 0
+        with contextlib.suppress(ArchiveError, EOFError, tarfile.TarError):
+            # What is wrong with it is told when it is unpacked.
+            for count, _ in enumerate(_members(_Skipping(file, watch)), 1):
+                if count > most:
+                    break
+        if count > most:
+            raise TooLargeError(f"has more than {most:,} entries")
+    file.seek(0)
 
 
 def _decompressed(file: IO[bytes], beginning: bytes) -> Any:
     """What reads the tar inside, by how the file begins and not by its name."""
     if beginning.startswith(b"\x1f\x8b"):
-        return gzip.GzipFile(fileobj=file)
+        return _Gzip(gzip.GzipFile(fileobj=file))
     if beginning.startswith(b"BZh"):
         return bz2.BZ2File(file)
-    if beginning.startswith(b"\xfd7zXZ\x00"):
+    if beginning.startswith(_XZ):
         return _Xz(file)
-    if beginning.startswith(b"\x28\xb5\x2f\xfd"):
+    if _ZSTD.match(beginning):
         return _zstd(file)
     return file
 
@@ -48,6 +75,29 @@ def _zstd(file: IO[bytes]) -> Any:
     return _Zstd(zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True), zstandard.ZstdError)
 
 
+class _BehindError(ArchiveError):
+    """What follows the last stream is none. Raised by a read that has brought nothing else: what came before it is not lost."""
+
+    def __init__(self) -> None:
+        super().__init__("is damaged: something else follows before its end")
+
+
+class _Gzip:
+    """Tells what is no further stream from one that is damaged."""
+
+    def __init__(self, source: gzip.GzipFile) -> None:
+        self._source = source
+
+    def read(self, count: int) -> bytes:
+        try:
+            # `read` would go on to the next stream before it gives what it has.
+            return self._source.read1(count)
+        except gzip.BadGzipFile as error:
+            if str(error).startswith("Not a gzipped file"):
+                raise _BehindError from error
+            raise
+
+
 class _Zstd:
     """Names a zstd stream's errors."""
 
@@ -56,8 +106,11 @@ class _Zstd:
 
     def read(self, count: int) -> bytes:
         try:
-            data: bytes = self._source.read(count)
+            # See `_Gzip`.
+            data: bytes = self._source.read1(count)
         except self._error as error:
+            if "nknown frame descriptor" in str(error):
+                raise _BehindError from error
             raise ArchiveError(f"is damaged: {error}") from error
         return data
 
@@ -98,6 +151,9 @@ class _Xz:
             if not data:
                 return None
             left = data.lstrip(b"\0")
+        left += self._file.read(len(_XZ)) if len(left) < len(_XZ) else b""
+        if not left.startswith(_XZ):
+            raise _BehindError
         self._left = left
         self._stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY)
         return self._stream
@@ -145,21 +201,36 @@ class _Forward:
 
     def end(self) -> None:
         """Read to the end of the file, where checks of what was decompressed stand."""
-        while self._take(AT_ONCE):
-            pass
+        with contextlib.suppress(_BehindError):
+            while self._take(AT_ONCE):
+                pass
+
+
+class _Skipping(_Forward):
+    """The same of a plain tar whose contents are of no interest."""
+
+    def seek(self, position: int) -> None:
+        if position > self._position:
+            self._position = self._source.seek(position)
+        self._watch(0)
 
 
 def _entries(source: _Forward) -> Iterator[Entry]:
+    for archive, member in _members(source):
+        yield _entry(archive, member)
+    # It takes a broken header, and the end of the file, for the end of the archive.
+    if len(source.last) != _BLOCK or source.last.strip(b"\0"):
+        raise ArchiveError("is damaged: it has no end, so that entries may be missing")
+    source.end()
+
+
+def _members(source: _Forward) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
     # Names that are not UTF-8 keep their bytes.
     with tarfile.open(fileobj=source, mode="r:", encoding="utf-8", errors="surrogateescape") as archive:  # type: ignore[call-overload]
         while (member := archive.next()) is not None:
             # tarfile keeps all that it has seen.
             archive.members = []
-            yield _entry(archive, member)
-    # It takes a broken header, and the end of the file, for the end of the archive.
-    if len(source.last) != _BLOCK or source.last.strip(b"\0"):
-        raise ArchiveError("is damaged: it has no end, so that entries may be missing")
-    source.end()
+            yield archive, member
 
 
 def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:

@@ -39,6 +39,10 @@ class TreeRecords:
         self.staging = root / OWN_FOLDER / "unpack"
         self._standing = root / OWN_FOLDER / "unpacked"
 
+    def staging_of(self, into: str) -> Path:
+        """Where a folder is made that is to be put there."""
+        return self.staging / key_of(into)
+
     def of(self, into: str) -> Tree | None:
         """What is recorded of a folder, whether it stands so or not; None where nothing is."""
         tree = _read(self._standing / key_of(into))

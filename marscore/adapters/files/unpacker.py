@@ -22,6 +22,7 @@ from marscore.adapters.files.exchange import Exchange
 from marscore.adapters.files.extraction import Extracted, Extraction, Limits, Wanted
 from marscore.adapters.files.failures import naming
 from marscore.adapters.files.folder import OLD_READ, Folder
+from marscore.adapters.files.haste import STOPPED, Haste
 from marscore.adapters.files.put_away import remove_tree
 from marscore.adapters.files.rename import identity_of
 from marscore.adapters.files.system import SYSTEM
@@ -30,10 +31,7 @@ from marscore.errors import StorageError
 from marscore.ports import Unpacking
 from marscore.resolve.archive_names import EscapeError, Names
 from marscore.resolve.trees import Tree
-from marscore.state import key_of
 from marscore.values import Failure, Unpacked
-
-_STOPPED = Failure("interrupted", "the run ended before the archive was unpacked")
 
 
 class Unpacker:
@@ -57,7 +55,7 @@ class Unpacker:
 
         def check() -> None:
             if not wanted():
-                raise StorageError(_STOPPED)
+                raise StorageError(STOPPED)
 
         try:
             with naming("cannot unpack"):
@@ -74,8 +72,8 @@ class Unpacker:
 
     def _unpack(self, asked: Unpacking, check: Callable[[], None], wanted: Callable[[], bool]) -> Unpacked:
         place = Path(self._folder.place(asked.into))
-        staging = self._records.staging / key_of(asked.into)
-        swap = Exchange(self._records, asked.into, place, staging)
+        staging = self._records.staging_of(asked.into)
+        swap = Exchange(self._records, asked.into, place, Haste(wanted))
         swap.recover()
         try:
             remove_tree(staging, wanted)

@@ -7,6 +7,7 @@ import contextlib
 import stat
 import zipfile
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import IO
 
 from marscore.adapters.files.archive_entry import AT_ONCE, ArchiveError, Entry, Kind, TooLargeError, naming_damage
@@ -39,7 +40,7 @@ def zip_entries(file: IO[bytes], most: int) -> Iterator[Entry]:
 def _refuse_overlap(entries: list[zipfile.ZipInfo], end: int) -> None:
     """Refuse entries that share bytes: so a few bytes make many (https://www.bamsoftware.com/hacks/zipbomb/)."""
     places = sorted((info.header_offset, info.compress_size) for info in entries)
-    for (offset, size), (following, _) in zip(places, [*places[1:], (end, 0)], strict=True):
+    for (offset, size), (following, _) in pairwise([*places, (end, 0)]):
         # Of the header in front of the content 30 bytes are sure.
         if offset + 30 + size > following:
             raise ArchiveError("has entries that share bytes")

@@ -6,16 +6,18 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from marscore.adapters.processes.program_output import program_output
 from marscore.adapters.terminal.signals import Stop
 from marscore.frozen import dataclass
 
 #: Seconds that a program has to end once it was passed a signal.
 _PATIENCE = 1.5
+#: Seconds that the reader of our standard error has for what a program printed last; and where the run was told to stop.
+_READING, _READING_AT_THE_END = 10.0, 0.5
 #: Seconds between two looks at whether a signal came.
 _LOOK_EVERY = 0.05
 
@@ -31,13 +33,17 @@ class ProgramEnded:
 def run_program(argv: Sequence[str], folder: Path, more: Mapping[str, str | None], stop: Stop) -> ProgramEnded:
     """Run a program in a folder, with these variables besides our own (without one that is None), and wait for it.
 
-    Its standard input is empty, and what it prints goes to standard error. A relative path to it is against the folder. A signal that we
-    get is passed on to it and to what it started; it has a moment to end then. A KeyboardInterrupt counts as SIGINT, and is put into
-    `stop`.
+    Its standard input is empty, and what it prints goes to standard error, where its last line gets an end. A relative path to it is
+    against the folder. A signal that we get is passed on to it and to what it started; it has a moment to end then. A KeyboardInterrupt
+    counts as SIGINT, and is put into `stop`.
     """
     process: subprocess.Popen[bytes] | None = None
+    output = program_output()
     try:
-        process = _started(argv, folder, more)
+        try:
+            process = _started(argv, folder, more, output.descriptor)
+        finally:
+            output.started()
         stop.before_exit = lambda: _send(process, _KILL)
         _wait(process, stop)
     except (OSError, ValueError) as error:
@@ -52,13 +58,13 @@ def run_program(argv: Sequence[str], folder: Path, more: Mapping[str, str | None
         if process is not None and process.returncode is None:
             _send(process, _KILL)
             process.wait()
+        output.end_line(_READING if stop.signal is None else _READING_AT_THE_END)
     return ProgramEnded(128 + signal.SIGINT) if process is None else _told(process.returncode)
 
 
-def _started(argv: Sequence[str], folder: Path, more: Mapping[str, str | None]) -> subprocess.Popen[bytes]:
+def _started(argv: Sequence[str], folder: Path, more: Mapping[str, str | None], output: int) -> subprocess.Popen[bytes]:
     # As a shell has it: a name is looked for in PATH, a path is relative to where the program runs.
     program = argv[0] if Path(argv[0]).name == argv[0] else str(folder.absolute() / argv[0])
-    output = _error_stream()
     return subprocess.Popen(  # noqa: S603 - the user's own program, and no shell
         [program, *argv[1:]],
         cwd=folder,
@@ -69,15 +75,6 @@ def _started(argv: Sequence[str], folder: Path, more: Mapping[str, str | None]) 
         # Ctrl-C reaches it through us alone, and so does what ends all that it started.
         start_new_session=True,
     )
-
-
-def _error_stream() -> int:
-    """Standard error's descriptor; where there is none, what is printed is dropped."""
-    try:
-        sys.stderr.flush()
-        return sys.stderr.fileno()
-    except (AttributeError, OSError, ValueError):
-        return subprocess.DEVNULL
 
 
 def _wait(process: subprocess.Popen[bytes], stop: Stop) -> None:

@@ -462,3 +462,37 @@ def test_a_list_of_nothing_is_a_manifest_of_nothing():
     made = import_list("# nothing\n", "x", "urls", None)
     assert "".join(made.text).endswith("downloads: []\n")
     assert made.warnings == ("x: names no file",)
+
+
+def test_a_name_in_a_list_of_checksums_keeps_its_blanks_and_says_so():
+    text = f"{A}   lead.bin\n{B}  trail.bin \n{B}  plain.bin\n\\{A}  back\\\\slash\n\\{A}  new\\nline\n\\{A}  odd\\x\n"
+    found, warnings, left_out = imported(text, "SHA256SUMS", base="https://e.com/f")
+    assert {path: download.url for path, download in found.items()} == {
+        " lead.bin": "https://e.com/f/%20lead.bin",
+        "plain.bin": "https://e.com/f/plain.bin",
+    }
+    assert left_out == 4
+    assert [warning.partition(": ")[0] for warning in warnings] == [f"SHA256SUMS:{line}" for line in (1, 2, 4, 5, 6)]
+    assert "ends in a dot or a space" in warnings[1]
+
+
+@pytest.mark.parametrize("name", ["pass", "PASS", "user_pass", "passwd", "password", "Pass-Phrase", "pwd", "db.pwd", "pin", "passcode"])
+def test_the_usual_words_for_passwords_in_a_query_are_given_names(name):
+    made = import_list(f"https://e.com/a?{name}=hunter2&v=1\n", "list", None, None)
+    assert "hunter2" not in "".join(made.text)
+    assert "v=1" in "".join(import_list(f"https://e.com/a?{name}=hunter2&v=1\n", "list", None, None).text)
+
+
+@pytest.mark.parametrize("name", ["compass", "passenger", "bypass", "spin", "passes", "v"])
+def test_words_that_only_look_like_one_are_left_alone(name):
+    assert f"{name}=north" in "".join(import_list(f"https://e.com/a?{name}=north\n", "list", None, None).text)
+
+
+def test_what_stands_behind_a_hash_is_not_taken_and_told():
+    text = "https://e.com/a.zip#pass=hunter2\nhttps://e.com/b.zip?v=1#\nhttps://e.com/a.zip\n"
+    found, warnings, left_out = imported(text)
+    assert [download.url for download in found.values()] == ["https://e.com/a.zip", "https://e.com/b.zip?v=1"]
+    assert left_out == 0
+    assert warnings[0] == "list:1: what stands behind # in a URL is sent to no server, and is not taken (and 1 more times below)"
+    assert "says the same as line 1" in warnings[1]
+    assert not any("hunter2" in warning for warning in warnings)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marscore.resolve.awaited import names_of
+from marscore.resolve.checksum_lines import read_line
 from marscore.resolve.checksum_list import ChecksumList, Missing, read_list
 from marscore.resolve.model import Awaited, ListSource
 from marscore.values import DIGEST_BYTES, Checksum
@@ -54,6 +55,46 @@ def find(text: str, *names: str, algorithm: str | None = None, title: str = "SHA
 def test_lines_as_tools_write_them(line: str) -> None:
     assert find(f"{line}\n", "a.bin") == f"sha256:{A}"
     assert find(line, "a.bin") == f"sha256:{A}"
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        (f"{A}   a", " a"),
+        (f"{A} *\ta ", "\ta "),
+        (f"{A}  a ", "a "),
+        (f"  {A}  a", "a"),
+        (f"{A} \ta", "a"),
+        (f"{A}\t\ta", "a"),
+        (f"{A}\t*a", "a"),
+        (f"\\{A}  a\\nb\\\\c\\r", "a\nb\\c\r"),
+        (f"\\SHA256 (a\\nb) = {A}", "a\nb"),
+        (f"SHA256 ( a ) = {A}", " a "),
+        (f"{A}  a\\nb", "a\\nb"),
+        (f"{A}  ", None),
+        (f"{A}     \t", None),
+        (f"sha256:{A}  ", None),
+    ],
+)
+def test_a_name_is_what_coreutils_take_it_for(line: str, name: str | None) -> None:
+    said = read_line(line)
+    assert said is not None
+    assert (said.name, said.hex) == (name, A)
+
+
+@pytest.mark.parametrize("name", ["a\\x", "a\\", "\\"])
+def test_an_escape_that_nobody_writes_names_nothing(name: str) -> None:
+    assert read_line(f"\\{A}  {name}") is None
+
+
+def test_blanks_at_the_ends_of_a_name_are_minded_only_where_a_name_without_them_is_there_too() -> None:
+    assert find(f"{A}    a.bin\n{B}  b.bin \n", "a.bin") == f"sha256:{A}"
+    assert find(f"{A}    a.bin\n{B}  b.bin \n", "b.bin") == f"sha256:{B}"
+    assert find(f"{B}   a.bin\n{A}  a.bin\n", "a.bin") == f"sha256:{A}"
+
+
+def test_a_line_of_blanks_takes_no_time() -> None:
+    assert find(f"{A}{' ' * 8000}\n" * 100 + f"{B}  b.bin\n", "b.bin") == f"sha256:{B}"
 
 
 @pytest.mark.parametrize("algorithm", sorted(DIGEST_BYTES))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import gzip
 import io
+import lzma
 import os
 import random
 import stat
@@ -17,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from marscore.adapters.files import exchange
+from marscore.adapters.files import exchange, extraction, haste
 from marscore.adapters.files.extraction import Limits
 from marscore.adapters.files.rename import identity_of
 from marscore.adapters.files.tree_records import TreeRecords
@@ -93,6 +95,81 @@ def test_a_zstd_archive_is_unpacked_where_that_is_installed(tmp_path: Path) -> N
     assert content_of(tmp_path) == dict(FILES)
     with pytest.raises(StorageError, match="damaged"):
         unpack(tmp_path, packed[:-30])
+
+
+@pytest.mark.parametrize("content", [tar({}, mode="w:"), bytes(1024), tar({}), zipped({})], ids=["tar", "two blocks", "tar.gz", "zip"])
+def test_an_archive_without_entries_is_an_empty_folder(tmp_path: Path, content: bytes) -> None:
+    told = unpack(tmp_path, content)
+    assert (told.files, told.bytes) == (0, 0)
+    assert list((tmp_path / "tree").iterdir()) == []
+    assert TreeRecords(tmp_path).look("tree", None).standing == "whole"
+
+
+def zst(content: bytes) -> bytes:
+    packed: bytes = pytest.importorskip("zstandard").ZstdCompressor().compress(content)
+    return packed
+
+
+def test_a_zstd_frame_that_is_to_be_skipped_is_skipped_wherever_it_stands(tmp_path: Path) -> None:
+    skipped = b"\x5a\x2a\x4d\x18" + struct.pack("<L", 700) + b"x" * 700
+    whole = tar(mode="w:")
+    for content in (skipped + zst(whole), skipped * 2 + zst(whole[:1000]) + skipped + zst(whole[1000:]) + skipped):
+        unpack(tmp_path, content)
+        assert content_of(tmp_path) == dict(FILES)
+
+
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    "plain": lambda content: content,
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": zst,
+}
+
+
+@pytest.mark.parametrize("garbage", [b"garbage" * 9, b"<html>" + bytes(5000), b"x", bytes(600), bytes(50) + b"x" * 20_000])
+@pytest.mark.parametrize("make", [*PACKED, "zip"])
+def test_what_stands_behind_the_end_of_an_archive_is_not_looked_at_whatever_its_format(tmp_path: Path, make: str, garbage: bytes) -> None:
+    content = zipped() if make == "zip" else PACKED[make](tar(mode="w:"))
+    unpack(tmp_path, content + garbage)
+    assert content_of(tmp_path) == dict(FILES)
+
+
+@pytest.mark.parametrize("make", [*PACKED])
+def test_what_stands_where_an_archive_should_go_on_is_no_end(tmp_path: Path, make: str) -> None:
+    whole = tar(mode="w:")
+    at = whole.rindex(b"top/data/big.bin")
+    refused(tmp_path, PACKED[make](whole[:at]) + b"garbage" * 1000, "archive")
+    refused(tmp_path, PACKED[make](whole[: at + 4096]) + b"garbage" * 1000, "archive")
+
+
+def test_a_second_stream_that_is_damaged_is_no_garbage(tmp_path: Path) -> None:
+    whole = tar(mode="w:")
+    second = gzip.compress(whole[2000:])
+    unpack(tmp_path, gzip.compress(whole[:2000]) + second)
+    (tmp_path / "more").mkdir()
+    refused(tmp_path / "more", gzip.compress(whole[:2000]) + second[:-8] + b"12345678", "archive")
+
+
+@pytest.mark.parametrize("make", ["w:", "zip"])
+def test_too_many_entries_are_told_before_any_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: str) -> None:
+    files = {f"f{number}": b"x" for number in range(21)}
+
+    def never(self: object, *entry: object) -> None:
+        raise AssertionError("an entry was taken")
+
+    monkeypatch.setattr(extraction.Extraction, "_take", never)
+    message = refused(tmp_path, zipped(files) if make == "zip" else tar(files, mode=make), "too_large")
+    assert "entries" in message
+
+
+def test_a_hard_link_to_what_is_not_wanted_says_so(tmp_path: Path) -> None:
+    linked = tar({"a/one": b"1"}, member("a/two", tarfile.LNKTYPE, "a/one"))
+    assert "which only does not name" in refused(tmp_path, linked, "path", only=("a/two",))
+    linked = tar({"one": b"1"}, member("a/two", tarfile.LNKTYPE, "one"))
+    assert "a/two is a hard link to one, to which strip leaves no name" in refused(tmp_path, linked, "path", strip=1)
+    dangling = tar({"one": b"1"}, member("two", tarfile.LNKTYPE, "three"))
+    assert "what is no file before it" in refused(tmp_path, dangling, "path")
 
 
 def test_parts_of_names_go_and_what_is_not_wanted_stays_out(tmp_path: Path) -> None:
@@ -404,3 +481,30 @@ def test_a_disk_without_room_leaves_nothing_of_it(tmp_path: Path) -> None:
     assert caught.value.failure.kind == "disk_full"
     assert {path.name for path in tmp_path.iterdir()} == {".marscore", "archive"}
     assert list((tmp_path / ".marscore" / "unpack").iterdir()) == []
+
+
+@pytest.mark.parametrize("asks", range(1, 60, 3))
+def test_a_stop_while_an_old_tree_is_cleared_ends_in_time_and_the_next_run_ends_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asks: int
+) -> None:
+    """Half a second is nothing here, so that it ends at the first look after the stop."""
+    unpack(tmp_path, tar({str(number): b"1" for number in range(10)}))
+    (tmp_path / "tree/mine").write_text("mine")
+    left = [asks]
+
+    def wanted() -> bool:
+        left[0] -= 1
+        return left[0] > 0
+
+    newer = tar({"2": b"2", "new": b"2"})
+    with monkeypatch.context() as patched:
+        patched.setattr(haste.Haste.__init__, "__defaults__", (0,))
+        with contextlib.suppress(StorageError):
+            unpack(tmp_path, newer, wanted=wanted)
+    assert (tmp_path / "tree/mine").read_text() == "mine"
+    standing = TreeRecords(tmp_path).look("tree", None).standing
+    assert standing == "changed" or set(content_of(tmp_path)) in ({"2", "new", "mine"}, {*map(str, range(10)), "mine"})
+    unpack(tmp_path, newer)
+    assert content_of(tmp_path) == {"2": b"2", "new": b"2", "mine": b"mine"}
+    assert TreeRecords(tmp_path).look("tree", None).standing == "whole"
+    assert list((tmp_path / ".marscore/unpack").iterdir()) == []
