@@ -133,7 +133,7 @@ def get(manifest: ManifestInput, settings: RunSettings, overwrite: bool = False,
 
 
 def _carried_out(job: Job, manifest: ManifestInput, settings: RunSettings, stop: Stop, session: requests.Session | None = None) -> Ended:
-    if any(place is not None for place in (settings.report, settings.log_file, settings.report_junit)):
+    if any(named is not None for named in (settings.report, settings.log_file, settings.report_junit, settings.metrics)):
         refuse_overlap(settings, _files_of(manifest, job))
     with Outputs(settings) as outputs, working_in(job) as place:
         job = replace(job, own=place.own)

@@ -48,6 +48,7 @@ from marscore.execute.transfer.protocol import InPlace, Work
 from marscore.exhaustive import assert_never
 from marscore.hooks import Surroundings, after
 from marscore.job import Job
+from marscore.observing import Observers
 from marscore.planning.model import Plan, compile_plan
 from marscore.report.ended import Ended
 from marscore.report.fold import ReportFold, RunFacts, run_finished, undelivered
@@ -107,6 +108,7 @@ class Run:
         by_id = {download.id: download for download in job.downloads}
         self._claims = ClaimWriter(state, self._folder, self._clock, by_id)
         self._output = RunOutput(outputs, self._facts, lambda: stop.signal is not None)
+        self._observers = Observers(job, outputs, self._facts, self._clock, self._began)
         self._claims.urls_of_cached = job.cache is not None and job.cache.match == "url"
         self._away = PutAway(self._folder)
         self._cache = None if job.cache is None else job.cache.open()
@@ -129,6 +131,7 @@ class Run:
             self._emit(*(ListRead(self._clock.now(), each.place, each.digests, each.status) for each in self._job.lists))
             self._emit(*(NotLocked(self._clock.now(), download.id, download.path) for download in self._job.not_locked))
             try:
+                self._observers.start()
                 self._fetch(self._plan())
             except KeyboardInterrupt:
                 self._stop.signal = self._stop.signal or signal.SIGINT
@@ -168,12 +171,14 @@ class Run:
         at_once = None if self._output.draws else self._unchanged.tell(noted, now)
         if at_once:
             self._fold.add_in_place(at_once.entries)
+            self._observers.add_in_place(len(at_once.entries))
             self._output.show((), at_once.lines)
         else:
             outcomes = _outcomes_of(decisions, now)
         events, told = self._records.tell(outcomes)
         for event in events:
             self._fold.add(event)
+        self._observers.add(events)
         self._output.show(events, told.lines)
 
     def _fetch(self, compiled: Plan) -> None:
@@ -191,13 +196,13 @@ class Run:
         settings = replace(
             worker_settings(self._job, compiled, self._output.log),
             output_identity=self._folder.identity,
-            progress="shared" if self._output.draws else "none",
+            progress="shared" if self._output.draws or self._observers.looks else "none",
         )
         factory = ProcessWorkerFactory(settings, inbox, self._lock, self._session)
         supervisor = Supervisor(compiled, factory, inbox, self._clock, self._take)
         self._stop.on_signal = lambda number: inbox.put(stop_of(number))
         self._stop.check()
-        with contextlib.closing(factory), self._output.watching(factory.readings):
+        with contextlib.closing(factory), self._output.watching(factory.readings), self._observers.watching(factory.readings):
             try:
                 supervisor.run(works, self._began)
             except KeyboardInterrupt:
@@ -232,7 +237,10 @@ class Run:
         ended = self._hooked(ended)
         if ended.head.status == "interrupted":
             ended = replace(ended, kept=kept_of(self._job.root, self._interrupted))
-        self._emit(run_finished(ended.head, self._clock.now(), self._reported_to, well_formed(str(self._job.root))))
+        finished = run_finished(ended.head, self._clock.now(), self._reported_to, well_formed(str(self._job.root)))
+        # What goes wrong with them is told before the last word.
+        self._emit(*(Warned(self._clock.now(), None, message) for message in self._observers.finish(finished, self._write_through)))
+        self._emit(finished)
         return ended
 
     def _hooked(self, ended: Ended) -> Ended:
@@ -288,23 +296,25 @@ class Run:
             return undelivered(head, error.failure, self._stop.signal), trouble or error.failure
         return head, trouble
 
-    def _write_through(self, report: Output, text: Callable[[], Iterable[str]]) -> None:
-        if not report.is_stream:
-            report.write_whole(text)
+    def _write_through(self, output: Output, text: Callable[[], Iterable[str]]) -> None:
+        if not output.is_stream:
+            output.write_whole(text)
             return
         self._output.still()
         if self._stop.signal is not None:
             # Who was told to stop, waits for no reader of a pipe.
-            report.write_whole(text, "there")
+            output.write_whole(text, "there")
             return
         try:
             with self._stop.interrupting():
-                report.write_whole(text)
+                output.write_whole(text)
         except KeyboardInterrupt:
             if self._stop.signal is None:
                 # The host's own.
                 raise
-            raise StorageError(Failure("interrupted", f"the report was given up: {report.shown} was not read to the end")) from None
+            raise StorageError(
+                Failure("interrupted", f"{output.what} had to be given up: {output.shown} was not read to the end")
+            ) from None
 
     def _warn_of_the_state(self) -> None:
         while self._state.warnings:
@@ -331,6 +341,7 @@ class Run:
                 self._interrupted.append(self._claims.download(download).path)
             if isinstance(event, DownloadFinished):
                 self._keep(self._claims.download(download), event)
+        self._observers.add(events)
         self._output.show(events, told.lines)
 
     def _keep(self, download: Download, event: DownloadFinished) -> None:

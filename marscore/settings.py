@@ -43,8 +43,9 @@ _WORDS: dict[str, tuple[str, ...]] = {
 class RunSettings:
     """The options of one run.
 
-    `output_dir`, `report`, `log_file` and `report_junit` (the report once more, as JUnit XML) are relative to the caller's folder; all but
-    the first may be `-`, a device or a pipe.
+    `output_dir`, `report`, `log_file`, `report_junit` (the report once more, as JUnit XML) and `metrics` are relative to the caller's
+    folder; all but the first may be `-`, a device or a pipe. `metrics` is a file for Prometheus, written every few seconds and at the end;
+    a stream gets it at the end.
     `log_format` None means JSON lines elsewhere than on a terminal, and there what needs attention; the log, as console lines, from
     `log_level` info down. `log_level` None means what needs attention there, and info elsewhere; the log file has everything from
     `log_file_level` up. `max_rate` is bytes a second for the whole run.
@@ -76,9 +77,10 @@ class RunSettings:
     network: Network = "used"
     hooks: HookMode = "run"
     report_junit: Path | str | None = None
+    metrics: Path | str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("output_dir", "report", "log_file", "lock", "cache", "report_junit"):
+        for name in ("output_dir", "report", "log_file", "lock", "cache", "report_junit", "metrics"):
             if (place := getattr(self, name)) is not None:
                 arguments.path(name, place)
         for name in ("processes", "threads", "max_rate"):
@@ -95,8 +97,8 @@ class RunSettings:
     def _agree(self) -> None:
         if self.lock is not None and self.locking == "none":
             raise ValueError("lock names a lock, and locking says to look at none")
-        written = {"report": self.report, "log_file": self.log_file, "report_junit": self.report_junit}
-        both = [name for name, place in written.items() if place is not None and str(place) == str(STANDARD_OUTPUT)]
+        named = ("report", "log_file", "report_junit", "metrics")
+        both = [name for name in named if str(getattr(self, name)) == str(STANDARD_OUTPUT)]
         if len(both) > 1:
             raise ValueError(f"{both[0]} and {both[1]} cannot both be standard output")
 

@@ -65,6 +65,15 @@ class _File(click.Path):
 
 
 _FILE = _File()
+#: For the verbs that run.
+_OBSERVING = (
+    click.option(
+        "--metrics",
+        type=_FILE,
+        metavar="FILE",
+        help="Write metrics for Prometheus here, every five seconds and at the end; - is standard output, at the end.",
+    ),
+)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _COUNT = click.IntRange(min=1)
 
@@ -202,7 +211,8 @@ outdated_options = _all(
 )
 #: For the verbs that download.
 run_options = _all(
-    _OUTPUT_DIR, *_LOCKING, *_CACHING, _WRITING[0], _JUNIT, *_WRITING[1:5], *_TALKING, *_SHARING, _WRITING[5], *_SELECTING, _VARIABLES
+    *(_OUTPUT_DIR, *_LOCKING, *_CACHING, _WRITING[0], _JUNIT, _WRITING[1], *_OBSERVING, *_WRITING[2:5], *_TALKING),
+    *(*_SHARING, _WRITING[5], *_SELECTING, _VARIABLES),
 )
 #: For the verb that takes bare URLs. What speaks of manifests is taken, as it was always, and not shown.
 get_options = _all(
@@ -211,7 +221,9 @@ get_options = _all(
     _LOCKING[3],
     click.option("--report", type=_FILE, metavar="FILE", help="Write the JSON report here; - is standard output.  [default: none]"),
     _JUNIT,
-    *_WRITING[1:5],
+    _WRITING[1],
+    *_OBSERVING,
+    *_WRITING[2:5],
     *_TALKING,
     *_SHARING,
     _WRITING[5],

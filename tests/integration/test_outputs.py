@@ -1,4 +1,4 @@
-"""What `--report` and `--log-file` name is written through: links stay links, nodes stay nodes, and `-` is standard output."""
+"""What `--report`, `--log-file` and `--metrics` name is written through: links stay links, nodes stay nodes, and `-` is standard output."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.unprivileged import NOBODY, own_folder
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes, devices, links and modes as POSIX has them")
 
-OPTIONS = ["--report", "--log-file", "--report-junit"]
+OPTIONS = ["--report", "--log-file", "--report-junit", "--metrics"]
 
 
 @pytest.fixture
@@ -53,11 +53,13 @@ def run(folder: Path, *arguments: str, stdout: int = subprocess.PIPE, **more: An
 
 
 def is_right(option: str, data: bytes) -> bool:
-    """Whether these bytes are a whole report, or a whole log, and nothing else."""
+    """Whether these bytes are a whole report, a whole log, or the metrics of a run that is over, and nothing else."""
     if option == "--report":
         return bool(json.loads(data)["schema"] == "marscore/report/v1")
     if option == "--report-junit":
         return [case.get("name") for case in ElementTree.fromstring(data).iter("testcase")] == ["a.bin"]
+    if option == "--metrics":
+        return b"\nmarscore_run_exit_code{" in data and data.count(b"# TYPE marscore_run_active gauge\n") == 1
     events = [json.loads(line)["event"] for line in data.splitlines()]
     return events[0] == "run_started" and events[-1] == "run_finished"
 

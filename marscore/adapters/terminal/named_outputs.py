@@ -1,9 +1,9 @@
-"""What the user names to be written, reports and the log file: written through, as a shell does, and never replaced by a file.
+"""What the user names to be written, reports, log file and metrics: written through, as a shell does, and never replaced by a file.
 
     -                                       standard output
     /dev/stdout /dev/fd/N /proc/self/fd/N   that descriptor, from where it stands
     a pipe, a device, a terminal            opened and written
-    a regular file, or nothing yet          behind any symbolic links: a report replaces it whole, a log is appended to it
+    a regular file, or nothing yet          behind any symbolic links: a report or metrics replace it whole, a log is appended to it
 
 Descriptors are taken before a run opens anything: later, a number that the caller did not open might be one of the run's own files.
 """
@@ -36,7 +36,7 @@ _MOST_LINKS = 40
 
 
 class Output:
-    """One place that the user named. `shown` is what to call it; `is_stream` says that it is no regular file of its own."""
+    """One place that the user named. `shown` is what to call it, `what` what goes there; `is_stream`: it is no regular file of its own."""
 
     def __init__(self, path: Path | str, what: str) -> None:
         """Take what can be taken now; `what` is its name in messages.
@@ -45,6 +45,7 @@ class Output:
             StorageError: it is a folder, or a descriptor that is not open.
         """
         self._path = str(path)
+        self.what = what
         self._descriptor: int | None = None
         self._standard = self._path == str(STANDARD_OUTPUT)
         self.shown = "standard output" if self._standard else shown(Path(self._path))
@@ -153,6 +154,7 @@ class Outputs:
             self.report = self._take(settings.report, "the report", until_all_are_there)
             self._log_file = self._take(settings.log_file, "the log file", until_all_are_there)
             self.junit = self._take(settings.report_junit, "the JUnit report", until_all_are_there)
+            self.metrics = self._take(settings.metrics, "the metrics", until_all_are_there)
             self._open = until_all_are_there.pop_all()
 
     def open_log(self) -> None:
@@ -262,7 +264,7 @@ def _by_proc(path: str) -> bool:
 
 
 def refuse_overlap(settings: RunSettings, taken: Mapping[str, str]) -> None:
-    """Refuse a report or a log file that would be written over something else of the run.
+    """Refuse a report, a log file or metrics that would be written over something else of the run.
 
     Args:
         settings: what the user named.
@@ -271,7 +273,12 @@ def refuse_overlap(settings: RunSettings, taken: Mapping[str, str]) -> None:
     Raises:
         ManifestError: it would; nothing was started.
     """
-    named = [("--report", settings.report), ("--log-file", settings.log_file), ("--report-junit", settings.report_junit)]
+    named = [
+        ("--report", settings.report),
+        ("--log-file", settings.log_file),
+        ("--report-junit", settings.report_junit),
+        ("--metrics", settings.metrics),
+    ]
     known = dict(taken)
     for option, path in named:
         if path is None or str(path) == str(STANDARD_OUTPUT):

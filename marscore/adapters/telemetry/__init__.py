@@ -1,0 +1,1 @@
+"""What other programs that watch over machines are told of a run, beside its log and report."""
