@@ -9,7 +9,7 @@ MUTANTS ?= 300
 SEED ?= 1
 SEEDS ?= 100000
 
-.PHONY: help demo origin docs docs-serve test test-long test-requests torture fuzz simulate mutants bench check format schemas clean
+.PHONY: help demo origin docs docs-serve test test-long test-requests torture fuzz simulate mutants bench check dist try-dist format schemas clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,15 @@ check: $(STAMP)  ## format, lint, types, import contract, schemas fresh
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas --check
 
+dist: $(STAMP)  ## build wheel and sdist into dist/, and look at what is in them
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
+	@$(BIN)/python -m twine --no-color check --strict dist/*
+	@$(BIN)/python -m tests.release look dist
+
+try-dist: dist  ## install that wheel in a bare environment of each Python that is here, with and without libcurl, and fetch with it
+	@$(BIN)/python -m tests.release try dist
+
 format: $(STAMP)  ## format the code and sort its imports
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -75,4 +84,4 @@ schemas: $(STAMP)  ## write the JSON Schemas anew from the models
 	$(BIN)/python -m schemas
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) bench/.cache demo-output site .mypy_cache .ruff_cache .hypothesis .import_linter_cache mutants
+	rm -rf $(VENV) dist bench/.cache demo-output site .mypy_cache .ruff_cache .hypothesis .import_linter_cache mutants

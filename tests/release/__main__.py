@@ -1,0 +1,100 @@
+"""Looks at what was built, and tries it where nothing else is installed.
+
+python -m tests.release look DIST            what is in wheel and sdist; exit 1 where something is wrong
+python -m tests.release try DIST [PYTHON]... install the wheel with each Python, with and without libcurl, and fetch from a loopback origin
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.origin import Body, Good, Origin, busy
+from tests.release.contents import problems_of
+
+VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
+EXTRAS = ("", "[curl]")
+LIMIT_S = 300
+MIB = 1024 * 1024
+
+
+def pythons() -> Iterator[str]:
+    """One interpreter of each version that is here, on PATH or of pyenv."""
+    for version in VERSIONS:
+        places = [Path.home() / ".pyenv" / "versions", Path(os.environ.get("PYENV_ROOT", "/nowhere")) / "versions"]
+        found = [path for place in places for path in sorted(place.glob(f"{version}.*/bin/python"))]
+        on_path = shutil.which(f"python{version}")
+        for candidate in [*map(str, found), *([on_path] if on_path else [])]:
+            # Where pyenv stands in for a version that is not chosen, it fails.
+            if subprocess.run([candidate, "-c", "import venv, ensurepip"], capture_output=True, check=False).returncode == 0:
+                yield candidate
+                break
+        else:
+            print(f"{version}: not here")
+
+
+def try_wheel(wheel: Path, python: str, extra: str) -> str:
+    """Install a wheel in an environment of its own and fetch three files with it; returns what was tried. Raises where that goes wrong."""
+    with tempfile.TemporaryDirectory(prefix="marscore-") as name:
+        folder = Path(name)
+        run([python, "-m", "venv", str(folder / "venv")], folder)
+        own = str(folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python")
+        run([own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"{wheel}{extra}"], folder)
+        version = run([own, "-c", "import sys; print(sys.version.split()[0])"], folder).strip()
+        lane = run([own, "-c", "import importlib.util as u; print('libcurl' if u.find_spec('pycurl') else 'requests')"], folder).strip()
+        said = run([own, "-m", "marscore", "--version"], folder).strip()
+        fetch(own, folder)
+        return f"{version} {lane}: {said}, fetched, tried again, resumed"
+
+
+def fetch(python: str, folder: Path) -> None:
+    """`marscore get` of a small file, of one that fails at first, and of one that is cut, and again without a request."""
+    bodies = {"small.txt": Body(text=b"Hello.\n"), "flaky.bin": Body(MIB, seed=2), "cut.bin": Body(6 * MIB, seed=3)}
+    scripts = {"flaky.bin": [busy(503, "0"), Good()], "cut.bin": [Good(cut_after=2 * MIB), Good()]}
+    with Origin() as origin:
+        urls = [origin.serve(f"/{name}", body, scripts.get(name, ())) for name, body in bodies.items()]
+        run([python, "-m", "marscore", "get", *urls, "--output-dir", "out", "--metrics", "out.prom"], folder)
+        run([python, "-m", "marscore", "get", *urls, "--output-dir", "out", "--offline"], folder)
+    for name, body in bodies.items():
+        if hashlib.sha256((folder / "out" / name).read_bytes()).hexdigest() != body.sha256:
+            raise SystemExit(f"{name} has other bytes than were served")
+    assert "marscore_downloads_total{" in (folder / "out.prom").read_text()
+
+
+def run(command: list[str], folder: Path) -> str:
+    """Run a program to its end, without what this environment would bring to Python. Raises SystemExit with what it said where it fails."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON") and not name.lower().endswith("_proxy")}
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def main() -> None:
+    """Do what the arguments say."""
+    parser = argparse.ArgumentParser(prog="python -m tests.release")
+    parser.add_argument("what", choices=["look", "try"])
+    parser.add_argument("dist", type=Path)
+    parser.add_argument("pythons", nargs="*")
+    arguments = parser.parse_args()
+    problems = list(problems_of(arguments.dist, Path(__file__).parents[2]))
+    if problems:
+        sys.exit("\n".join(problems))
+    [wheel] = arguments.dist.resolve().glob("*.whl")
+    if arguments.what == "try":
+        for python in arguments.pythons or pythons():
+            for extra in EXTRAS:
+                began = time.monotonic()
+                print(f"{try_wheel(wheel, python, extra)} ({time.monotonic() - began:.0f} s)", flush=True)
+
+
+if __name__ == "__main__":
+    main()
