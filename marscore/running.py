@@ -279,7 +279,7 @@ class Run:
             self._emit(Warned(self._clock.now(), None, error.failure.message))
             return replace(ended, head=undelivered(head, error.failure, self._stop.signal), trouble=error.failure)
         self._report = own if report is None else report.file
-        self._reported_to = well_formed(ended.file if self._report is None else str(self._report))
+        self._reported_to = well_formed((ended.file or "") if self._report is None else str(self._report))
         return ended
 
     def _junit_written(self, head: Head, trouble: Failure | None) -> tuple[Head, Failure | None]:

@@ -116,6 +116,11 @@ def _ways(value: Schema) -> Iterator[str]:
     if "const" in value or "enum" in value:
         yield " ".join(f"`{_shown(each)}`" for each in value.get("enum", [value.get("const")]) if each is not None)
         return
+    yield from _kinds(value)
+
+
+def _kinds(value: Schema) -> Iterator[str]:
+    """What kinds of value there may be."""
     if value.get("type") == "array" and isinstance(value.get("items"), Mapping):
         yield "a list of " + " or ".join(dict.fromkeys(_ways(value["items"])))
         return

@@ -29,6 +29,7 @@ from marscore.errors import ManifestError
 from marscore.settings import RunSettings
 from marscore.version import __version__
 
+
 class _Verbs(click.Group):
     """A group whose verbs end with marscore's own exit codes."""
 
