@@ -215,6 +215,15 @@ def test_a_source_that_has_another_file_or_fails_is_dropped_by_name_and_the_othe
     assert not town.told(MirrorSwitched)
 
 
+@pytest.mark.parametrize("by", [-5, 4])
+def test_a_first_source_of_another_size_keeps_no_other_from_being_asked(by: int) -> None:
+    stale = (RIGHT + RIGHT)[: SIZE + by]
+    town = begun({A: serves(stale), B: serves(), C: serves()}).run()
+    assert town.placed == RIGHT
+    assert not town.dropped, "nobody had said which size is right"
+    assert [event.from_ for event in town.told(MirrorSwitched)] == [A]
+
+
 def test_a_source_without_ranges_takes_no_part_and_is_not_dropped() -> None:
     town = begun({A: serves(), B: serves(ranges=False)}).run()
     assert town.placed == RIGHT

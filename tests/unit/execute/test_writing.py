@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marscore.errors import StorageError
-from marscore.execute.worker.writing import OpenFile, Writer
+from marscore.execute.transfer.protocol import Moment
+from marscore.execute.worker.writing import OpenFile, Writer, reopen
 from marscore.journal import PIECE_SIZE, Header, PieceHasher, decode
 from marscore.state import AS_MADE, Attributes, Content, FileIdentity
 from marscore.validator import Validator
-from marscore.values import ByteRange, Failure, Timeouts, merge_ranges
+from marscore.values import Announced, ByteRange, Failure, Timeouts, merge_ranges, parse_checksum
 from tests.fakes.files import MemoryFolder, MemoryPartial
 from tests.fakes.transport import FakeTransport
 from tests.unit.execute.working import outcomes, wanted
@@ -128,6 +129,23 @@ def test_what_stands_in_the_way_of_letting_go_is_told_and_no_more() -> None:
         file = OpenFile(Folder(), "file")
         assert file.of(0) is not None
         assert file.release(keep=False) == failure
+
+
+def test_all_that_a_journal_says_of_the_file_is_told_on_reopening() -> None:
+    folder = MemoryFolder()
+    partial = folder.create("file")
+    announced = (Announced("Repr-Digest", parse_checksum(f"sha256:{'0' * 64}")),)
+    header = Header("source", 9, Validator('"v1"'), "gzip", "checksum", ("sum",), "resource", announced)
+    writer = Writer(partial, 0)
+    writer.header = header
+    writer.write([b"123"])
+    writer.record()
+    partial.close()
+    _, opened = reopen(folder, "file", lambda: Moment(0.0, 0.0, 0.0))
+    assert opened.proven == (ByteRange(0, 3),)
+    told = (opened.size, opened.validator, opened.encoding, opened.url_key, opened.proof, opened.checksums, opened.resource)
+    assert told == (9, Validator('"v1"'), "gzip", "source", "checksum", ("sum",), "resource")
+    assert opened.announced == announced
 
 
 def test_a_journal_is_described_with_the_first_piece_and_no_other() -> None:
