@@ -143,12 +143,12 @@ def test_redirects_leave_their_connection_to_the_next_hop(transport: Transport, 
     "body", [b"Content-Length: 9\r\n\r\nstill", b"Transfer-Encoding: chunked\r\n\r\n9\r\nstill"], ids=["length", "chunks"]
 )
 def test_the_rest_of_a_redirect_that_does_not_come_is_not_waited_for(
-    body: bytes, transport: Transport, place: Origin, access: Access
+    body: bytes, transport: Transport, patient_place: Origin, access: Access
 ) -> None:
-    place.serve("/file", FILE)
-    place.script("/odd", [Raw(b"HTTP/1.1 302 Found\r\nLocation: /file\r\n" + body, 120)])
+    patient_place.serve("/file", FILE)
+    patient_place.script("/odd", [Raw(b"HTTP/1.1 302 Found\r\nLocation: /file\r\n" + body, 120)])
     began = time.monotonic()
-    exchange = ask(transport, place.url("/odd"), replace(access, timeouts=Timeouts(connect=90, read=90)))
+    exchange = ask(transport, patient_place.url("/odd"), replace(access, timeouts=Timeouts(connect=90, read=90)))
     assert body_of(transport, exchange) == FILE.read(0, FILE.length)
     assert time.monotonic() - began < 60
 
@@ -233,12 +233,12 @@ def test_a_paused_exchange_holds_its_sender_back_until_it_is_resumed(transport: 
     turn_until(transport, lambda: bool(exchange.chunks))
     before = sum(map(len, exchange.chunks))
     transport.pause(exchange)
-    turn_for(transport, 1)
+    turn_for(transport, 0.6)
     # What the system holds for both sides, and what had come before.
     sent, came = flood.sent, sum(map(len, exchange.chunks))
     assert sent < flood.size - 10 * MIB
     assert came <= before + MIB
-    turn_for(transport, 0.5)
+    turn_for(transport, 0.3)
     assert (flood.sent, sum(map(len, exchange.chunks))) == (sent, came)
     transport.resume(exchange)
     assert body_of(transport, exchange) == content(1, 0, flood.size)
@@ -269,7 +269,7 @@ def test_a_pause_outlasts_redirects(transport: Transport, flood: Flood, origin: 
     origin.handle("/file", lambda seen: redirect(flood.url))
     exchange = ask(transport, origin.url("/file"), access)
     transport.pause(exchange)
-    turn_for(transport, 1)
+    turn_for(transport, 0.5)
     assert flood.sent < flood.size - 10 * MIB
     assert sum(map(len, exchange.chunks)) < 16 * MIB
     transport.resume(exchange)
@@ -293,12 +293,12 @@ def test_pause_and_resume_many_times_lose_nothing(transport: Transport, place: O
     transport.cancel(exchange)
 
 
-def test_the_time_that_an_exchange_is_paused_is_no_silence(transport: Transport, place: Origin, access: Access) -> None:
+def test_the_time_that_an_exchange_is_paused_is_no_silence(transport: Transport, patient_place: Origin, access: Access) -> None:
     large = Body(20 * MIB)
-    exchange = ask(transport, place.serve("/file", large), replace(access, timeouts=replace(PATIENCE, read=1)))
+    exchange = ask(transport, patient_place.serve("/file", large), replace(access, timeouts=replace(PATIENCE, read=1)))
     turn_until(transport, lambda: bool(exchange.chunks))
     transport.pause(exchange)
-    turn_for(transport, 2)
+    turn_for(transport, 1.5)
     assert not exchange.over
     transport.resume(exchange)
     assert body_of(transport, exchange) == large.read(0, large.length)
@@ -343,17 +343,17 @@ def test_where_little_is_left_of_a_cancelled_body_its_connection_is_kept(transpo
     assert place.connections_accepted == 1
 
 
-def test_a_rest_that_does_not_come_is_not_waited_for(transport: Transport, place: Origin, access: Access) -> None:
-    place.script("/odd", [Good(FILE, stall_after=90_000, stall_s=60)])
-    exchange = ask(transport, place.url("/odd"), access)
+def test_a_rest_that_does_not_come_is_not_waited_for(transport: Transport, patient_place: Origin, access: Access) -> None:
+    patient_place.script("/odd", [Good(FILE, stall_after=90_000, stall_s=60)])
+    exchange = ask(transport, patient_place.url("/odd"), access)
     turn_until(transport, lambda: sum(map(len, exchange.chunks)) == 90_000)
     transport.cancel(exchange)
     began = time.monotonic()
     # The origin knows when it writes; its stall is a minute.
     turn_for(transport, 2)
-    place.serve("/file", FILE)
-    assert body_of(transport, ask(transport, place.url("/file"), access)) == FILE.read(0, FILE.length)
-    assert place.requests_for("/file")[0].nth == 0
+    patient_place.serve("/file", FILE)
+    assert body_of(transport, ask(transport, patient_place.url("/file"), access)) == FILE.read(0, FILE.length)
+    assert patient_place.requests_for("/file")[0].nth == 0
     assert time.monotonic() - began < 20
 
 

@@ -307,7 +307,7 @@ def test_a_connection_that_falls_silent_beside_others_is_dialled_anew(origin: Or
 @pytest.mark.parametrize("turn", range(3 if ALL else 1))
 def test_files_of_one_host_with_one_connection_end_though_every_other_one_is_always_busy(origin: Origin, tmp_path: Path, turn: int) -> None:
     entries = [origin.serve(f"/{n}.bin", Body(1000, seed=n), [busy(503)] if n % 2 else ()) for n in range(12)]
-    retry = {"max_retries": 6, "backoff": {"initial": "10ms", "max": "50ms"}}
+    retry = {"max_retries": 2, "backoff": {"initial": "10ms", "max": "50ms"}}
     run = fetch(tmp_path, *entries, execution={"per_host": 1}, defaults={"retry": retry})
     assert run.code == 1
     assert [entry["status"] for entry in run.report["downloads"]] == ["downloaded", "failed"] * 6

@@ -105,7 +105,7 @@ def test_without_a_checksum_only_one_is_asked(origins: list[Origin], tmp_path: P
     assert not origins[1].requests
 
 
-@LANES
+@ONE_LANE
 def test_a_source_with_another_size_is_dropped_by_name(origins: list[Origin], tmp_path: Path, lane: str) -> None:
     urls = [origins[0].serve("/f", FILE, [Good(rate=RATE)]), origins[1].serve("/f", watched(size=SIZE + 1), [Good(rate=RATE)])]
     run = shared(tmp_path, urls, lane)
@@ -113,7 +113,7 @@ def test_a_source_with_another_size_is_dropped_by_name(origins: list[Origin], tm
     assert [(event["url"], "another file" in event["reason"]) for event in run.events("mirror_dropped")] == [(urls[1], True)]
 
 
-@LANES
+@ONE_LANE
 @pytest.mark.parametrize("size", [SIZE - 5, SIZE + 4])
 def test_a_first_source_with_a_file_of_another_size_keeps_no_other_from_being_asked(
     origins: list[Origin], tmp_path: Path, lane: str, size: int
@@ -125,7 +125,7 @@ def test_a_first_source_with_a_file_of_another_size_keeps_no_other_from_being_as
     assert not run.events("mirror_dropped")
 
 
-@LANES
+@ONE_LANE
 @pytest.mark.parametrize("liar", [0, 1])
 def test_a_source_that_lies_in_one_range_is_named_and_only_its_ranges_are_fetched_again(
     origins: list[Origin], tmp_path: Path, lane: str, liar: int
@@ -155,7 +155,7 @@ def test_where_all_lie_nothing_is_placed(origins: list[Origin], tmp_path: Path, 
     assert not (run.folder / "a.bin").exists()
 
 
-@LANES
+@ONE_LANE
 @pytest.mark.parametrize("dying", [0, 1])
 def test_a_source_that_dies_midway_is_dropped_and_the_other_goes_on(origins: list[Origin], tmp_path: Path, lane: str, dying: int) -> None:
     bodies = [watched(), watched()]

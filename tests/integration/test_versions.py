@@ -304,13 +304,13 @@ def test_ranges_of_a_file_that_stays_are_joined(origin: Origin, tmp_path: Path, 
 
 
 #: What the whole file came with and a 206 may not leave away (RFC 9110 section 15.3.7).
-ETAGS = {name: sent for name, sent in STRONG.items() if sent[0]}
+ETAGS = some({name: sent for name, sent in STRONG.items() if sent[0]}, "an etag", "a weak etag and a date 61 s old")
 
 
 @LANES
 @pytest.mark.parametrize("sent", ETAGS.values(), ids=ETAGS)
 def test_ranges_that_show_no_version_are_not_joined(origin: Origin, tmp_path: Path, lane: str, sent: Sent) -> None:
-    before, after = versions(20 * MIB, sent)
+    before, after = versions(14 * MIB, sent)
     silent = (("ETag", None), ("Last-Modified", None))
     url, requests = changing(
         origin, [sends(sent, body=before, rate=10 * MIB)], Good(body=after, if_range="ignore", fields=silent, rate=10 * MIB)

@@ -15,6 +15,7 @@ from marscore.policy.retry import Backoff, RetryRules
 from marscore.resolve.model import Download, IfExists, Options
 from marscore.values import Checksum, Credentials, Timeouts
 from tests.simulation.faults import FAULTS, Fault
+from tests.simulation.faults.machine import BreaksOffALine, Signalled
 from tests.simulation.faults.mirrors import OfOneSource
 from tests.simulation.origin import Resource, Version, content
 from tests.simulation.world import BEGIN, chance_of
@@ -158,9 +159,11 @@ def draw(seed: int) -> Scenario:
         # So many are flushed at once.
         many = [_file(chance, number) for number in range(80)]
         files = tuple(replace(file, sizes=(5 + file.number,), starts=(file.number * 1000,)) for file in many)
-    runs = tuple(_run(chance, files) for _ in range(chance.choice((1, 2, 2, 3))))
+    runs: list[Run] = []
+    for _ in range(chance.choice((1, 2, 2, 3))):
+        runs.append(_run(chance, files, *runs[-1:]))
     rates = tuple((host, chance.choice((0.2e6, 0.5e6, 1e6, 2e6, 20e6))) for host in (*HOSTS, STRANGER))
-    return Scenario(seed, files, runs, rates)
+    return Scenario(seed, files, tuple(runs), rates)
 
 
 def _file(chance: random.Random, number: int) -> File:
@@ -199,10 +202,13 @@ def _file(chance: random.Random, number: int) -> File:
     return several if chance.random() < 0.3 else replace(several, sizes=(size,), starts=file.starts[:1])
 
 
-def _run(chance: random.Random, files: Sequence[File]) -> Run:
+def _run(chance: random.Random, files: Sequence[File], before: Run | None = None) -> Run:
     kinds = chance.choices(FAULTS, [kind.weight for kind in FAULTS], k=chance.choice((0, 1, 2, 3, 4, 5)))
     if any(file.comes_from_several for file in files) and chance.random() < 0.6:
         kinds = [*kinds[:2], chance.choice([kind for kind in FAULTS if issubclass(kind, OfOneSource)])]
+    if before is not None and any(isinstance(fault, BreaksOffALine) for fault in before.faults) and chance.random() < 0.6:
+        # What is recorded behind half a line is missed only by the run after.
+        kinds = [*kinds, Signalled]
     return Run(
         tuple(kind.draw(chance, files) for kind in kinds),
         processes=chance.choice((1, 1, 1, 2, 3, "auto")),

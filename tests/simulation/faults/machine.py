@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -69,7 +70,7 @@ class Killed(Fault):
 
 @dataclass(frozen=True)
 class BreaksOffALine(Fault):
-    """Of a line that is appended to a journal, that of this number in a run, the disk takes a part; mostly its process dies with it."""
+    """Of a line that is appended to a journal, the first of this number, the disk takes a part; mostly its process dies with it."""
 
     weight = 8
     line: int
@@ -78,8 +79,8 @@ class BreaksOffALine(Fault):
 
     @classmethod
     def draw(cls, chance: random.Random, files: Sequence[File]) -> Fault:
-        # The first line is the header, without which there is no journal.
-        return cls(chance.choice((1, 2, 2, 3, 4, 6)), chance.random(), chance.random() < 0.7)
+        # The first comes with the header, without which there is no journal.
+        return cls(chance.choice((1, 2, 2, 2, 3)), chance.random(), chance.random() < 0.7)
 
     def begin(self, play: Play) -> None:
         play.disk.meddlers.append(_BreakingOff(self))
@@ -88,14 +89,14 @@ class BreaksOffALine(Fault):
 class _BreakingOff:
     def __init__(self, fault: BreaksOffALine) -> None:
         self._fault = fault
-        self._met = 0
-        self._is_this_one = False
+        self._met: Counter[str] = Counter()
+        self._is_this_one = self._is_over = False
 
     def before(self, process: Process, call: str, path: str) -> None:
         self._is_this_one = False
-        if call == "write" and path.endswith(".journal"):
-            self._met += 1
-            self._is_this_one = self._met == self._fault.line
+        if call == "write" and path.endswith(".journal") and not self._is_over:
+            self._met[path] += 1
+            self._is_this_one = self._is_over = self._met[path] == self._fault.line
         if self._is_this_one and self._fault.dies:
             process.dies_at = process.calls + 1
 
