@@ -75,7 +75,7 @@ def ask(manifest: ManifestInput, settings: RunSettings, stop: Stop) -> Asked:
     moved = frozenset() if lock is None else _moved(manifest, settings, lock)
     seen = ((download, _known(download, claims, lock, download.id in moved)) for download in job.downloads)
     known = {download.id: found for download, found in seen if found is not None}
-    works = [_work(download, known[download.id]) for download in job.downloads if download.id in known]
+    works = [_work(download, known[download.id], claims) for download in job.downloads if download.id in known]
     outcomes = _Asking(job, settings, stop).carry_out(works) if works else {}
     files = tuple(_looked(download, known.get(download.id), outcomes.get(download.id)) for download in job.downloads)
     return Asked(job.source, files, tuple(job.redactor.url(download.url) for download in job.downloads))
@@ -95,26 +95,39 @@ def _known(download: Download, claims: Claims, lock: Lock | None, has_moved: boo
 
     Of one that `has_moved`, the content counts: what the lock says besides is another URL's.
     """
-    claim = claims.get(key_of(download.path))
-    if claim is not None and claim.url_key not in (UNKNOWN_URL, key_of(download.url)):
-        # Of another URL's file this one's server knows nothing.
-        claim = None
+    claim = _claim_of(download, claims)
+    source = _asked_at(download, claim)
     file = lock.files.get(download.path) if lock is not None and download.held is not None else None
     if file is not None:
-        return _of_lock(replace(file, etag=None, last_modified=None) if has_moved else file, download, claim)
+        if has_moved or source != download.url:
+            file = replace(file, etag=None, last_modified=None)
+        return _of_lock(file, download, claim)
     if claim is not None:
         checksums = tuple(dict.fromkeys([*download.checksums, *_checksums_of(claim)]))
-        return Known("state", claim.validator if claim.url_key else Validator(), claim.identity.size, checksums)
+        return Known("state", claim.validator_at(source), claim.identity.size, checksums)
     if download.checksums or download.size is not None:
         return Known("manifest", Validator(), download.size, download.checksums)
     return None
 
 
+def _claim_of(download: Download, claims: Claims) -> Claim | None:
+    """What the state knows of the file; of another URL's file this one's server knows nothing."""
+    claim = claims.get(key_of(download.path))
+    return claim if claim is None or claim.url_key in (UNKNOWN_URL, key_of(download.url)) else None
+
+
+def _asked_at(download: Download, claim: Claim | None) -> str:
+    """The URL that is asked: the first source; of the mirrors that the manifest puts in its place, the one that served the file."""
+    if claim is None or download.original is None:
+        return download.sources[0]
+    return next((source for source in download.sources if claim.validator_at(source)), download.sources[0])
+
+
 def _of_lock(file: LockedFile, download: Download, claim: Claim | None) -> Known:
     same = claim is not None and f"sha256:{file.sha256}" in claim.digests
     validator = Validator(file.etag, file.last_modified)
-    if claim is not None and same and not validator and claim.url_key:
-        validator = claim.validator
+    if claim is not None and same and not validator:
+        validator = claim.validator_at(_asked_at(download, claim))
     others = _checksums_of(claim) if claim is not None and same else ()
     size = claim.identity.size if claim is not None and same and file.size is None else file.size
     return Known("lock", validator, size, tuple(dict.fromkeys([*download.checksums, *others])))
@@ -124,12 +137,16 @@ def _checksums_of(claim: Claim) -> Iterable[Checksum]:
     return tuple(Checksum(*digest.split(":", 1)) for digest in claim.digests)
 
 
-def _work(download: Download, known: Known) -> Work:
-    """What is known of a file is of its first source alone."""
+def _work(download: Download, known: Known, claims: Claims) -> Work:
+    """What is known of a file is of one source alone."""
+    source = _asked_at(download, _claim_of(download, claims))
     size = -1 if known.size is None else known.size
     digests = tuple(map(str, known.checksums))
-    claim = Claim(key_of(download.path), key_of(download.url), FileIdentity(size, 0, 0), digests, known.validator, durable=False)
-    only = replace(download, sources=download.sources[:1], checksums=(), size=None, awaited=(), held=None)
+    identity = FileIdentity(size, 0, 0)
+    claim = Claim(
+        key_of(download.path), key_of(download.url), identity, digests, known.validator, durable=False, validator_of=key_of(source)
+    )
+    only = replace(download, sources=(source,), checksums=(), size=None, awaited=(), held=None)
     return Work(only, claim, untouched=True, purpose="ask")
 
 

@@ -203,6 +203,14 @@ class ChecksumVerified:
 
 
 @dataclass(frozen=True, slots=True)
+class Brought:
+    """How many bytes of a file a source brought, of several."""
+
+    url: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class DownloadFinished:
     """The file is in place under its name. `digests` is `algorithm:hex`, sha256 first; mtime and inode identify the file.
 
@@ -210,8 +218,8 @@ class DownloadFinished:
 
     `unpacked` says what came of an archive that the manifest wants unpacked; it is in place as well.
 
-    ETag and Last-Modified are those that the download's first source may be asked about: none of a mirror's, and no date that another
-    version may have too.
+    ETag and Last-Modified are those that a source may be asked about: no date that another version may have too. That is the download's own
+    URL, or the one whose key is `validator_of`. `sources` says how many bytes each brought where several brought some.
     """
 
     at: float
@@ -231,6 +239,8 @@ class DownloadFinished:
     started_at: float | None = None
     duration_s: float = 0.0
     unpacked: Unpacked | None = None
+    validator_of: str | None = None
+    sources: tuple[Brought, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

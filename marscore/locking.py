@@ -28,7 +28,6 @@ from marscore.resolve.select import select
 from marscore.resolve.typed import Typed, as_typed
 from marscore.settings import ManifestInput, RunSettings
 from marscore.state import Claim, key_of
-from marscore.validator import Validator
 from marscore.values import Failure
 
 #: A download and what was typed of it.
@@ -163,12 +162,13 @@ def _completed(file: LockedFile, download: Download, old: Lock | None, noted: Ma
     is_new = old is None or old.files.get(file.path) != file
     if file.size is not None or not is_new or claim is None or f"sha256:{file.sha256}" not in claim.digests:
         return file
-    validator = claim.validator if claim.url_key == key_of(download.url) else Validator()
+    validator = claim.validator_at(download.url)
     return replace(file, size=claim.identity.size, etag=validator.etag, last_modified=validator.last_modified)
 
 
 def _locked(download: Download, written: Typed, claim: Claim) -> LockedFile:
     sha256 = next(digest.removeprefix("sha256:") for digest in claim.digests if digest.startswith("sha256:"))
-    validator = claim.validator
+    # A mirror's is not the URL's own, and the lock names that.
+    validator = claim.validator_at(download.url)
     told = claim.identity.size, validator.etag, validator.last_modified
     return LockedFile(download.path, written.url, sha256, *told, written.checksum_from)

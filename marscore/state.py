@@ -7,6 +7,7 @@ their SHA-256, since both may contain what came from the environment.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -47,7 +48,8 @@ class Claim:
     """A finished file. `digests` is `algorithm:hex`, always with sha256.
 
     `durable` is False until the file was flushed to the disk: such a claim is believed only after its sha256 was proven again,
-    since a power cut may have taken what it speaks of.
+    since a power cut may have taken what it speaks of. `validator_of` is the key of the URL that the validator belongs to, where that
+    is not the download's own but one of its mirrors.
     """
 
     path_key: str
@@ -56,21 +58,27 @@ class Claim:
     digests: tuple[str, ...]
     validator: Validator
     durable: bool
+    validator_of: str | None = None
+
+    def validator_at(self, url: str) -> Validator:
+        """What is known of the version that this URL served; nothing where it was another URL's (RFC 9110 section 8.8.3)."""
+        return self.validator if (self.validator_of or self.url_key) == key_of(url) else _NO_VALIDATOR
 
 
 #: The key of the URL of a file of which only the content is known.
 UNKNOWN_URL = ""
 #: A claim as a store holds it: its fields in their order, those of its parts in place of the part; digests as JSON, the inode as text.
 #: The last but one is how many bytes the digests were made of. Where that is not the file's size, the row tells of two files, and is none.
-Row: TypeAlias = tuple[str, str, int, int, str, str, str | None, str | None, int, int]
+Row: TypeAlias = tuple[str, str, int, int, str, str, str | None, str | None, str | None, int, int]
 
 _DIGEST = re.compile(r"[a-z0-9]+:[0-9a-f]+")
 #: The usual list of digests: the sha256 alone.
 _ONE_DIGEST = re.compile(r'\["([a-z0-9]+:[0-9a-f]+)"\]')
 _INODE = re.compile(r"[0-9]{1,40}")
 _NO_VALIDATOR = Validator()
-#: What a row may hold; etag and last_modified may be null.
-_ROW_TYPES = {(str, str, int, int, str, str, etag, modified, int, int) for etag in (str, type(None)) for modified in (str, type(None))}
+#: What a row may hold; etag, last_modified and whose these are may be null.
+_TEXT = (str, type(None))
+_ROW_TYPES = {(str, str, int, int, str, str, etag, date, of, int, int) for etag, date, of in itertools.product(_TEXT, _TEXT, _TEXT)}
 
 
 def row_of(claim: Claim) -> Row:
@@ -85,6 +93,7 @@ def row_of(claim: Claim) -> Row:
         json.dumps(claim.digests),
         validator.etag,
         validator.last_modified,
+        claim.validator_of,
         identity.size,
         int(claim.durable),
     )
@@ -95,12 +104,12 @@ def claim_of(row: tuple[Any, ...]) -> Claim | None:
     # Types are compared all at once: a hundred thousand rows are read before a run begins.
     if tuple(map(type, row)) not in _ROW_TYPES:
         return None
-    path_key, url_key, size, mtime_ns, inode, digests, etag, last_modified, verified, durable = row
+    path_key, url_key, size, mtime_ns, inode, digests, etag, last_modified, of, verified, durable = row
     known = digests_in(digests)
     if known is None or verified != size or not _INODE.fullmatch(inode):
         return None
     validator = _NO_VALIDATOR if etag is None and last_modified is None else Validator(etag, last_modified)
-    return Claim(path_key, url_key, FileIdentity(size, mtime_ns, int(inode)), known, validator, bool(durable))
+    return Claim(path_key, url_key, FileIdentity(size, mtime_ns, int(inode)), known, validator, bool(durable), of)
 
 
 class Claims(Mapping[str, Claim]):

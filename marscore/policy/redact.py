@@ -33,7 +33,7 @@ _TOKEN_LIKE = re.compile(
 _TELLING = re.compile("[@?#]")
 _URL_IN_TEXT = re.compile(r"(?i)\bhttps?://[^\s'\"<>]+")
 #: Fields of events that may hold a URL or words of a server or of the operating system. Those that are paths are not among them.
-_TEXT_FIELDS = {"url", "source", "from_", "to", "message", "reason", "name", "host", "program", "etag", "last_modified"}
+_TEXT_FIELDS = {"url", "source", "from_", "to", "message", "reason", "name", "host", "program", "sources", "etag", "last_modified"}
 
 _E = TypeVar("_E", bound=Event)
 
@@ -131,9 +131,13 @@ class Redactor:
         changed: Any = {}
         for name in _texts_of(kind):
             value = getattr(event, name)
-            if value is not None and (shown := self.text(value)) != value:
+            if value is not None and (shown := self._shown(value)) != value:
                 changed[name] = shown
         return replace(event, **changed) if changed else event
+
+    def _shown(self, value: Any) -> Any:
+        """A text, or values that hold a URL."""
+        return self.text(value) if isinstance(value, str) else tuple(replace(each, url=self.text(each.url)) for each in value)
 
 
 @cache

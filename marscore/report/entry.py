@@ -26,7 +26,7 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 _quoted = json.encoder.encode_basestring
 _FIELDS = (
     *("id", "url", "path", "status", "reason", "size", "checksum", "bytes_downloaded", "bytes_resumed", "segments"),
-    *("started_at", "duration_s", "etag", "source", "unpacked", "retries", "error"),
+    *("started_at", "duration_s", "etag", "source", "sources", "unpacked", "retries", "error"),
 )
 #: One download, a field to a line. The values are encoded one by one, since indented as a whole json would not use its C code.
 _FORM = "{\n      " + ",\n      ".join(f'"{name}": %s' for name in _FIELDS) + "\n    }"
@@ -49,7 +49,7 @@ def entry_of(download: Download, event: Outcome, redactor: Redactor) -> str:
         return _blank(download, redactor, "skipped", reason=event.reason)
     if isinstance(event, DownloadFailed):
         size, checksum, etag, source, reason = download.size, None, None, event.url, None
-        unpacked = "null"
+        unpacked, sources = "null", "[]"
         error = _error(event.kind, event.status, event.message)
     else:
         size, checksum, etag, source, reason = (
@@ -60,6 +60,7 @@ def entry_of(download: Download, event: Outcome, redactor: Redactor) -> str:
             event.reason,
         )
         unpacked = "null" if event.unpacked is None else _encode(asdict(event.unpacked))
+        sources = "[]" if not event.sources else _encode(list(map(asdict, event.sources)))
         error = "null"
     return _FORM % (
         _quoted(download.id),
@@ -76,6 +77,7 @@ def entry_of(download: Download, event: Outcome, redactor: Redactor) -> str:
         seconds(event.duration_s),
         json_text(etag),
         json_text(source),
+        sources,
         unpacked,
         "[]",
         error,
@@ -107,7 +109,7 @@ def _blank(download: Download, redactor: Redactor, status: str, reason: str | No
     """An entry that says that nothing came of the download."""
     url, path = json_text(redactor.url(download.url)), json_text(download.path)
     lead = (_quoted(download.id), url, path, _quoted(status), json_text(reason), _number(download.size), "null")
-    return _FORM % (*lead, 0, 0, 0, "null", 0.0, "null", "null", "null", "[]", error)
+    return _FORM % (*lead, 0, 0, 0, "null", 0.0, "null", "null", "[]", "null", "[]", error)
 
 
 def _error(kind: FailureKind, status: int | None, message: str) -> str:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from marscore.events import Brought
 from marscore.frozen import dataclass
 from marscore.values import FailureKind, FetchedRange, Unpacked
 
@@ -70,7 +71,8 @@ class Timeline:
 class DownloadReport:
     """How one download ended. `reason` says why a file was fetched, kept or skipped; `source` is the URL that served it.
 
-    `unpacked` says what came of an archive that was to be unpacked. `timeline` is left out of a file that came in one piece and no time.
+    `sources` says how many bytes of the file each brought where several were used at once, `unpacked` what came of an archive that was to
+    be unpacked. `timeline` is left out of a file that came in one piece and no time.
     """
 
     id: str
@@ -87,6 +89,7 @@ class DownloadReport:
     duration_s: Seconds = 0.0
     etag: str | None = None
     source: str | None = None
+    sources: tuple[Brought, ...] = ()
     unpacked: Unpacked | None = None
     retries: tuple[Retry, ...] = ()
     timeline: Timeline | None = None

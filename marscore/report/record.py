@@ -63,7 +63,9 @@ def _forms_of(kind: Any) -> tuple[tuple[str, Callable[[Any], object]], ...]:
     forms: list[tuple[str, Callable[[Any], object]]] = []
     for name, field in zip(shape_of(kind)[0], fields(kind), strict=True):
         held = str(field.type)
-        if held.startswith("tuple"):
+        if held.startswith("tuple[Brought"):
+            forms.append((name, lambda brought: list(map(asdict, brought))))
+        elif held.startswith("tuple"):
             forms.append((name, list))
         elif held.startswith("Unpacked"):
             forms.append((name, asdict))

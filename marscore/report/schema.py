@@ -83,8 +83,9 @@ def _branch(kind: type) -> dict[str, Any]:
     body = TypeAdapter(kind).json_schema(mode="serialization", schema_generator=_Untitled)
     properties = {name.rstrip("_"): _field(name, schema) for name, schema in body["properties"].items() if name != "at"}
     for schema in properties.values():
-        # A line holds its parts where they stand.
-        schema.update(body["$defs"][reference.rpartition("/")[2]] if (reference := schema.pop("$ref", "")) else {})
+        for each in (schema, schema.get("items", {})):
+            # A line holds its parts where they stand.
+            each.update(body["$defs"][reference.rpartition("/")[2]] if (reference := each.pop("$ref", "")) else {})
     if "download" in properties:
         # The log adds it to every line about a download.
         download = properties.pop("download")

@@ -145,7 +145,7 @@ def unchanged(download: Download, row: tuple[Any, ...], file: FileIdentity) -> U
 
     For a hundred thousand files of a run with nothing to do, in a third of the time; None leaves the decision to `reconcile`.
     """
-    _, url_key, size, mtime_ns, inode, digests, _, _, verified, durable = row
+    _, url_key, size, mtime_ns, inode, digests, _, _, _, verified, durable = row
     same = size == verified == file.size and mtime_ns == file.mtime_ns and inode == str(file.inode) and file.kind == "file" and durable == 1
     if not same or url_key != key_of(download.url) or download.options.if_exists != "keep" or download.size not in (None, file.size):
         return None
@@ -159,13 +159,15 @@ def unclaimed(download: Download, file: FileIdentity, journal: Journal) -> Claim
     """The claim that a run would have made of a file in place, from the journal in which it had noted that the file was verified."""
     source = journal.header.url_key
     url_key = key_of(download.url) if source in map(key_of, download.sources) else source
-    # The validator of a mirror, or of a redirect's target, says nothing about the first source, nor does any of pieces that only a checksum
-    # held together.
-    asked = key_of(resource_of(parse_url(download.url)))
-    is_own = source == key_of(download.url) and journal.header.resource == asked and journal.header.proof == "validator"
-    known = journal.header.validator if is_own else Validator()
+    # The validator of a redirect's target says nothing about what was asked, nor does any of pieces that only a checksum held together.
+    asked = next((url for url in dict.fromkeys((download.url, *download.sources)) if key_of(url) == source), None)
+    is_its_own = (
+        asked is not None and journal.header.resource == key_of(resource_of(parse_url(asked))) and journal.header.proof == "validator"
+    )
+    known = journal.header.validator if is_its_own else Validator()
     validator = Validator(known.etag, known.strong_date)
-    return Claim(key_of(download.path), url_key, file, (f"sha256:{journal.finished}",), validator, durable=False)
+    of = source if validator and source != url_key else None
+    return Claim(key_of(download.path), url_key, file, (f"sha256:{journal.finished}",), validator, durable=False, validator_of=of)
 
 
 def proven(question: Prove, found: Measured, partial: bool) -> Decision:
@@ -241,10 +243,15 @@ def _prove(download: Download, file: FileIdentity, reason: str, claim: Claim | N
 def _refresh(download: Download, found: Found, decision: UpToDate | Prove) -> Decision:
     # `_keep` has looked whether the claim may be of this file; where that is not sure, it is proven.
     claim = found.claim if found.file and found.claim and found.claim.identity.size == found.file.size else None
-    if claim is None or not claim.validator.conditions or claim.url_key != key_of(download.url):
+    if claim is None or not may_ask(download, claim):
         return _get(download, found, _UNASKABLE)
     # That a file is current on the server says nothing about the copy here, so what has to be proven of it is proven first.
     return decision if isinstance(decision, Prove) else Refresh(download, "if_exists is refresh", claim)
+
+
+def may_ask(download: Download, claim: Claim) -> bool:
+    """Whether any source can be asked if what it served is still current: a validator is that one's alone."""
+    return claim.url_key == key_of(download.url) and any(claim.validator_at(source).conditions for source in download.sources)
 
 
 def refusing(decisions: Sequence[Decision], refused: Mapping[str, Failure]) -> list[Decision]:

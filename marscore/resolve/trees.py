@@ -95,7 +95,9 @@ def decode(data: bytes) -> Tree | None:
 
 
 def _tree(header: dict[str, Any], lines: list[list[Any]]) -> Tree | None:
-    archive = claim_of(tuple(header["archive"]))
+    row = header["archive"]
+    # As earlier versions wrote it: without whose the validator is.
+    archive = claim_of((*row[:8], None, *row[8:]) if len(row) == 10 else tuple(row))
     if archive is None:
         return None
     files = [

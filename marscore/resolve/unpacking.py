@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from marscore.frozen import dataclass
 from marscore.resolve.model import Download
-from marscore.resolve.reconcile import Cached, Decision, Fetch, Refresh, Refuse, Resume, Unpacking, UpToDate
+from marscore.resolve.reconcile import Cached, Decision, Fetch, Refresh, Refuse, Resume, Unpacking, UpToDate, may_ask
 from marscore.resolve.trees import Tree
 from marscore.state import Claim, key_of
 from marscore.validator import Validator
@@ -60,7 +60,7 @@ def without_archive(decision: Decision, found: FoundTree) -> Decision:
         return decision
     if mode == "fail":
         return Refuse(download, "if_exists is fail", Failure("path", "the archive was unpacked already, and if_exists is fail"))
-    if mode == "refresh" and claim.validator.conditions and claim.url_key == key_of(download.url):
+    if mode == "refresh" and may_ask(download, claim):
         return Refresh(download, "if_exists is refresh", claim, unpacked)
     if mode == "refresh":
         return decision
@@ -105,10 +105,10 @@ def _claim(decision: UpToDate | Cached, found: FoundTree) -> Claim:
     """What is known of an archive in place."""
     assert decision.file is not None
     download, known = decision.download, found.claim
-    validator = (
-        known.validator if known is not None and known.url_key == key_of(download.url) and _is_same(known, decision) else Validator()
-    )
-    return Claim(key_of(download.path), key_of(download.url), decision.file, decision.digests, validator, durable=False)
+    claim = Claim(key_of(download.path), key_of(download.url), decision.file, decision.digests, Validator(), durable=False)
+    if known is None or known.url_key != key_of(download.url) or not _is_same(known, decision):
+        return claim
+    return replace(claim, validator=known.validator, validator_of=known.validator_of)
 
 
 def _is_same(known: Claim, decision: UpToDate | Cached) -> bool:

@@ -77,8 +77,15 @@ def is_right(run: Run) -> bool:
 @LANES
 def test_equal_sources_bring_a_file_together(origins: list[Origin], tmp_path: Path, lane: str) -> None:
     bodies = [watched(etag=f'"of-{n}"') for n in range(2)]
-    run = shared(tmp_path, [origins[n].serve("/f", bodies[n], [Good(rate=RATE)]) for n in range(2)], lane)
+    urls = [origins[n].serve("/f", bodies[n], [Good(rate=RATE)]) + "?token=s3cret" for n in range(2)]
+    run = shared(tmp_path, urls, lane)
     assert is_right(run), run.err
+    brought = run.entry()["sources"]
+    assert {each["url"] for each in brought} == {url.replace("s3cret", "***") for url in urls}
+    assert sum(each["bytes"] for each in brought) == SIZE
+    assert brought[0]["bytes"] >= brought[1]["bytes"] > 0
+    [finished] = run.events("download_finished")
+    assert finished["sources"] == brought
     assert min(body.sent for body in bodies) > SIZE // 5
     assert run.entry()["bytes_downloaded"] < SIZE + 2 * MIB
     assert not run.events("mirror_dropped")
@@ -140,10 +147,25 @@ def test_a_source_that_lies_in_one_range_is_named_and_only_its_ranges_are_fetche
     assert [event["url"] for event in run.events("mirror_dropped")] == [urls[liar]]
     assert "wrong bytes" in run.events("mirror_dropped")[0]["reason"]
     assert run.entry()["source"] == urls[1 - liar]
+    assert run.entry()["sources"] == []
     # What the liar brought was fetched again, and nothing else; some was sent on connections that were given up.
     assert run.entry()["bytes_downloaded"] <= SIZE + bodies[liar].sent
     assert bodies[1 - liar].sent < SIZE + 4 * MIB
     assert not run.events("resume_discarded")
+
+
+@ONE_LANE
+@pytest.mark.parametrize("right", [0, 2])
+def test_two_of_three_that_lie_alike_are_both_named(origins: list[Origin], tmp_path: Path, lane: str, right: int) -> None:
+    wrong = tuple(range(1000, SIZE, MIB // 4))
+    bodies = [watched() if n == right else watched(wrong=wrong) for n in range(3)]
+    # The right one is so slow that it has little part in the first round.
+    urls = [origins[n].serve("/f", bodies[n], [Good(rate=RATE // 4 if n == right else 2 * RATE)]) for n in range(3)]
+    run = shared(tmp_path, urls, lane)
+    assert is_right(run), run.err
+    named = {event["url"]: event["reason"] for event in run.events("mirror_dropped")}
+    assert set(named) == {url for n, url in enumerate(urls) if n != right}
+    assert all("wrong bytes" in reason for reason in named.values()), named
 
 
 @ONE_LANE

@@ -258,3 +258,68 @@ def test_a_name_that_is_no_text_is_shown_escaped(origin: Origin, tmp_path: Path)
 def test_a_broken_manifest_is_exit_2(tmp_path: Path) -> None:
     write(tmp_path, [{"url": "nonsense"}])
     assert outdated(tmp_path).code == 2
+
+
+def by_prefix(origin: Origin, *mirrors: str, **more: Any) -> dict[str, Any]:
+    """A manifest's options under which `/pub/` is asked for at these folders of the origin."""
+    return {"mirrors": {origin.url("/pub/"): [origin.url(mirror) for mirror in mirrors]}, "defaults": FAST, **more}
+
+
+def test_a_file_that_came_from_a_mirror_of_its_prefix_is_asked_about_there_by_the_mirror_s_own_etag(origin: Origin, tmp_path: Path) -> None:
+    origin.serve("/pub/one.bin", replace(ONE, etag='"of-the-original"'))
+    origin.serve("/mirror/one.bin", ONE)
+    write(tmp_path, [origin.url("/pub/one.bin")], **by_prefix(origin, "/mirror/"))
+    assert marscore("run", "downloads.yaml", cwd=tmp_path).code == 0
+    origin.requests.clear()
+    assert outdated(tmp_path).code == 0
+    [asked] = origin.requests
+    assert (asked.method, asked.path, asked.fields["if-none-match"]) == ("HEAD", "/mirror/one.bin", '"v1"')
+    origin.serve("/mirror/one.bin", NEWER)
+    assert outdated(tmp_path).code == 1
+    assert not origin.requests_for("/pub/one.bin")
+
+
+def test_the_mirror_that_served_a_file_is_the_one_that_is_asked(origin: Origin, tmp_path: Path) -> None:
+    origin.script("/first/one.bin", [Status(404)])
+    origin.serve("/second/one.bin", ONE)
+    write(tmp_path, [origin.url("/pub/one.bin")], **by_prefix(origin, "/first/", "/second/"))
+    assert marscore("run", "downloads.yaml", cwd=tmp_path).code == 0
+    origin.serve("/first/one.bin", replace(ONE, etag='"another"'))
+    origin.requests.clear()
+    assert outdated(tmp_path).code == 0
+    assert [(seen.path, seen.fields["if-none-match"]) for seen in origin.requests] == [("/second/one.bin", '"v1"')]
+
+
+def test_an_etag_in_a_lock_is_the_url_s_own_and_is_sent_to_no_mirror(origin: Origin, tmp_path: Path) -> None:
+    url = origin.serve("/pub/one.bin", replace(ONE, etag='"of-the-original"'))
+    origin.serve("/mirror/one.bin", ONE)
+    write(tmp_path, [url], defaults=FAST)
+    assert marscore("lock", "downloads.yaml", cwd=tmp_path).code == 0
+    assert "of-the-original" in (tmp_path / "downloads.lock").read_text()
+    write(tmp_path, [url], **by_prefix(origin, "/mirror/"))
+    origin.requests.clear()
+    assert outdated(tmp_path).code in (0, 3)
+    assert [seen.path for seen in origin.requests] == ["/mirror/one.bin"]
+    assert "if-none-match" not in origin.requests[0].fields
+    # And the mirror's own stands in no lock.
+    (tmp_path / "downloads.lock").unlink()
+    for path in (tmp_path / "data").glob("*.bin"):
+        path.unlink()
+    assert marscore("lock", "downloads.yaml", cwd=tmp_path).code == 0
+    assert "etag" not in (tmp_path / "downloads.lock").read_text()
+
+
+def test_a_mirror_of_a_prefix_says_whether_what_it_served_is_current(origin: Origin, tmp_path: Path) -> None:
+    origin.serve("/mirror/one.bin", ONE)
+    write(tmp_path, [origin.url("/pub/one.bin")], **by_prefix(origin, "/mirror/", defaults={**FAST, "if_exists": "refresh"}))
+    first = marscore("run", "downloads.yaml", cwd=tmp_path)
+    again = marscore("run", "downloads.yaml", cwd=tmp_path)
+    assert [run.entry()["status"] for run in (first, again)] == ["downloaded", "up_to_date"]
+    assert origin.requests[-1].fields["if-none-match"] == '"v1"'
+    # Under other mirrors nothing is known that they could be asked about.
+    origin.serve("/other/one.bin", replace(NEWER, etag='"v1"'))
+    write(tmp_path, [origin.url("/pub/one.bin")], **by_prefix(origin, "/other/", defaults={**FAST, "if_exists": "refresh"}))
+    run = marscore("run", "downloads.yaml", cwd=tmp_path)
+    assert run.entry()["status"] == "downloaded"
+    assert "if-none-match" not in origin.requests[-1].fields
+    assert run.data("one.bin") == NEWER.read(0, NEWER.length)

@@ -29,6 +29,7 @@ def confuse(folder: Path, path: str, format_1: bool) -> None:
         )
         if format_1:
             database.execute("ALTER TABLE files DROP COLUMN verified_size")
+            database.execute("ALTER TABLE files DROP COLUMN validator_of")
             database.execute("PRAGMA user_version=1")
 
 

@@ -24,6 +24,7 @@ from marscore.ports import Clock, StateStore
 from marscore.resolve.model import Download
 from marscore.state import UNKNOWN_URL, Claim, Claims, Row, key_of, row_of
 from marscore.state import claim_of as claim_in
+from marscore.validator import Validator
 
 _COMMIT_EVERY = 0.25
 #: The longest pause after claims could not be written, in seconds; the first is `_COMMIT_EVERY`, and each is twice the one before.
@@ -92,7 +93,7 @@ class ClaimWriter:
             return row_of(claim)
         # What was known of this content still holds, also where it was copied or touched.
         if not claim.validator and before.url_key == claim.url_key:
-            claim = replace(claim, validator=before.validator)
+            claim = replace(claim, validator=before.validator, validator_of=before.validator_of)
         digests = tuple(dict.fromkeys((*claim.digests, *before.digests)))
         # That its content is right makes no other URL the one that it came from.
         return row_of(replace(claim, url_key=before.url_key, digests=digests, durable=before.durable and before.identity == claim.identity))
@@ -152,7 +153,7 @@ def _noted(row: Row) -> tuple[Header, str]:
     claim = claim_in(row)
     assert claim is not None
     sha256 = next(digest.split(":", 1)[1] for digest in claim.digests if digest.startswith("sha256:"))
-    return Header(claim.url_key, claim.identity.size, claim.validator), sha256
+    return Header(claim.url_key, claim.identity.size, claim.validator if claim.validator_of is None else Validator()), sha256
 
 
 def _have_one_content(one: Claim, other: Claim) -> bool:

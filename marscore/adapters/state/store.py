@@ -35,24 +35,32 @@ from marscore.values import Failure
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
     path_key TEXT PRIMARY KEY, url_key TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, inode TEXT NOT NULL,
-    digests TEXT NOT NULL, etag TEXT, last_modified TEXT, verified_size INTEGER NOT NULL, durable INTEGER NOT NULL
+    digests TEXT NOT NULL, etag TEXT, last_modified TEXT, validator_of TEXT, verified_size INTEGER NOT NULL, durable INTEGER NOT NULL
 ) WITHOUT ROWID
 """
-_COLUMNS = "path_key, url_key, size, mtime_ns, inode, digests, etag, last_modified, verified_size, durable"
+_COLUMNS = "path_key, url_key, size, mtime_ns, inode, digests, etag, last_modified, validator_of, verified_size, durable"
 _READ = f"SELECT {_COLUMNS} FROM files"  # noqa: S608 - constants
 _FLUSHED = "UPDATE files SET durable = 1 WHERE path_key = ?"
-_WRITE = f"INSERT OR REPLACE INTO files ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
-_FORMAT = 2
+_WRITE = f"INSERT OR REPLACE INTO files ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
+_FORMAT = 3
 #: The smallest file that SQLite makes (https://sqlite.org/fileformat2.html#pages).
 _LEAST = 512
 #: Format 1 did not say of how many bytes the digests were made, and versions that wrote it could give a file another file's digests. So
 #: what it claims is believed once it is proven again. Nor did it say whether a date was worth to be asked by.
-_MIGRATE = (
+_TO_2 = (
     "ALTER TABLE files ADD COLUMN verified_size INTEGER NOT NULL DEFAULT -1",
     "UPDATE files SET verified_size = size, durable = 0, last_modified = NULL",
 )
+#: In format 2 all validators were those of the downloads' own URLs.
+_TO_3 = ("ALTER TABLE files ADD COLUMN validator_of TEXT",)
+#: What makes this format of each, 0 being a database that holds nothing yet.
+_MAKES = {0: (_SCHEMA,), 1: _TO_2 + _TO_3, 2: _TO_3}
 #: What reads the rows of each format; of one that holds nothing yet there is no table to read.
-_READS = {1: "SELECT path_key, url_key, size, mtime_ns, inode, digests, etag, NULL, size, 0 FROM files", _FORMAT: _READ}
+_READS = {
+    1: "SELECT path_key, url_key, size, mtime_ns, inode, digests, etag, NULL, NULL, size, 0 FROM files",
+    2: f"SELECT {_COLUMNS.replace('validator_of', 'NULL')} FROM files",  # noqa: S608 - constants
+    _FORMAT: _READ,
+}
 
 
 #: Where a damaged database goes, for people.
@@ -264,7 +272,7 @@ def _open(path: Path) -> sqlite3.Connection:
             with database:
                 # By itself sqlite3 would begin with the first row that changes, and a run that was killed leave half a migration.
                 database.execute("BEGIN IMMEDIATE")
-                for statement in _MIGRATE if version else (_SCHEMA,):
+                for statement in _MAKES[version]:
                     database.execute(statement)
                 database.execute(f"PRAGMA user_version={_FORMAT}")
         # Another table of this name would be found out only when the first file is finished.

@@ -28,7 +28,9 @@ _quoted = json.encoder.encode_basestring_ascii
 _UNLOGGED = get_args(UnloggedEvent)
 _RANK: dict[LogLevel, int] = {level: number for number, level in enumerate(get_args(LogLevel))}
 #: What only programs want to know of a line; the report and the JSON lines have it.
-_NOT_FOR_PEOPLE = frozenset({"run_id", "mtime_ns", "inode", "last_modified", "digests", "etag", "segments", "started_at"})
+_NOT_FOR_PEOPLE = frozenset(
+    {"run_id", "mtime_ns", "inode", "last_modified", "digests", "etag", "segments", "started_at", "validator_of", "sources"}
+)
 
 
 #: Where a download goes, by its id, relative to the output folder; None where that is not known.
@@ -87,7 +89,7 @@ def _finished(lead: str, path_of: PathOf) -> Callable[[DownloadFinished], str]:
     """The same for the event that ends most of them. What has no value is left out with its name."""
     form = (
         f'{{"timestamp": "%s", {lead}, "download": %s%s, "status": "%s", "reason": %s, "size": %s, "digests": [%s], '
-        '"mtime_ns": %s, "inode": %s%s%s%s, "bytes_downloaded": %s, "bytes_resumed": %s, "segments": %s%s, "duration_s": %s%s}\n'
+        '"mtime_ns": %s, "inode": %s%s%s%s, "bytes_downloaded": %s, "bytes_resumed": %s, "segments": %s%s, "duration_s": %s%s%s%s}\n'
     )
 
     def line(event: DownloadFinished) -> str:
@@ -111,6 +113,8 @@ def _finished(lead: str, path_of: PathOf) -> Callable[[DownloadFinished], str]:
             "" if started_at is None else f', "started_at": "{rfc3339(started_at)}"',
             seconds(event.duration_s),
             "" if event.unpacked is None else f', "unpacked": {json.dumps(asdict(event.unpacked))}',
+            "" if event.validator_of is None else f', "validator_of": {_quoted(event.validator_of)}',
+            "" if event.sources is None else f', "sources": {json.dumps(list(map(asdict, event.sources)))}',
         )
         return _ascii(text)
 

@@ -7,12 +7,17 @@ First the pieces of all other sources, then those of which nobody knows the sour
 whoever brought other bytes before has lied, or damaged them. If it is still wrong, it is made of bytes of the one source alone, which the
 checksum refuses: where all others agreed with it on their pieces, its own are fetched from another source, and only those.
 
-It ends: a stage makes the pieces of others fewer, and there are three at most.
+Where another source agrees with it on those as well, both have sent what the checksum refuses, and nothing yet tells that the checksum is
+not wrong itself. Where there is a third, the file is asked of that one. All fingerprints are kept meanwhile: once a file is right, whoever
+sent a piece that is another there (`witnessed`, `exposed`) is named, however alike those were among each other.
+
+It ends: a stage makes the pieces of others fewer, and there are three at most; a comparison after which the checksum is still wrong drops
+a source, or is the last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from marscore.execute.transfer.credits import UNKNOWN, bytes_in
 from marscore.execute.transfer.source import Source, Sources
@@ -31,17 +36,27 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class DoWithout:
-    """Start over without this source: its bytes alone fail the checksum, and others disagreed with it."""
+    """Start over without this source: its bytes alone fail the checksum. `is_wrong`: others disagreed with it."""
 
     source: Source
+    is_wrong: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """A source whose bytes were others than those with which the file is right, and in what words it is dropped."""
+    """A source whose bytes were others than those with which the file is right, by its URL, and in what words it is dropped."""
 
-    source: Source
+    url: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Witnessed:
+    """A piece that a source sent, by its fingerprint."""
+
+    url: str
+    piece: ByteRange
+    fingerprint: str
 
 
 class Inquiry:
@@ -50,13 +65,16 @@ class Inquiry:
     It decides, and changes nothing but which source alone is asked (`Sources.only`).
     """
 
-    __slots__ = ("_agreed", "_comparison", "_sources")
+    __slots__ = ("_agreed", "_comparison", "_named", "_sources", "_witnessed")
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self._comparison: Comparison | None = None
         #: Whether sources were found to agree on bytes that the checksum refuses: asking again would tell nothing new.
         self._agreed = False
+        #: What was seen in comparisons after which the file was not right yet; and who was named since as wrong.
+        self._witnessed: list[_Witnessed] = []
+        self._named: set[str] = set()
 
     @property
     def ranges(self) -> tuple[ByteRange, ...]:
@@ -80,9 +98,15 @@ class Inquiry:
             self._sources.only = other
             return Look(comparison.ranges, comparison.is_about(UNKNOWN))
         self.end()
-        source = self._sources.of(comparison.by)
-        self._agreed = self._agreed or not comparison.changed
-        return None if self._agreed or source is None or len(self._sources.left) == 1 else DoWithout(source)
+        source, is_wrong = self._sources.of(comparison.by), bool(comparison.changed)
+        # One that nobody has looked at yet may be right where those agree that were.
+        untried = [each for each in self._sources.left if each.url != comparison.by and (is_wrong or each is not other)]
+        self._agreed = not untried
+        if source is None or not untried:
+            return None
+        if is_wrong:
+            self._named.add(source.url)
+        return DoWithout(source, is_wrong)
 
     def _begun(self, shares: Mapping[str, tuple[ByteRange, ...]]) -> Comparison | None:
         """None: one source brought all, or nobody can be asked for parts again, or asking again would tell nothing new."""
@@ -99,16 +123,34 @@ class Inquiry:
     def take(self, fingerprints: Sequence[str]) -> tuple[ByteRange, ...]:
         """Take the fingerprints of the pieces; returns those to be fetched again. None: they were, and the whole is to be verified."""
         assert self._comparison is not None, "somebody asked for them"
-        was_fetched = self._comparison.is_fetched
+        was_fetched, by = self._comparison.is_fetched, self._sources.only
+        for who, piece, fingerprint in self._comparison.told(fingerprints):
+            # What was fetched again is of the one source that is asked.
+            url = who if not was_fetched else "" if by is None else by.url
+            if url != UNKNOWN:
+                self._witnessed.append(_Witnessed(url, piece, fingerprint))
         self._comparison.look(fingerprints)
         return () if was_fetched else self._comparison.ranges
 
-    def found(self) -> list[Wrong]:
-        """Who was wrong, now that the checksum holds; the comparison is over."""
-        changed = self._comparison.changed if self._comparison else {}
+    @property
+    def witnessed(self) -> tuple[ByteRange, ...]:
+        """The pieces of the file, now that it is right, whose fingerprints tell who else was wrong."""
+        return tuple(dict.fromkeys(seen.piece for seen in self._witnessed))
+
+    def exposed(self, fingerprints: Sequence[str]) -> list[Wrong]:
+        """Who was wrong by the fingerprints of these pieces, and was not named yet. The comparison is over."""
+        right = dict(zip(self.witnessed, fingerprints, strict=True))
+        counts: dict[str, int] = {}
+        # One that could not be read tells nothing.
+        other = [
+            seen for seen in self._witnessed if "" not in (right[seen.piece], seen.fingerprint) and right[seen.piece] != seen.fingerprint
+        ]
+        for url, piece in dict.fromkeys((seen.url, seen.piece) for seen in other):
+            counts[url] = counts.get(url, 0) + len(piece)
         self.end()
+        self._witnessed = []
         told = "it sent wrong bytes: the checksum holds since {} of them came from another source"
-        return [Wrong(source, told.format(count)) for who, count in changed.items() if (source := self._sources.of(who))]
+        return [Wrong(url, told.format(count)) for url, count in counts.items() if url != UNKNOWN and url not in self._named]
 
     def end_by(self, source: Source) -> None:
         """End it where this is the source that all is compared with, which is asked no more."""
@@ -159,6 +201,11 @@ class Comparison:
         self._is_turned = True
         self._stages = [[self.by]]
         return True
+
+    def told(self, fingerprints: Sequence[str]) -> Iterator[tuple[str, ByteRange, str]]:
+        """The pieces of this stage, each with whose it was and its fingerprint."""
+        for (who, piece), fingerprint in zip(self._looked_at, fingerprints, strict=True):
+            yield who, piece, fingerprint
 
     def look(self, fingerprints: Sequence[str]) -> None:
         """Take the fingerprints of this stage: those from before, and then those after its pieces were fetched again."""

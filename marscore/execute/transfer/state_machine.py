@@ -22,6 +22,7 @@ from dataclasses import replace
 
 from marscore.errors import IntegrityError
 from marscore.events import (
+    Brought,
     ChecksumVerified,
     ConnectionRedialled,
     DownloadFailed,
@@ -41,7 +42,7 @@ from marscore.events import (
 from marscore.execute.transfer.allowance import refuses_a_connection
 from marscore.execute.transfer.answer import Asked, NotModified, Part, Refused, Unsatisfiable, Verdict, Version, Whole, read_answer
 from marscore.execute.transfer.asking import asked_again, seen_in
-from marscore.execute.transfer.comparison import DoWithout, Inquiry, Look
+from marscore.execute.transfer.comparison import DoWithout, Inquiry, Look, Wrong
 from marscore.execute.transfer.credits import UNKNOWN, bytes_in
 from marscore.execute.transfer.laggard import Laggards
 from marscore.execute.transfer.ledger import Ledger
@@ -86,10 +87,11 @@ from marscore.planning.segments import MIN_SPLIT
 from marscore.policy.announced import announced_in
 from marscore.policy.failures import BUSY, another_source_may_help, is_retryable
 from marscore.policy.pacing import PACE_REMEMBERED
+from marscore.policy.redirect import resource_of
 from marscore.policy.retry import NO_FAILURES, GiveUp, Wait
 from marscore.ports import Answer, Method, Unpacking
 from marscore.state import Attributes, Claim, key_of
-from marscore.url import Url, host_of
+from marscore.url import Url, host_of, parse_url
 from marscore.validator import Validator, http_date
 from marscore.values import Announced, ByteRange, Failure, FailureKind, Unpacked
 
@@ -140,6 +142,8 @@ class Transfer:
         self._in_place: InPlace | None = None
         #: What is asked by: a HEAD, where nothing is fetched and the server takes it.
         self.method: Method = "GET" if work.purpose == "fetch" else "HEAD"
+        #: What is to be done with the file, which is right, once it is known who sent other bytes.
+        self._right: Place | Store | None = None
         #: What the log says once of the file: that it comes encoded.
         self._told_encoding = False
 
@@ -622,9 +626,9 @@ class Transfer:
     def _asked_about(self, segment: Segment) -> Claim | None:
         """The claim of the file in place, if this request may ask whether it is current.
 
-        A validator is one resource's own (RFC 9110 section 8.8.3), and a claim's is that of the first source: a mirror knows nothing of it.
+        A validator is one resource's own (RFC 9110 section 8.8.3): no other source knows anything of it.
         """
-        asks = self._claim is not None and segment.url == self.download.url and bool(self._claim.validator.conditions)
+        asks = self._claim is not None and bool(self._claim.validator_at(segment.url).conditions)
         return self._claim if asks else None
 
     def _unsatisfiable(self, segment: Segment, answer: Unsatisfiable, at: Moment) -> list[Command]:
@@ -729,9 +733,14 @@ class Transfer:
             self._checking = False
             return self._start_over(at, Failure("checksum", refuted))
         self._checking = True
-        others = [(found.source, found.reason) for found in self._inquiry.found()]
-        others += [(source, source.another or "") for source in self._sources.set_aside]
-        named = [command for source, reason in others for command in self._drop(source, reason, at)]
+        if pieces := self._inquiry.witnessed:
+            self._right = place
+            return [Fingerprint(self.ledger.epoch, pieces)]
+        return self._accepted(at, place)
+
+    def _accepted(self, at: Moment, place: Place | Store) -> list[Command]:
+        """Place a file that is right."""
+        named = [command for source in self._sources.set_aside for command in self._drop(source, source.another or "", at)]
         held_to = [(c, None) for c in self.download.checksums] + [(each.checksum, each.field) for each in self.known.announced]
         return [*named, *(Emit(ChecksumVerified(at.unix, self.download.id, str(c), field)) for c, field in held_to), place]
 
@@ -745,12 +754,11 @@ class Transfer:
         # What only an answer named says nothing that sha256 does not.
         own = {"sha256", *(checksum.algorithm for checksum in self.download.checksums)}
         digests = tuple(f"{name}:{value}" for name, value in fact.digests.items() if name in own)
-        # A mirror's validator, or that of the target of a redirect, would be taken for the first source's when that is asked whether the
-        # file is current.
-        is_own = self.url == self.download.url and not self._hops and self._is_of_one_source()
-        validator = self.known.validator if is_own else Validator()
+        # The validator of a redirect's target would be taken for that of what is asked whether the file is current.
+        validator = self.known.validator if not self._hops and self._is_of_one_source() else Validator()
         known = Validator(validator.etag, validator.strong_date)
-        claim = Claim(key_of(self.download.path), key_of(self.download.url), identity, digests, known, durable=False)
+        of = key_of(self.url) if known and self.url != self.download.url else None
+        claim = Claim(key_of(self.download.path), key_of(self.download.url), identity, digests, known, durable=False, validator_of=of)
         return self._done(fact.at, InPlace("downloaded", "fetched", claim))
 
     # Several sources at once
@@ -857,8 +865,9 @@ class Transfer:
         match step:
             case Look():
                 return self._look(step, failure, at)
-            case DoWithout(source):
-                dropped = self._drop(source, f"it sent wrong bytes: {failure.message}", at)
+            case DoWithout(source, is_wrong):
+                what = "it sent wrong bytes" if is_wrong else "the checksum refuses its bytes, and another source sent the same"
+                dropped = self._drop(source, f"{what}: {failure.message}", at)
                 self._restarts = NO_FAILURES
                 lost = self._forget()
                 return [*dropped, self._discarded(at, failure.message, lost)]
@@ -878,6 +887,9 @@ class Transfer:
         return [*told, Fingerprint(self.ledger.epoch, look.ranges)]
 
     def _fingerprinted(self, fact: Fingerprinted) -> list[Command]:
+        if self._right is not None:
+            place, self._right = self._right, None
+            return [*self._exposed(self._inquiry.exposed(fact.fingerprints), fact.at), *self._accepted(fact.at, place)]
         again = self._inquiry.take(fact.fingerprints)
         if not again:
             assert self.known.size is not None
@@ -885,6 +897,18 @@ class Transfer:
         self._checking = False
         self.ledger.reopen(again)
         return []
+
+    def _exposed(self, wrong: list[Wrong], at: Moment) -> list[Command]:
+        """Name those who sent other bytes than those with which the file is right."""
+        told: list[Command] = []
+        for each in wrong:
+            source = self._sources.of(each.url)
+            if source is not None and len(self._sources.left) > 1:
+                told += self._drop(source, each.reason, at)
+            else:
+                # It is asked no more, or sent the right ones in the end.
+                told.append(Emit(MirrorDropped(at.unix, self.download.id, each.url, each.reason)))
+        return told
 
     # Failures
 
@@ -1080,12 +1104,14 @@ class Transfer:
             source=self._source_named(in_place),
             etag=validator.etag,
             last_modified=validator.last_modified,
+            validator_of=claim.validator_of,
             bytes_downloaded=self.bytes_downloaded,
             bytes_resumed=self.bytes_resumed,
             segments=self.segments,
             started_at=self.began.unix,
             duration_s=at.ticks - self.began.ticks,
             unpacked=unpacked,
+            sources=self._shared_by(in_place),
         )
         return [Release(keep=False), Emit(finished)]
 
@@ -1093,6 +1119,13 @@ class Transfer:
         if self.work.in_place is not None:
             return "cache" if in_place.status == "cached" else None
         return self._main_source()
+
+    def _shared_by(self, in_place: InPlace) -> tuple[Brought, ...] | None:
+        """Of a file that came from several sources, how many of its bytes each brought, the most first."""
+        if not self._has_several or in_place.status != "downloaded":
+            return None
+        brought = [Brought(self._served.get(who, who), bytes_in(had)) for who, had in self._shares().items() if who != UNKNOWN]
+        return tuple(sorted(brought, key=lambda each: -each.bytes)) if len(brought) > 1 else None
 
     # Judgements
 
@@ -1114,8 +1147,12 @@ class Transfer:
         return {} if credits is None or size is None else credits.shares(size)
 
     def _is_of_one_source(self) -> bool:
-        """Whether what the first source shows of its version is true of all bytes: where a checksum joined them, they may be others'."""
-        return not self._has_several or self.known.proof != "checksum" or self._shares().keys() <= {self.download.url}
+        """Whether what the source in use shows of its version is true of all bytes: where a checksum joined them, they may be others'."""
+        resource = self.known.version.resource if self.known.version else None
+        if self.bytes_resumed and resource != key_of(resource_of(parse_url(self.url))):
+            # Of a redirect's target, in the run that had them.
+            return False
+        return not self._has_several or self.known.proof != "checksum" or self._shares().keys() <= {self.url}
 
     def _main_source(self) -> str:
         """The URL that served most of the file."""

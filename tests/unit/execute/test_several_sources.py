@@ -296,6 +296,27 @@ def test_a_liar_that_is_wrong_only_in_what_it_brought_is_found_by_its_own_pieces
     assert sum(town.brought.values()) <= 2 * SIZE
 
 
+@pytest.mark.parametrize("right", [A, B, C])
+@pytest.mark.parametrize("slow", [A, B, C])
+def test_two_of_three_that_lie_alike_are_both_named(right: str, slow: str) -> None:
+    """Also where only these two brought anything, and agreed on all of it."""
+    lying = wrong_at(*range(0, SIZE, MIB // 8))
+    town = begun({url: serves() if url == right else serves(lying) for url in (A, B, C)})
+    town.speeds[slow] //= 64
+    town.run(5000)
+    assert town.placed == RIGHT
+    assert set(town.dropped) == {A, B, C} - {right}
+    assert all("it sent wrong bytes" in reason for reason in town.dropped.values()), town.dropped
+
+
+def test_one_that_only_agreed_on_right_bytes_is_not_named() -> None:
+    """A is wrong in what it brings itself, B in nothing that it sent; both agree on B's pieces."""
+    town = begun({A: serves(wrong_at(10)), B: serves(), C: serves()})
+    town.run()
+    assert town.placed == RIGHT
+    assert set(town.dropped) <= {A}
+
+
 def test_where_all_lie_the_download_fails_by_its_checksum_and_nothing_is_placed() -> None:
     town = begun({url: serves(wrong_at(*range(n, SIZE, MIB // 8))) for n, url in enumerate((A, B, C))}).run(5000)
     assert town.placed is None
@@ -361,6 +382,7 @@ def test_whatever_sources_do_it_ends_and_only_the_right_bytes_are_placed(how: li
     assert town.placed in (None, RIGHT)
     named = [url for url, reason in town.dropped.items() if "wrong bytes" in reason]
     if town.placed is not None:
+        # Of a source that is right, nothing can differ from what the digest proves.
         assert {how[urls.index(url)] for url in named} <= {"lies", "lies here", "lies once"}
     if "good" in how and not {"lies", "lies here", "lies once", "size"} & set(how) and not left:
         assert town.placed == RIGHT

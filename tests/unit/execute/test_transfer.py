@@ -523,7 +523,7 @@ def test_resume_of_a_file_that_shrank_starts_over() -> None:
 
 
 def test_refresh_asks_whether_the_file_is_current() -> None:
-    known = Claim("p", "u", FileIdentity(5, 6, 7), (SHA,), Validator('"v1"', "Mon, 01 Jan 2024 00:00:00 GMT"), durable=True)
+    known = Claim("p", key_of(URL), FileIdentity(5, 6, 7), (SHA,), Validator('"v1"', "Mon, 01 Jan 2024 00:00:00 GMT"), durable=True)
     story = Story(known=known).open()
     segment = story.take()
     assert story.asks(segment)["If-None-Match"] == '"v1"'
@@ -579,7 +579,7 @@ def test_a_file_of_unknown_length_builds_on_its_front_alone() -> None:
     assert story.told(DownloadResumed)[0].bytes_resumed == 40
 
 
-KNOWN = Claim("p", "u", FileIdentity(5, 6, 7), (SHA,), Validator('"v1"'), durable=True)
+KNOWN = Claim("p", key_of(URL), FileIdentity(5, 6, 7), (SHA,), Validator('"v1"'), durable=True)
 
 
 def finished(story: Story) -> DownloadFinished:
@@ -608,7 +608,7 @@ def test_a_304_to_a_request_that_had_nothing_to_ask_about_is_none() -> None:
     assert story.told(DownloadFailed)[0].kind == "http_status"
 
 
-def test_a_mirror_is_asked_about_nothing_and_leaves_no_validator() -> None:
+def test_a_mirror_is_asked_about_nothing_of_another_s_and_leaves_its_own_validator_as_such() -> None:
     story = Story(URL, MIRROR, known=KNOWN).open()
     story.answer(story.take(), 404)
     segment = story.take()
@@ -617,7 +617,19 @@ def test_a_mirror_is_asked_about_nothing_and_leaves_no_validator() -> None:
     story.fetch(segment)
     story.hashed()
     story.step(Placed(story.now, FileIdentity(10, 1, 2), {"sha256": "a" * 64}))
-    assert (finished(story).etag, finished(story).last_modified) == (None, None)
+    assert (finished(story).etag, finished(story).validator_of) == ('"v2"', key_of(MIRROR))
+
+
+def test_a_mirror_is_asked_about_what_it_served_itself() -> None:
+    story = Story(URL, MIRROR, known=replace(KNOWN, validator_of=key_of(MIRROR))).open()
+    first = story.take()
+    assert "If-None-Match" not in story.asks(first)
+    story.answer(first, 404)
+    segment = story.take()
+    assert story.asks(segment)["If-None-Match"] == '"v1"'
+    story.answer(segment, 304)
+    story.step(Identified(story.now, KNOWN.identity))
+    assert (finished(story).status, finished(story).etag, finished(story).validator_of) == ("up_to_date", '"v1"', key_of(MIRROR))
 
 
 @pytest.mark.parametrize(("fields", "modified"), [(DATED, DATED["last_modified"]), (FRESH, None)])

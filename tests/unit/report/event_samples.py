@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from marscore.events import Event
+from marscore.events import Brought, Event
 from marscore.values import FetchedRange, Unpacked
 
 EVENT_KINDS: tuple[type, ...] = get_args(Event)
@@ -16,6 +16,7 @@ _PLAIN: dict[Any, Any] = {
     tuple[str, ...]: ("sha256:00", "md5:11"),
     tuple[FetchedRange, ...]: (FetchedRange(0, 7, 0.0, 0.125, 1.5, 0, "done", True),),
     Unpacked: Unpacked("x", 3, 4),
+    tuple[Brought, ...]: (Brought("http://a/x", 3), Brought("http://b/x", 1)),
 }
 
 

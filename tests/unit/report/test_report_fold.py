@@ -109,6 +109,7 @@ def test_a_download_that_went_well_is_told_in_full():
             "duration_s": 0.5,
             "etag": '"v1"',
             "source": "https://cdn/x",
+            "sources": [],
             "unpacked": None,
             "retries": [
                 {

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from marscore.adapters.state.store import SqliteState
+from marscore.adapters.state.store import SqliteState, claims_at
 from marscore.errors import StorageError
 from marscore.state import Claim, FileIdentity, key_of, row_of
 from marscore.validator import Validator
@@ -40,7 +40,7 @@ def filled(path: Path, count: int = 3) -> Path:
 KILLED = """
 import os, sys
 from pathlib import Path
-from marscore.adapters.state.store import SqliteState
+from marscore.adapters.state.store import SqliteState, claims_at
 from marscore.state import Claim, FileIdentity, key_of, row_of
 from marscore.validator import Validator
 state = SqliteState(Path(sys.argv[1]))
@@ -274,3 +274,20 @@ def test_a_migration_that_is_cut_short_changes_nothing_and_the_next_goes_through
         with opened(path) as state:
             assert state.claims() == {key_of("a"): claim("a", durable=False)}, number
             assert not state.warnings
+
+
+def test_validators_of_a_database_of_format_2_were_those_of_the_urls_themselves(tmp_path: Path) -> None:
+    path = filled(tmp_path / "state.db")
+    before = dict(state_of(path))
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute("ALTER TABLE files DROP COLUMN validator_of")
+        database.execute("PRAGMA user_version=2")
+    assert dict(claims_at(path).claims) == before
+    for _ in range(2):
+        assert state_of(path) == before
+
+
+def state_of(path: Path) -> dict[str, Claim]:
+    with opened(path) as state:
+        assert not state.warnings
+        return dict(state.claims())
