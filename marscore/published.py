@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 from marscore.adapters.clock import SystemClock
 from marscore.adapters.files.folder import OWN_FOLDER
+from marscore.adapters.files.old_lists import note_use, remove_unused
 from marscore.adapters.files.regular import read_file
 from marscore.events import LogLevel
 from marscore.job import Job, ReadList
@@ -32,6 +33,8 @@ from marscore.values import Checksum, Failure, FailureKind
 
 #: The largest list, in bytes: some six hundred thousand lines.
 MAX_LIST = 64 * 1024 * 1024
+#: What is said where a list cannot be asked for any more. What it said may be withdrawn: whoever wants it nevertheless has to say so.
+_KEPT = "; nobody says what its files should be now: --offline takes what it said last, and a lock holds without it"
 #: Carries out the job that fetches lists.
 Fetch: TypeAlias = Callable[[Job], Ended]
 _Had: TypeAlias = "ChecksumList | Failure"
@@ -84,9 +87,12 @@ class _Lists:
         asked = {source: options for source, options in named.items() if source.urls}
         outcomes: Mapping[ListSource, str | Failure]
         outcomes = _fetched(job, self._root, asked, fetch) if asked and fetch else dict.fromkeys(asked, "up_to_date")
+        self._uses = fetch is not None
         for source in named:
             outcome = outcomes.get(source, "read")
             self._had[source] = outcome if isinstance(outcome, Failure) else self._look(source, outcome)
+        if fetch is not None and job.network == "used":
+            remove_unused(self._root, SystemClock().now())
 
     def checksums_of(self, download: Download) -> tuple[Checksum, ...] | Failure:
         """All checksums of a download, or why they are not known."""
@@ -108,6 +114,8 @@ class _Lists:
         except (OSError, ValueError) as error:
             kind: FailureKind = "permission" if isinstance(error, PermissionError) else "path"
             return Failure(kind, f"the list {source.place} cannot be read: {getattr(error, 'strerror', None) or error}")
+        if self._uses and source.urls:
+            note_use(place)
         found = read_list(data, source.place.partition("?")[0].rpartition("/")[2])
         if isinstance(found, Missing):
             return Failure("checksum", f"the list {source.place} {found.message}")
@@ -166,10 +174,15 @@ def _fetched(job: Job, root: Path, asked: Mapping[ListSource, Options], fetch: F
     )
     ended = fetch(inner)
     told = {entry["id"]: entry for entry in map(json.loads, ended.entries())}
-    return {source: _outcome(source, told.get(download.id, {}), ended) for source, download in downloads.items()}
+    kept = {source for source, download in downloads.items() if os.path.lexists(root / download.path)} if job.network == "used" else set()
+    return {
+        source: _outcome(source, told.get(download.id, {}), ended, _KEPT if source in kept else "")
+        for source, download in downloads.items()
+    }
 
 
-def _outcome(source: ListSource, entry: Mapping[str, object], ended: Ended) -> str | Failure:
+def _outcome(source: ListSource, entry: Mapping[str, object], ended: Ended, more: str) -> str | Failure:
+    """How a list came, or why it did not; `more` is what is to be said besides then."""
     status = entry.get("status")
     if status in ("downloaded", "up_to_date", "cached"):
         return str(status)
@@ -178,7 +191,7 @@ def _outcome(source: ListSource, entry: Mapping[str, object], ended: Ended) -> s
         failure = Failure(error["kind"], error["message"], error.get("status"))
     else:
         failure = ended.trouble or Failure("interrupted", "the run ended first")
-    return replace(failure, message=f"the list {source.place} could not be had: {failure.message}")
+    return replace(failure, message=f"the list {source.place} could not be had: {failure.message}{more}")
 
 
 def _file_of(source: ListSource) -> str:

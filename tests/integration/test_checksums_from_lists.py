@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from marscore.state import key_of
 from tests.integration.command import marscore, write
 from tests.integration.test_interrupt_and_resume import end, start
 from tests.origin import Body, Good, Origin, Seen, Status, Step, busy, redirect
@@ -204,6 +207,57 @@ def test_plan_and_validate_ask_nobody_and_plan_says_where_the_checksum_comes_fro
     assert f"checksum from {url}" in marscore("plan", "downloads.yaml", cwd=tmp_path).out
     assert origin.requests == []
     assert not (tmp_path / "data").exists()
+
+
+def test_where_a_list_is_gone_files_in_place_fail_too_and_offline_and_a_lock_go_by_what_it_said(
+    origin: Origin, three: list[str], tmp_path: Path
+) -> None:
+    url = origin.serve("/SHA256SUMS", sums(*ALL))
+    write(tmp_path, three, defaults={"checksum": {"from": url}, **FAST})
+    assert marscore("run", "downloads.yaml", cwd=tmp_path).code == 0
+    origin.script("/SHA256SUMS", [Status(404)])
+    run = marscore("run", "downloads.yaml", cwd=tmp_path)
+    assert (run.code, {entry["error"]["kind"] for entry in run.report["downloads"]}) == (1, {"http_status"})
+    message = run.entry()["error"]["message"]
+    assert message.startswith(
+        f"the list {url} could not be had: the server answered 404 Not Found; nobody says what its files should be now"
+    )
+    assert "--offline takes what it said last" in message
+    assert run.data("a.bin") == A.read(0, A.length)
+    asked = len(origin.requests)
+    offline = marscore("run", "downloads.yaml", "--offline", cwd=tmp_path)
+    assert (offline.code, offline.report["totals"]["up_to_date"]) == (0, 3)
+    assert marscore("verify", "downloads.yaml", cwd=tmp_path).code == 0
+    assert len(origin.requests) == asked
+    # A lock that names the files needs no list, with and without the network.
+    origin.serve("/SHA256SUMS", sums(*ALL))
+    assert marscore("lock", "downloads.yaml", cwd=tmp_path).code == 0
+    origin.script("/SHA256SUMS", [Status(404)])
+    asked = len(lists(origin))
+    for arguments in ((), ("--offline",), ("--locked", "--require-checksums")):
+        locked = marscore("run", "downloads.yaml", *arguments, cwd=tmp_path)
+        assert (locked.code, locked.report["totals"]["up_to_date"]) == (0, 3), locked.err
+    assert len(lists(origin)) == asked
+
+
+def test_a_list_that_no_run_has_used_for_a_month_goes(origin: Origin, three: list[str], tmp_path: Path) -> None:
+    urls = [origin.serve(f"/{name}/SHA256SUMS", sums(*ALL)) for name in ("old", "new")]
+    kept = tmp_path / "data" / ".marscore" / "lists"
+    for url in urls:
+        write(tmp_path, three, defaults={"checksum": {"from": url}, **FAST})
+        assert marscore("run", "downloads.yaml", cwd=tmp_path).code == 0
+    assert len(list(kept.glob("*.txt"))) == 2
+    [old] = [used for used in kept.glob("*.used") if used.stem != key_of(urls[1])]
+    month_ago = time.time() - 31 * 24 * 3600
+    os.utime(old, (month_ago, month_ago))
+    for used in kept.glob("*.txt"):
+        os.utime(used, (month_ago, month_ago))
+    plan = marscore("plan", "downloads.yaml", cwd=tmp_path)
+    assert plan.code == 0
+    assert marscore("run", "downloads.yaml", "--offline", cwd=tmp_path).code == 0
+    assert len(list(kept.glob("*.txt"))) == 2, "who only looks, or could not have it again, removes nothing"
+    assert marscore("run", "downloads.yaml", cwd=tmp_path).code == 0
+    assert [path.name for path in sorted(kept.glob("*.*")) if path.is_file()] == [f"{key_of(urls[1])}.txt", f"{key_of(urls[1])}.used"]
 
 
 def test_offline_the_list_of_an_earlier_run_serves(origin: Origin, three: list[str], tmp_path: Path) -> None:
