@@ -63,6 +63,9 @@ def import_list(text: str, source: str, form: Format | None, base: str | None, s
         ValueError: `base` is none.
     """
     text = text.removeprefix("\ufeff")
+    if "\n" not in text:
+        # Line ends of another age: without them all would be one line, which a comment may begin.
+        text = text.replace("\r", "\n")
     title = "" if source == "-" else source.replace("\\", "/").rpartition("/")[2]
     folder = None if base is None else check_base(base, title)
     if form is None:

@@ -496,3 +496,72 @@ def test_what_stands_behind_a_hash_is_not_taken_and_told():
     assert warnings[0] == "list:1: what stands behind # in a URL is sent to no server, and is not taken (and 1 more times below)"
     assert "says the same as line 1" in warnings[1]
     assert not any("hunter2" in warning for warning in warnings)
+
+
+ONE_SAID = f'{{"url": "https://e.com/a.zip", "sha256": "{A}"}}'
+TWO_SAID = f'{{"url": "https://e.com/b.zip", "sha256": "{B}"}}'
+TWO_FILES = "".join(
+    f'<file name="{name}">\n<hash type="sha-256">{digest}</hash>\n<url>https://e.com/{name}</url>\n</file>\n'
+    for name, digest in (("a.zip", A), ("b.zip", B))
+)
+SHAPES = {
+    "urls": "# models\nhttps://e.com/a.zip\n\nhttps://e.com/b.zip\n",
+    "aria2": f"# images\nhttps://e.com/a.zip\n  checksum=sha-256={A}\nhttps://e.com/b.zip\n  checksum=sha-256={B}\n",
+    "curl": '# config\nurl = "https://e.com/a.zip"\noutput = "a.zip"\nnext\nurl = "https://e.com/b.zip"\noutput = b.zip\n',
+    "metalink": f'<?xml version="1.0"?>\n<metalink xmlns="urn:ietf:params:xml:ns:metalink">\n{TWO_FILES}</metalink>\n',
+    "sha256sums": f"# sums\n{A}  a.zip\n{B} *b.zip\n",
+    "pooch": f"# registry\na.zip {A}\n\nb.zip sha256:{B} https://e.com/b.zip\n",
+    "osbuild": f'{{"sources": {{"org.osbuild.curl": {{"items": {{\n"sha256:{A}": "https://e.com/a.zip",\n"sha256:{B}": "https://e.com/b.zip"}}}}}}}}\n',
+    "json": f"[{ONE_SAID},\n{TWO_SAID}]\n",
+    "jsonl": f"{ONE_SAID}\n{TWO_SAID}\n",
+}
+CHANGES = {
+    "CRLF": lambda text: text.replace("\n", "\r\n"),
+    "a byte order mark": lambda text: f"\ufeff{text}",
+    "both": lambda text: "\ufeff" + text.replace("\n", "\r\n"),
+    "CR alone": lambda text: text if text.startswith("{") and "}\n{" in text else text.replace("\n", "\r"),
+    "digests in upper case": lambda text: text.replace(A, A.upper()).replace(B, B.upper()),
+    "no end of the last line": lambda text: text.rstrip("\n"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("form", SHAPES)
+def test_a_list_means_the_same_however_its_lines_end_and_its_text_begins(form, change):
+    before, after = (imported(text, form=form, base="https://e.com/") for text in (SHAPES[form], CHANGES[change](SHAPES[form])))
+    assert list(before[0]) == ["a.zip", "b.zip"]
+    assert {path: (d.url, d.checksums) for path, d in after[0].items()} == {path: (d.url, d.checksums) for path, d in before[0].items()}
+    assert before[1:] == after[1:] == ([], 0)
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "\ufeff", " \r\n", "# only\n# comments\n"])
+@pytest.mark.parametrize("form", ["urls", "aria2", "curl", "sha256sums", "pooch"])
+def test_a_list_without_entries_says_so(form, text):
+    made = import_list(text, "list", form, "https://e.com/")
+    assert (made.downloads, made.left_out, made.warnings) == (0, 0, ("list: names no file",))
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "\ufeff", "# only\n# comments\n"])
+@pytest.mark.parametrize("form", ["metalink", "osbuild", "json"])
+def test_a_text_that_is_no_document_is_none(form, text):
+    with pytest.raises(ListError, match="is not"):
+        import_list(text, "list", form, "https://e.com/")
+
+
+@pytest.mark.parametrize("form", ["urls", "sha256sums", "pooch", "jsonl", "metalink"])
+def test_of_a_list_of_many_files_nothing_is_lost(form):
+    lines = {
+        "urls": "https://e.com/{0}.bin",
+        "sha256sums": "{0:064X} *{0}.bin",
+        "pooch": "{0}.bin {0:064x}",
+        "jsonl": '{{"url": "https://e.com/{0}.bin", "sha256": "{0:064x}"}}',
+        "metalink": '<file name="{0}.bin"><hash type="sha-256">{0:064x}</hash><url>https://e.com/{0}.bin</url></file>',
+    }
+    text = "\r\n".join(lines[form].format(number) for number in range(20_000))
+    if form == "metalink":
+        text = f'<metalink xmlns="urn:ietf:params:xml:ns:metalink">{text}</metalink>'
+    made = import_list(text, "list", form, "https://e.com/")
+    assert (made.downloads, made.left_out, made.warnings) == (20_000, 0, ())
+    written = "".join(made.text)
+    assert written.count("https://e.com/") == 20_000 + 1 - ("with files below" not in written)
+    assert form == "urls" or f"sha256:{19_999:064x}" in written
