@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from marscore.errors import Elsewhere, Problem, Quote
 from marscore.frozen import dataclass
-from marscore.manifest.spans import Spans, Stretch, comment_in, is_reference, is_sensitive_text, secret_in, spans_of
+from marscore.manifest.spans import Spans, Stretch, comment_in, is_reference, is_sensitive_text, scalar_at, secret_in, spans_of
 from marscore.policy.redact import MASK
 from marscore.printable import cells, printable
 
@@ -65,9 +65,13 @@ class _Lines:
             return None
         start = self._breaks[line - 2][1] if line > 1 else 0
         end = self._breaks[line - 1][0] if line <= len(self._breaks) else len(self._text)
+        # A comment says nothing of what is wrong, and may hold what was once, or was to be, a secret.
+        comment = comment_in(self._text, start, end, self._spans)
+        if comment is not None and comment - start >= column:
+            end = start + len(self._text[start:comment].rstrip())
         first = max(0, column - 1 - _BEFORE)
         last = min(end - start, column - 1 + _NEAR)
-        hidden = [(max(a, first), min(b, last)) for a, b in self._hidden(start, end) if a < last and b > first]
+        hidden = [(max(a, first), min(b, last)) for a, b in self._hidden(start, end, comment) if a < last and b > first]
         pieces = _pieces(self._text[start : start + last], first, hidden)
         caret = (column - 1, max(column, self._end(line, column, end - start)))
         return _cut(line, pieces, caret, (first > 0, last < end - start))
@@ -80,19 +84,20 @@ class _Lines:
 
     def _follows_secret(self, start: int, end: int) -> bool:
         """Whether a line has no key of its own, and one of the two above speaks of secrets."""
-        if _KEYED.match(self._text, start, end):
-            return False
         above = self._text[max(0, start - _NEAR) : start].rstrip().splitlines()[-2:]
+        if _KEYED.match(self._text, start, end):
+            last = above[-1].strip() if above else ""
+            return last.endswith(":") and not last.endswith("auth:") and is_sensitive_text(last)
         return is_sensitive_text(" ".join(above))
 
-    def _hidden(self, start: int, end: int) -> list[Stretch]:
+    def _hidden(self, start: int, end: int, comment: int | None) -> list[Stretch]:
         """What is secret of a line, relative to its start."""
         known = self._spans.known
         found = [(a - start, b - start) for a, b in self._secret if a < end and b > start]
-        if comment := comment_in(self._text, start, end, self._spans):
-            found.append((comment[0] - start, comment[1] - start))
+        if comment is not None and comment < end:
+            found.append((comment + 1 - start, end - start))
         if known < end:
-            rest = max(start, known)
+            rest = start if scalar_at(start, self._spans) else max(start, known)
             line = self._text[rest:end]
             # What is between a key and its value is shown.
             rest += len(line) - len(line.lstrip(" \t:"))

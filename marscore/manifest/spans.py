@@ -38,7 +38,7 @@ _TEMPLATE_NAME = re.compile(r"\{(\w+)")
 _QUERY = re.compile(r"[?&#;]([^=&#;?\s]{1,80})=")
 _SCHEME_WORD = re.compile(r"(?i)\b(?:bearer|basic)\s+(?!\$\{)([^\s\"'].*)")
 _NAMED = re.compile(rf"(?i)[\w.-]*(?:{_TELLING})[\w.-]*[\"']?\s*[:=]\s*(?!\$\{{\w+\}})(\S.*)")
-_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^:\"'@]*)(?::(?:\d+|\$\{\w+\})?)?")
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^:\"'@]*)(?::(?:\d+|\$\{\w+\}))?")
 _DEFAULT = re.compile(r"\$\{(\w+):-([^}$]+)\}")
 
 Mark = tuple[int, int]
@@ -85,21 +85,21 @@ def secret_in(line: str) -> Iterator[Stretch]:
         yield found.span(1)
     if found := re.search(r"://[^/?#\s]*:(?!\d)(.*)", line):
         yield found.span(1)
-    for found in _NAMED.finditer(line):
-        if not is_reference(found[1]):
-            yield found.span(1)
+    for found in re.finditer(r"([\w.-]{2,64})[\"']?\s*[:=]\s*", line):
+        if is_sensitive(found[1]) and not is_reference(line[found.end() :]):
+            yield found.end(), len(line)
 
 
-def comment_in(text: str, start: int, end: int, spans: Spans) -> Stretch | None:
-    """The comment of a line that speaks of secrets, as `password: #abc` does."""
-    if not is_sensitive_text(text[start:end]):
-        return None
-    for found in re.finditer(r"(?:^|(?<=\s))#", text[start:end]):
-        at = start + found.start()
-        before = bisect_right(spans.scalars, (at, len(text))) - 1
-        if before < 0 or spans.scalars[before][1] <= at:
-            return at + 1, end
-    return None
+def comment_in(text: str, start: int, end: int, spans: Spans) -> int | None:
+    """Where the comment of a line begins."""
+    hashes = (start + found.start() for found in re.finditer(r"(?:^|(?<=[\s{}\[\],]))#", text[start:end]))
+    return next((at for at in hashes if not scalar_at(at, spans)), None)
+
+
+def scalar_at(at: int, spans: Spans) -> bool:
+    """Whether a scalar began before this place, or there, and goes on behind it."""
+    before = bisect_right(spans.scalars, at, key=lambda stretch: stretch[0]) - 1
+    return before >= 0 and spans.scalars[before][1] > at
 
 
 def is_sensitive_text(text: str) -> bool:
@@ -137,7 +137,7 @@ class _Reader:
             self._scalar(event)
         elif kind in (yaml.MappingStartEvent, yaml.SequenceStartEvent):
             names, hushed = self._place()
-            if hushed and event.anchor and names[-1] not in _MAPPINGS:
+            if hushed and (event.anchor or event.tag) and names[-1] not in _MAPPINGS:
                 self.spans.secret.append((event.start_mark.index, event.end_mark.index))
             self._frames.append(_Frame(names, hushed, kind is yaml.MappingStartEvent))
         elif kind in (yaml.MappingEndEvent, yaml.SequenceEndEvent):
@@ -169,13 +169,14 @@ class _Reader:
             if frame.hushed and frame.names[-1] not in _MAPPINGS:
                 # As in `password: {abc}`, where quotes are missing.
                 self._hide(start.index, end.index)
+            self._hide_parts(start.index, end.index)
             return
         if event.anchor:
             self._anchored[event.anchor] = (start.index, end.index)
         if self._is_secret(event.value):
             self._hide(start.index, end.index)
         else:
-            self.spans.secret += [(start.index + a, start.index + b) for a, b in _in_value(self._text[start.index : end.index])]
+            self._hide_parts(start.index, end.index)
         names, _ = self._place()
         if "each" in names[:-1]:
             self._each.append((names[names.index("each") + 1], (start.index, end.index)))
@@ -216,10 +217,13 @@ class _Reader:
         if whole is not None and whole.end() >= end:
             return
         if raw[begin : begin + 1] in ("|", ">"):
-            begin += len(raw[begin:].partition("\n")[0])
+            begin += 1
         elif len(raw) - begin > 1 and raw[begin] in "\"'" and raw[-1] == raw[begin]:
             begin, end = begin + 1, end - 1
         self.spans.secret.append((start + begin, end))
+
+    def _hide_parts(self, start: int, end: int) -> None:
+        self.spans.secret += [(start + a, start + b) for a, b in _in_value(self._text[start:end])]
 
     def _filled(self) -> None:
         """A value is complete: the next scalar in a mapping is a key."""
@@ -248,7 +252,8 @@ def _userinfo(raw: str) -> Iterator[Stretch]:
         rest = raw[start:]
         authority = re.split(r"[/?#\s]", rest, maxsplit=1)[0]
         end = authority.rfind("@")
-        if end < 0 and not _HOST.fullmatch(authority.rstrip("\"'") if authority == rest.rstrip() else authority):
+        is_host = _HOST.fullmatch(authority.rstrip("\"'") if authority == rest.rstrip() else authority)
+        if end < 0 and (not is_host or (":" in authority and "@" in rest)):
             # No port: a password with a slash in it, or one that was cut off.
             end = rest.rfind("@")
             end = len(rest.rstrip(" \t\r\n\"'")) if end < 0 else end

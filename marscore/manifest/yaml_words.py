@@ -126,7 +126,7 @@ def _in_flow(fault: _Fault) -> _Told | None:
     if "flow" not in fault.context:
         return None
     open_line = fault.text(fault.context_line)
-    bracket = open_line[fault.context_column : fault.context_column + 1] or "{"
+    bracket = "[" if open_line[fault.context_column : fault.context_column + 1] == "[" else "{"
     for number in dict.fromkeys((fault.line, fault.context_line)):
         start = fault.context_column if number == fault.context_line else 0
         if found := _bare_reference(fault.text(number), start):
