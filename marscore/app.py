@@ -27,13 +27,15 @@ from marscore.adapters.state.store import claims_at
 from marscore.adapters.terminal.named_outputs import Outputs, refuse_overlap
 from marscore.adapters.terminal.signals import Stop, listening, note
 from marscore.deciding import foresee
-from marscore.errors import ManifestError, Problem
+from marscore.errors import ManifestError, Problem, told
 from marscore.frozen import dataclass
 from marscore.job import Job, prepare
+from marscore.manifest.environment import Unset
 from marscore.own_folder import own_folder_of, state_at, working_in
 from marscore.planning.model import compile_plan
 from marscore.report.ended import Ended
 from marscore.report.record import well_formed
+from marscore.resolve.expand import load_in_part
 from marscore.running import Run
 from marscore.settings import ManifestInput, RunSettings
 
@@ -56,16 +58,26 @@ class Validated:
 
     downloads: int
     hooks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: What is right and may be a mistake.
+    warnings: tuple[Problem, ...] = ()
 
 
-def validate(manifest: ManifestInput, settings: RunSettings) -> Validated:
-    """Check a manifest.
+def validate(manifest: ManifestInput, settings: RunSettings, unset: Unset = "refused") -> Validated:
+    """Check a manifest; with `unset` allowed, names without a value are no error, and what depends on them is not checked.
 
     Raises:
         ManifestError: it is wrong.
     """
+    if unset == "allowed" and manifest.text is not None:
+        least = load_in_part(manifest.text, manifest.source, os.environ, dict(settings.variables))
+        if least is not None:
+            return Validated(least)
     job = prepare(manifest, settings, "written")
-    return Validated(len(job.downloads), _shown_hooks(job))
+    return Validated(len(job.downloads), _shown_hooks(job), job.suspicions)
+
+
+def _told_of(job: Job) -> list[str]:
+    return [told(job.source, each)[0] for each in job.suspicions]
 
 
 def _shown_hooks(job: Job) -> dict[str, tuple[str, ...]]:
@@ -87,7 +99,7 @@ def plan(manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
     job = _with_checksums(prepared, manifest, settings, None)
     seen = claims_at(job.root / OWN_FOLDER / "state.db")
     compiled = compile_plan(job.execution, foresee(job, seen.claims), cores())
-    planned = document(compiled, job.name, well_formed(str(job.root)), job.redactor, seen.warnings)
+    planned = document(compiled, job.name, well_formed(str(job.root)), job.redactor, (*_told_of(job), *seen.warnings))
     return planned.model_copy(update=_shown_hooks(job))
 
 
@@ -284,7 +296,7 @@ def outdated(manifest: ManifestInput, settings: RunSettings) -> Asked:
 
 
 def schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of a document: manifest, lock, outdated, plan, report, verify, or event (one line of the log)."""
+    """The JSON Schema of a document: manifest, lock, outdated, plan, report, validate, verify, or event (one line of the log)."""
     from marscore.report.schema import schema_of  # noqa: PLC0415 - only the verb that prints one needs their makers
 
     return schema_of(name)

@@ -14,7 +14,7 @@ from marscore.adapters.files.archive_readers import demand_readers
 from marscore.adapters.http.tls_check import TlsFiles, check_tls_files
 from marscore.adapters.http.versions import unavailable
 from marscore.caches import CacheChoice, choose_cache
-from marscore.errors import StorageError
+from marscore.errors import Problem, StorageError
 from marscore.frozen import dataclass
 from marscore.held import held_to_lock
 from marscore.hooks import Hooks, hooks_of
@@ -25,6 +25,7 @@ from marscore.resolve.expand import expand, load, load_mapping
 from marscore.resolve.model import Download
 from marscore.resolve.secrets import secrets_of
 from marscore.resolve.select import select
+from marscore.resolve.suspicious import suspicions
 from marscore.settings import ManifestInput, Network, RunSettings
 from marscore.values import Failure
 
@@ -71,6 +72,8 @@ class Job:
     replaces_others: bool = True
     #: When the run began, in Unix time and in ticks, where something had to be done first.
     began: tuple[float, float] | None = None
+    #: What is right and may be a mistake.
+    suspicions: tuple[Problem, ...] = ()
 
 
 def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles = "all") -> Job:
@@ -86,7 +89,8 @@ def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles 
     wanted = select(held, settings.only) if settings.only else held
     demand_readers(parsed, wanted)
     not_locked = tuple(download for download in wanted if download.id in lacking) if lacking else ()
-    return replace(job_of(parsed, held, manifest, settings), downloads=wanted, not_locked=not_locked)
+    job = job_of(parsed, held, manifest, settings)
+    return replace(job, downloads=wanted, not_locked=not_locked, suspicions=suspicions(parsed))
 
 
 def check_whole(parsed: Parsed, tls_files: TlsFiles = "all") -> None:

@@ -32,7 +32,7 @@ from marscore.adapters.terminal.named_outputs import Output, Outputs, shown
 from marscore.adapters.terminal.run_output import RunOutput
 from marscore.adapters.terminal.signals import Stop, note
 from marscore.adapters.unchanged_records import UnchangedRecords
-from marscore.errors import StorageError
+from marscore.errors import StorageError, told
 from marscore.events import (
     DownloadFailed,
     DownloadFinished,
@@ -322,6 +322,7 @@ class Run:
 
     def _warn(self) -> None:
         self._warn_of_the_state()
+        self._emit(*(Warned(self._clock.now(), None, told(self._job.source, each)[0]) for each in self._job.suspicions))
         for download in self._job.downloads:
             if download.options.verify is False:
                 self._emit(Warned(self._clock.now(), download.id, "verify is false: nothing proves whose server this is"))

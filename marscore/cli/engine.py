@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from marscore.lists.imported import Imported
     from marscore.lists.model import Format, Secrecy, Target
     from marscore.locking import Locked
+    from marscore.manifest.environment import Unset
     from marscore.planning.document import PlanDocument
     from marscore.report.ended import Ended
     from marscore.resolve.locked import Mismatch
@@ -42,7 +43,7 @@ class Engine(Protocol):
         """Tell what a run would do."""
         ...
 
-    def validate(self, manifest: ManifestInput, settings: RunSettings) -> Validated:
+    def validate(self, manifest: ManifestInput, settings: RunSettings, unset: Unset = "refused") -> Validated:
         """Check the manifest, count its downloads and tell what it runs."""
         ...
 

@@ -57,7 +57,7 @@ class Github:
         from marscore.report.step_summary import message_summary, problem_summary  # noqa: PLC0415 - as above
 
         if isinstance(error, ManifestError):
-            self._annotate(of_problems(error.problems, error.source, _in_workspace(error.source)))
+            self._annotate(of_problems(error.problems, error.source, in_workspace(error.source)))
             _append(lambda room: problem_summary(error.source, error.problems, room))
             return
         message = error.failure.message
@@ -72,7 +72,7 @@ class Github:
         from marscore.report.annotations import MOST, Annotation, ManifestFile, of_failures, of_warnings  # noqa: PLC0415 - as above
         from marscore.report.step_summary import step_summary  # noqa: PLC0415 - as above
 
-        file = None if manifest.text is None else _in_workspace(manifest.source)
+        file = None if manifest.text is None else in_workspace(manifest.source)
         place = ManifestFile() if file is None else ManifestFile(file, EntryLines(manifest.text or "").line_of)
         failed = ended.failures()
         notes = [note for note in (ended.trouble.message if ended.trouble else None, ended.hook) if note]
@@ -89,7 +89,7 @@ class Github:
             tell_runner(lines)
 
 
-def _in_workspace(source: str) -> str | None:
+def in_workspace(source: str) -> str | None:
     """A file as GitHub calls it, relative to the workspace if it is there; None where it is no file."""
     try:
         if source == "-" or not Path(source).is_file():

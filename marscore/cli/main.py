@@ -1,9 +1,8 @@
-"""The verbs: `marscore run | validate | plan | schema` here, the others in modules of their own."""
+"""The verbs: `marscore run | plan | schema` here, the others in modules of their own."""
 
 from __future__ import annotations
 
 import json
-import shlex
 from typing import Any, Literal
 
 import click
@@ -20,13 +19,12 @@ from marscore.cli.init import init
 from marscore.cli.inputs import read_manifest, settings_of
 from marscore.cli.lists import export, import_
 from marscore.cli.lock import lock
-from marscore.cli.options import hook_options, plan_options, run_options, validate_options
+from marscore.cli.meant import command_meant
+from marscore.cli.options import hook_options, plan_options, run_options
 from marscore.cli.outdated import outdated
 from marscore.cli.report import report
-from marscore.cli.summary import counted
+from marscore.cli.validate import validate
 from marscore.cli.verify import verify
-from marscore.errors import ManifestError
-from marscore.settings import RunSettings
 from marscore.version import __version__
 
 
@@ -36,6 +34,11 @@ class _Verbs(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         with exits():
             return super().invoke(ctx)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and self.get_command(ctx, args[0]) is None and (told := command_meant(args[0], self.list_commands(ctx))):
+            ctx.fail(told)
+        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
@@ -73,28 +76,6 @@ def run(context: click.Context, /, manifest: str, github: bool | None, **options
 
 
 @cli.command()
-@click.argument("manifests", shell_complete=files, metavar="MANIFEST...", nargs=-1, required=True)
-@validate_options
-@click.pass_context
-def validate(context: click.Context, /, manifests: tuple[str, ...], **options: Any) -> None:
-    """Check each MANIFEST and name everything that is wrong, with its line. Nothing is downloaded."""
-    correct = [_is_correct(context, manifest, settings_of(options)) for manifest in manifests]
-    context.exit(0 if all(correct) else 2)
-
-
-def _is_correct(context: click.Context, source: str, settings: RunSettings) -> bool:
-    try:
-        checked = engine(context).validate(read_manifest(source), settings)
-    except ManifestError as error:
-        complain(str(error))
-        return False
-    say(f"{source}: ok, {counted(checked.downloads, 'download', 'downloads')}")
-    for name, argv in checked.hooks.items():
-        say(printable(f"{source}: {name} runs {shlex.join(argv)}"))
-    return True
-
-
-@cli.command()
 @click.argument("manifest", shell_complete=files)
 @plan_options
 @click.option(
@@ -115,10 +96,10 @@ def plan(context: click.Context, /, manifest: str, style: Literal["table", "json
 
 
 @cli.command()
-@click.argument("name", type=click.Choice(["manifest", "lock", "outdated", "plan", "report", "verify", "event"]))
+@click.argument("name", type=click.Choice(["manifest", "lock", "outdated", "plan", "report", "validate", "verify", "event"]))
 @click.pass_context
 def schema(context: click.Context, /, name: str) -> None:
-    """Print the JSON Schema of the manifest, its lock, the plan, the report, what verify and outdated found, or a line of the log."""
+    """Print the JSON Schema of a manifest, a lock, a plan, a report, what validate, verify and outdated find, or a line of the log."""
     say_json(json.dumps(engine(context).schema(name), indent=2))
 
 
@@ -131,4 +112,5 @@ cli.add_command(init)
 cli.add_command(lock)
 cli.add_command(outdated)
 cli.add_command(report)
+cli.add_command(validate)
 cli.add_command(verify)

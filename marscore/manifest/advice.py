@@ -56,6 +56,7 @@ _ELSEWHERE: tuple[tuple[type[BaseModel], str], ...] = (
 _OWN = frozenset(m.DownloadEntry.model_fields) - frozenset(m.DownloadOptions.model_fields)
 _KINDS_BY_STATUS = {"429": "rate_limited", "5": "server_error", "4": "http_status"}
 _DIGITS = {32: "md5", 40: "sha1", 64: "sha256", 96: "sha384", 128: "sha512"}
+_WANTS_PLAIN = re.compile("whole number|a number|true or false")
 _UNITS = {"sec": "s", "min": "m", "hour": "h", "hr": "h", "day": "d", "milli": "ms", "msec": "ms"}
 
 
@@ -137,7 +138,7 @@ def of_value(path: Path, reached: Path, node: Any, error: Mapping[str, Any]) -> 
     is_bare_url = len(reached) == 2 and reached[0] == "downloads"
     model, field = _field(path if is_bare_url else reached)
     typed = node if isinstance(node, Scalar) and "$" not in node else None
-    help_ = _of_shape(field, node) or (None if typed is None else _of_text(field, typed, error))
+    help_ = _of_shape(field, node, str(error["msg"])) or (None if typed is None else _of_text(field, typed, error))
     examples = [] if model is None else example_of(model.__name__, field)
     if help_ is None and examples and error["type"] not in ("literal_error", "value_error"):
         help_ = f"for example {field}: {_flow(examples[0])}"
@@ -171,11 +172,13 @@ def _flow(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _of_shape(field: str, node: Any) -> str | None:
+def _of_shape(field: str, node: Any, message: str) -> str | None:
     if isinstance(node, Mapping) and node and all(isinstance(value, Scalar) and value.plain and not value for value in node.values()):
         return "put quotes around it: a value that begins with { is a mapping to YAML"
     if field == "downloads" and isinstance(node, Mapping | Scalar):
         return "put `- ` in front of each download: - url: https://example.com/file.zip"
+    if isinstance(node, Scalar) and not node.plain and re.fullmatch(r"\$\{\w+(:-[^}]*)?\}", node) and _WANTS_PLAIN.search(message):
+        return f"write it without quotes: {node.partition(':-')[0].removesuffix('}')}}}"
     if field == "headers" and isinstance(node, list | Scalar):
         return "write headers: {NAME: VALUE}"
     return None

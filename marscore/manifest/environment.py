@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from pathlib import PurePath
 from sys import intern
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from marscore.frozen import dataclass
 from marscore.manifest.fields import Plain
@@ -40,6 +40,10 @@ def _is_settled(node: object) -> bool:
     return type(node) is Scalar and "$" not in node and node not in NULLS
 
 
+#: Whether every name has to have a value.
+Unset: TypeAlias = Literal["refused", "allowed"]
+
+
 class _UnsetError(ValueError):
     """A name has no value."""
 
@@ -64,13 +68,16 @@ class Used:
 class Substitution:
     """Fills in names from `variables` first and then from `environment`; `used` grows by what came from the latter, by its name.
 
-    Names in `public` are left as they are: they say which variables are meant, and want no values.
+    Names in `public` are left as they are: they say which variables are meant, and want no values. With `unset` allowed, names without a
+    value are no problem, and neither is what stands where they do.
     """
 
     environment: Mapping[str, str]
     variables: Mapping[str, str]
     findings: Findings
     used: dict[str, Used] = field(default_factory=dict)
+    unset: Unset = "refused"
+    without_value: set[str] = field(default_factory=set)
 
     def data(self, node: Any, path: Path = ()) -> Any:
         """Turn a node, or a Python object, into plain data."""
@@ -111,6 +118,10 @@ class Substitution:
         try:
             return _REFERENCE.sub(lambda match: self._value(match, path), text)
         except _UnsetError as error:
+            if self.unset == "allowed":
+                self.findings.forgiven.add(path)
+                self.without_value.add(error.name)
+                return str(text)
             told = f"set it in the environment, or by --var {error.name}=VALUE"
             self.findings.add(path, str(error), advice=Advice(help=told, is_unset=True))
             return str(text)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field, replace
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
@@ -196,6 +196,9 @@ class Findings:
 
     places: Places
     found: list[tuple[Path, Problem]] = field(default_factory=list)
+    #: Where nobody knows yet what will stand there, and what was not found wrong for that alone.
+    forgiven: set[Path] = field(default_factory=set)
+    doubtful: list[Path] = field(default_factory=list)
     _seen: set[tuple[str, int | None, int | None]] = field(default_factory=set)
 
     def add(self, path: Path, message: str, at: At = "value", advice: Advice = NO_ADVICE) -> None:
@@ -209,18 +212,33 @@ class Findings:
 
     def note(self, path: Path, problem: Problem) -> None:
         """Note a problem whose place is already known."""
+        if self.forgiven and any(path[:depth] in self.forgiven for depth in range(1, len(path) + 1)):
+            self.doubtful.append(path)
+            return
         mark = (problem.path, problem.line, problem.column)
         if mark not in self._seen:
             self._seen.add(mark)
             self.found.append((path, problem))
 
     def wrong(self, *prefix: str | int) -> bool:
-        """Whether anything at or under a path is wrong."""
-        return any(path[: len(prefix)] == prefix for path, _ in self.found)
+        """Whether anything at or under a path is wrong, or may be."""
+        return any(path[: len(prefix)] == prefix for path in self._paths())
+
+    def _paths(self) -> Iterator[Path]:
+        yield from (path for path, _ in self.found)
+        yield from self.doubtful
 
     def wrong_entries(self) -> set[int]:
         """The indices of the downloads in which something is wrong."""
-        return {path[1] for path, _ in self.found if len(path) > 1 and path[0] == "downloads" and isinstance(path[1], int)}
+        return {path[1] for path in self._paths() if len(path) > 1 and path[0] == "downloads" and isinstance(path[1], int)}
+
+    def open_entries(self) -> set[int]:
+        """The indices of the downloads of which nobody knows yet where they come from or go to."""
+        return {
+            path[1]
+            for path in self.forgiven
+            if path[0] == "downloads" and isinstance(path[1], int) and (len(path) == 2 or path[2] in ("url", "path", "each", "unpack"))
+        }
 
     def error(self, source: str) -> ManifestError:
         """All problems in the order of the text."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from marscore.frozen import dataclass
-from marscore.manifest.environment import Substitution, Used
+from marscore.manifest.environment import Substitution, Unset, Used
 from marscore.manifest.places import Findings, Map, Places
 from marscore.manifest.plain import PlainEntry, plain_entry
 from marscore.manifest.plain_manifest import PlainDefaults, PlainManifest, plain_manifest
@@ -93,14 +93,16 @@ def of_manifest(manifest: Manifest) -> Parsed:
     return Parsed(manifest, Places(), {}, "<manifest>")
 
 
-def examine_text(text: str, source: str, environment: Mapping[str, str], variables: Mapping[str, str] = _NOTHING) -> Examined:
-    """Read YAML as far as it goes."""
+def examine_text(
+    text: str, source: str, environment: Mapping[str, str], variables: Mapping[str, str] = _NOTHING, unset: Unset = "refused"
+) -> Examined:
+    """Read YAML as far as it goes; with `unset` allowed, what depends on names without a value is left open."""
     root, findings = compose(text)
     findings.places = Places(root, text=text)
     if not isinstance(root, Map):
         return Examined(None, PlainDefaults(), {}, findings, {}, source)
-    substitution = Substitution(environment, variables, findings)
-    data = substitution.data(root)
+    substitution = Substitution(environment, variables, findings, unset=unset)
+    data = substitution.data(_without_extensions(root))
     del root
     findings.places = Places(again=lambda: compose(text)[0], text=text)
     return replace(_examine(data, source, substitution), has_references="$" in text)
@@ -111,7 +113,14 @@ def examine_mapping(
 ) -> Examined:
     """Read Python objects as far as they go."""
     substitution = Substitution(environment, variables, Findings(Places(data)))
-    return _examine(substitution.data(data), source, substitution)
+    return _examine(substitution.data(_without_extensions(data)), source, substitution)
+
+
+def _without_extensions(root: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """The manifest without keys at its top that begin with `x-`: they are there for anchors, or for other programs."""
+    if not any(isinstance(key, str) and key.startswith("x-") for key in root):
+        return root
+    return {key: value for key, value in root.items() if not (isinstance(key, str) and key.startswith("x-"))}
 
 
 def _examine(data: dict[str, Any], source: str, substitution: Substitution) -> Examined:

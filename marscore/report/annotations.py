@@ -98,14 +98,26 @@ def of_warnings(warnings: Sequence[tuple[str | None, str]], manifest: ManifestFi
     return told
 
 
-def of_problems(problems: Sequence[Problem], source: str, file: str | None) -> list[Annotation]:
-    """At most ten errors for what is wrong with a manifest, which messages call `source` where it is no file of the workspace."""
+def of_problems(problems: Sequence[Problem], source: str, file: str | None, level: Level = "error", most: int = MOST) -> list[Annotation]:
+    """At most so many for what is wrong with a manifest, which messages call `source` where it is no file of the workspace."""
     lead = "" if file else f"{source}: "
-    shown = problems if len(problems) <= MOST else problems[: MOST - 1]
-    told = [Annotation("error", each.path or _NAME, lead + each.message, file, each.line, each.column) for each in shown]
+    shown = problems if len(problems) <= most else problems[: most - 1]
+    told = [Annotation(level, each.path or _NAME, lead + _with_advice(each, source), file, each.line, each.column) for each in shown]
     if len(shown) < len(problems):
-        told.append(Annotation("error", _NAME, f"{len(problems) - len(shown)} more problems are in the log.", file))
+        told.append(Annotation(level, _NAME, f"{len(problems) - len(shown)} more problems are in the log.", file))
     return told
+
+
+def _with_advice(problem: Problem, source: str) -> str:
+    """What is wrong, and below it what helps."""
+    other = problem.elsewhere
+    helping = [
+        other and f"{other.what} stands at {source}:{other.line}:{other.column}",
+        problem.about,
+        problem.allowed and f"allowed: {problem.allowed}",
+        problem.help and f"help: {problem.help}",
+    ]
+    return "\n".join([problem.message, *(note for note in helping if note)])
 
 
 def _grouped(failed: Sequence[DownloadReport]) -> list[list[DownloadReport]]:

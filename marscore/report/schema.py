@@ -18,6 +18,7 @@ from marscore.planning.document import plan_schema
 from marscore.report.model import Report
 from marscore.report.outdated import outdated_schema
 from marscore.report.record import NULL_FIELDS, TIME_FIELDS
+from marscore.report.validation import validate_schema
 from marscore.report.verification import verify_schema
 
 #: What is written only where there is something to tell, since there may be a hundred thousand.
@@ -39,11 +40,12 @@ class _Untitled(GenerateJsonSchema):
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """The schema of a document: manifest, lock, outdated, plan, report, verify, or event (one line of the log)."""
+    """The schema of a document: manifest, lock, outdated, plan, report, validate, verify, or event (one line of the log)."""
     makers = {
         "manifest": manifest_schema,
         "lock": lock_schema,
         "outdated": outdated_schema,
+        "validate": validate_schema,
         "plan": plan_schema,
         "report": report_schema,
         "verify": verify_schema,

@@ -70,6 +70,28 @@ def load_mapping(
     return _loaded(examine_mapping(data, environment, variables, source))
 
 
+def load_in_part(text: str, source: str, environment: Mapping[str, str], variables: Mapping[str, str] = _NOTHING) -> int | None:
+    """Check a manifest whose names need no values yet; how many downloads it has at least, None where all have one.
+
+    Raises:
+        ManifestError: with what is wrong whatever values the names will have.
+    """
+    examined = examine_text(text, source, environment, variables, "allowed")
+    findings = examined.findings
+    if not findings.forgiven:
+        return None
+    left_open = findings.open_entries()
+    known = {index: entry for index, entry in examined.entries.items() if index not in left_open}
+    rewriting = Rewriting(examined.manifest.mirrors if examined.manifest else {})
+    expansion = _Expansion(
+        OptionsMaker(examined.defaults, "allow"), rewriting, AwaitedMaker(examined.defaults.checksum, rewriting), findings
+    )
+    downloads = _expanded(known, expansion)
+    if findings.found:
+        raise findings.error(source)
+    return len(downloads) + len(findings.wrong_entries() | left_open)
+
+
 def _loaded(examined: Examined) -> tuple[Parsed, tuple[Download, ...]]:
     # A manifest that is wrong ends in an error, whatever its downloads would have been allowed to do.
     private = examined.manifest.security.private_addresses if examined.manifest else "allow"
