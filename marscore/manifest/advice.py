@@ -179,6 +179,10 @@ def _of_shape(field: str, node: Any, message: str) -> str | None:
         return "put `- ` in front of each download: - url: https://example.com/file.zip"
     if isinstance(node, Scalar) and not node.plain and re.fullmatch(r"\$\{\w+(:-[^}]*)?\}", node) and _WANTS_PLAIN.search(message):
         return f"write it without quotes: {node.partition(':-')[0].removesuffix('}')}}}"
+    if field == "version":
+        return None if isinstance(node, Scalar) and node == "1" else "write version: 1"
+    if field == "auth" and isinstance(node, Scalar):
+        return 'write auth: {username: NAME, password: "${PASSWORD}"}'
     if field == "headers" and isinstance(node, list | Scalar):
         return "write headers: {NAME: VALUE}"
     return None

@@ -90,6 +90,28 @@ EXAMPLES: dict[str, dict[str, list[Any]]] = {
 }
 
 
+#: What holds where an option is not written: class of the model -> field -> value. Those of `Execution` and others stand in the models.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "DownloadOptions": {
+        "threads": 4, "timeout": "30s", "auth": "none", "verify": True, "if_exists": "keep", "mtime": "server", "unpack": False,
+        "forward_headers": [],
+    },
+    "Timeout": {"connect": "30s", "read": "30s"},
+    "Retry": {"max_retries": 3, "max_retry_after": "5m"},
+    "Backoff": {"initial": "500ms", "factor": 2, "max": "60s", "jitter": "full"},
+    "Auth": {"password": "", "scheme": "basic"},
+    "Unpack": {"strip": 0, "keep": True},
+}  # fmt: skip
+
+
+def default_of(model: str, field: str) -> Any:
+    """What holds where a field is not written; None where nothing does."""
+    return DEFAULTS["DownloadOptions" if model in ("Defaults", "DownloadEntry") else model].get(field) if model in _DEFAULTED else None
+
+
+_DEFAULTED = {*DEFAULTS, "Defaults", "DownloadEntry"}
+
+
 def example_of(model: str, field: str) -> list[Any]:
     """Right values of a field; those of the options hold for downloads and defaults alike."""
     own = EXAMPLES.get(model, {}).get(field)

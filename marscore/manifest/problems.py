@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -33,7 +33,7 @@ _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
 def explain(error: ValidationError, findings: Findings) -> None:
     """Add what pydantic found; a key that is missing since it was misspelt is the same mistake."""
     errors = [(_path_of(one), one) for one in error.errors(include_url=False, include_input=False)]
-    misspelt = {_unknown(path, findings) for path, one in errors if one["type"] == "extra_forbidden"}
+    misspelt = _misspelt([path for path, one in errors if one["type"] == "extra_forbidden"], findings)
     for path, one in errors:
         if path and path[-1] == "[key]":
             _key(path[:-1], one, findings)
@@ -60,12 +60,19 @@ def _message(error: Any) -> str:
     return words(error.get("ctx", {})) if words else "is not valid"
 
 
-def _unknown(path: Path, findings: Findings) -> Path:
-    """Tell of an unknown key; the path of the one that was meant."""
-    beside, _ = findings.places.node(path[:-1])
-    message, advice, replaced = unknown_key(path, beside if isinstance(beside, Mapping) else ())
-    findings.add(path, message, "key", advice)
-    return (*path[:-1], replaced or path[-1])
+def _misspelt(unknown: Iterable[Path], findings: Findings) -> set[Path]:
+    """Tell of unknown keys, once where several stand for one, as user and password for auth; the paths of those that were meant."""
+    meant: set[Path] = set()
+    said: set[tuple[Path, str | None]] = set()
+    for path in unknown:
+        beside, _ = findings.places.node(path[:-1])
+        message, advice, replaced = unknown_key(path, beside if isinstance(beside, Mapping) else ())
+        what = (*path[:-1], replaced or path[-1])
+        if replaced is None or advice.help is None or (what, advice.help) not in said:
+            findings.add(path, message, "key", advice)
+        said.add((what, advice.help))
+        meant.add(what)
+    return meant
 
 
 def _key(path: Path, error: Any, findings: Findings) -> None:

@@ -74,7 +74,8 @@ class _Lines:
         hidden = [(max(a, first), min(b, last)) for a, b in self._hidden(start, end, comment) if a < last and b > first]
         pieces = _pieces(self._text[start : start + last], first, hidden)
         caret = (column - 1, max(column, self._end(line, column, end - start)))
-        return _cut(line, pieces, caret, (first > 0, last < end - start))
+        # An empty line, or a comment alone, says nothing.
+        return _cut(line, pieces, caret, (first > 0, last < end - start)) if self._text[start:end].partition("#")[0].strip() else None
 
     def _end(self, line: int, column: int, length: int) -> int:
         found = self._spans.ends.get((line, column))

@@ -12,7 +12,8 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema
 
 from marscore.manifest import models
-from marscore.manifest.described import descriptions
+from marscore.manifest.by_type import by_type
+from marscore.manifest.described import default_of, descriptions, example_of
 
 
 class _Untitled(GenerateJsonSchema):
@@ -27,16 +28,22 @@ def manifest_schema() -> dict[str, Any]:
     body = models.Manifest.model_json_schema(schema_generator=_Untitled)
     described = descriptions()
     for name, schema in [("Manifest", body), *body["$defs"].items()]:
-        _describe(schema, described[name])
+        _describe(name, schema, described[name])
+    # For anchors, and for other programs.
+    body["patternProperties"] = {"^x-": {"title": "Extension", "description": "Not read: a place for anchors, or for other programs."}}
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "manifest.v1.schema.json", "title": "marscore manifest"}
-    return {**_tidy(body), **head}
+    return {**by_type(_tidy(body)), **head}
 
 
-def _describe(schema: dict[str, Any], texts: dict[str, str]) -> None:
-    """Add the descriptions to a model's schema, in pydantic's own order of keys."""
+def _describe(model: str, schema: dict[str, Any], texts: dict[str, str]) -> None:
+    """Add titles, descriptions, defaults and examples to a model's schema, in pydantic's own order of keys."""
     for name, text in texts.items():
-        described = {**schema["properties"][name], "description": text}
-        schema["properties"][name] = dict(sorted(described.items()))
+        told = {"title": name.replace("_", " ").capitalize(), "description": text, "examples": example_of(model, name)}
+        default = default_of(model, name)
+        known = schema["properties"][name]
+        if known.get("default") is None and default is not None:
+            told["default"] = default
+        schema["properties"][name] = dict(sorted({**known, **told}.items()))
 
 
 def _tidy(node: Any) -> Any:

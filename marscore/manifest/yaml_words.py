@@ -139,7 +139,7 @@ def _in_flow(fault: _Fault) -> _Told | None:
         return _Told(f"a {bracket} is not closed", f"put {close} at its end", fault.context_line, fault.context_column)
     if fault.column > 0 and re.match(r"['\"]", fault.here[fault.column - 1 : fault.column]):
         return _Told("something stands behind a closing quote", f"put a comma or {close} there")
-    return _Told(f"a comma or {close} is missing", f"values that hold one of {{ }} [ ] , need quotes inside of {bracket} {close}")
+    return _Told(f"a comma or {close} is missing", "put one between the values; those that hold one of { } [ ] , need quotes")
 
 
 def _bare_reference(line: str, start: int) -> int | None:
