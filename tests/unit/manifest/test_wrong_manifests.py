@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from marscore.errors import ManifestError, Problem, Quote, told
-from marscore.manifest import read_manifest
+from marscore.manifest import read_manifest, read_mapping
 from marscore.printable import cells
 from marscore.resolve.expand import load, load_in_part
 from tests.unit.manifest import golden
@@ -89,8 +89,6 @@ def test_the_first_line_is_the_contract_s_and_all_others_are_indented() -> None:
 
 
 def test_python_objects_have_no_lines_and_are_helped_all_the_same() -> None:
-    from marscore.manifest import read_mapping
-
     with pytest.raises(ManifestError, match="did you mean 'checksum'") as caught:
         read_mapping({"version": 1, "downloads": [{"url": "http://h/a", "sha256": "abc"}]}, {})
     [problem] = caught.value.problems
