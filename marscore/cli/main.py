@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import click
 
-from marscore.adapters.terminal.streams import printable
 from marscore.cli.cache import cache
 from marscore.cli.complete import completion, files
 from marscore.cli.ending import end
