@@ -7,10 +7,10 @@ import io
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from screen import Screen
 
 from marscore.adapters.terminal.painter import Painter, window
 from marscore.adapters.terminal.writer import Writer
+from tests.screen import Screen
 
 
 class Target:

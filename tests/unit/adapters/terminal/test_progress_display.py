@@ -8,7 +8,6 @@ import time
 
 import pytest
 from rich.cells import cell_len
-from screen import Screen
 
 from marscore.adapters.terminal.display import Display, is_utf8
 from marscore.adapters.terminal.layout import Looks
@@ -28,6 +27,7 @@ from marscore.events import (
     RetryScheduled,
 )
 from marscore.report.progress import ProgressFold
+from tests.screen import Screen
 
 PLAIN = Looks(colors=False)
 MIB = 1024 * 1024
