@@ -277,7 +277,8 @@ class Run:
                 self._write_through(report, lambda: iter_json(head, entries()))
         except StorageError as error:
             self._emit(Warned(self._clock.now(), None, error.failure.message))
-            return replace(ended, head=undelivered(head, error.failure, self._stop.signal), trouble=error.failure)
+            head = undelivered(head, error.failure, self._stop.signal)
+            return replace(ended, head=head, trouble=error.failure, has_report=False)
         self._report = own if report is None else report.file
         self._reported_to = well_formed((ended.file or "") if self._report is None else str(self._report))
         return ended

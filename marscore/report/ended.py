@@ -32,9 +32,9 @@ class Kept:
 class Ended:
     """A run that is over.
 
-    `file` is where its report was written, None: nowhere; `trouble` is what of the machine stood in the way of the run itself, or of its
-    report; `entries` yields the entries' JSON, each time anew; `hook` is what went wrong with a program that the manifest has run
-    afterwards; `kept` is what the next run goes on with where this one was interrupted.
+    `file` is where its report was written, None: nowhere, or should have been where it `has_report` not; `trouble` is what of the machine
+    stood in the way of the run itself, or of its report; `entries` yields the entries' JSON, each time anew; `hook` is what went wrong with
+    a program that the manifest has run afterwards; `kept` is what the next run goes on with where this one was interrupted.
     """
 
     head: Head
@@ -45,6 +45,7 @@ class Ended:
     kept: Kept | None = None
     #: What the log warns of downloads, the first of it: their ids, and sentences.
     noted: Sequence[tuple[str, str]] = ()
+    has_report: bool = True
 
     def report(self) -> Report:
         """The whole report."""

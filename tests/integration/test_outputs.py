@@ -143,7 +143,9 @@ def test_a_report_that_does_not_fit_is_told_and_the_rest_of_the_outcome_too(tmp_
     lines = done.stderr.decode().splitlines()
     assert done.returncode == 3
     assert lines[-1] == "marscore: cannot write the report full: No space left on device"
-    events = {line["event"]: line for line in map(json.loads, lines[:-1])}
+    assert lines[-2].startswith("1 download: 1 downloaded;"), "and names no report"
+    events = {line["event"]: line for line in map(json.loads, lines[:-2])}
+    assert "report" not in events["run_finished"]
     assert events["download_finished"]["status"] == "downloaded"
     assert "cannot write the report" in events["warned"]["message"]
     assert (events["run_finished"]["downloaded"], events["run_finished"]["exit_code"]) == (1, 3)

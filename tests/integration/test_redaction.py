@@ -206,7 +206,8 @@ def test_a_terminal_shows_paths_as_they_are(origin: Origin, tmp_path: Path, monk
     manifest = write(tmp_path, entries, output_dir="${FOLDER}")
     code, drawn = on_a_terminal(tmp_path, "run", manifest, columns=200)
     assert code == 1
-    assert "failed: what-fails.bin: http_status" in drawn
+    assert "failed: what-fails.bin: the server answered 403 Forbidden" in drawn
+    assert "/denied/${PART}" in drawn
     assert "report: where-to-go/.marscore/report.json" in drawn
     assert "s3cret-name.bin " in drawn, "the display names the file"
     assert "/s3cret-name.bin" not in drawn, "and its URL does not"
