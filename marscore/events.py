@@ -372,10 +372,11 @@ class RangesFetched:
 
 @dataclass(frozen=True, slots=True)
 class BytesReceived:
-    """So many bytes of bodies came in one process since the last of these: for the report, never logged."""
+    """So many bytes of bodies came in one process within the last `duration_s`: for the report, never logged."""
 
     at: float
     bytes: int
+    duration_s: float
 
 
 LoggedEvent: TypeAlias = (

@@ -203,7 +203,8 @@ class ReportFold:
 
     def _add_to_timeline(self, event: Event) -> None:
         if isinstance(event, BytesReceived):
-            self._throughput.add(event.at - self._facts.started_at, event.bytes)
+            until = event.at - self._facts.started_at
+            self._throughput.add(until - event.duration_s, until, event.bytes)
         elif isinstance(event, RangesFetched):
             self._open.setdefault(event.download, _Open()).ranges = event
         elif isinstance(event, Noted):

@@ -115,12 +115,14 @@ def _data(report: Report) -> Iterator[str]:
 
 def _row(entry: DownloadReport, began: float, words: _Words) -> list[Any]:
     """The values of a download, in the order of the names in assets/values.js."""
+    # Of a file that was in place there is nothing to be seen over time.
+    began_s = _since(entry.started_at, began) if entry.duration_s or entry.bytes_downloaded or entry.error else None
     error = entry.error and [words.place(entry.error.kind), entry.error.status, entry.error.message, words.place(remedy_of(entry.error))]
     return [
         entry.path,
         words.place(entry.status),
         entry.size,
-        _since(entry.started_at, began),
+        began_s,
         entry.duration_s,
         entry.bytes_downloaded,
         entry.bytes_resumed,

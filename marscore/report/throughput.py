@@ -21,13 +21,24 @@ class Throughput:
         """Seconds of one sample."""
         return float(INTERVAL * 2**self._doublings)
 
-    def add(self, seconds: float, count: int) -> None:
-        """So many bytes came up to `seconds` after the beginning; a clock that was set back counts as 0."""
-        place = int(max(0.0, seconds) / self.interval_s)
-        while place >= MOST:
+    def add(self, since: float, until: float, count: int) -> None:
+        """So many bytes came between these seconds after the beginning, evenly; a clock that was set back counts as 0."""
+        until = max(0.0, until)
+        since = max(0.0, min(since, until))
+        self._reach(until)
+        step = self.interval_s
+        first, last = int(since / step), int(until / step)
+        told = 0
+        for place in range(first, last):
+            # What came up to the end of this sample, so that the rest is whatever is left.
+            reached = int(count * ((place + 1) * step - since) / (until - since))
+            self.bytes[place] += reached - told
+            told = reached
+        self.bytes[last] += count - told
+
+    def _reach(self, seconds: float) -> None:
+        """Have a sample for these seconds."""
+        while seconds / self.interval_s >= MOST:
             self.bytes = [sum(self.bytes[at : at + 2]) for at in range(0, len(self.bytes), 2)]
             self._doublings += 1
-            place //= 2
-        if place >= len(self.bytes):
-            self.bytes += [0] * (place + 1 - len(self.bytes))
-        self.bytes[place] += count
+        self.bytes += [0] * (int(seconds / self.interval_s) + 1 - len(self.bytes))

@@ -15,7 +15,7 @@ const COLUMNS = [
 /** Rows drawn above and below those in sight, and those of a printed page. */
 const AROUND = 10, PRINTED = 2000;
 
-const files = { shown: [], sorted: null, descending: false, active: 0, first: -1, last: -1, printing: false, haystacks: [] };
+const files = { shown: [], sorted: "start", descending: false, active: 0, first: -1, last: -1, printing: false, haystacks: [] };
 const scroller = document.getElementById("scroller"), table = document.getElementById("table"), body = table.tBodies[0];
 
 function rowHeight() {
@@ -86,12 +86,12 @@ function drawInSight() {
   const rows = [];
   for (let place = first; place < last; place++) rows.push(fileRow(place));
   body.replaceChildren(spacer(first * height), ...rows, spacer(files.printing ? 0 : (count - last) * height));
-  if (!count) body.append(make("tr", {}, make("td", { colspan: COLUMNS.length, class: "quiet" }, "No file matches.")));
+  if (!count) body.append(make("tr", {}, make("td", { class: "quiet" }, "No file matches.")));
   if (focused) (body.querySelector("button[tabindex='0']") || scroller).focus({ preventScroll: true });
 }
 
 function spacer(height) {
-  const made = make("tr", { class: "spacer", "aria-hidden": "true" }, make("td", { colspan: COLUMNS.length }));
+  const made = make("tr", { class: "spacer", "aria-hidden": "true" }, make("td"));
   made.firstChild.style.height = `${height}px`;
   return made;
 }
@@ -172,6 +172,7 @@ function beginTable() {
     const cut = document.getElementById("cut");
     cut.hidden = !is || files.shown.length <= PRINTED;
     cut.textContent = `The first ${counted(PRINTED, "file", "files")} of ${files.shown.length.toLocaleString("en")}.`;
+    sizeChart(is ? 690 : null);
     redraw();
   };
   printing.addEventListener("change", (event) => print(event.matches));

@@ -2,7 +2,8 @@
 "use strict";
 
 /** Failures that are listed one by one; more are grouped by kind and host. */
-const MOST_FAILURES = 20;
+const MOST_FAILURES = 20, MOST_GROUPS = 50;
+const HEIGHT = 150;
 let chart = null;
 
 function drawTotals() {
@@ -42,13 +43,17 @@ function groups(failed) {
     if (!found.has(key)) found.set(key, []);
     found.get(key).push([row, at]);
   }
-  return [...found.values()].sort((one, other) => other.length - one.length).map((group) => {
-    const [first] = group[0], [kind, status, message, remedy] = first[ERROR], host = hostOf(first[URL_]);
-    return make("li", {}, make("b", {}, counted(group.length, "file", "files")), ` of ${host}: `, make("span", { class: "bad" }, WORDS[kind] + (status ? ` (HTTP ${status})` : "")), `: ${message}`,
-      remedy === null ? null : make("div", { class: "remedy" }, WORDS[remedy]),
-      make("div", {}, ...group.slice(0, 3).flatMap(([row, at]) => [make("button", { class: "link", type: "button", "aria-haspopup": "dialog", onclick: () => showAlone(at) }, row[PATH]), " "]),
-        group.length > 3 ? make("button", { class: "link", type: "button", onclick: () => showGroup(statusOf(first), host) }, `and ${counted(group.length - 3, "more", "more")}`) : null));
-  });
+  const sorted = [...found.values()].sort((one, other) => other.length - one.length);
+  const left = sorted.slice(MOST_GROUPS).reduce((sum, group) => sum + group.length, 0);
+  return [...sorted.slice(0, MOST_GROUPS).map(groupItem), left ? make("li", {}, `and ${counted(left, "more", "more")}, of other kinds or hosts`) : ""];
+}
+
+function groupItem(group) {
+  const [first] = group[0], [kind, status, message, remedy] = first[ERROR], host = hostOf(first[URL_]);
+  return make("li", {}, make("b", {}, counted(group.length, "file", "files")), ` of ${host}: `, make("span", { class: "bad" }, WORDS[kind] + (status ? ` (HTTP ${status})` : "")), `: ${message}`,
+    remedy === null ? null : make("div", { class: "remedy" }, WORDS[remedy]),
+    make("div", {}, ...group.slice(0, 3).flatMap(([row, at]) => [make("button", { class: "link", type: "button", "aria-haspopup": "dialog", onclick: () => showAlone(at) }, row[PATH]), " "]),
+      group.length > 3 ? make("button", { class: "link", type: "button", onclick: () => showGroup(statusOf(first), host) }, `and ${counted(group.length - 3, "more", "more")}`) : null));
 }
 
 /** Open a file wherever it is in the table, without filters if they hide it. */
@@ -76,7 +81,7 @@ function drawHosts() {
     main.files += 1;
     main.failed += row[ERROR] ? 1 : 0;
     for (const retry of retriesOf(row)) of(hostOf(retry.url)).retries += 1;
-    for (const note of notesOf(row)) if (note.event === "host_paused") of(note.host).paused += note.wait_s;
+    for (const note of notesOf(row)) if (note.event === "host_paused") of(note.host.replace(/:(80|443)$/, "")).paused += note.wait_s;
     if (!came.length) { main.received += row[RECEIVED]; if (row[RECEIVED]) main.spans.push([row[START], row[START] + row[TOOK]]); }
     for (const range of came) {
       const host = of(hostOf(sources[range[5]] || row[URL_]));
@@ -90,7 +95,7 @@ function drawHosts() {
   const lines = [...hosts].sort(([, one], [, other]) => other.received - one.received || other.files - one.files).slice(0, 500);
   section.querySelector("tbody").append(...lines.map(([name, host]) => {
     const busy = union(host.spans);
-    const values = [host.files.toLocaleString("en"), bytes(host.received), seconds(busy), busy ? rate(host.received / busy) : "", host.retries || "", host.paused ? seconds(host.paused) : "", host.failed || ""];
+    const values = [host.files ? host.files.toLocaleString("en") : "", host.received ? bytes(host.received) : "", seconds(busy), busy && host.received ? rate(host.received / busy) : "", host.retries || "", host.paused ? seconds(host.paused) : "", host.failed || ""];
     return make("tr", {}, make("th", { scope: "row", class: "plain" }, make("span", {}, name)), ...values.map((value, at) => make("td", { class: `num${at === 6 && value ? " bad" : at === 4 && value ? " warn" : ""}` }, String(value))));
   }));
 }
@@ -118,12 +123,20 @@ function drawThroughput() {
   const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--rest"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 }, font: "12px system-ui, sans-serif" };
   if (chart) chart.destroy();
   chart = new uPlot({
-    width: place.clientWidth, height: 170, cursor: { y: false, drag: { x: true, y: false } }, padding: [8, 12, 0, 0],
-    scales: { x: { time: false, range: (self, from, to) => (from === null ? [0, LENGTH] : [Math.max(0, from), Math.min(LENGTH, to)]) }, y: { range: (self, from, to) => [0, (to || 1) * 1.1] } },
-    axes: [{ ...axis, values: (self, ticks) => ticks.map((tick) => (tick ? seconds(tick) : "0")) }, { ...axis, size: 86, incrs: binarySteps(), values: (self, ticks) => ticks.map((tick) => (tick ? rate(tick) : "0")) }],
-    series: [{ label: "Time", value: (self, value) => (value === null ? "" : seconds(value)) }, { label: "Speed", stroke: colour("--s0"), fill: `${colour("--s0")}33`, width: 1.5, paths: uPlot.paths.stepped({ align: 0 }), points: { show: false }, value: (self, value) => (value === null ? "" : rate(value)) }],
-    hooks: { setScale: [(self, scale) => { if (scale === "x") look(self.scales.x.min, self.scales.x.max, false); }] },
+    width: place.clientWidth, height: HEIGHT, legend: { show: false }, cursor: { y: false, drag: { x: true, y: false } }, padding: [8, 12, 0, 0],
+    scales: { x: { time: false, range: (self, from, to) => (from === null || (from <= times[0] && to >= times[times.length - 1]) ? [0, LENGTH] : [Math.max(0, from), Math.min(LENGTH, to)]) }, y: { range: (self, from, to) => [0, (to || 1) * 1.1] } },
+    axes: [{ ...axis, size: 30, values: (self, ticks) => ticks.map((tick) => (tick ? seconds(tick) : "0")) }, { ...axis, size: 86, space: 26, incrs: binarySteps(), values: (self, ticks) => ticks.map((tick) => (tick ? rate(tick) : "0")) }],
+    series: [{}, { stroke: colour("--s0"), fill: `${colour("--s0")}33`, width: 1.5, paths: uPlot.paths.stepped({ align: 0 }), points: { show: false } }],
+    hooks: {
+      setCursor: [(self) => { const at = self.cursor.idx; document.getElementById("pointed").textContent = self.cursor.left >= 0 && at !== null ? `${rate(speeds[at])} at ${seconds(times[at])}` : ""; }],
+      setScale: [(self, scale) => { if (scale === "x") look(self.scales.x.min, self.scales.x.max, false); }],
+    },
   }, [times, speeds], place);
+}
+
+/** Make the chart as wide as its place, or so many pixels: a printed page says its width to no script. */
+function sizeChart(width) {
+  if (chart) chart.setSize({ width: width || document.getElementById("chart").clientWidth, height: HEIGHT });
 }
 
 /** Distances between ticks that are round in KiB and MiB. */
@@ -167,4 +180,4 @@ drawFailures();
 drawThroughput();
 drawHosts();
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawThroughput);
-new ResizeObserver(() => { if (chart) chart.setSize({ width: document.getElementById("chart").clientWidth, height: 170 }); }).observe(document.getElementById("chart"));
+new ResizeObserver(() => { if (!files.printing) sizeChart(null); }).observe(document.getElementById("chart"));

@@ -8,7 +8,7 @@ const WORDS = DATA.words;
 const [PATH, STATUS, SIZE, START, TOOK, RECEIVED, RESUMED, RETRIES, URL_, SOURCE, ERROR, REASON, CHECKSUM, ID, MORE] = Array(15).keys();
 const ROWS = DATA.rows;
 const STATUS_WORDS = {
-  downloaded: ["✓", "downloaded", "good"], up_to_date: ["＝", "up to date", "good"], cached: ["⤓", "from cache", "good"],
+  downloaded: ["✓", "downloaded", "good"], up_to_date: ["=", "up to date", "good"], cached: ["≡", "from cache", "good"],
   failed: ["✗", "failed", "bad"], interrupted: ["■", "interrupted", "warn"], skipped: ["–", "skipped", "warn"],
 };
 /** Seconds of the run, and never nothing. */
@@ -38,7 +38,7 @@ function bytes(count) {
   if (count === null || count === undefined) return "";
   let value = count;
   for (const unit of ["B", "KiB", "MiB", "GiB", "TiB"]) {
-    if (value < 1024 || unit === "TiB") return unit === "B" ? `${count} B` : `${value < 9.995 ? value.toFixed(2) : value < 99.95 ? value.toFixed(1) : value.toFixed(0)} ${unit}`;
+    if (value < 1023.5 || unit === "TiB") return unit === "B" ? `${count} B` : `${value < 9.995 ? value.toFixed(2) : value < 99.95 ? value.toFixed(1) : value.toFixed(0)} ${unit}`;
     value /= 1024;
   }
 }

@@ -425,8 +425,8 @@ def test_a_download_that_fails_with_a_timeline_is_still_among_the_failures():
 
 def test_bytes_by_time_are_on_one_line():
     fold = a_fold(download(0))
-    fold.add(BytesReceived(1000.05, 60))
-    fold.add(BytesReceived(1000.25, 30))
+    fold.add(BytesReceived(1000.05, 60, 0.04))
+    fold.add(BytesReceived(1000.25, 30, 0.04))
     fold.add(finished(0))
     assert '  "throughput": {"interval_s": 0.1, "bytes": [60, 0, 30]},' in text_of(fold).split("\n")
 
