@@ -9,7 +9,7 @@ MUTANTS ?= 300
 SEED ?= 1
 SEEDS ?= 100000
 
-.PHONY: help demo origin docs docs-serve test test-long test-requests torture fuzz simulate mutants bench check dist try-dist format schemas clean
+.PHONY: help demo origin docs docs-serve test test-long page-test test-requests torture fuzz simulate mutants bench check dist try-dist format schemas clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,10 @@ test: $(STAMP)  ## all tests, in parallel; says which it left out for want of a 
 
 test-long: $(STAMP)  ## the same with every row of the long matrices, of which `make test` tries some; about a quarter of an hour
 	@MARSCORE_LONG=1 $(BIN)/python -m pytest -n $(WORKERS)
+
+page-test: $(STAMP)  ## the tests of a run's page in a browser (apt-get install chromium); .ci/run has them among all tests
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[page]'
+	@$(BIN)/python -m pytest -n $(WORKERS) tests/browser
 
 test-requests: $(STAMP)  ## the integration tests with requests in the place of libcurl
 	@MARSCORE_LANE=requests $(BIN)/python -m pytest -n $(WORKERS) tests/integration

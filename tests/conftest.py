@@ -73,4 +73,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     packages = {text.split("apt-get install ")[1].rstrip("')") for text in skipped if "apt-get install " in text}
     for package in sorted(packages):
         count = sum(package in text for text in skipped)
-        terminalreporter.write_line(f"{count} tests were left out, since a server is missing: apt-get install {package}")
+        terminalreporter.write_line(f"{count} tests were left out, since a program is missing: apt-get install {package}")
+    if count := sum("pip install 'marscore[page]'" in text for text in skipped):
+        terminalreporter.write_line(f"{count} tests of a run's page were left out: make page-test")

@@ -478,8 +478,8 @@ class Transfer:
         segment.position = segment.written = segment.end = size
         self.ledger.leave(segment)
         verified = self._verified(at, fact.content.digests, Store(fact.content, self._attributes(at)))
-        if self._checking:
-            # It came at once, and nothing more will: its times say all of it.
+        if self._checking and self._timeline is None:
+            # It came at once, at the first try, and nothing more will: its times say all of it.
             self.ledger.ended = []
         return [*commands, Drop(), *verified]
 

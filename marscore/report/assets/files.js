@@ -151,7 +151,9 @@ function sortBy(name) {
 function beginTable() {
   table.tHead.rows[0].append(...COLUMNS.map(([name, title, value, isNumber]) =>
     make("th", { scope: "col", class: `c-${name}${isNumber ? " num" : ""}`, "data-name": name, "aria-sort": value ? "none" : null },
-      value ? make("button", { type: "button", onclick: () => sortBy(name) }, title) : make("span", {}, title))));
+      value ? make("button", { type: "button", onclick: () => sortBy(name) }, title) : null,
+      // A printed page repeats no button.
+      make("span", { class: value ? "printed" : null, "aria-hidden": value ? "true" : null }, title))));
   const statuses = [...new Set(ROWS.map(statusOf))], hosts = [...new Set(ROWS.flatMap(hostsOf))].sort();
   document.getElementById("status").append(make("option", { value: "" }, "all"), ...statuses.map((status) => make("option", { value: status }, STATUS_WORDS[status][1])));
   document.getElementById("host").append(make("option", { value: "" }, "all"), ...hosts.slice(0, 500).map((host) => make("option", {}, host)));

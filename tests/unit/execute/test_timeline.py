@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marscore.events import Event, RangesFetched
+from marscore.events import DownloadFinished, Event, RangesFetched
 from marscore.execute.transfer.protocol import Delivered, Emit, Lagged, Placed, Stopped, Yielded
 from marscore.execute.transfer.timeline import MOST
 from marscore.policy.pacing import Lag
@@ -30,13 +30,26 @@ def told(story: Story) -> tuple[FetchedRange, ...]:
     return last.ranges
 
 
-def test_a_small_file_says_nothing_that_its_times_do_not() -> None:
-    story = Story(checksum=SHA).open()
-    segment = story.take()
+def delivered(story: Story) -> None:
+    """The file comes at once, and is placed."""
     content = Content(b"x" * 10, ("sha256",))
-    story.step(Delivered(story.now, segment, Answer(200, {"content-length": "10"}, parse_url(URL)), content))
+    story.step(Delivered(story.now, story.take(), Answer(200, {"content-length": "10"}, parse_url(URL)), content))
     story.step(Placed(story.now, FileIdentity(10, 1, 2), content.digests))
+    assert story.told(DownloadFinished)
+
+
+def test_a_small_file_says_nothing_that_its_times_do_not() -> None:
+    story = Story().open()
+    delivered(story)
     assert story.told(RangesFetched) == []
+
+
+def test_a_small_file_that_came_at_the_second_try_tells_of_both() -> None:
+    story = Story().open()
+    story.breaks(story.take())
+    story.ticks += 10
+    delivered(story)
+    assert [(each.length, each.end) for each in told(story)] == [(0, "failed"), (10, "done")]
 
 
 def test_one_range_that_took_a_second_tells_when_the_answer_came() -> None:

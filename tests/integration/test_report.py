@@ -1,0 +1,123 @@
+"""`marscore report`: what a run's report tells of its ranges, and how it is shown."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from marscore.report.schema import report_schema
+from tests.integration.command import Run, fetch, marscore
+from tests.origin import Body, Good, Origin
+from tests.origin.steps import Status
+
+MIB = 1024 * 1024
+LANES = pytest.mark.parametrize("lane", ["auto", "requests"])
+
+
+def a_run(origin: Origin, folder: Path, lane: str = "auto") -> Run:
+    """A large file that comes in ranges, of which one breaks off, one that comes of a mirror, a small one, and one that fails."""
+    big, small = Body(6 * MIB, seed=1), Body(1000, seed=2)
+    run = fetch(
+        folder,
+        {"url": origin.serve("/big.bin", big, [Good(rate=2 * MIB, cut_after=MIB), Good(rate=2 * MIB)]), "path": "big.bin"},
+        {"url": origin.serve("/busy", small, [Status(503)]), "mirrors": [origin.serve("/mirror", small, [Good()])], "path": "mirrored.bin"},
+        {"url": origin.serve("/small.bin", small, [Good()]), "path": "small.bin"},
+        {"url": origin.serve("/gone.bin", small, [Status(404)]), "path": "gone.bin"},
+        execution={"lane": lane, "processes": 1},
+        defaults={"retry": {"max_retries": 1, "backoff": {"initial": "50ms"}}},
+        name="nightly",
+    )
+    assert run.code == 1
+    return run
+
+
+@LANES
+def test_a_report_tells_how_the_bytes_came(origin: Origin, tmp_path: Path, lane: str) -> None:
+    run = a_run(origin, tmp_path, lane)
+    jsonschema.Draft202012Validator(report_schema()).validate(run.report)
+    big, mirrored, small, gone = run.report["downloads"]
+    ranges = sorted(big["timeline"]["ranges"])
+    assert ranges[0][0] == 0
+    assert all(one[0] + one[1] == other[0] for one, other in pairwise(ranges) if other[1])
+    assert sum(each[1] for each in ranges) == 6 * MIB
+    assert {each[6] for each in ranges} >= {"failed", "done"}
+    assert all(0 <= each[2] <= each[4] <= big["duration_s"] + 0.01 for each in ranges)
+    assert [each[5:7] for each in mirrored["timeline"]["ranges"]] == [[0, "failed"], [0, "failed"], [1, "done"]]
+    assert [note["event"] for note in mirrored["timeline"]["notes"]] == ["mirror_switched"]
+    assert "timeline" not in small
+    assert "timeline" not in gone
+    assert sum(run.report["throughput"]["bytes"]) == run.report["totals"]["bytes_downloaded"]
+
+
+def test_the_bytes_of_child_processes_are_counted(origin: Origin, tmp_path: Path) -> None:
+    bodies = [Body(300_000, seed=number) for number in range(8)]
+    urls = [origin.serve(f"/{number}.bin", body, [Good(rate=MIB)]) for number, body in enumerate(bodies)]
+    run = fetch(tmp_path, *urls, execution={"processes": 2, "threads": 2})
+    assert run.code == 0
+    assert sum(run.report["throughput"]["bytes"]) == run.report["totals"]["bytes_downloaded"] == 8 * 300_000
+
+
+def test_a_run_is_shown_by_its_folder_its_report_or_standard_input(origin: Origin, tmp_path: Path) -> None:
+    a_run(origin, tmp_path)
+    file = tmp_path / "data" / ".marscore" / "report.json"
+    by_folder, by_file = marscore("report", "data", cwd=tmp_path), marscore("report", str(file), cwd=tmp_path)
+    by_input = marscore("report", "-", "--format", "table", cwd=tmp_path, stdin=file.read_text(encoding="utf-8"))
+    assert (by_folder.code, by_folder.out) == (by_file.code, by_file.out) == (by_input.code, by_input.out)
+    assert by_folder.code == 0
+    assert by_folder.out.startswith("nightly: failed, ")
+    assert "failed: gone.bin" in by_folder.out
+    assert marscore("report", "data", "--format", "markdown", cwd=tmp_path).out.startswith("### nightly: failed, ")
+
+
+def test_a_page_is_written_whole_or_to_standard_output(origin: Origin, tmp_path: Path) -> None:
+    a_run(origin, tmp_path)
+    assert marscore("report", "data", "--html", "page.html", cwd=tmp_path).code == 0
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert page.endswith("</html>\n")
+    assert marscore("report", "data", "--html", "-", cwd=tmp_path).out == page
+
+
+def test_a_report_of_before_there_were_timelines_is_shown(origin: Origin, tmp_path: Path) -> None:
+    run = a_run(origin, tmp_path)
+    older = {name: value for name, value in run.report.items() if name != "throughput"}
+    older["downloads"] = [{name: value for name, value in entry.items() if name != "timeline"} for entry in older["downloads"]]
+    for options in ((), ("--format", "markdown"), ("--html", "-")):
+        assert marscore("report", "-", *options, cwd=tmp_path, stdin=json.dumps(older)).code == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "r.json: cannot be read: No such file or directory"),
+        (b"{", "r.json:1:1: is no JSON: EOF while parsing an object"),
+        (b"{}", "r.json:1:1: it is no report of a run: that of a report is marscore/report/v1"),
+        (b"\xff", "r.json: is not UTF-8 text: byte 0"),
+    ],
+    ids=["not there", "no JSON", "no report", "no text"],
+)
+def test_what_is_no_report_is_told_at_its_place(tmp_path: Path, content: bytes | None, told: str) -> None:
+    if content is not None:
+        (tmp_path / "r.json").write_bytes(content)
+    run = marscore("report", "r.json", cwd=tmp_path)
+    assert (run.code, run.out, run.err.strip()) == (2, "", told)
+
+
+def test_a_page_does_not_take_its_report_s_place(origin: Origin, tmp_path: Path) -> None:
+    a_run(origin, tmp_path)
+    file = tmp_path / "data" / ".marscore" / "report.json"
+    before = file.read_bytes()
+    for target in (str(file), "data/../data/.marscore/report.json"):
+        run = marscore("report", "data", "--html", target, cwd=tmp_path)
+        assert (run.code, "would replace" in run.err) == (2, True)
+    assert file.read_bytes() == before
+    (tmp_path / "taken").mkdir()
+    assert marscore("report", "data", "--html", "taken", cwd=tmp_path).code == 3
+
+
+def test_both_ways_at_once_are_refused(tmp_path: Path) -> None:
+    assert marscore("report", "data", "--html", "x.html", "--format", "table", cwd=tmp_path).code == 2
