@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from marscore.adapters.clock import SystemClock
 from marscore.adapters.files.decisions import look, prove, with_modes
 from marscore.adapters.files.folder import Folder
+from marscore.adapters.files.foreseen import with_kept
 from marscore.adapters.files.from_cache import bring_all, cached_sha256
 from marscore.events import Event, ProofMade, ProvingStarted, UrlChanged, Warned
 from marscore.frozen import dataclass
@@ -43,7 +44,7 @@ def foresee(job: Job, claims: Claims) -> list[Decision]:
     if job.cache is not None:
         cache = job.cache.open()
         decisions = [Cached(each.download, "it is in the cache") if cached_sha256(each, cache, job.network) else each for each in decisions]
-    return _within_reach(job, decisions)
+    return _within_reach(job, with_kept(Folder(job.root), decisions))
 
 
 def decide(job: Job, folder: Folder, claims: Claims, cache: Cache | None, around: Surroundings) -> list[Decision]:

@@ -1,9 +1,9 @@
-"""The verbs: `marscore run | plan | schema` here, the others in modules of their own."""
+"""The verbs: `marscore run | schema` here, the others in modules of their own."""
 
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Any
 
 import click
 
@@ -11,7 +11,7 @@ from marscore.cli.cache import cache
 from marscore.cli.complete import completion, files
 from marscore.cli.ending import end
 from marscore.cli.engine import engine
-from marscore.cli.exits import complain, exits, say, say_json
+from marscore.cli.exits import exits, say_json
 from marscore.cli.get import get
 from marscore.cli.github import Github, github_option
 from marscore.cli.init import init
@@ -19,8 +19,9 @@ from marscore.cli.inputs import read_manifest, settings_of
 from marscore.cli.lists import export, import_
 from marscore.cli.lock import lock
 from marscore.cli.meant import command_meant
-from marscore.cli.options import hook_options, plan_options, run_options
+from marscore.cli.options import hook_options, run_options
 from marscore.cli.outdated import outdated
+from marscore.cli.plan import plan
 from marscore.cli.report import report
 from marscore.cli.validate import validate
 from marscore.cli.verify import verify
@@ -75,26 +76,6 @@ def run(context: click.Context, /, manifest: str, github: bool | None, **options
 
 
 @cli.command()
-@click.argument("manifest", shell_complete=files)
-@plan_options
-@click.option(
-    "--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True, help="For people or for programs."
-)
-@click.pass_context
-def plan(context: click.Context, /, manifest: str, style: Literal["table", "json"], **options: Any) -> None:
-    """Show what `run` would do with MANIFEST: what would be fetched, resumed or left as it is, and why. Nothing is downloaded."""
-    document = engine(context).plan(read_manifest(manifest), settings_of(options))
-    for warning in document.warnings:
-        complain(f"warning: {warning}")
-    if style == "json":
-        say_json(document.model_dump_json(indent=2))
-    else:
-        from marscore.cli.plan_table import plan_table  # noqa: PLC0415  rich is imported by the verb that draws
-
-        say(plan_table(document))
-
-
-@cli.command()
 @click.argument("name", type=click.Choice(["manifest", "lock", "outdated", "plan", "report", "validate", "verify", "event"]))
 @click.pass_context
 def schema(context: click.Context, /, name: str) -> None:
@@ -110,6 +91,7 @@ cli.add_command(import_)
 cli.add_command(init)
 cli.add_command(lock)
 cli.add_command(outdated)
+cli.add_command(plan)
 cli.add_command(report)
 cli.add_command(validate)
 cli.add_command(verify)

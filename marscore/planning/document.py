@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -29,6 +30,20 @@ class PlannedDownload:
     threads: Annotated[int, Field(description="most connections for this file")]
     sources: Annotated[tuple[str, ...], Field(description="what is asked, in this order: the url, or what mirrors put in its place")]
     checksum_from: Annotated[tuple[str, ...], Field(description="publishers' lists in which its checksums are looked up")] = ()
+    size: Annotated[int | None, Field(description="bytes, where manifest, lock, state or an earlier answer tell")] = None
+    bytes_kept: Annotated[int, Field(description="of these, what an earlier run left: proven first, and then not fetched again")] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlanTotals:
+    """Sums over all downloads. What may turn out to be right or current (`prove`, `refresh`) is to do, but not to be fetched so far."""
+
+    downloads: int
+    to_do: Annotated[int, Field(description="all but those that are up_to_date")]
+    bytes_to_fetch: Annotated[int, Field(description="of fetch and resume, as far as sizes are known")]
+    size_unknown: Annotated[int, Field(description="downloads to be fetched of which no size is known")]
+    bytes_kept: int
+    bytes_up_to_date: int
 
 
 class PlanDocument(BaseModel):
@@ -47,11 +62,13 @@ class PlanDocument(BaseModel):
     on_success: tuple[str, ...] | None = Field(default=None, description="the program that is run when every download is in place")
     on_failure: tuple[str, ...] | None = Field(default=None, description="the program that is run when one is not")
     warnings: tuple[str, ...] = Field(default=(), description="what makes the plan less sure than it could be")
+    totals: PlanTotals
     downloads: tuple[PlannedDownload, ...]
 
 
 def document(plan: Plan, name: str | None, output_dir: str, redactor: Redactor, warnings: tuple[str, ...] = ()) -> PlanDocument:
     """Write the plan down, redacted."""
+    planned = tuple(_planned(decision, redactor) for decision in plan.decisions)
     return PlanDocument(
         name=None if name is None else redactor.text(name),
         output_dir=output_dir,
@@ -61,7 +78,8 @@ def document(plan: Plan, name: str | None, output_dir: str, redactor: Redactor, 
         max_rate=plan.max_rate,
         deadline_s=plan.deadline,
         warnings=warnings,
-        downloads=tuple(_planned(decision, redactor) for decision in plan.decisions),
+        totals=_totals(planned),
+        downloads=planned,
     )
 
 
@@ -78,6 +96,32 @@ def _planned(decision: Decision, redactor: Redactor) -> PlannedDownload:
         threads=download.options.threads,
         checksum_from=tuple(redactor.text(awaited.source.place) for awaited in download.awaited),
         sources=sources,
+        size=_size(decision),
+        bytes_kept=decision.kept if isinstance(decision, Resume) else 0,
+    )
+
+
+def _size(decision: Decision) -> int | None:
+    match decision:
+        case UpToDate() | Prove():
+            return decision.file.size
+        case Refresh() | Unpacking():
+            return decision.claim.identity.size
+        case Resume() if decision.size is not None:
+            return decision.size
+        case _:
+            return decision.download.size
+
+
+def _totals(planned: Sequence[PlannedDownload]) -> PlanTotals:
+    fetched = [each for each in planned if each.action in ("fetch", "resume")]
+    return PlanTotals(
+        downloads=len(planned),
+        to_do=sum(each.action != "up_to_date" for each in planned),
+        bytes_to_fetch=sum(max(0, each.size - each.bytes_kept) for each in fetched if each.size is not None),
+        size_unknown=sum(each.size is None for each in fetched),
+        bytes_kept=sum(each.bytes_kept for each in fetched),
+        bytes_up_to_date=sum(each.size or 0 for each in planned if each.action == "up_to_date"),
     )
 
 

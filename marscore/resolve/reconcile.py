@@ -68,10 +68,12 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Go on with what an earlier run left."""
+    """Go on with what an earlier run left; `kept` is how many bytes of how many (`size`), where somebody has looked."""
 
     download: Download
     reason: str
+    kept: int = 0
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,6 +187,15 @@ class Folder:
             return None
         return journal if journal and journal.finished else None
 
+    def left(self, path: str) -> tuple[Journal, int] | None:
+        """The journal of what an earlier run left of a file, and how long that is, not proven; None where there is none."""
+        base = self._partial_prefix + key_of(path)
+        try:
+            journal, length = decode(self._os.read_file(journal_of(base))), self._os.lstat(part_of(base)).st_size
+        except OSError:
+            return None
+        return None if journal is None else (journal, length)
+
     def note_finished(self, path: str, header: Header, sha256: str) -> None:
         """Leave a journal for `finished`, of a file that came without one; where that cannot be written, there is none."""
         if not self.is_there:

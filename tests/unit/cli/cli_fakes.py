@@ -98,12 +98,15 @@ def a_plan(count=2):
             host="e.com:443",
             checksum_from=(),
             sources=(f"https://e.com/{n}\x1b[2J",),
+            size=[None, 2048][n % 2],
+            bytes_kept=0,
         )
         for n in range(count)
     ]
-    return SimpleNamespace(
-        processes=1, threads=8, warnings=(), downloads=downloads, model_dump_json=lambda indent: json.dumps({"downloads": count})
-    )
+    unknown, placed = (count + 1) // 2, count // 2
+    totals = SimpleNamespace(to_do=unknown, bytes_to_fetch=0, size_unknown=unknown, bytes_kept=0, bytes_up_to_date=2048 * placed)
+    shared = {"processes": 1, "threads": 8, "warnings": (), "totals": totals, "downloads": downloads}
+    return SimpleNamespace(**shared, model_dump_json=lambda indent: json.dumps({"downloads": count}))
 
 
 class Terminal(io.StringIO):

@@ -21,10 +21,13 @@ def test_a_plan_is_a_table():
     result = call("plan", "sub/d.yaml", "--output-dir", "x", "--threads", "3", app=FakeApp(a_plan()))
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
-        "2 downloads (1 fetch, 1 up_to_date); 1 process, 8 connections each",
-        "ID            ACTION      PATH  URL                     REASON",
-        "downloads[0]  fetch       f0    https://e.com/0\\x1b[2J  not there yet",
-        "downloads[1]  up_to_date  f1    https://e.com/1\\x1b[2J  matches its checksum",
+        "2 downloads (1 fetch, 1 up to date); 1 process, 8 connections each",
+        "",
+        "ID            ACTION         SIZE  PATH  URL                     REASON",
+        "downloads[0]  fetch             ?  f0    https://e.com/0\\x1b[2J  not there yet",
+        "downloads[1]  up to date  2.0 KiB  f1    https://e.com/1\\x1b[2J  matches its checksum",
+        "",
+        "1 file of unknown size to fetch; 2.0 KiB in place",
     ]
 
 
@@ -88,17 +91,62 @@ def test_elsewhere_it_is_plain_text_and_left_to_the_log_where_that_is_to_be_json
     assert result.stdout == ""
 
 
-def test_a_person_reads_a_plan_that_is_folded_to_the_terminal(monkeypatch):
+def on_a_terminal(monkeypatch, columns, plan):
     stream = Terminal()
     monkeypatch.setattr(sys, "stdout", stream)
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("NO_COLOR", "1")
-    cli.main(["plan", "sub/d.yaml"], obj=FakeApp(a_plan()), standalone_mode=False)
-    heading, *table = stream.getvalue().splitlines()
-    assert "1 fetch" in heading
-    assert max(len(line) for line in table) <= 40
-    assert "\x1b" not in stream.getvalue()
+    cli.main(["plan", "sub/d.yaml"], obj=FakeApp(plan), standalone_mode=False)
+    return stream.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("columns", [40, 69, 70, 80, 109, 110, 200])
+def test_a_person_reads_a_plan_at_any_width(monkeypatch, columns):
+    plan = a_plan()
+    plan.downloads[0].path = "a-folder-with-a-long-name/" * 3 + "file.tar.gz"
+    lines = on_a_terminal(monkeypatch, columns, plan)
+    assert max(map(len, lines)) <= columns
+    (columns_named,) = (line.split() for line in lines if line.startswith("ACTION"))
+    assert columns_named == ["ACTION", "SIZE", "PATH", *["URL"] * (columns >= 110), *["REASON"] * (columns >= 70)]
+    whole = "".join(line.strip() for line in lines).replace(" ", "")
+    assert "notthereyet" in whole
+    assert columns >= 70 or plan.downloads[0].path in whole
+    assert "\x1b" not in "".join(lines)
+
+
+def test_a_plan_says_how_much_is_to_be_fetched_and_what_is_kept(monkeypatch):
+    plan = a_plan(4)
+    plan.downloads[0].action, plan.downloads[0].bytes_kept, plan.downloads[0].size = "resume", 1 << 20, 3 << 20
+    plan.totals.bytes_to_fetch, plan.totals.bytes_kept, plan.totals.size_unknown = 2 << 20, 1 << 20, 1
+    lines = on_a_terminal(monkeypatch, 80, plan)
+    assert " ".join(lines[3].split()) == "resume 3.0 MiB f0 not there yet (1.0 MiB)"
+    end = " ".join(lines[-2:]).strip()
+    assert end == "2.0 MiB to fetch and 1 file of unknown size, besides 1.0 MiB that an earlier run left; 4.0 KiB in place"
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"),
+    [
+        (["sub/d.yaml"], 0),
+        (["sub/d.yaml", "--detailed-exitcode"], 2),
+        (["sub/d.yaml", "--detailed-exitcode", "--format", "json"], 2),
+        (["none.yaml"], 2),
+        (["none.yaml", "--detailed-exitcode"], 1),
+        (["--detailed-exitcode", "sub/d.yaml", "--thread", "x"], 1),
+        (["--detailed-exitcode"], 1),
+        (["sub/d.yaml", "--detailed-exitcode", "--lock", "x", "--no-lock"], 1),
+        (["sub/d.yaml", "--lock", "x", "--no-lock"], 2),
+    ],
+)
+def test_a_pipeline_tells_work_from_a_mistake(argv, code):
+    assert call("plan", *argv, app=FakeApp(a_plan())).exit_code == code
+
+
+def test_nothing_to_do_is_0():
+    plan = a_plan(2)
+    plan.totals.to_do = 0
+    assert call("plan", "sub/d.yaml", "--detailed-exitcode", app=FakeApp(plan)).exit_code == 0
 
 
 REPORT = "report: data/.marscore/report.json"
