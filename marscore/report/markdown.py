@@ -8,11 +8,13 @@ import re
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 #: What begins Markdown or HTML, a mention (@), a reference to an issue (#), an emoji (:name:) or math ($).
 _ACTIVE = re.compile(r"[\\`*_{}\[\]<>|~&@#$!]|:(?=\S)|(?<=www)\.", re.IGNORECASE)
+#: Addresses become links even where they are written so, unless a comment stands in them.
+_ENTITIES = {"@": "&#64;<!---->"}
 
 
 def text_cell(text: str) -> str:
     """A sentence as the text of a cell: all on one line, whatever means something to Markdown written as an entity."""
-    return _ACTIVE.sub(lambda match: f"&#{ord(match[0])};", _UNSAFE.sub(" ", text).strip())
+    return _ACTIVE.sub(lambda match: _ENTITIES.get(match[0]) or f"&#{ord(match[0])};", _UNSAFE.sub(" ", text).strip())
 
 
 def code_cell(text: str) -> str:

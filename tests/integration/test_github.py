@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.integration.command import Run, marscore
+from tests.integration.command import LIMIT_S, Run, command, environment, marscore, write
+from tests.integration.test_interrupt_and_resume import BIG, HELD, MIB, bytes_in, wait_until
 from tests.origin import Body, Origin, Status
 
 
+def variables_of(folder: Path) -> dict[str, str]:
+    return {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(folder), "GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
+
+
 def on_github(folder: Path, *arguments: str, **more: str) -> Run:
-    env = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(folder), "GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
-    return marscore(*arguments, cwd=folder, env={**env, **more})
+    return marscore(*arguments, cwd=folder, env={**variables_of(folder), **more})
 
 
 def annotations(run: Run) -> list[str]:
@@ -81,6 +87,21 @@ def test_a_manifest_that_is_wrong_is_told_at_its_line(tmp_path: Path) -> None:
     missing = on_github(tmp_path, "run", "none.yaml")
     assert missing.code == 2
     assert annotations(missing)[0].startswith("::error title=marscore::none.yaml: ")
+
+
+def test_a_job_that_is_cancelled_is_told_that_its_bytes_are_kept(origin: Origin, tmp_path: Path) -> None:
+    manifest = write(tmp_path, [origin.serve("/big.bin", BIG, [HELD])])
+    argv = command("run", manifest, "--report-junit", "junit.xml")
+    env = environment(variables_of(tmp_path))
+    process = subprocess.Popen(argv, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: bytes_in(tmp_path / "data" / ".marscore" / "partial") >= 20 * MIB, "bytes on disk")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 130
+    (told,) = (line for line in err.splitlines() if line.startswith("::"))
+    assert told.startswith("::warning file=downloads.yaml,title=1 download was interrupted::To do: run the same command again")
+    assert "0 of 1 downloads in place, interrupted" in summary(tmp_path)
+    assert '<error type="interrupted"' in (tmp_path / "junit.xml").read_text()
 
 
 def test_a_warning_about_a_download_stands_at_its_line(origin: Origin, tmp_path: Path) -> None:

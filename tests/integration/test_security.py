@@ -131,9 +131,9 @@ def test_no_secret_is_ever_written_or_shown(origin: Origin, tmp_path: Path) -> N
     write(tmp_path, entries, execution={"processes": 2}, defaults={"retry": {"max_retries": 2, "backoff": {"initial": "1ms"}}})
     own = {"MY_ENV": SECRETS["ENV"], "NETRC": str(tmp_path / "netrc"), "FTP_PROXY": f"http://me:{SECRETS['PROXY']}@127.0.0.1:1"}
     process = subprocess.Popen(
-        command("run", "downloads.yaml", "--log-file", "log.jsonl", "--log-level", "debug"),
+        command("run", "downloads.yaml", "--log-file", "log.jsonl", "--log-level", "debug", "--github", "--report-junit", "junit.xml"),
         cwd=tmp_path,
-        env=environment(own),
+        env=environment({**own, "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -145,6 +145,8 @@ def test_no_secret_is_ever_written_or_shown(origin: Origin, tmp_path: Path) -> N
     plan = marscore("plan", "downloads.yaml", cwd=tmp_path, env=own)
     kept = b"".join(p.read_bytes() for p in (tmp_path / "data" / ".marscore").rglob("*") if p.is_file())
     written = {"out": out, "err": err, "log": (tmp_path / "log.jsonl").read_text(), "plan": plan.out + plan.err}
+    written |= {"JUnit": (tmp_path / "junit.xml").read_text(), "summary": (tmp_path / "summary.md").read_text()}
+    assert "::error file=" in err
     written |= {"kept": kept.decode("latin-1"), "command lines": command_lines}
     forms = {name: (value, base64.b64encode(f"me:{value}".encode()).decode()) for name, value in SECRETS.items()}
     shown = [(where, name) for where, text in written.items() for name, values in forms.items() if any(value in text for value in values)]

@@ -104,7 +104,7 @@ def test_any_text_is_one_cell_and_nothing_but_text(text):
     for cell in (text_cell(text), code_cell(text)):
         assert rows_of(f"| {cell} |") == [[f" {cell} "]]
         assert not re.search("[\x00-\x1f\x7f-\x9f\u2028\u202e]", cell)
-    shown = text_cell(text)
+    shown = text_cell(text).replace("&#64;<!---->", "&#64;")
     controls = "[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]"
     assert re.sub(r"&#(\d+);", lambda match: chr(int(match[1])), shown) == re.sub(controls, " ", text).strip()
     assert not re.search(r"[\\`*_{}\[\]<>|~@$!]", shown)
@@ -121,7 +121,7 @@ def test_any_text_is_one_cell_and_nothing_but_text(text):
         ("", ""),
         (" a", "a"),
         ("a\x1b[2J", "`a\ufffd[2J`"),
-        ("https://e.com|@x", "https&#58;//e.com&#124;&#64;x"),
+        ("https://e.com|@x", "https&#58;//e.com&#124;&#64;<!---->x"),
     ],
 )
 def test_names_are_code_unless_code_cannot_hold_them(text, cell):
@@ -132,5 +132,5 @@ def test_what_did_not_start_is_told():
     text = problem_summary("d.yaml", [Problem("downloads[0].url", "is <required>", 4, 5)])
     assert text.startswith("### marscore: nothing was started\n")
     assert "| `d.yaml:4:5` | `downloads[0].url` | is &#60;required&#62; |" in text
-    assert "the output folder&#64;" in message_summary("cannot make the output folder@")
+    assert "the output folder&#64;<!---->" in message_summary("cannot make the output folder@")
     assert (problem_summary("d.yaml", [], 10), message_summary("x", 10)) == ("", "")
