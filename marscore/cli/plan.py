@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import click
 
+from marscore.cli.complete import files
 from marscore.cli.engine import engine
 from marscore.cli.exits import complain, leave, say, say_json
 from marscore.cli.inputs import read_manifest, settings_of
@@ -46,7 +47,7 @@ def _own_code(error: click.UsageError, detailed: bool) -> click.UsageError:
 
 
 @click.command(cls=_Plan)
-@click.argument("manifest")
+@click.argument("manifest", shell_complete=files)
 @plan_options
 @click.option(
     "--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True, help="For people or for programs."
