@@ -25,8 +25,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from marscore.api import downloader, plan, run
-    from marscore.errors import IntegrityError, Interrupted, ManifestError, MarscoreError, OriginError, StorageError
+    from marscore.api import arun, downloader, plan, run
+    from marscore.errors import DownloadError, IntegrityError, Interrupted, ManifestError, MarscoreError, OriginError, StorageError
     from marscore.manifest import Manifest
     from marscore.planning.document import PlanDocument
     from marscore.report.model import Report
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "downloader": "marscore.api",
     "run": "marscore.api",
+    "arun": "marscore.api",
     "plan": "marscore.api",
     "Manifest": "marscore.manifest",
     "Report": "marscore.report.model",
@@ -42,6 +43,7 @@ _HOMES = {
     "RunSettings": "marscore.settings",
     "MarscoreError": "marscore.errors",
     "ManifestError": "marscore.errors",
+    "DownloadError": "marscore.errors",
     "OriginError": "marscore.errors",
     "IntegrityError": "marscore.errors",
     "StorageError": "marscore.errors",
@@ -49,6 +51,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "DownloadError",
     "IntegrityError",
     "Interrupted",
     "Manifest",
@@ -60,6 +63,7 @@ __all__ = [
     "RunSettings",
     "StorageError",
     "__version__",
+    "arun",
     "downloader",
     "plan",
     "run",

@@ -7,18 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marscore import arguments
-from marscore.errors import ManifestError, StorageError
-from marscore.settings import ManifestInput, RunSettings
+from marscore.errors import ManifestError
+from marscore.library import arun, plan, run
 
 if TYPE_CHECKING:
     import requests
 
-    from marscore.manifest import Manifest
-    from marscore.planning.document import PlanDocument
-    from marscore.report.model import Report
 
-#: In a program the log holds what went wrong and what was retried; a command line tells more.
-_QUIET = RunSettings(log_level="warning")
+__all__ = ["arun", "downloader", "plan", "run"]
+
 _MIB = 1024 * 1024
 #: Where in the manifest that `downloader` makes an argument stands.
 _PLACES = {
@@ -36,41 +33,6 @@ _PLACES = {
     "defaults.verify": "verify",
     "downloads[0].path": "output_filename",
 }
-
-
-def run(
-    manifest: str | Path | Mapping[str, Any] | Manifest, settings: RunSettings = _QUIET, *, session: requests.Session | None = None
-) -> Report:
-    """Fetch what a manifest lists.
-
-    Args:
-        manifest: the path of a YAML file, its content as a mapping, or a Manifest. A mapping's output_dir is relative to the current
-            folder, a file's to its own.
-        settings: what is to be otherwise than the manifest says.
-        session: what sends the requests, with its adapters, auth and cookies, in place of libcurl; all in this process. It is not closed.
-
-    Returns:
-        The report; `report.exit_code` is 0 if every download is in place. Failed downloads do not raise.
-
-    Raises:
-        TypeError, ValueError: an argument is not what it should be; the message names it.
-        ManifestError: the manifest is wrong; nothing was started.
-        StorageError: the output folder cannot be used, or another run holds it, or the report cannot be written.
-    """
-    from marscore import app  # noqa: PLC0415 - loads pydantic, requests and yaml only when there is something to do
-
-    _check_session(session, settings)
-    ended = app.run(_input_of(manifest), _checked(settings), session=session)
-    if ended.trouble is not None:
-        raise StorageError(ended.trouble)
-    return ended.report()
-
-
-def plan(manifest: str | Path | Mapping[str, Any] | Manifest, settings: RunSettings = _QUIET) -> PlanDocument:
-    """Say what `run` would do now, without fetching or writing anything. Arguments and errors are those of `run`."""
-    from marscore import app  # noqa: PLC0415 - as in run
-
-    return app.plan(_input_of(manifest), _checked(settings))
 
 
 def downloader(  # noqa: PLR0913 - the parameters of the original marscore, kept for its users
@@ -114,6 +76,10 @@ def downloader(  # noqa: PLR0913 - the parameters of the original marscore, kept
         TypeError, ValueError: an argument is not what it should be; the message names it, and nothing was started.
         ManifestError: a URL is wrong, or the name that it gives its file; nothing was started.
         StorageError: the output folder cannot be used, or another run holds it.
+
+    Example:
+        >>> marscore.downloader(urls=["https://example.com/a.zip", "https://example.com/b.zip"], process=4, threads=10)
+        [True, True]
     """
     _check_counts(threads, process, buffer_size_mb, chunk_size, retry_num)
     _check_options(headers, timeout, proxies, verify)
@@ -139,17 +105,6 @@ def downloader(  # noqa: PLR0913 - the parameters of the original marscore, kept
         each: entry.status in ("downloaded", "up_to_date", "cached") for each, entry in zip(distinct, report.downloads, strict=True)
     }
     return [in_place[each] for each in wanted]
-
-
-def _check_session(session: object, settings: RunSettings) -> None:
-    if session is None:
-        return
-    import requests  # noqa: PLC0415 - whoever has a session has imported it
-
-    if not isinstance(session, requests.Session):
-        arguments.refuse("session", session, "a requests.Session")
-    if settings.processes not in (None, 1):
-        raise ValueError("session is used in this process alone, so processes must be 1")
 
 
 def _urls_of(url: str | Sequence[str] | None, urls: str | Sequence[str] | None) -> list[str]:
@@ -258,21 +213,3 @@ def _entry(url: str, output_filename: str | None) -> dict[str, object]:
 def _literal(value: Any) -> Any:
     # Arguments are meant as they are; only a manifest reads the environment.
     return value.replace("$", "$$") if isinstance(value, str) else value
-
-
-def _checked(settings: object) -> RunSettings:
-    if not isinstance(settings, RunSettings):
-        arguments.refuse("settings", settings, "a RunSettings")
-    return settings
-
-
-def _input_of(manifest: str | Path | Mapping[str, Any] | Manifest) -> ManifestInput:
-    if isinstance(manifest, (str, Path)):
-        arguments.path("manifest", manifest)
-        path = Path(manifest)
-        return ManifestInput(str(manifest), path.parent, text=path.read_text(encoding="utf-8"))
-    from marscore.manifest import Manifest  # noqa: PLC0415 - as in run
-
-    if not isinstance(manifest, (Mapping, Manifest)):
-        arguments.refuse("manifest", manifest, "a path, a mapping or a Manifest")
-    return ManifestInput("<dict>", Path(), data=manifest)

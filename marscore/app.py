@@ -26,6 +26,7 @@ from marscore.adapters.state.lock import hold
 from marscore.adapters.state.store import claims_at
 from marscore.adapters.terminal.named_outputs import Outputs, refuse_overlap
 from marscore.adapters.terminal.signals import Stop, listening, note
+from marscore.caller import NOBODY, Caller
 from marscore.deciding import foresee
 from marscore.errors import ManifestError, Problem, told
 from marscore.frozen import dataclass
@@ -40,8 +41,6 @@ from marscore.running import Run
 from marscore.settings import ManifestInput, RunSettings
 
 if TYPE_CHECKING:
-    import requests
-
     from marscore.asking import Asked
     from marscore.exporting import Exported
     from marscore.lists.imported import Imported
@@ -103,7 +102,7 @@ def plan(manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
     return planned.model_copy(update=_shown_hooks(job))
 
 
-def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = False, session: requests.Session | None = None) -> Ended:
+def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = False, caller: Caller = NOBODY) -> Ended:
     """Carry out a manifest: every download is in place afterwards, or the report says why not.
 
     Args:
@@ -111,7 +110,7 @@ def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = F
         settings: what the caller wants otherwise than the manifest says.
         handle_signals: take SIGINT, SIGTERM and SIGHUP as the wish to stop in order, which ends the process where no run has begun. For
             command lines; a host program keeps its own.
-        session: what sends the requests, in this process, in place of libcurl.
+        caller: the program that runs this, what it hears and how it stops it; where it brings a session, that sends the requests.
 
     Raises:
         ManifestError: the manifest is wrong; nothing was started.
@@ -119,9 +118,9 @@ def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = F
             the way once the folder is held, of the run or of its report, is no error, but the `trouble` of what is returned.
         KeyboardInterrupt: without `handle_signals`, after everything was put in order.
     """
-    with listening(handle_signals) as stop:
-        job = prepare(manifest, settings if session is None else replace(settings, processes=1))
-        return _carried_out(job, manifest, settings, stop, session)
+    with listening(handle_signals) as stop, caller.watching(stop):
+        job = prepare(manifest, settings if caller.session is None else replace(settings, processes=1))
+        return _carried_out(job, manifest, settings, stop, caller)
 
 
 def get(manifest: ManifestInput, settings: RunSettings, overwrite: bool = False, handle_signals: bool = False) -> Ended:
@@ -144,7 +143,7 @@ def get(manifest: ManifestInput, settings: RunSettings, overwrite: bool = False,
         return _carried_out(job, manifest, settings, stop)
 
 
-def _carried_out(job: Job, manifest: ManifestInput, settings: RunSettings, stop: Stop, session: requests.Session | None = None) -> Ended:
+def _carried_out(job: Job, manifest: ManifestInput, settings: RunSettings, stop: Stop, caller: Caller = NOBODY) -> Ended:
     if any(named is not None for named in (settings.report, settings.log_file, settings.report_junit, settings.metrics)):
         refuse_overlap(settings, _files_of(manifest, job))
     with Outputs(settings) as outputs, working_in(job) as place:
@@ -153,9 +152,9 @@ def _carried_out(job: Job, manifest: ManifestInput, settings: RunSettings, stop:
         # From here on a report tells how it ended, also where nothing could begin: an earlier run's would be taken for this one's.
         stop.on_signal = note
         if any(download.awaited for download in job.downloads):
-            job = _with_checksums(job, manifest, settings, (stop, session))
+            job = _with_checksums(job, manifest, settings, (stop, Caller(caller.session)))
         with contextlib.closing(state_at(job.root / job.own / "state.db", stop)) as state:
-            ended = Run(job, outputs, stop, state, place.lock, session).carry_out()
+            ended = Run(job, outputs, stop, state, place.lock, caller).carry_out()
         place.all_in_place = ended.head.status == "succeeded"
         return ended
 
@@ -168,12 +167,12 @@ def _published(job: Job, manifest: ManifestInput, settings: RunSettings, stop: S
     with hold(own_folder_of(job)):
         stop.on_signal = note
         try:
-            return _with_checksums(job, manifest, settings, (stop, None))
+            return _with_checksums(job, manifest, settings, (stop, NOBODY))
         finally:
             stop.on_signal = before
 
 
-def _with_checksums(job: Job, manifest: ManifestInput, settings: RunSettings, run_by: tuple[Stop, requests.Session | None] | None) -> Job:
+def _with_checksums(job: Job, manifest: ManifestInput, settings: RunSettings, run_by: tuple[Stop, Caller] | None) -> Job:
     """The job with the checksums that publishers' lists name, which are fetched under the folder's lock; with None, from what is here."""
     from marscore import published  # noqa: PLC0415 - few manifests name lists
 

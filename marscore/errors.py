@@ -5,6 +5,7 @@
     ├── OriginError      wait, or change the source; holds the Failure of one try
     ├── IntegrityError   the bytes are not what was promised (checksum, size, changed meanwhile)
     ├── StorageError     free some space, mend permissions, end the other run
+    ├── DownloadError    look at what it holds: the downloads of a report that are not in place
     └── Interrupted      run again: what was received is kept
 
 A call in the wrong order is a RuntimeError, not one of these. Each class is built from its `args` alone, so it survives pickle.
@@ -12,8 +13,13 @@ A call in the wrong order is a RuntimeError, not one of these. Each class is bui
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 from marscore.frozen import dataclass
 from marscore.values import Failure
+
+#: So many downloads are named by the text of a DownloadError.
+_SAID = 5
 
 
 class MarscoreError(Exception):
@@ -123,6 +129,50 @@ class IntegrityError(_FailureError):
 
 class StorageError(_FailureError):
     """The machine stands in the way: disk full, no permission, a name that cannot be, another run."""
+
+
+class Unfinished(Protocol):
+    """What the report tells of a download that is not in place (`report.model.DownloadReport`)."""
+
+    @property
+    def path(self) -> str:
+        """The output path."""
+
+    @property
+    def url(self) -> str:
+        """The URL, without what is secret of it."""
+
+    @property
+    def status(self) -> str:
+        """`failed`, `interrupted` or `skipped`."""
+
+    @property
+    def error(self) -> Any:
+        """Why: `kind`, `status` and `message`; None where it was only not begun."""
+
+
+class DownloadError(MarscoreError):
+    """Downloads are not in place.
+
+    Args:
+        status: how the run ended, as in its report.
+        failed: the report's entries of those downloads, in the manifest's order.
+    """
+
+    def __init__(self, status: str, failed: tuple[Unfinished, ...] = ()) -> None:
+        super().__init__(status, failed)
+        self.status = status
+        self.failed = failed
+
+    def __str__(self) -> str:
+        if not self.failed:
+            return f"the run {self.status}"
+        named = [
+            f"{each.path}: {each.error.kind}: {each.error.message}" if each.error else f"{each.path}: {each.status}" for each in self.failed
+        ]
+        count = f"{len(named)} {'download is' if len(named) == 1 else 'downloads are'} not in place"
+        more = f"; and {len(named) - _SAID} more" if len(named) > _SAID else ""
+        return f"{count}: {'; '.join(named[:_SAID])}{more}"
 
 
 class Interrupted(MarscoreError):  # noqa: N818 - an outcome that the caller asked for, not an error

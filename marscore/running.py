@@ -13,7 +13,6 @@ import signal
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from marscore import deciding
 from marscore.adapters.clock import SystemClock, cores
@@ -30,8 +29,9 @@ from marscore.adapters.state.lock import Held
 from marscore.adapters.state.store import NoState, SqliteState
 from marscore.adapters.terminal.named_outputs import Output, Outputs, shown
 from marscore.adapters.terminal.run_output import RunOutput
-from marscore.adapters.terminal.signals import Stop, note
+from marscore.adapters.terminal.signals import Stop, StopAsked, note
 from marscore.adapters.unchanged_records import UnchangedRecords
+from marscore.caller import NOBODY, Caller
 from marscore.errors import StorageError, told
 from marscore.events import (
     DownloadFailed,
@@ -40,6 +40,7 @@ from marscore.events import (
     ListRead,
     NotLocked,
     PlanCompiled,
+    ProofMade,
     RunStarted,
     Warned,
 )
@@ -55,6 +56,7 @@ from marscore.report.fold import ReportFold, RunFacts, run_finished, undelivered
 from marscore.report.head import Head
 from marscore.report.outcome import outcome_of
 from marscore.report.record import well_formed
+from marscore.report.results import Places, places
 from marscore.report.writers import iter_json
 from marscore.resolve.model import Download
 from marscore.resolve.reconcile import (
@@ -71,10 +73,6 @@ from marscore.resolve.reconcile import (
 from marscore.values import Failure
 from marscore.version import __version__
 
-if TYPE_CHECKING:
-    import requests
-
-
 #: Outcomes that are told at once.
 _BATCH = 1000
 
@@ -82,15 +80,13 @@ _BATCH = 1000
 class Run:
     """One run, under the folder's lock."""
 
-    def __init__(
-        self, job: Job, outputs: Outputs, stop: Stop, state: SqliteState | NoState, lock: Held, session: requests.Session | None = None
-    ) -> None:
+    def __init__(self, job: Job, outputs: Outputs, stop: Stop, state: SqliteState | NoState, lock: Held, caller: Caller = NOBODY) -> None:
         self._job = job
         self._outputs = outputs
         self._stop = stop
         self._state = state
         self._lock = lock
-        self._session = session
+        self._caller = caller
         self._reserve: Reserve | None = None
         self._clock = SystemClock()
         started_at, self._began = job.began or (self._clock.now(), self._clock.ticks())
@@ -118,7 +114,8 @@ class Run:
         self._reported_to: str | None = None
         #: The paths of files that were cut short by a signal.
         self._interrupted: list[str] = []
-        self._records = RecordMaker(job.redactor, self._output.log, by_id)
+        self._lines = replace(self._output.log, tells=caller.hears)
+        self._records = RecordMaker(job.redactor, self._lines, by_id)
         self._unchanged = UnchangedRecords(job.redactor, self._output.log)
 
     def carry_out(self) -> Ended:
@@ -133,12 +130,14 @@ class Run:
             try:
                 self._observers.start()
                 self._fetch(self._plan())
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as error:
                 self._stop.signal = self._stop.signal or signal.SIGINT
+                # One of the host's own is raised in the end, whatever was asked before.
+                self._stop.asked = isinstance(error, StopAsked)
             except StorageError as error:
                 trouble = error.failure
             ended = self._finish(trouble)
-        if self._stop.signal is not None and not self._stop.handled:
+        if self._stop.signal is not None and not self._stop.handled and not self._stop.asked:
             raise KeyboardInterrupt
         return ended
 
@@ -146,7 +145,7 @@ class Run:
         with self._stop.interrupting():
             known = self._claims.before
             self._warn_of_the_state()
-            around = deciding.Surroundings(self._clock, self._take, lambda reading: self._output.show([reading], ()), self._stop.check)
+            around = deciding.Surroundings(self._clock, self._take, self._proving, self._stop.check)
             decisions = deciding.decide(self._job, self._folder, known, self._cache, around)
         compiled = compile_plan(self._job.execution, decisions, cores())
         current = sum(isinstance(decision, UpToDate) for decision in decisions)
@@ -156,6 +155,10 @@ class Run:
             self._stop.check()
             self._close(decisions[start : start + _BATCH])
         return compiled
+
+    def _proving(self, reading: ProofMade) -> None:
+        self._stop.check()
+        self._output.show([reading], ())
 
     def _close(self, decisions: Sequence[Decision]) -> None:
         """Tell of those that need no transfer."""
@@ -167,8 +170,8 @@ class Run:
             self._claims.note(event)
             if isinstance(event, DownloadFinished) and event.unpacked is not None:
                 self._away.remove(self._claims.download(event.download), event)
-        # Where progress is drawn, it wants to see the events.
-        at_once = None if self._output.draws else self._unchanged.tell(noted, now)
+        # Where progress is drawn, or a program listens, they want to see the events.
+        at_once = None if self._output.draws or self._caller.hears else self._unchanged.tell(noted, now)
         if at_once:
             self._fold.add_in_place(at_once.entries)
             self._observers.add_in_place(len(at_once.entries))
@@ -178,8 +181,7 @@ class Run:
         events, told = self._records.tell(outcomes)
         for event in events:
             self._fold.add(event)
-        self._observers.add(events)
-        self._output.show(events, told.lines)
+        self._tell(events, told)
 
     def _fetch(self, compiled: Plan) -> None:
         works = [work for decision in compiled.decisions if (work := _work_of(decision))]
@@ -194,13 +196,13 @@ class Run:
 
         inbox: Inbox = queue.SimpleQueue()
         settings = replace(
-            worker_settings(self._job, compiled, self._output.log),
+            worker_settings(self._job, compiled, self._lines),
             output_identity=self._folder.identity,
             progress="shared" if self._output.draws or self._observers.looks else "none",
         )
-        factory = ProcessWorkerFactory(settings, inbox, self._lock, self._session)
+        factory = ProcessWorkerFactory(settings, inbox, self._lock, self._caller.session)
         supervisor = Supervisor(compiled, factory, inbox, self._clock, self._take)
-        self._stop.on_signal = lambda number: inbox.put(stop_of(number))
+        self._stop.on_signal = lambda number: inbox.put(stop_of(number, self._stop.asked))
         self._stop.check()
         with contextlib.closing(factory), self._output.watching(factory.readings), self._observers.watching(factory.readings):
             try:
@@ -265,8 +267,9 @@ class Run:
         report, own = self._outputs.report, self._job.root / OWN_FOLDER / "report.json"
         entries = functools.partial(self._fold.entries, self._stop.signal)
         if report is None and self._job.leaves == "nothing":
-            return Ended(head, None, entries, trouble, noted=self._fold.noted)
-        ended = Ended(head, report.shown if report else shown(own), entries, trouble, noted=self._fold.noted)
+            return Ended(head, None, entries, trouble, noted=self._fold.noted, places=self._places)
+        shown_as = report.shown if report else shown(own)
+        ended = Ended(head, shown_as, entries, trouble, noted=self._fold.noted, places=self._places)
         try:
             if report is None:
                 if not self._folder.is_there:
@@ -282,6 +285,10 @@ class Run:
         self._report = own if report is None else report.file
         self._reported_to = well_formed((ended.file or "") if self._report is None else str(self._report))
         return ended
+
+    def _places(self) -> Places:
+        named = ((url, each.id) for each in self._job.downloads for url in {each.url, each.original or each.url})
+        return places(self._job.root, named)
 
     def _junit_written(self, head: Head, trouble: Failure | None) -> tuple[Head, Failure | None]:
         """Write the report as JUnit XML where that is wanted; the report itself tells how the run ended if that cannot be."""
@@ -343,8 +350,12 @@ class Run:
                 self._interrupted.append(self._claims.download(download).path)
             if isinstance(event, DownloadFinished):
                 self._keep(self._claims.download(download), event)
+        self._tell(events, told)
+
+    def _tell(self, events: Iterable[Event], told: Told) -> None:
         self._observers.add(events)
         self._output.show(events, told.lines)
+        self._caller.tell(events)
 
     def _keep(self, download: Download, event: DownloadFinished) -> None:
         """Let the cache have what was fetched, and then let an archive go that is not to stay."""
@@ -374,7 +385,8 @@ def _outcomes_of(decisions: Iterable[Decision], at: float) -> list[Event]:
     return [event for decision in decisions if (event := outcome_of(decision, at))]
 
 
-def stop_of(number: int) -> StopRequested:
-    """What a signal asks of a run."""
-    reason = f"interrupted by signal {int(number)}; run again to resume"
+def stop_of(number: int, asked: bool = False) -> StopRequested:
+    """What a signal asks of a run, or the program that it is in."""
+    by = "the program that runs it" if asked else f"signal {int(number)}"
+    reason = f"interrupted by {by}; run again to resume"
     return StopRequested(Failure("interrupted", reason), reason)

@@ -19,6 +19,8 @@ MAX_MANIFEST = 64 * 1024 * 1024
 STANDARD_OUTPUT = Path("-")
 
 LogFormat: TypeAlias = Literal["json", "console"]
+#: The same, or no log on standard error.
+LogChoice: TypeAlias = Literal["json", "console", "none"]
 ProgressMode: TypeAlias = Literal["auto", "rich", "plain", "none"]
 #: What of a lock counts: one beside the manifest or named is used; it has to cover the manifest exactly; none is looked at.
 Locking: TypeAlias = Literal["if_there", "exact", "none"]
@@ -28,7 +30,7 @@ Network: TypeAlias = Literal["used", "offline"]
 HookMode: TypeAlias = Literal["run", "none"]
 
 _WORDS: dict[str, tuple[str, ...]] = {
-    "log_format": get_args(LogFormat),
+    "log_format": get_args(LogChoice),
     "log_level": get_args(LogLevel),
     "log_file_level": get_args(LogLevel),
     "progress": get_args(ProgressMode),
@@ -47,8 +49,8 @@ class RunSettings:
     folder; all but the first may be `-`, a device or a pipe. `metrics` is a file for Prometheus, written every few seconds and at the end;
     a stream gets it at the end.
     `log_format` None means JSON lines elsewhere than on a terminal, and there what needs attention; the log, as console lines, from
-    `log_level` info down. `log_level` None means what needs attention there, and info elsewhere; the log file has everything from
-    `log_file_level` up. `max_rate` is bytes a second for the whole run.
+    `log_level` info down; "none" is no log there. `log_level` None means what needs attention there, and info elsewhere; the log file has
+    everything from `log_file_level` up. `max_rate` is bytes a second for the whole run.
     `only` holds globs of output paths and tags; none means all. `variables` are (name, value) pairs that
     go before the environment in `${name}`. `lock` is the lock's path, without it the one beside the manifest is meant; `checksums`
     "required" refuses a manifest of which a download has none, from itself or from the lock. `cache` is the folder of the cache, or `on`
@@ -61,7 +63,7 @@ class RunSettings:
     output_dir: Path | str | None = None
     report: Path | str | None = None
     log_file: Path | str | None = None
-    log_format: LogFormat | None = None
+    log_format: LogChoice | None = None
     log_level: LogLevel | None = None
     log_file_level: LogLevel = "debug"
     progress: ProgressMode = "auto"
@@ -114,11 +116,15 @@ class LineStyle:
 
 @dataclass(frozen=True, slots=True)
 class LineSettings:
-    """Which lines a run's log has: from `level` up, in each of `styles`. `run_id` stands in every one. Survives pickle."""
+    """Which lines a run's log has: from `level` up, in each of `styles`. `run_id` stands in every one. Survives pickle.
+
+    `tells` is the level from which on all events are passed on as well; None: those alone of which the run makes something.
+    """
 
     run_id: str
     level: LogLevel = "info"
     styles: tuple[LineStyle, ...] = ()
+    tells: LogLevel | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from marscore.adapters.state.claims import claim_of
-from marscore.adapters.terminal.log_lines import LineMaker
+from marscore.adapters.terminal.log_lines import LineMaker, wanted_from
 from marscore.events import (
     ChecksumVerified,
     DownloadFailed,
@@ -47,6 +47,7 @@ class RecordMaker:
     def __init__(self, redactor: Redactor, settings: LineSettings, known: Mapping[str, Download] | None = None) -> None:
         self._redactor = redactor
         self._maker = LineMaker(settings, self._path_of)
+        self._wanted = wanted_from(settings.tells)
         self._expected: dict[str, Download] = {}
         self._known = known or {}
 
@@ -70,9 +71,13 @@ class RecordMaker:
                     if isinstance(event, DownloadFinished):
                         rows[event.download] = row_of(claim_of(event, download))
         # An outcome says when its download began.
-        kept = [e for e in shown if type(e) not in _ONLY_LOGGED and not (isinstance(e, DownloadStarted) and e.download in over)]
+        kept = [event for event in shown if not self._is_left_behind(event, over)]
         return kept, Told(texts, entries, rows)
 
     def _path_of(self, name: str) -> str | None:
         download = self._expected.get(name) or self._known.get(name)
         return None if download is None else download.path
+
+    def _is_left_behind(self, event: Event, over: set[str]) -> bool:
+        is_told_otherwise = isinstance(event, DownloadStarted) and event.download in over
+        return (type(event) in _ONLY_LOGGED or is_told_otherwise) and not self._wanted(event)

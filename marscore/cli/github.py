@@ -22,7 +22,7 @@ from marscore.errors import ManifestError, StorageError
 if TYPE_CHECKING:
     from marscore.report.annotations import Annotation
     from marscore.report.ended import Ended
-    from marscore.settings import LogFormat, ManifestInput
+    from marscore.settings import LogChoice, ManifestInput
 
 github_option = click.option(
     "--github/--no-github",
@@ -41,7 +41,7 @@ class Github:
         log_format: that of the command line. Who wants JSON lines gets annotations among them only where both are asked for.
     """
 
-    def __init__(self, wanted: bool | None, log_format: LogFormat | None = None) -> None:
+    def __init__(self, wanted: bool | None, log_format: LogChoice | None = None) -> None:
         self._on = os.environ.get("GITHUB_ACTIONS") == "true" if wanted is None else wanted
         self._annotates = self._on and (wanted is True or log_format != "json")
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from marscore.frozen import dataclass
 from marscore.report.entry import SUCCESS
 from marscore.report.head import Head
+from marscore.report.results import Places
 from marscore.report.writers import iter_json
 from marscore.values import Failure
 
@@ -34,7 +35,8 @@ class Ended:
 
     `file` is where its report was written, None: nowhere, or should have been where it `has_report` not; `trouble` is what of the machine
     stood in the way of the run itself, or of its report; `entries` yields the entries' JSON, each time anew; `hook` is what went wrong with
-    a program that the manifest has run afterwards; `kept` is what the next run goes on with where this one was interrupted.
+    a program that the manifest has run afterwards; `kept` is what the next run goes on with where this one was interrupted; `places` tells
+    where the files are.
     """
 
     head: Head
@@ -46,12 +48,15 @@ class Ended:
     #: What the log warns of downloads, the first of it: their ids, and sentences.
     noted: Sequence[tuple[str, str]] = ()
     has_report: bool = True
+    places: Callable[[], Places] | None = None
 
     def report(self) -> Report:
         """The whole report."""
         from marscore.report.model import Report  # noqa: PLC0415 - pydantic takes a quarter of a start, and a command asks for no report
 
-        return Report.model_validate_json("".join(iter_json(self.head, self.entries())))
+        report = Report.model_validate_json("".join(iter_json(self.head, self.entries())))
+        report._places = None if self.places is None else self.places()
+        return report
 
     def failures(self) -> list[DownloadReport]:
         """The entries of downloads that failed or were interrupted."""

@@ -6,12 +6,13 @@ reads just as well at a fraction of the memory.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, WithJsonSchema
 
 from marscore.events import Brought
 from marscore.frozen import dataclass
+from marscore.report.results import Places, Results
 from marscore.values import FailureKind, FetchedRange, Unpacked
 
 RunStatus: TypeAlias = Literal["succeeded", "failed", "interrupted"]
@@ -138,7 +139,7 @@ class ThroughputReport(_Document):
     bytes: tuple[Count, ...] = ()
 
 
-class Report(_Document):
+class Report(Results, _Document):
     """What a run did: one entry for each download, in the manifest's order, and their sums."""
 
     schema_: Literal["marscore/report/v1"] = Field(default="marscore/report/v1", alias="schema")
@@ -157,3 +158,10 @@ class Report(_Document):
     warnings: tuple[str, ...] = ()
     throughput: ThroughputReport = ThroughputReport()
     downloads: tuple[DownloadReport, ...]
+    _places: Places | None = PrivateAttr(default=None)
+
+    if TYPE_CHECKING:
+
+        @property
+        def failed(self) -> tuple[DownloadReport, ...]:
+            """As `Results` has it."""

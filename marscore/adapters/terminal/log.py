@@ -75,7 +75,7 @@ def open_log(run_id: str, settings: RunSettings, stream: TextIO | None, write: C
         file: writes to the log file.
     """
     outputs = []
-    if not wants_notices(settings, stream):
+    if settings.log_format != "none" and not wants_notices(settings, stream):
         style: LogFormat = settings.log_format or ("console" if is_person(stream) else "json")
         colors = wants_color(stream) and style == "console"
         outputs.append(LogOutput(lambda lines: write(disarmed(lines)), style, colors, settings.log_level or "info"))

@@ -129,6 +129,14 @@ def _path_field(path: str | None) -> str:
 _MANY: dict[type, Callable[[str, PathOf], Callable[[Any], str]]] = {DownloadStarted: _started, DownloadFinished: _finished}
 
 
+def wanted_from(level: LogLevel | None) -> Callable[[Any], bool]:
+    """Whether an event is of this level or above; with None, none is."""
+    if level is None:
+        return lambda event: False
+    least = _RANK[level]
+    return lambda event: _rank_of(event.__class__) >= least
+
+
 @cache
 def _rank_of(kind: Any) -> int:
     return -1 if kind in _UNLOGGED else _RANK[level_of(kind)]

@@ -33,6 +33,10 @@ def leave(number: int) -> None:
     os._exit(128 + number)
 
 
+class StopAsked(KeyboardInterrupt):
+    """Somebody asked for the end, and no signal came."""
+
+
 def interrupt(number: int) -> None:
     """Raise KeyboardInterrupt in whatever is going on."""
     raise KeyboardInterrupt
@@ -51,6 +55,8 @@ class Stop:
     def __init__(self, handled: bool = True) -> None:
         self.handled = handled
         self.signal: int | None = None
+        #: Whether it is the program's own wish, and no signal.
+        self.asked = False
         self.on_signal: Callable[[int], None] = leave
         #: What ends with this process also where the second signal ends it at once, and what takes its display off the terminal then.
         self.before_exit: Callable[[], None] | None = None
@@ -68,6 +74,15 @@ class Stop:
         self.signal = number
         self.on_signal(number)
 
+    def ask(self, number: int) -> None:
+        """Do as at the first signal, from whatever thread; where that would interrupt what is going on, `check` does so."""
+        if self.signal is not None:
+            return
+        self.signal, self.asked = number, True
+        act = self.on_signal
+        if act not in (leave, interrupt):
+            act(number)
+
     @contextlib.contextmanager
     def interrupting(self) -> Iterator[None]:
         """Inside, a signal raises KeyboardInterrupt, and so does at once one that came before. Afterwards one is only noted.
@@ -84,7 +99,7 @@ class Stop:
     def check(self) -> None:
         """Raise KeyboardInterrupt if a signal came."""
         if self.signal is not None:
-            raise KeyboardInterrupt
+            raise StopAsked if self.asked else KeyboardInterrupt
 
     def take(self) -> dict[int, Any]:
         """Take the signals that ask a program to end; returns what was there. One that the caller ignores (nohup) stays ignored."""

@@ -1,0 +1,146 @@
+"""What a program asks of a report: is all in place, what failed and where is a file; and how it looks in a shell and in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from html import escape
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, cast
+
+from marscore.errors import DownloadError, Unfinished
+from marscore.frozen import dataclass
+from marscore.state import key_of
+from marscore.values import format_size
+
+_R = TypeVar("_R", bound="Results")
+_IN_PLACE = frozenset({"downloaded", "up_to_date", "cached"})
+#: Rows of a table in a notebook; what is not in place comes first.
+_ROWS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the files of a run are: the output folder, and the downloads' ids by the keys of their URLs, which may hold secrets."""
+
+    root: Path
+    ids: Mapping[str, tuple[str, ...]]
+
+
+def places(root: Path, downloads: Iterable[tuple[str, str]]) -> Places:
+    """The places of downloads, given as (URL, id)."""
+    ids: dict[str, tuple[str, ...]] = {}
+    for url, id_ in downloads:
+        key = key_of(url)
+        ids[key] = (*ids.get(key, ()), id_)
+    return Places(root, ids)
+
+
+class Entry(Unfinished, Protocol):
+    """What is asked of a download's entry."""
+
+    @property
+    def id(self) -> str:
+        """Its place in the manifest."""
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of the file."""
+
+
+class _Told(Protocol):
+    """What is asked of the report itself (`model.Report`)."""
+
+    status: str
+    exit_code: int
+    duration_s: float
+    totals: Any
+    downloads: tuple[Entry, ...]
+
+
+class Results:
+    """The methods of a report."""
+
+    _places: Places | None
+
+    @property
+    def _report(self) -> _Told:
+        return cast(_Told, self)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every download is in place, and nothing else went wrong with the run."""
+        return self._report.exit_code == 0
+
+    @property
+    def failed(self) -> tuple[Entry, ...]:
+        """The downloads that are not in place, whether they failed, were interrupted or were not begun."""
+        return tuple(entry for entry in self._report.downloads if entry.status not in _IN_PLACE)
+
+    def raise_for_failures(self: _R) -> _R:
+        """Return the report if all is well.
+
+        Raises:
+            DownloadError: it is not; the error holds `failed`.
+        """
+        if not self.ok or self.failed:
+            raise DownloadError(self._report.status, self.failed)
+        return self
+
+    def path(self, url_or_id: str) -> Path:
+        """The absolute path of the file of a download that is in place.
+
+        Args:
+            url_or_id: its URL, as the manifest has it once names are filled in; or its id or its path, as the report has them.
+
+        Raises:
+            KeyError: there is no such download.
+            ValueError: there are several of this URL; or the report was read from a file, which does not say where the files are.
+            DownloadError: it is not in place.
+        """
+        if self._places is None:
+            raise ValueError("only the report that a run returned says where its files are")
+        entry = self._entry(url_or_id, self._places)
+        if entry.status not in _IN_PLACE:
+            raise DownloadError(self._report.status, (entry,))
+        return self._places.root / entry.path
+
+    def _entry(self, wanted: str, places: Places) -> Entry:
+        ids = {wanted, *places.ids.get(key_of(wanted), ())}
+        found = [entry for entry in self._report.downloads if entry.id in ids or entry.path == wanted]
+        if not found:
+            raise KeyError(wanted)
+        if len(found) > 1:
+            raise ValueError(f"{len(found)} downloads are meant: {', '.join(entry.id for entry in found[:5])}")
+        return found[0]
+
+    def __repr__(self) -> str:
+        return f"<Report {self._summed()}>"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def _summed(self) -> str:
+        report, totals = self._report, self._report.totals
+        counts = {
+            "downloaded": totals.downloaded,
+            "up to date": totals.up_to_date,
+            "from the cache": totals.cached,
+            "failed": totals.failed,
+        }
+        counts |= {"interrupted": totals.interrupted, "skipped": totals.skipped}
+        told = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "no downloads"
+        return f"{report.status}: {told}; {format_size(totals.bytes_downloaded)} in {report.duration_s:.1f} s"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the sums, and a table with what is not in place first."""
+        entries = sorted(self._report.downloads, key=lambda entry: entry.status in _IN_PLACE)
+        rows = "".join(map(_row, entries[:_ROWS]))
+        more = f"<p>and {len(entries) - _ROWS} more</p>" if len(entries) > _ROWS else ""
+        head = "".join(f"<th>{name}</th>" for name in ("path", "status", "size", "what went wrong"))
+        return f"<p><b>marscore</b> {escape(self._summed())}</p><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}"
+
+
+def _row(entry: Entry) -> str:
+    size = "" if entry.size is None else format_size(entry.size)
+    wrong = "" if entry.error is None else f"{entry.error.kind}: {entry.error.message}"
+    return "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in (entry.path, entry.status, size, wrong)) + "</tr>"
