@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import Any, Literal, TypeAlias
 
 from marscore.frozen import dataclass
-from marscore.values import FailureKind, FetchedRange, Unpacked
+from marscore.values import FailureKind, FetchedRange, MadeRequest, Unpacked
 
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 
@@ -371,6 +371,19 @@ class RangesFetched:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestsMade:
+    """The requests of a download, in the order in which they ended, told before its outcome where the run is traced; never logged.
+
+    `left_out` counts those beyond the first thousand.
+    """
+
+    at: float
+    download: str
+    requests: tuple[MadeRequest, ...]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
 class BytesReceived:
     """So many bytes of bodies came in one process within the last `duration_s`: for the report, never logged."""
 
@@ -407,8 +420,8 @@ LoggedEvent: TypeAlias = (
     | HookFinished
     | RunFinished
 )
-#: For the eye and the report only.
-UnloggedEvent: TypeAlias = ProgressMade | ProofMade | RangesFetched | BytesReceived
+#: For the eye, the report and a trace only.
+UnloggedEvent: TypeAlias = ProgressMade | ProofMade | RangesFetched | RequestsMade | BytesReceived
 Event: TypeAlias = LoggedEvent | UnloggedEvent
 #: The events that close a download: exactly one of them comes for each.
 Outcome: TypeAlias = DownloadFinished | DownloadFailed | DownloadSkipped
@@ -429,6 +442,7 @@ _LEVELS: dict[str, LogLevel] = {
     "ProgressMade": "debug",
     "ProofMade": "debug",
     "RangesFetched": "debug",
+    "RequestsMade": "debug",
     "BytesReceived": "debug",
 }
 

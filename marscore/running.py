@@ -187,6 +187,8 @@ class Run:
         works = [work for decision in compiled.decisions if (work := _work_of(decision))]
         if not works:
             return
+        if self._observers.traces:
+            works = [replace(work, traced=True) for work in works]
         self._reserve = Reserve(self._job.root / self._job.own, len(self._job.downloads))
         # requests and all else that sends and receives takes a tenth of a second to import, and more open files than there may be.
         with naming("cannot load what fetches"):

@@ -28,6 +28,8 @@ Checksums: TypeAlias = Literal["optional", "required"]
 Network: TypeAlias = Literal["used", "offline"]
 #: Whether the programs are run that the manifest names for the end of a run.
 HookMode: TypeAlias = Literal["run", "none"]
+#: Whether spans are told, where the environment (OTEL_*) or the program around wants them.
+TraceMode: TypeAlias = Literal["wanted", "none"]
 
 _WORDS: dict[str, tuple[str, ...]] = {
     "log_format": get_args(LogChoice),
@@ -38,6 +40,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "checksums": get_args(Checksums),
     "network": get_args(Network),
     "hooks": get_args(HookMode),
+    "traces": get_args(TraceMode),
 }
 
 
@@ -55,7 +58,7 @@ class RunSettings:
     go before the environment in `${name}`. `lock` is the lock's path, without it the one beside the manifest is meant; `checksums`
     "required" refuses a manifest of which a download has none, from itself or from the lock. `cache` is the folder of the cache, or `on`
     (the platform's), or `off`, before what the environment (MARSCORE_CACHE) and the manifest say; `network` "offline" sends no request;
-    `hooks` "none" runs none of the manifest's own programs.
+    `hooks` "none" runs none of the manifest's own programs; `traces` "none" tells no OpenTelemetry of the run.
 
     Raises TypeError or ValueError, naming the field, where one is not what it should be.
     """
@@ -80,6 +83,7 @@ class RunSettings:
     hooks: HookMode = "run"
     report_junit: Path | str | None = None
     metrics: Path | str | None = None
+    traces: TraceMode = "wanted"
 
     def __post_init__(self) -> None:
         for name in ("output_dir", "report", "log_file", "lock", "cache", "report_junit", "metrics"):

@@ -149,6 +149,23 @@ class FetchedRange(NamedTuple):
     kept: bool
 
 
+class MadeRequest(NamedTuple):
+    """One request for bytes of a file, of which `length` were written from `offset` on.
+
+    `began`, `answered` (None: no head of an answer came) and `ended` are Unix times. `source` counts the download's URL and mirrors from 0.
+    `status` is the answer's; `failure` says why it failed, if it did.
+    """
+
+    source: int
+    offset: int
+    length: int
+    began: float
+    answered: float | None
+    ended: float
+    status: int | None
+    failure: FailureKind | None
+
+
 @dataclass(frozen=True, slots=True)
 class Checksum:
     """A digest that a file must have: a hashlib algorithm and lowercase hex."""

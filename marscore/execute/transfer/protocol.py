@@ -42,7 +42,7 @@ class Work:
     `known` is the claim of the file now in place, to ask the server whether it is still current; `unpacked` is what was unpacked of it,
     if that stands. `untouched` tells that nothing can be left of an earlier try, so that nobody needs to look. Where `in_place` says so,
     there is nothing to ask anybody.
-    With `purpose` ask, the server is asked what it has, and nothing is fetched.
+    With `purpose` ask, the server is asked what it has, and nothing is fetched. Where it is `traced`, its requests are told.
     """
 
     download: Download
@@ -51,6 +51,7 @@ class Work:
     unpacked: Unpacked | None = None
     in_place: InPlace | None = None
     purpose: Literal["fetch", "ask"] = "fetch"
+    traced: bool = False
 
 
 class Moment(NamedTuple):
@@ -69,7 +70,7 @@ class Segment:
     Range field said. `whole` tells that its answer was the whole file, so that it could go on past `end`. A cancelled one has nothing
     more to do: another took its bytes, or they are of a version that is gone. `pace` is kept while a body is received;
     `lag` says why the connection was given up, if it was, and `for_others` that another source is to go on. `asked_at` is when it was
-    begun, and `answered_at` when the head of an answer came, in ticks.
+    begun, and `answered_at` when the head of an answer came, in ticks; `status` is that answer's.
     """
 
     number: int
@@ -90,6 +91,7 @@ class Segment:
     for_others: bool = False
     asked_at: float = 0.0
     answered_at: float | None = None
+    status: int | None = None
 
     @property
     def remaining(self) -> int:

@@ -79,6 +79,7 @@ from marscore.execute.transfer.protocol import (
     Work,
     Yielded,
 )
+from marscore.execute.transfer.requests_made import RequestNotes
 from marscore.execute.transfer.source import Source, Sources
 from marscore.execute.transfer.timeline import Timeline
 from marscore.exhaustive import assert_never
@@ -129,6 +130,7 @@ class Transfer:
         self._laggards = Laggards(self.ledger, self._sources)
         #: What is told of its ranges; none is made of a small file that came at once.
         self._timeline: Timeline | None = None
+        self._requests = RequestNotes(self.download.sources) if work.traced else None
         self._restarts = NO_FAILURES
         self._hops: set[tuple[Url, Url]] = set()
         self._served_by: str | None = None
@@ -343,8 +345,12 @@ class Transfer:
             held = f"{self.ledger.bytes_done} bytes of it are here, and its size is {self.known.size}"
             commands += self._fail(fact.at, Failure("internal", f"nothing is left to fetch, and the file is not whole: {held}"))
         if self.ledger.ended:
+            if self._requests is not None:
+                self._requests.note(self.ledger.ended, fact, commands)
             self._known_times().note(self.ledger.ended, fact)
             self.ledger.ended = []
+        if self._requests is not None and self.closed:
+            commands.insert(-1, Emit(self._requests.told(fact.at.unix, self.download.id)))
         if self._timeline is not None and self.closed and self.work.purpose == "fetch":
             ranges = self._timeline.told(self.ledger.epoch, fact.at.ticks)
             if ranges:
@@ -422,7 +428,7 @@ class Transfer:
 
     def _answered(self, fact: Answered) -> list[Command]:
         segment, at = fact.segment, fact.at
-        segment.answered_at = at.ticks
+        segment.answered_at, segment.status = at.ticks, fact.answer.status
         self._serves(fact)
         commands = self._redirects(fact)
         verdict = read_answer(fact.answer, segment.asked, self.options.retry.statuses, at.unix)
@@ -478,7 +484,7 @@ class Transfer:
         segment.position = segment.written = segment.end = size
         self.ledger.leave(segment)
         verified = self._verified(at, fact.content.digests, Store(fact.content, self._attributes(at)))
-        if self._checking and self._timeline is None:
+        if self._checking and self._timeline is None and self._requests is None:
             # It came at once, at the first try, and nothing more will: its times say all of it.
             self.ledger.ended = []
         return [*commands, Drop(), *verified]

@@ -6,7 +6,7 @@ from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from marscore.events import Brought, Event
-from marscore.values import FetchedRange, Unpacked
+from marscore.values import FetchedRange, MadeRequest, Unpacked
 
 EVENT_KINDS: tuple[type, ...] = get_args(Event)
 _PLAIN: dict[Any, Any] = {
@@ -15,6 +15,7 @@ _PLAIN: dict[Any, Any] = {
     str: "word",
     tuple[str, ...]: ("sha256:00", "md5:11"),
     tuple[FetchedRange, ...]: (FetchedRange(0, 7, 0.0, 0.125, 1.5, 0, "done", True),),
+    tuple[MadeRequest, ...]: (MadeRequest(0, 0, 7, 1714564800.0, 1714564800.125, 1714564800.25, 206, "truncated"),),
     Unpacked: Unpacked("x", 3, 4),
     tuple[Brought, ...]: (Brought("http://a/x", 3), Brought("http://b/x", 1)),
 }

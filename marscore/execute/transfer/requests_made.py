@@ -1,0 +1,60 @@
+"""Each request of a download with its times, its answer and its failure: for a trace of the run, where somebody wants one.
+
+segments that ended + the fact by which they did + what came of it --note--> RequestsMade --told--> event
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from marscore.events import DownloadFailed, RequestsMade, RetryScheduled
+from marscore.execute.transfer.protocol import Answered, Command, Delivered, Emit, Fact, Moment, Segment
+from marscore.values import FailureKind, MadeRequest
+
+#: Requests of one download that are told of.
+MOST = 1000
+
+
+class RequestNotes:
+    """Those of one download from these sources."""
+
+    __slots__ = ("_made", "_sources", "left_out")
+
+    def __init__(self, sources: Sequence[str]) -> None:
+        self._sources = sources
+        self._made: list[MadeRequest] = []
+        self.left_out = 0
+
+    def note(self, segments: Iterable[Segment], fact: Fact, commands: Iterable[Command]) -> None:
+        """These ended by a fact, to which `commands` answer."""
+        for segment in segments:
+            if len(self._made) >= MOST:
+                self.left_out += 1
+                continue
+            own = getattr(fact, "segment", None) is segment
+            status = fact.answer.status if own and isinstance(fact, Answered | Delivered) else segment.status
+            self._made.append(
+                MadeRequest(
+                    source=self._sources.index(segment.url),
+                    offset=segment.begin,
+                    length=segment.written - segment.begin,
+                    began=_unix(segment.asked_at, fact.at),
+                    answered=None if segment.answered_at is None else _unix(segment.answered_at, fact.at),
+                    ended=fact.at.unix,
+                    status=status,
+                    failure=_failure(commands) if own else None,
+                )
+            )
+
+    def told(self, at: float, download: str) -> RequestsMade:
+        """All of them."""
+        return RequestsMade(at, download, tuple(self._made), self.left_out)
+
+
+def _unix(ticks: float, now: Moment) -> float:
+    return now.unix - (now.ticks - ticks)
+
+
+def _failure(commands: Iterable[Command]) -> FailureKind | None:
+    events = (command.event for command in commands if isinstance(command, Emit))
+    return next((event.kind for event in events if isinstance(event, RetryScheduled | DownloadFailed)), None)
