@@ -10,8 +10,7 @@
     urls, output which URLs and output paths are allowed
     mirrors      which prefixes of URLs are rewritten, and what with
     models       the options and their descriptions; modelled reads by them
-    problems     pydantic's errors in plain words; advice adds what was meant, by described (what each option is) and foreign (other
-                 tools' words)
+    problems     pydantic's errors in plain words; advice says what was meant: described has what each option is, foreign other tools' words
     yaml_words   YAML's errors in plain words
     quote        the line of a problem and its caret; spans says what of it is secret
     schema       the JSON Schema for editors; by_type tells its alternatives apart

@@ -20,6 +20,8 @@ MOST = 100
 #: What of a long line is looked at and shown, before the caret and in all, in characters and in columns.
 _BEFORE, _NEAR = 200, 600
 _LEAD, _WIDTH = 40, 100
+#: So far before the caret a key may stand that makes a secret of what is behind it, where the text is broken.
+_LOOKED_AT = 2000
 _CUT = "..."
 _TAB = "    "
 #: What libyaml takes for the end of a line.
@@ -71,7 +73,7 @@ class _Lines:
             end = start + len(self._text[start:comment].rstrip())
         first = max(0, column - 1 - _BEFORE)
         last = min(end - start, column - 1 + _NEAR)
-        hidden = [(max(a, first), min(b, last)) for a, b in self._hidden(start, end, comment) if a < last and b > first]
+        hidden = [(max(a, first), min(b, last)) for a, b in self._hidden(start, end, comment, column) if a < last and b > first]
         pieces = _pieces(self._text[start : start + last], first, hidden)
         caret = (column - 1, max(column, self._end(line, column, end - start)))
         # An empty line, or a comment alone, says nothing.
@@ -91,8 +93,8 @@ class _Lines:
             return last.endswith(":") and not last.endswith("auth:") and is_sensitive_text(last)
         return is_sensitive_text(" ".join(above))
 
-    def _hidden(self, start: int, end: int, comment: int | None) -> list[Stretch]:
-        """What is secret of a line, relative to its start."""
+    def _hidden(self, start: int, end: int, comment: int | None, column: int) -> list[Stretch]:
+        """What is secret of a line around a column, relative to its start."""
         known = self._spans.known
         found = [(a - start, b - start) for a, b in self._secret if a < end and b > start]
         if comment is not None and comment < end:
@@ -105,8 +107,10 @@ class _Lines:
             is_pending = self._spans.pending or self._follows_secret(start, end)
             if is_pending and line.strip() and not is_reference(self._text[rest:end]):
                 found.append((rest - start, end - start))
-            # The whole line, since the key may stand in what was understood.
-            found += [(max(a, rest - start), b) for a, b in secret_in(self._text[start:end]) if b > rest - start]
+            # From before that, since the key may stand in what was understood.
+            from_ = max(0, column - 1 - _LOOKED_AT)
+            near = self._text[start + from_ : min(end, start + column + _NEAR)]
+            found += [(max(from_ + a, rest - start), from_ + b) for a, b in secret_in(near) if from_ + b > rest - start]
         return _merged(found)
 
 

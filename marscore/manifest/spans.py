@@ -14,6 +14,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import field
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -37,7 +38,12 @@ _REFERENCES = re.compile(r"[\"']?(?:[A-Za-z]+ +)?(?:\$\{\w+\}[\s:]*)+[\"']?\s*")
 _TEMPLATE_NAME = re.compile(r"\{(\w+)")
 _QUERY = re.compile(r"[?&#;]([^=&#;?\s]{1,80})=")
 _SCHEME_WORD = re.compile(r"(?i)\b(?:bearer|basic)\s+(?!\$\{)([^\s\"'].*)")
-_NAMED = re.compile(rf"(?i)[\w.-]*(?:{_TELLING})[\w.-]*[\"']?\s*[:=]\s*(?!\$\{{\w+\}})(\S.*)")
+#: Names with a value behind them, as in `-H "Authorization: abc"`.
+_NAMED = re.compile(r"(?<![\w.-])([\w.-]{2,64})[\"']?\s*[:=]\s*")
+#: More of a value is not looked at, and hidden.
+_LONGEST = 4000
+#: Without any of these there is nothing to be hidden in a value that is no secret as a whole. A scheme's `://` is no reason yet.
+_SUSPECT = re.compile(r"(?i)[@?#;&]|\$\{|bearer|basic|://[^/?#\s]*:(?!\d{1,5}[/\"'\s])|[\w.-]\s*[:=]\s*[^/\s]")
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^:\"'@]*)(?::(?:\d+|\$\{\w+\}))?")
 _DEFAULT = re.compile(r"\$\{(\w+):-([^}$]+)\}")
 
@@ -73,6 +79,7 @@ def spans_of(text: str) -> Spans:
     return reader.spans
 
 
+@lru_cache(maxsize=4096)
 def is_sensitive(name: str) -> bool:
     """Whether a key is called like something that opens doors, or nearly so."""
     return _SENSITIVE.search(name) is not None or bool(difflib.get_close_matches(name.lower()[:64], _RESEMBLED, n=1, cutoff=0.75))
@@ -85,9 +92,14 @@ def secret_in(line: str) -> Iterator[Stretch]:
         yield found.span(1)
     if found := re.search(r"://[^/?#\s]*:(?!\d)(.*)", line):
         yield found.span(1)
-    for found in re.finditer(r"([\w.-]{2,64})[\"']?\s*[:=]\s*", line):
-        if is_sensitive(found[1]) and not is_reference(line[found.end() :]):
-            yield found.end(), len(line)
+    yield from _named(line)
+
+
+def _named(text: str) -> Iterator[Stretch]:
+    """What stands behind a name that is called like something that opens doors."""
+    for found in _NAMED.finditer(text):
+        if is_sensitive(found[1]) and found.end() < len(text) and not is_reference(text[found.end() :]):
+            yield found.end(), len(text)
 
 
 def comment_in(text: str, start: int, end: int, spans: Spans) -> int | None:
@@ -223,7 +235,11 @@ class _Reader:
         self.spans.secret.append((start + begin, end))
 
     def _hide_parts(self, start: int, end: int) -> None:
-        self.spans.secret += [(start + a, start + b) for a, b in _in_value(self._text[start:end])]
+        if _SUSPECT.search(self._text, start, end) is None:
+            return
+        if end - start > _LONGEST:
+            self.spans.secret.append((start + _LONGEST, end))
+        self.spans.secret += [(start + a, start + b) for a, b in _in_value(self._text[start : min(end, start + _LONGEST)])]
 
     def _filled(self) -> None:
         """A value is complete: the next scalar in a mapping is a key."""
@@ -241,9 +257,9 @@ def _in_value(raw: str) -> Iterator[Stretch]:
     for found in _DEFAULT.finditer(raw):
         if is_sensitive(found[1]):
             yield found.span(2)
-    for pattern in (_SCHEME_WORD, _NAMED):
-        for found in pattern.finditer(raw if "://" not in raw else ""):
-            yield found.span(1)
+    if "://" not in raw:
+        yield from (found.span(1) for found in _SCHEME_WORD.finditer(raw))
+        yield from _named(raw.rstrip("\"'"))
 
 
 def _userinfo(raw: str) -> Iterator[Stretch]:
