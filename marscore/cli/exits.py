@@ -76,7 +76,7 @@ def _write(lines: Iterable[str]) -> None:
 
 
 def _folded(line: str, columns: int | None) -> list[str]:
-    if columns is None or len(line) <= columns:
+    if columns is None or len(line) <= columns or " " not in line.strip():
         return [line]
     indent = " " * (len(line) - len(line.lstrip()) + 2)
     # A path or a URL stays whole, to be taken by a double click.

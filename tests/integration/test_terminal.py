@@ -196,7 +196,7 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_sober_lines(origin: Origin,
     assert not STEERS.search(person.raw)
     first, second, third = person.shown()
     assert first.startswith("busy.bin: 503 Service Unavailable, retry 1 of ")
-    assert second.startswith("2 downloads: 2 downloaded; 6.0 MiB in ")
+    assert second.startswith("2 downloads: 2 downloaded; 6.")
     assert third.startswith("report: ")
 
 
