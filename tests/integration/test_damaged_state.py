@@ -44,8 +44,8 @@ def folder_with_a_state(origin: Origin, folder: Path, more: int = 2000) -> Path:
     assert fetch(folder, *[origin.serve(f"/{name}", Body(1000 + n, seed=n)) for n, name in enumerate(NAMES)]).code == 0
     state = folder / "data" / ".marscore" / "state.db"
     with contextlib.closing(sqlite3.connect(state)) as database, database:
-        row = ("u" * 32, 10, 1, "1", '["sha256:00"]', None, None, 10, 1)
-        database.executemany(f"INSERT INTO files VALUES (?{',?' * 9})", [(f"{n:032x}", *row) for n in range(more)])
+        row = ("u" * 32, 10, 1, "1", '["sha256:00"]', None, None, None, 10, 1)
+        database.executemany(f"INSERT INTO files VALUES (?{',?' * 10})", [(f"{n:032x}", *row) for n in range(more)])
     return state
 
 
@@ -117,13 +117,13 @@ def fetch_later(folder: Path, origin: Origin, url: str) -> str:
     return write(folder, [*(origin.url(f"/{name}") for name in NAMES), url])
 
 
-@pytest.mark.parametrize("version", [3, 99, -1])
+@pytest.mark.parametrize("version", [4, 99, -1])
 def test_a_database_of_another_version_is_named_with_its_format_and_its_new_place(origin: Origin, tmp_path: Path, version: int) -> None:
     state = folder_with_a_state(origin, tmp_path, 0)
     with contextlib.closing(sqlite3.connect(state)) as database:
         database.execute(f"PRAGMA user_version={version}")
     before = content(state.parent)
-    who = f"the state database was written by another version of marscore (format {version}, this one reads 1 and 2)."
+    who = f"the state database was written by another version of marscore (format {version}, this one reads 1 to 3)."
     planned = soon("plan", tmp_path)
     assert planned.code == 0
     assert f"warning: {who} Files count as unknown here, and a run puts it aside as .marscore/state.db.damaged\n" in planned.err

@@ -251,8 +251,7 @@ def _format_of(database: sqlite3.Connection) -> int:
     if not version and database.execute("SELECT 1 FROM sqlite_master").fetchone():
         raise OtherMakeError("another program")
     if version not in (0, *_READS):
-        readable = " and ".join(map(str, _READS))
-        raise OtherMakeError(f"another version of marscore (format {version}, this one reads {readable})")
+        raise OtherMakeError(f"another version of marscore (format {version}, this one reads 1 to {_FORMAT})")
     return version
 
 
