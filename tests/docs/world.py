@@ -51,7 +51,7 @@ class World:
         """The file at a URL."""
         if path.endswith("SHA256SUMS"):
             folder = path.removesuffix("SHA256SUMS")
-            beside = sorted({other for at, other in self._urls if at == host and other.rpartition("/")[0] + "/" == folder} - {path})
+            beside = sorted({p for at, p in self._urls if at == host and p.rpartition("/")[0] + "/" == folder} - {path, folder})
             return _text("".join(f"{self.body(host, other).sha256}  {other.rpartition('/')[2]}\n" for other in beside))
         if path.endswith(".sha256"):
             return _text(f"{self.body(host, path.removesuffix('.sha256')).sha256}\n")
