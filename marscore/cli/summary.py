@@ -41,7 +41,7 @@ def summary(ended: Ended, log_file: str | None = None) -> Told:
     lines.append((_sums(ended.head), tone))
     if ended.kept is not None:
         lines.append((_kept(ended.head.totals, ended.kept), tone))
-    places = [f"report: {ended.file}"] if ended.has_report else []
+    places = [f"report: {ended.file}"] if ended.file is not None and ended.has_report else []
     places += [f"log: {log_file}"] if log_file not in (None, "-") else []
     if places:
         lines.append(("; ".join(places), "faint"))
