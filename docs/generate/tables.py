@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import yaml
+
 from marscore import app
 
 Schema = Mapping[str, Any]
@@ -41,7 +43,7 @@ and its `path`. Fields without a value are left out.
 """
 #: Ways to write a value that are said once for all.
 _SAID = {r"\$\{"}
-_WAYS = {"duration": r"ms|s|m|h|d", "size": r"[KMGT]"}
+_WAYS = {"duration": "ms|s|m|h|d", "size": "KMGT"}
 
 
 def manifest_page() -> str:
@@ -89,57 +91,67 @@ def _table(schema: Schema) -> str:
 
 
 def _row(name: str, value: Schema, required: bool) -> str:
-    default = value.get("default")
-    told = [_cell(value.get("description", ""))]
+    default, text = value.get("default"), _cell(value.get("description", ""))
+    told = [text]
     if required and default is None:
         told.append("Required.")
-    if isinstance(default, (str, int, float)):
-        told.append(f"Default: `{default}`.")
+    # Most sentences say themselves what is meant without the key, in parentheses.
+    if isinstance(default, (str, int, float)) and default != "" and not text.endswith(")."):
+        told.append(f"Default: `{_shown(default)}`.")
     if value.get("examples"):
         told.append("For example " + ", ".join(f"`{_plain(example)}`" for example in value["examples"]) + ".")
     return f"| `{name}` | {' or '.join(dict.fromkeys(_ways(value)))} | {' '.join(filter(None, told))} |\n"
 
 
 def _plain(example: object) -> str:
-    return re.sub(r"\s+", " ", str(example)).replace("|", r"\|")
+    """An example as YAML has it, on one line."""
+    if isinstance(example, (str, bool)):
+        return _shown(example).replace("|", r"\|")
+    text = yaml.safe_dump(example, default_flow_style=True, sort_keys=False, width=10_000)
+    return text.removesuffix("\n").removesuffix("\n...").replace("|", r"\|")
 
 
 def _ways(value: Schema) -> Iterator[str]:
-    """How a value may be written."""
+    """How a value may be written: the kinds of value, or what is said of each kind."""
     if "$ref" in value:
         name = value["$ref"].rpartition("/")[2]
         yield f"[{name}](#{name.lower()})"
         return
-    for word in ("anyOf", "oneOf", "allOf"):
-        for way in value.get(word, ()):
-            yield from _ways(way)
     if "const" in value or "enum" in value:
         yield " ".join(f"`{_shown(each)}`" for each in value.get("enum", [value.get("const")]) if each is not None)
         return
-    yield from _kinds(value)
+    for word in ("anyOf", "oneOf"):
+        for way in value.get(word, ()):
+            yield from _ways(way)
+    kinds = value.get("type", [])
+    for kind in [kinds] if isinstance(kinds, str) else kinds:
+        if kind != "null":
+            yield from _of_kind(kind, value, kinds)
 
 
-def _kinds(value: Schema) -> Iterator[str]:
-    """What kinds of value there may be."""
-    if value.get("type") == "array" and isinstance(value.get("items"), Mapping):
+def _of_kind(kind: str, value: Schema, kinds: object) -> Iterator[str]:
+    """How a value of one kind may be written."""
+    said = [rule["then"] for rule in value.get("allOf", ()) if rule.get("if", {}).get("type") == kind and "then" in rule]
+    if said:
+        for each in said:
+            yield from _ways({"type": kind, **each})
+        return
+    if kind == "array" and isinstance(value.get("items"), Mapping):
         yield "a list of " + " or ".join(dict.fromkeys(_ways(value["items"])))
         return
-    kinds = value.get("type", [])
-    if isinstance(kinds, list) and "string" in kinds:
-        # A number that is written where text is wanted is that text.
-        kinds = "string"
-    for kind in [kinds] if isinstance(kinds, str) else kinds:
-        if kind != "null" and not (kind == "string" and value.get("pattern") in _SAID):
-            yield _word(kind, value)
-
-
-def _word(kind: str, value: Schema) -> str:
     pattern = str(value.get("pattern", ""))
+    if kind == "string" and isinstance(kinds, list) and pattern in _SAID:
+        return
+    if kind in ("integer", "number", "boolean") and isinstance(kinds, list) and "string" in kinds and not pattern:
+        # A number that is written where text is wanted is that text.
+        return
+    yield _word(kind, pattern)
+
+
+def _word(kind: str, pattern: str) -> str:
     if kind == "string":
         return next((name for name, mark in _WAYS.items() if mark in pattern), "text")
-    if kind == "object":
-        return "a mapping"
-    return {"integer": "a whole number", "number": "a number", "boolean": "true or false", "array": "a list"}.get(kind, kind)
+    return {"integer": "a whole number", "number": "a number", "boolean": "true or false", "array": "a list", "object": "a mapping"}[kind]
 
 
 def _shown(value: object) -> str:
