@@ -60,7 +60,9 @@ def test_a_run_is_a_tree_of_spans(origin: Origin, sent: Collector, tmp_path: Pat
             assert request.attributes["url.full"] == entry["url"]
             assert request.attributes["server.address"] == "127.0.0.1"
             assert request.attributes["server.port"] == origin.port
-        assert sum(request.attributes["http.response.body.size"] for request in made) == entry["bytes_downloaded"]
+        # A request that another took bytes from may have received more than it wrote by then.
+        written = sum(request.attributes["http.response.body.size"] for request in made)
+        assert written == entry["bytes_downloaded"] if len(made) == 1 else (entry["size"] or 0) <= written <= entry["bytes_downloaded"]
     flaky = sorted(sent.below(downloads["downloads[3]"]), key=lambda span: span.began)
     assert (flaky[0].attributes["http.response.status_code"], flaky[0].attributes["error.type"], flaky[0].failed) == (503, "503", True)
     assert flaky[1].attributes["http.request.resend_count"] == 1
@@ -112,7 +114,7 @@ def test_a_collector_that_fails_is_a_warning_and_nothing_else(origin: Origin, se
         sent.status = 400
     if how == "hangs":
         sent.held = threading.Event()
-    run = run_command("run", "downloads.yaml", cwd=tmp_path, env=env)
+    run = run_command("run", "downloads.yaml", "--log-format", "json", cwd=tmp_path, env=env)
     assert (run.code, run.report["status"]) == (0, "succeeded")
     [warning] = run.events("warned")
     assert warning["message"].startswith(("not all spans were sent: ", "of this run's spans, OpenTelemetry says: "))
