@@ -52,21 +52,34 @@ def try_wheel(wheel: Path, python: str, extra: str) -> str:
         lane = run([own, "-c", "import importlib.util as u; print('libcurl' if u.find_spec('pycurl') else 'requests')"], folder).strip()
         said = run([own, "-m", "marscore", "--version"], folder).strip()
         fetch(own, folder)
-        return f"{version} {lane}: {said}, fetched, tried again, resumed"
+        return f"{version} {lane}: {said}, get and run fetched, and tried again what failed"
 
 
 def fetch(python: str, folder: Path) -> None:
-    """`marscore get` of a small file, of one that fails at first, and of one that is cut, and again without a request."""
+    """`get` and `run` of a small file, of one that is refused at first, and of one that is cut, then `run` again without a request.
+
+    What lands is held against what was served.
+    """
     bodies = {"small.txt": Body(text=b"Hello.\n"), "flaky.bin": Body(MIB, seed=2), "cut.bin": Body(6 * MIB, seed=3)}
-    scripts = {"flaky.bin": [busy(503, "0"), Good()], "cut.bin": [Good(cut_after=2 * MIB), Good()]}
-    with Origin() as origin:
-        urls = [origin.serve(f"/{name}", body, scripts.get(name, ())) for name, body in bodies.items()]
-        run([python, "-m", "marscore", "get", *urls, "--output-dir", "out", "--metrics", "out.prom"], folder)
-        run([python, "-m", "marscore", "get", *urls, "--output-dir", "out", "--offline"], folder)
-    for name, body in bodies.items():
-        if hashlib.sha256((folder / "out" / name).read_bytes()).hexdigest() != body.sha256:
-            raise SystemExit(f"{name} has other bytes than were served")
-    assert "marscore_downloads_total{" in (folder / "out.prom").read_text()
+    for verb in ("get", "run"):
+        scripts = {"flaky.bin": [busy(503, "0"), Good()], "cut.bin": [Good(cut_after=2 * MIB), Good()]}
+        with Origin() as origin:
+            urls = [origin.serve(f"/{name}", body, scripts.get(name, ())) for name, body in bodies.items()]
+            (folder / "downloads.yaml").write_text(f"version: 1\ndownloads: {urls}\n")
+            wanted = urls if verb == "get" else ["downloads.yaml"]
+            run([python, "-m", "marscore", verb, *wanted, "--output-dir", verb, "--metrics", f"{verb}.prom"], folder)
+            asked = [seen.path for seen in origin.requests]
+            if asked.count("/flaky.bin") < 2 or asked.count("/cut.bin") < 2:
+                raise SystemExit(f"{verb}: nothing was tried again: {asked}")
+            if verb == "run":
+                run([python, "-m", "marscore", "run", "downloads.yaml", "--output-dir", "run"], folder)
+                if len(origin.requests) != len(asked):
+                    raise SystemExit("what is in place was asked for again")
+        for name, body in bodies.items():
+            if hashlib.sha256((folder / verb / name).read_bytes()).hexdigest() != body.sha256:
+                raise SystemExit(f"{verb}: {name} has other bytes than were served")
+        if "marscore_downloads_total{" not in (folder / f"{verb}.prom").read_text():
+            raise SystemExit(f"{verb}: no metrics")
 
 
 def run(command: list[str], folder: Path) -> str:
