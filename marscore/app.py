@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marscore.adapters.clock import cores
-from marscore.adapters.files.folder import OWN_FOLDER
 from marscore.adapters.files.regular import demand_folder
 from marscore.adapters.state.lock import hold
 from marscore.adapters.state.store import claims_at
@@ -39,6 +38,7 @@ from marscore.report.record import well_formed
 from marscore.resolve.expand import load_in_part
 from marscore.running import Run
 from marscore.settings import ManifestInput, RunSettings
+from marscore.values import OWN_FOLDER
 
 if TYPE_CHECKING:
     from marscore.asking import Asked

@@ -13,7 +13,6 @@ from dataclasses import replace
 
 from marscore.adapters.clock import SystemClock
 from marscore.adapters.files.failures import naming
-from marscore.adapters.files.folder import OWN_FOLDER
 from marscore.adapters.files.regular import demand_folder
 from marscore.adapters.state.lock import Held
 from marscore.adapters.state.store import claims_at
@@ -37,7 +36,7 @@ from marscore.running import stop_of
 from marscore.settings import ManifestInput, RunSettings
 from marscore.state import UNKNOWN_URL, Claim, Claims, FileIdentity, key_of
 from marscore.validator import Validator
-from marscore.values import Checksum, Failure
+from marscore.values import OWN_FOLDER, Checksum, Failure
 from marscore.version import __version__
 
 _NOTHING = Standing("unknown", "nothing is known of it here: it was neither fetched nor locked")

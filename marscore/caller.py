@@ -10,16 +10,18 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from marscore.adapters.terminal.signals import Stop
-from marscore.events import Event, LogLevel, ProgressMade, ProofMade, fields_of, level_of, name_of
+from marscore.events import Event, LogLevel, UnloggedEvent, fields_of, level_of, name_of
 
 if TYPE_CHECKING:
     import logging
 
     import requests
 
+#: Readings, and what the report alone is made of.
+_UNLOGGED = get_args(UnloggedEvent)
 #: SIGTERM, which is what being told to stop counts as.
 _TERM = 15
 #: Seconds between two looks at what may be set.
@@ -53,7 +55,7 @@ class Caller:
         if self.hears is None or self._error is not None:
             return
         for event in events:
-            if isinstance(event, ProgressMade | ProofMade):
+            if isinstance(event, _UNLOGGED):
                 continue
             if self._logs:
                 _log(event)

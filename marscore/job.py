@@ -19,7 +19,6 @@ from marscore.frozen import dataclass
 from marscore.held import held_to_lock
 from marscore.hooks import Hooks, hooks_of
 from marscore.manifest import Parsed, PlainExecution, of_manifest
-from marscore.manifest.output import OWN_FOLDER
 from marscore.policy.redact import Redactor
 from marscore.resolve.expand import expand, load, load_mapping
 from marscore.resolve.model import Download
@@ -27,7 +26,7 @@ from marscore.resolve.secrets import secrets_of
 from marscore.resolve.select import select
 from marscore.resolve.suspicious import suspicions
 from marscore.settings import ManifestInput, Network, RunSettings
-from marscore.values import Failure
+from marscore.values import OWN_FOLDER, Failure
 
 if TYPE_CHECKING:
     from marscore.manifest import Execution

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from marscore.adapters.files.folder import OWN_FOLDER
 from marscore.adapters.state.store import claims_at
 from marscore.adapters.terminal.named_outputs import Output
 from marscore.errors import ManifestError, Problem, StorageError
@@ -28,7 +27,7 @@ from marscore.resolve.select import select
 from marscore.resolve.typed import Typed, as_typed
 from marscore.settings import ManifestInput, RunSettings
 from marscore.state import Claim, key_of
-from marscore.values import Failure
+from marscore.values import OWN_FOLDER, Failure
 
 #: A download and what was typed of it.
 _Asked: TypeAlias = tuple[Download, Typed]

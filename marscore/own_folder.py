@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from marscore.adapters.files.failures import naming
-from marscore.adapters.files.folder import OWN_FOLDER
 from marscore.adapters.files.regular import demand_folder
 from marscore.adapters.state.lock import hold
 from marscore.adapters.state.store import NoState, SqliteState
@@ -19,6 +18,7 @@ from marscore.adapters.terminal.signals import Stop
 from marscore.errors import StorageError
 from marscore.job import Job
 from marscore.state import key_of
+from marscore.values import OWN_FOLDER
 
 
 @contextlib.contextmanager

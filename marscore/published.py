@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 from marscore.adapters.clock import SystemClock
-from marscore.adapters.files.folder import OWN_FOLDER
 from marscore.adapters.files.old_lists import note_use, remove_unused
 from marscore.adapters.files.regular import read_file
 from marscore.events import LogLevel
@@ -29,7 +28,7 @@ from marscore.resolve.model import Download, IfExists, ListSource, Options
 from marscore.settings import RunSettings
 from marscore.state import key_of
 from marscore.url import parse_url
-from marscore.values import Checksum, Failure, FailureKind
+from marscore.values import OWN_FOLDER, Checksum, Failure, FailureKind
 
 #: The largest list, in bytes: some six hundred thousand lines.
 MAX_LIST = 64 * 1024 * 1024

@@ -10,12 +10,12 @@ from importlib.resources import files
 from pathlib import Path
 
 from marscore.adapters.files.atomic import write_text
-from marscore.adapters.files.folder import OWN_FOLDER
 from marscore.adapters.files.text import cannot_read
 from marscore.errors import ManifestError, Problem
 from marscore.report.model import Report
 from marscore.report.page import ASSETS, page
 from marscore.report.reading import report_of
+from marscore.values import OWN_FOLDER
 
 
 def report_at(source: str) -> tuple[Path, str]:

@@ -18,7 +18,7 @@ from marscore import deciding
 from marscore.adapters.clock import SystemClock, cores
 from marscore.adapters.files.atomic import write_text
 from marscore.adapters.files.failures import naming
-from marscore.adapters.files.folder import MOVED, OWN_FOLDER, Folder
+from marscore.adapters.files.folder import MOVED, Folder
 from marscore.adapters.files.from_cache import Keeper
 from marscore.adapters.files.kept import kept_of
 from marscore.adapters.files.put_away import PutAway, remove_unfinished
@@ -70,7 +70,7 @@ from marscore.resolve.reconcile import (
     Unpacking,
     UpToDate,
 )
-from marscore.values import Failure
+from marscore.values import OWN_FOLDER, Failure
 from marscore.version import __version__
 
 #: Outcomes that are told at once.

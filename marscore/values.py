@@ -42,6 +42,9 @@ FailureKind = Literal[
 ]
 FAILURE_KINDS: tuple[FailureKind, ...] = get_args(FailureKind)
 
+#: The folder in an output folder in which marscore keeps what is its own.
+OWN_FOLDER = ".marscore"
+
 #: Which versions of HTTP are spoken: auto is HTTP/2 where TLS negotiates it, else 1.1.
 HttpVersion = Literal["auto", "1.1", "2", "3"]
 

@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 
 from marscore.adapters.clock import SystemClock
 from marscore.adapters.files.below import below
-from marscore.adapters.files.folder import OWN_FOLDER, Folder
+from marscore.adapters.files.folder import Folder
 from marscore.adapters.files.measuring import Question, measure_all
 from marscore.adapters.files.regular import demand_folder
 from marscore.adapters.files.tree_proof import TreeProof
@@ -32,6 +32,7 @@ from marscore.report.ended import Ended
 from marscore.resolve.verify import Expected, Finding, at_once, judged, of_downloads, of_folder, of_lock
 from marscore.settings import ManifestInput, ProgressMode, RunSettings
 from marscore.state import Claims
+from marscore.values import OWN_FOLDER
 
 Extra: TypeAlias = Literal["ignored", "told"]
 Fix: TypeAlias = Literal["no", "yes"]

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-#: The folder inside output_dir that marscore keeps for itself.
-OWN_FOLDER = ".marscore"
+from marscore.values import OWN_FOLDER
+
 #: The longest name that ext4, APFS and NTFS all take.
 MAX_NAME_BYTES = 255
 

@@ -270,7 +270,7 @@ def not_replacing(decision: Decision, is_there: bool) -> Decision:
     """What becomes of a decision where no file is replaced that is not known to be of an earlier run: its download fails."""
     if not is_there or not isinstance(decision, Fetch | Resume):
         return decision
-    message = f"a file is there already, and is not replaced: {decision.reason.partition(';')[0]}"
+    message = f"a file is there already, and is not replaced without --overwrite: {decision.reason.partition(';')[0]}"
     return Refuse(decision.download, decision.reason, Failure("path", message))
 
 

@@ -336,7 +336,7 @@ def test_what_a_hook_prints_without_an_end_spoils_no_line_of_the_log(place: str,
     printed = tmp_path / "printed"
     with printed.open("wb") as file:
         done = subprocess.run(
-            command("run", "downloads.yaml"),
+            command("run", "downloads.yaml", "--log-format", "json"),
             cwd=tmp_path,
             env=environment(),
             stdout=subprocess.DEVNULL,
@@ -356,7 +356,9 @@ def test_what_a_hook_leaves_in_the_background_is_not_waited_for(origin: Origin, 
     # It holds our own pipes open as well if it is given them; a file nobody waits for.
     with (tmp_path / "printed").open("wb") as file:
         reading, writing = os.pipe()
-        process = subprocess.Popen(command("run", "downloads.yaml"), cwd=tmp_path, env=environment(), stdout=file, stderr=writing)
+        process = subprocess.Popen(
+            command("run", "downloads.yaml", "--log-format", "json"), cwd=tmp_path, env=environment(), stdout=file, stderr=writing
+        )
         os.close(writing)
         assert process.wait(30) == 0
     with os.fdopen(reading) as text:

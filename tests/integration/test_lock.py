@@ -117,7 +117,8 @@ def test_what_the_lock_lacks_is_fetched_with_a_warning(origin: Origin, two: Path
 
 
 def problems(run: Run) -> list[str]:
-    return run.err.splitlines()
+    # Below each there may be its line and what helps.
+    return [line for line in run.err.splitlines() if not line.startswith(" ")]
 
 
 def test_locked_starts_nothing_unless_the_lock_covers_the_manifest_exactly(origin: Origin, two: Path) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -395,7 +396,8 @@ def test_folders_of_archives_that_meet_what_is_another_s_are_refused_with_both_p
         assert done.code == 0, done.err
         return
     assert done.code == 2
-    assert f"{where}: {why} (line 3)" in done.err
+    assert f"{where}: {why}\n" in done.err
+    assert re.search(r"stands at downloads\.yaml:[34]:\d+\n", done.err), done.err
 
 
 @pytest.mark.parametrize("name", ["a.tar.zst", "A.TZST"])

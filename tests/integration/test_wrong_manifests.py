@@ -80,8 +80,8 @@ def test_github_shows_annotations(tmp_path: Path) -> None:
     run = marscore("validate", "--format", "github", "a,b/d.yaml", cwd=tmp_path)
     assert (run.code, run.err) == (2, "")
     first, second = run.out.splitlines()
-    assert first.startswith("::error file=a%2Cb/d.yaml,line=4,col=26::downloads[0].retry.max_retries: must be 0 or more%0A")
-    assert second.startswith("::error file=a%2Cb/d.yaml,line=5,col=5::downloads[0][\"50%25\"]: unknown key '50%25'")
+    assert first.startswith("::error file=a%2Cb/d.yaml,line=4,col=26,title=downloads[0].retry.max_retries::must be 0 or more%0A")
+    assert second.startswith("::error file=a%2Cb/d.yaml,line=5,col=5,title=downloads[0][\"50%25\"]::unknown key '50%25'")
 
 
 def test_a_pipeline_without_secrets_checks_what_runs_with_them(tmp_path: Path) -> None:

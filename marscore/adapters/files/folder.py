@@ -31,10 +31,8 @@ from marscore.adapters.files.system import NEW, OLD, SYSTEM, System
 from marscore.errors import StorageError
 from marscore.journal import Header, Journal, decode, encode_finished, encode_header
 from marscore.state import AS_MADE, Attributes, Content, FileIdentity, Measured, key_of
-from marscore.values import Failure
+from marscore.values import OWN_FOLDER, Failure
 
-#: What marscore keeps for itself, under the output folder.
-OWN_FOLDER = ".marscore"
 #: What is said where another folder, or none, has the output folder's name.
 MOVED = Failure("path", "the output folder was moved or replaced while the run worked")
 _FOLDER_IN_THE_WAY = Failure("path", "a folder stands where the file should be")

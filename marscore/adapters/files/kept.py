@@ -6,12 +6,11 @@ import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from marscore.adapters.files.folder import OWN_FOLDER
 from marscore.adapters.files.system import SYSTEM
 from marscore.journal import decode
 from marscore.report.ended import Kept
 from marscore.state import key_of
-from marscore.values import merge_ranges
+from marscore.values import OWN_FOLDER, merge_ranges
 
 
 def kept_of(root: Path, paths: Iterable[str]) -> Kept:

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from marscore.adapters.files.below import below
-from marscore.adapters.files.folder import OWN_FOLDER, Folder
+from marscore.adapters.files.folder import Folder
 from marscore.adapters.files.haste import AT_THE_END, Haste
 from marscore.errors import StorageError
 from marscore.events import DownloadFinished
 from marscore.resolve.model import Download
 from marscore.state import FileIdentity
+from marscore.values import OWN_FOLDER
 
 
 class PutAway:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from marscore.adapters.files.failures import naming
-from marscore.adapters.files.folder import OWN_FOLDER, Folder
+from marscore.adapters.files.folder import Folder
 from marscore.adapters.files.measuring import Question, measure_all
 from marscore.adapters.files.regular import read_file
 from marscore.adapters.files.rename import identity_of
@@ -25,6 +25,7 @@ from marscore.errors import StorageError
 from marscore.resolve.trees import Tree, decode, encode
 from marscore.resolve.unpacking import FoundTree
 from marscore.state import Claim, FileIdentity, Measured, key_of
+from marscore.values import OWN_FOLDER
 
 #: Whether a record of files that were copied or touched is brought up to date once they were proven.
 Changes: TypeAlias = Literal["written", "none"]

@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from marscore.adapters.files.failures import naming, storage_error
-from marscore.adapters.files.folder import OWN_FOLDER, Folder
+from marscore.adapters.files.folder import Folder
 from marscore.adapters.files.put_away import remove_tree
 from marscore.adapters.files.regular import demand_folder
 from marscore.adapters.state.database import connect
@@ -27,7 +27,7 @@ from marscore.adapters.state.store import SqliteState, claims_at
 from marscore.errors import StorageError
 from marscore.frozen import dataclass
 from marscore.state import row_of
-from marscore.values import Failure
+from marscore.values import OWN_FOLDER, Failure
 
 if sys.platform == "win32":
     import msvcrt

@@ -83,7 +83,7 @@ class Engine:
         self._receiving.write_by(self._at_the_disk, settings.buffer)
         outbox.count = self._bytes_received
         #: When it was counted last what came, in ticks.
-        self._counted = ports.clock.ticks()
+        self._counted: float | None = None
         self._moment = self.commands.moment
         #: Hosts whose slots are held by downloads whose partial files are looked at.
         self._opening: dict[str, str] = {}
@@ -267,7 +267,7 @@ class Engine:
         """The bytes of bodies that came since this was asked last; None: there were none."""
         count, self._receiving.received = self._receiving.received, 0
         then, self._counted = self._counted, self._clock.ticks()
-        return BytesReceived(self._clock.now(), count, self._counted - then) if count else None
+        return BytesReceived(self._clock.now(), count, self._counted - (self._counted if then is None else then)) if count else None
 
     def progress_made(self) -> list[ProgressMade]:
         """How far each open file is."""

@@ -6,9 +6,8 @@ from dataclasses import field
 from typing import Literal
 
 from marscore.frozen import dataclass
-from marscore.manifest.output import OWN_FOLDER
 from marscore.settings import LineSettings
-from marscore.values import HttpVersion
+from marscore.values import OWN_FOLDER, HttpVersion
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from marscore.adapters.files.folder import OWN_FOLDER, Folder
+from marscore.adapters.files.folder import Folder
 from marscore.execute.transfer.protocol import Moment, Opened
 from marscore.execute.worker.writing import OpenFile, reopen
 from marscore.journal import Header, Piece, PieceHasher
 from marscore.ports import Partial
 from marscore.state import key_of
 from marscore.validator import Validator
-from marscore.values import ByteRange
+from marscore.values import OWN_FOLDER, ByteRange
 
 PATH = "file.bin"
 SOURCE = bytes((i * 37 + i // 7) % 251 + 1 for i in range(60))

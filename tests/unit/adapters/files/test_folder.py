@@ -17,7 +17,7 @@ import pytest
 
 from marscore.adapters.files import positioned
 from marscore.adapters.files.failures import storage_error
-from marscore.adapters.files.folder import OWN_FOLDER, Folder
+from marscore.adapters.files.folder import Folder
 from marscore.adapters.files.hashing import digests_of_file
 from marscore.adapters.files.partial import PartialFile
 from marscore.adapters.files.rename import Verified, rename
@@ -26,7 +26,7 @@ from marscore.errors import StorageError
 from marscore.journal import Header, Piece, PieceHasher, decode
 from marscore.state import Attributes, Content, key_of
 from marscore.validator import Validator
-from marscore.values import ByteRange, FailureKind
+from marscore.values import OWN_FOLDER, ByteRange, FailureKind
 from tests.unprivileged import own_folder
 
 HEADER = Header("source", None, Validator('"v1"'))
