@@ -93,7 +93,9 @@ class Inquiry:
             return None
         if comparison.begin_stage():
             return Look(comparison.ranges, comparison.is_about(UNKNOWN))
-        other = next((source for source in self._sources.left if source.url != comparison.by and source.takes_part), None)
+        # Where one source at a time is asked, that stays the one that is compared with.
+        able = self._sources.left if self._sources.share_work else ()
+        other = next((source for source in able if source.url != comparison.by and source.takes_part), None)
         if other is not None and comparison.turn_round() and comparison.begin_stage():
             self._sources.only = other
             return Look(comparison.ranges, comparison.is_about(UNKNOWN))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from marscore.events import (
@@ -357,6 +357,7 @@ BEHAVIOURS = st.sampled_from(["good", "good", "good", "lies", "lies here", "lies
 
 
 @settings(max_examples=120, deadline=None)
+@example(["dies", "lies here", "good"], 0, False, 1)
 @given(st.lists(BEHAVIOURS, min_size=2, max_size=4), st.integers(0, 2**32), st.booleans(), st.integers(1, 4))
 def test_whatever_sources_do_it_ends_and_only_the_right_bytes_are_placed(how: list[str], seed: int, left: bool, threads: int) -> None:
     chance = random.Random(seed)
