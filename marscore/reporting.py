@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
-from marscore.adapters.files.atomic import write_text
 from marscore.adapters.files.text import cannot_read
+from marscore.adapters.terminal.named_outputs import Output
 from marscore.errors import ManifestError, Problem
 from marscore.report.model import Report
 from marscore.report.page import ASSETS, page
@@ -47,9 +47,9 @@ def page_of(report: Report) -> Iterator[str]:
 
 
 def write_page(report: Report, target: Path) -> None:
-    """Write the page to a file.
+    """Write the page where the user says: a file whole or not at all, through links; a pipe or a device as it is.
 
     Raises:
         StorageError: it cannot be written.
     """
-    write_text(target, page_of(report), "cannot write the page")
+    Output(target, "the page").write_whole(lambda: page_of(report))

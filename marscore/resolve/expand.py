@@ -181,7 +181,7 @@ class _Expansion:
     def _one(self, where: Path, entry: Entry) -> None:
         options = self._options_of(where, entry, entry.headers, entry.tags)
         checksums = tuple(map(parse_checksum, texts_of(entry))) if entry.checksum else ()
-        urls = (entry.url, *(mirror for mirror in entry.mirrors if mirror != entry.url)) if entry.mirrors else (entry.url,)
+        urls = tuple(dict.fromkeys((entry.url, *entry.mirrors))) if entry.mirrors else (entry.url,)
         # As `shown` writes it.
         name = f"{where[0]}[{where[1]}]"
         path = self._output(where, entry.path, entry.url, name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -121,3 +123,19 @@ def test_a_page_does_not_take_its_report_s_place(origin: Origin, tmp_path: Path)
 
 def test_both_ways_at_once_are_refused(tmp_path: Path) -> None:
     assert marscore("report", "data", "--html", "x.html", "--format", "table", cwd=tmp_path).code == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and links as POSIX has them")
+def test_a_page_goes_through_a_link_and_into_a_pipe_and_takes_the_place_of_neither(tmp_path: Path, origin: Origin) -> None:
+    (tmp_path / "downloads.yaml").write_text(f"version: 1\noutput_dir: data\ndownloads: [{origin.serve('/a.bin', Body(10))}]\n")
+    assert marscore("run", "downloads.yaml", cwd=tmp_path).code == 0
+    (tmp_path / "link.html").symlink_to("page.html")
+    assert marscore("report", "data", "--html", "link.html", cwd=tmp_path).code == 0
+    assert (tmp_path / "link.html").is_symlink()
+    page = (tmp_path / "page.html").read_text()
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit((tmp_path / "pipe").read_text)
+        assert marscore("report", "data", "--html", "pipe", cwd=tmp_path).code == 0
+        assert read.result(30) == page
+    assert (tmp_path / "pipe").is_fifo()
