@@ -240,7 +240,7 @@ class Run:
         ended = self._reported(*self._junit_written(head, trouble))
         ended = self._hooked(ended)
         if ended.head.status == "interrupted":
-            ended = replace(ended, kept=kept_of(self._job.root, self._interrupted))
+            ended = replace(ended, kept=kept_of(self._folder, self._interrupted))
         finished = run_finished(ended.head, self._clock.now(), self._reported_to, well_formed(str(self._job.root)))
         # What goes wrong with them is told before the last word.
         self._emit(*(Warned(self._clock.now(), None, message) for message in self._observers.finish(finished, self._write_through)))

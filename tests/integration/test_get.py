@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -107,6 +108,16 @@ def test_after_an_end_too_early_the_same_call_resumes_and_leaves_nothing(origin:
     assert got.report["downloads"][0]["bytes_resumed"] >= 8 * MIB
     assert names(here) == ["big.bin"]
     assert hashlib.sha256((here / "big.bin").read_bytes()).hexdigest() == hashlib.sha256(content(BIG)).hexdigest()
+
+
+def test_who_interrupts_it_is_told_how_much_is_kept(origin: Origin, here: Path) -> None:
+    process = subprocess.Popen(
+        command("get", origin.serve("/big.bin", BIG, [HELD])), cwd=here, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    wait_until(lambda: received(here) >= 20 * MIB, "bytes on disk")
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=LIMIT_S)
+    assert re.search(r"0 of 1 file are in place, kept \d+\.\d MiB of 1 more; run the same command again", told.decode())
 
 
 def test_what_is_left_of_two_calls_is_one_calls_to_resume(origin: Origin, here: Path) -> None:

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from marscore.adapters.files.folder import Folder
+from marscore.adapters.files.kept import bytes_kept
 from marscore.execute.transfer.knowledge import Knowledge
 from marscore.execute.transfer.protocol import Moment, Opened
 from marscore.journal import Journal
 from marscore.resolve.reconcile import Decision, Fetch, Resume
 from marscore.state import key_of
-from marscore.values import merge_ranges
 
 
 def with_kept(folder: Folder, decisions: Sequence[Decision]) -> list[Decision]:
@@ -28,8 +28,7 @@ def _looked_at(folder: Folder, decision: Resume) -> Decision:
     if found is None:
         return Fetch(download, f"{decision.reason}, which cannot be read")
     journal, length = found
-    ranges = merge_ranges(piece.range for piece in journal.pieces if piece.range.end <= length)
-    kept = sum(map(len, ranges))
+    kept = bytes_kept(journal, length)
     why = Knowledge(download).unusable(_opened(journal), set(map(key_of, download.sources)))
     if why is not None or not kept:
         return Fetch(download, f"{decision.reason}, of which nothing can be kept{f': {why}' if why else ''}")
