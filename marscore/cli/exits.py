@@ -99,6 +99,11 @@ def say(text: str) -> None:
         leave(3, f"marscore: cannot write to standard output: {error.strerror or error}")
 
 
+def say_lines(lines: Iterable[str]) -> None:
+    """The same with lines for people, in which text of strangers may stand: it neither steers a terminal nor commands a CI's runner."""
+    say("\n".join(printable(disarmed(line)) for line in lines))
+
+
 def say_json(text: str) -> None:
     """The same with JSON, which has escapes of its own."""
     try:

@@ -9,7 +9,7 @@ import click
 
 from marscore.cli.complete import files
 from marscore.cli.engine import engine
-from marscore.cli.exits import complain, say
+from marscore.cli.exits import complain, say_lines
 from marscore.cli.inputs import read_manifest, settings_of
 from marscore.cli.options import lock_options
 from marscore.cli.summary import counted
@@ -66,8 +66,8 @@ def lock(
             complain(f"{manifest}: {each.id}: {each.message}" if each.id else f"{manifest}: {each.message}")
         context.exit(1 if wrong else 0)
     if old is not None:
-        for line in engine(context).diff_lock(source, settings, old):
-            say(line)
+        if changes := engine(context).diff_lock(source, settings, old):
+            say_lines(changes)
         return
     _tell_of_lock(context, engine(context).lock(source, settings, upgrade, handle_signals=True))
 
@@ -80,6 +80,4 @@ def _tell_of_lock(context: click.Context, locked: Locked) -> None:
         assert ended is not None, "what did not have to be fetched cannot fail"
         complain(f"marscore: {locked.place} was not written, since not every file is there: {ended.file} says why")
         context.exit(ended.head.exit_code)
-    for line in locked.changes:
-        say(line)
-    say(f"{locked.place}: {counted(locked.downloads, 'download', 'downloads')}, {len(locked.changes)} changed")
+    say_lines([*locked.changes, f"{locked.place}: {counted(locked.downloads, 'download', 'downloads')}, {len(locked.changes)} changed"])

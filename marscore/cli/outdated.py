@@ -10,7 +10,7 @@ import click
 from marscore.adapters.terminal.streams import printable
 from marscore.cli.complete import files
 from marscore.cli.engine import engine
-from marscore.cli.exits import say, say_json
+from marscore.cli.exits import say_json, say_lines
 from marscore.cli.inputs import read_manifest, settings_of
 from marscore.cli.options import outdated_options
 from marscore.cli.summary import counted
@@ -42,17 +42,17 @@ def outdated(context: click.Context, /, manifest: str, style: Literal["table", "
     if style == "json":
         say_json(_document(asked).model_dump_json(indent=2))
     else:
-        say(_table(asked))
+        say_lines(_table(asked))
     context.exit(asked.exit_code)
 
 
-def _table(asked: Asked) -> str:
+def _table(asked: Asked) -> list[str]:
     rows = [each for each in asked.files if each.standing.status != "current"]
     lines = [line for each in rows for line in _lines(each)]
     counts = Counter(each.standing.status for each in asked.files)
     parts = ", ".join(f"{counts[status]} {status}" for status in _STATUSES if counts[status] or status == "changed")
     heading = [f"{'STATUS':<9}{'PATH':<{_PATH}}  WHY"] if rows else []
-    return "\n".join([*heading, *lines, f"{counted(len(asked.files), 'file', 'files')}: {parts}"])
+    return [*heading, *lines, f"{counted(len(asked.files), 'file', 'files')}: {parts}"]
 
 
 def _lines(looked: Looked) -> list[str]:

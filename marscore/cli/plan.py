@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import click
 
+from marscore.adapters.terminal.runner import disarmed
 from marscore.cli.complete import files
 from marscore.cli.engine import engine
 from marscore.cli.exits import complain, leave, say, say_json
@@ -72,6 +73,6 @@ def plan(context: click.Context, /, manifest: str, style: Literal["table", "json
     else:
         from marscore.cli.plan_table import plan_table  # noqa: PLC0415  most verbs draw no table
 
-        say(plan_table(document))
+        say(disarmed(plan_table(document)))
     if detailed:
         context.exit(_TO_DO if document.totals.to_do else 0)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from marscore.adapters.terminal.streams import printable
-from marscore.cli.exits import say
+from marscore.cli.exits import say, say_lines
 from marscore.errors import ManifestError, Problem
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def _write(told: Report, style: Literal["table", "markdown"]) -> None:
     from marscore.report.plain import markdown, table  # noqa: PLC0415 - with the report's model, which no other verb needs
 
     lines = markdown(told) if style == "markdown" else table(told)
-    say("\n".join(map(printable, lines)))
+    say_lines(lines)
 
 
 def _stdin() -> str:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from marscore.adapters.terminal.streams import printable
 from marscore.cli.complete import files
 from marscore.cli.engine import engine
-from marscore.cli.exits import complain, say, say_json
+from marscore.cli.exits import complain, say_json, say_lines
 from marscore.cli.inputs import read_manifest, settings_of
 from marscore.cli.options import verify_options
 from marscore.cli.summary import counted
@@ -87,10 +86,9 @@ def _write(report: str, document: VerifyDocument) -> None:
 
 
 def _tell(document: VerifyDocument) -> None:
-    for file in document.files:
-        say(printable(f"{file.status}: {file.path}: {file.reason}"))
     totals = document.totals
     counts = {name: getattr(totals, name) for name in ("ok", "missing", "changed", "unknown", "unreadable", "extra")}
     parts = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name == "ok")
     mended = "; all that was wrong is fetched" if document.status == "mended" else ""
-    say(f"{counted(totals.files, 'file', 'files')}: {parts}; {format_size(totals.bytes)} hashed{mended}")
+    said = [f"{file.status}: {file.path}: {file.reason}" for file in document.files]
+    say_lines([*said, f"{counted(totals.files, 'file', 'files')}: {parts}; {format_size(totals.bytes)} hashed{mended}"])

@@ -112,7 +112,11 @@ def test_after_an_end_too_early_the_same_call_resumes_and_leaves_nothing(origin:
 
 def test_who_interrupts_it_is_told_how_much_is_kept(origin: Origin, here: Path) -> None:
     process = subprocess.Popen(
-        command("get", origin.serve("/big.bin", BIG, [HELD])), cwd=here, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        command("get", origin.serve("/big.bin", BIG, [HELD])),
+        cwd=here,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
     wait_until(lambda: received(here) >= 20 * MIB, "bytes on disk")
     process.send_signal(signal.SIGINT)

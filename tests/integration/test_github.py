@@ -171,3 +171,15 @@ def test_a_servers_words_are_no_commands_to_the_runner(origin: Origin, tmp_path:
         assert run.events("download_finished")[0]["etag"] == f'"{evil}"'
     elsewhere = marscore("run", "downloads.yaml", "--output-dir", "other", cwd=tmp_path)
     assert evil in elsewhere.err
+
+
+@pytest.mark.parametrize("option", ["--report", "--log-file", "--report-junit"])
+def test_nor_are_they_on_standard_output(origin: Origin, tmp_path: Path, option: str) -> None:
+    evil = "##[stop-commands]x"
+    write(tmp_path, [{"url": origin.serve("/a.bin", Body(10, etag=f'"{evil}"')), "path": evil}])
+    run = on_github(tmp_path, "run", "downloads.yaml", option, "-")
+    assert run.code == 0
+    assert "stop-commands" in run.out
+    assert "##[" not in run.out + run.err
+    if option == "--report":
+        assert json.loads(run.out)["downloads"][0]["etag"] == f'"{evil}"'

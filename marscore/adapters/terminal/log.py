@@ -1,6 +1,6 @@
 """Where the log's lines go: a terminal, standard error, a file.
 
-    lines (adapters.lines) --LogOutput.write--> writers (adapters.writer) --> terminal, stream or file
+    lines (log_lines) --LogOutput.write--> writers (writer) --> terminal, stream or file
 
 Nothing global is configured: a program that uses marscore keeps its own structlog setup.
 """
@@ -15,7 +15,6 @@ from typing import TextIO
 from marscore.adapters.terminal.log_lines import LineMaker
 from marscore.adapters.terminal.runner import disarmed
 from marscore.adapters.terminal.streams import is_person, wants_color
-from marscore.adapters.terminal.writer import Writer
 from marscore.events import Event, LogLevel, Warned
 from marscore.frozen import dataclass
 from marscore.settings import LineSettings, LineStyle, LogFormat, RunSettings
@@ -62,7 +61,13 @@ class Log:
         return self._maker.texts([Warned(time.time(), None, what)])
 
 
-def open_log(run_id: str, settings: RunSettings, stream: TextIO | None, write: Callable[[str], bool], file: Writer | None) -> Log:
+def open_log(
+    run_id: str,
+    settings: RunSettings,
+    stream: TextIO | None,
+    write: Callable[[str], bool],
+    to_file: Callable[[str], bool] | None,
+) -> Log:
     """Make the log of a run: on standard error, and in the log file if there is one, which has everything.
 
     A person is not given the log, unless it is asked for, but what needs attention (`people.People`).
@@ -72,15 +77,15 @@ def open_log(run_id: str, settings: RunSettings, stream: TextIO | None, write: C
         settings: format and level.
         stream: standard error, where lines for people or for a collector go.
         write: writes there, above what is drawn there.
-        file: writes to the log file.
+        to_file: writes to the log file.
     """
     outputs = []
     if settings.log_format != "none" and not wants_notices(settings, stream):
         style: LogFormat = settings.log_format or ("console" if is_person(stream) else "json")
         colors = wants_color(stream) and style == "console"
         outputs.append(LogOutput(lambda lines: write(disarmed(lines)), style, colors, settings.log_level or "info"))
-    if file is not None:
-        outputs.append(LogOutput(file.write, "json", level=settings.log_file_level))
+    if to_file is not None:
+        outputs.append(LogOutput(to_file, "json", level=settings.log_file_level))
     return Log(run_id, outputs)
 
 

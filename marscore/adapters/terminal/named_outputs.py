@@ -166,6 +166,11 @@ class Outputs:
         if self._log_file is not None:
             self.log_target = self._log_file.open()
 
+    @property
+    def log_is_stream(self) -> bool:
+        """Whether the log file is none, but standard output, say, which others may read as well."""
+        return self._log_file is not None and self._log_file.is_stream
+
     def __enter__(self) -> Outputs:
         return self
 

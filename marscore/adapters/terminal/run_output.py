@@ -13,6 +13,7 @@ from marscore.adapters.terminal.log import open_log, wants_notices
 from marscore.adapters.terminal.named_outputs import Outputs
 from marscore.adapters.terminal.people import People
 from marscore.adapters.terminal.progress import NoProgress, PlainProgress
+from marscore.adapters.terminal.runner import disarmed
 from marscore.adapters.terminal.streams import is_person, is_terminal, wants_color
 from marscore.adapters.terminal.writer import Writer, target_of
 from marscore.events import Event
@@ -40,7 +41,7 @@ class RunOutput:
         if wants_notices(settings, stream):
             paths = {download.id: download.path for download in facts.downloads}
             self._people = People(paths.get, settings.log_level, wants_color(stream))
-        self._log = open_log(facts.run_id, settings, stream, self._write, file)
+        self._log = open_log(facts.run_id, settings, stream, self._write, _to_file(file, outputs))
 
     @property
     def log(self) -> LineSettings:
@@ -115,6 +116,13 @@ class RunOutput:
             # What was logged is written also where the display fails.
             for writer in self._writers:
                 writer.close()
+
+
+def _to_file(file: Writer | None, outputs: Outputs) -> Callable[[str], bool] | None:
+    """What writes to the log file. Where that is a stream, a CI's runner may look there for commands."""
+    if file is None or not outputs.log_is_stream:
+        return None if file is None else file.write
+    return lambda lines: file.write(disarmed(lines))
 
 
 def make_progress(

@@ -10,6 +10,7 @@ from cli_fakes import FakeApp, an_end, call, entry
 from marscore.errors import StorageError
 from marscore.report.model import Error
 from marscore.values import Failure
+from tests.browser.made_reports import a_report, failed
 
 
 @pytest.fixture(autouse=True)
@@ -52,3 +53,10 @@ def test_standard_input_is_no_file():
     gone = entry(0, "failed", Error("dns", None, "no such host"))
     result = call("run", "-", app=FakeApp(an_end(1, [gone])), stdin="version: 1\n")
     assert told(result)[0].startswith("::error title=zips/0.zip failed%3A dns::")
+
+
+def test_nothing_in_a_report_that_is_shown_is_a_command(folder):
+    (folder / "report.json").write_text(a_report(failed(0, "##[group]x")).model_dump_json())
+    shown = call("report", "report.json").stdout
+    assert "group]x" in shown
+    assert "##[" not in shown

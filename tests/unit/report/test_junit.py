@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from xml.etree import ElementTree
 
@@ -30,14 +31,17 @@ SHAPE = {
 }
 
 
-def document(entries, trouble=None, name=None, manifest="ci/downloads.yaml"):
+def made(entries, trouble=None, name=None, manifest="ci/downloads.yaml"):
     statuses = ("downloaded", "up_to_date", "cached", "failed", "interrupted", "skipped")
     counts = {status: sum(each.status == status for each in entries) for status in statuses}
     sums = Sums(len(entries), **counts, bytes_downloaded=0, bytes_resumed=0, retries=0)
     started = "2024-05-01T12:00:00.250Z"
     head = Head("1", "r", name, ManifestNamed(manifest, None), started, started, 1234.5, "failed", 1, PlanSums(), sums)
-    text = "".join(iter_junit(head, [json.dumps(asdict(entry)) for entry in entries], trouble))
-    root = ElementTree.fromstring(text)
+    return head, [json.dumps(asdict(entry)) for entry in entries], trouble
+
+
+def document(*args, **more):
+    root = ElementTree.fromstring("".join(iter_junit(*made(*args, **more))))
     check(root)
     return root
 
@@ -104,6 +108,13 @@ def legal(char):
     if 0x7F <= code <= 0x9F:
         return code == 0x85
     return char in "\t\n\r" or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or code >= 0x10000
+
+
+def test_nothing_in_it_commands_a_ci_s_runner():
+    evil = "::error::x ##[group]y ###vso[z] :::"
+    text = "".join(iter_junit(*made([entry(0, "failed", Error("dns", None, evil), path=evil)])))
+    assert not re.search(r"##|::", text)
+    assert document([entry(0, "failed", Error("dns", None, evil), path=evil)])[0][0].get("name") == evil
 
 
 @given(st.text(st.characters(exclude_categories=())), st.text(st.characters(exclude_categories=())))

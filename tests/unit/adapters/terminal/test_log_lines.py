@@ -58,7 +58,7 @@ def _a_plain_terminal(monkeypatch):
 def logged(stream, *batches, settings=None, run_id="r1", file=None):
     """Log these events there, as a run does."""
     writers = [Writer(target_of(stream)), *([Writer(file)] if file else [])]
-    log = open_log(run_id, settings or RunSettings(), stream, writers[0].write, writers[1] if file else None)
+    log = open_log(run_id, settings or RunSettings(), stream, writers[0].write, writers[1].write if file else None)
     for events in batches:
         log.emit(events)
         for writer in writers:
