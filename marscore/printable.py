@@ -7,12 +7,12 @@ import unicodedata
 
 #: C0 and C1 controls move the cursor or begin escapes; the bidirectional ones and line separators rearrange what is read;
 #: lone surrogates cannot be encoded.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: str) -> str:
     r"""Replace every control character by its escape, such as `\x1b`, so that text from a stranger cannot steer a terminal."""
-    return _UNSAFE.sub(_escape, text)
+    return UNSAFE.sub(_escape, text)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from marscore.policy.remedies import remedy
-from marscore.report.words import counted, host_in, shown_host
+from marscore.report.failed import MOST_ALONE, by_cause, host_of, remedy_of
+from marscore.report.words import counted, duration
 from marscore.values import format_size
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ __all__ = ["counted", "summary"]
 Tone: TypeAlias = Literal["", "good", "warning", "error", "faint"]
 Told: TypeAlias = "list[tuple[str, Tone]]"
 
-#: Failures that are told one by one; more are told by their kind and host, and so many of these groups.
-_ONE_BY_ONE, _GROUPS = 20, 20
+#: Groups of failures that are told, where those are too many to be told one by one.
+_GROUPS = 20
 #: Paths that a group names.
 _NAMED = 3
 _TONES: dict[str, Tone] = {"succeeded": "good", "failed": "error", "interrupted": "warning"}
@@ -33,8 +33,8 @@ _TONES: dict[str, Tone] = {"succeeded": "good", "failed": "error", "interrupted"
 def summary(ended: Ended, log_file: str | None = None) -> Told:
     """What a person wants to know when a run has ended."""
     failed = [entry for entry in ended.failures() if entry.status == "failed"] if ended.head.totals.failed else []
-    lines: Told = [] if len(failed) <= _ONE_BY_ONE else _groups(failed)
-    if len(failed) <= _ONE_BY_ONE:
+    lines: Told = [] if len(failed) <= MOST_ALONE else _groups(failed)
+    if len(failed) <= MOST_ALONE:
         for entry in failed:
             lines += _failure(entry)
     tone = _TONES[ended.head.status]
@@ -78,14 +78,6 @@ def _speed(head: Head) -> str:
     return f"{format_size(received)} in {duration(seconds)}{mean}"
 
 
-def duration(seconds: float) -> str:
-    """A time for people: `1.3 s`, `2 min 5 s`, `3 h 12 min`."""
-    if seconds < 100:
-        return f"{seconds:.1f} s"
-    minutes, second = divmod(round(seconds), 60)
-    return f"{minutes} min {second} s" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
-
-
 def _kept(totals: Sums, kept: Kept) -> str:
     in_place = totals.downloaded + totals.up_to_date + totals.cached
     done = f"{in_place:,} of {counted(totals.downloads, 'file', 'files')} {'is' if in_place == 1 else 'are'} in place"
@@ -100,36 +92,31 @@ def _failure(entry: DownloadReport) -> Told:
     return [
         (f"failed: {entry.path}: {error.message}", "error"),
         (f"  {entry.url}" + (f" (asked last: {asked})" if asked else ""), "faint"),
-        (f"  to do: {remedy(error.kind, error.status, error.message)}", ""),
+        (f"  to do: {remedy_of(error)}", ""),
     ]
 
 
 def _groups(failed: Iterable[DownloadReport]) -> Told:
     """The failures by kind and host, the largest group first."""
-    groups: dict[tuple[str, int | None, str], list[DownloadReport]] = {}
-    for entry in failed:
-        assert entry.error is not None, "as above"
-        host = host_in(entry.source or entry.url)
-        groups.setdefault((entry.error.kind, entry.error.status, host), []).append(entry)
-    ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
+    ordered = by_cause(failed)
     lines: Told = []
-    for (_, _, host), entries in ordered[:_GROUPS]:
-        lines += _group(host, entries)
+    for entries in ordered[:_GROUPS]:
+        lines += _group(entries)
     if len(ordered) > _GROUPS:
-        rest = sum(len(entries) for _, entries in ordered[_GROUPS:])
+        rest = sum(map(len, ordered[_GROUPS:]))
         lines.append((f"failed: {counted(rest, 'other download', 'other downloads')}, which the report names", "error"))
     return lines
 
 
-def _group(host: str, entries: Sequence[DownloadReport]) -> Told:
-    error = entries[0].error
-    assert error is not None, "as above"
+def _group(entries: Sequence[DownloadReport]) -> Told:
+    error, host = entries[0].error, host_of(entries[0])
+    assert error is not None, "only failures are told"
     others = "" if all(entry.error and entry.error.message == error.message for entry in entries) else ", and the like"
     named = ", ".join(entry.path for entry in entries[:_NAMED])
     more = f" and {len(entries) - _NAMED:,} more" if len(entries) > _NAMED else ""
-    at = f" from {shown_host(host)}" if host else ""
+    at = f" from {host}" if host else ""
     return [
         (f"failed: {counted(len(entries), 'download', 'downloads')}{at}: {error.message}{others}", "error"),
         (f"  {named}{more}", "faint"),
-        (f"  to do: {remedy(error.kind, error.status, error.message)}", ""),
+        (f"  to do: {remedy_of(error)}", ""),
     ]

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 from marscore.frozen import dataclass
 from marscore.policy.remedies import remedy
-from marscore.url import WRITTEN
+from marscore.report.failed import alone_or_by_cause, host_of, remedy_of
 
 if TYPE_CHECKING:
     from marscore.errors import Problem
@@ -71,7 +70,7 @@ def of_failures(failed: Sequence[DownloadReport], manifest: ManifestFile, most: 
     """At most so many errors for downloads that failed, and one warning for all that were interrupted."""
     broken = [entry for entry in failed if entry.status == "failed"]
     stopped = len(failed) - len(broken)
-    groups = [[entry] for entry in broken] if len(broken) <= most else _grouped(broken)
+    groups = alone_or_by_cause(broken, most)
     shown, rest = (groups, []) if len(groups) <= most else (groups[: most - 1], groups[most - 1 :])
     told = [_of_one(group[0], manifest) if len(group) == 1 else _of_many(group, manifest) for group in shown]
     if rest:
@@ -120,32 +119,9 @@ def _with_advice(problem: Problem, source: str) -> str:
     return "\n".join([problem.message, *(note for note in helping if note)])
 
 
-def _grouped(failed: Sequence[DownloadReport]) -> list[list[DownloadReport]]:
-    """Failures that have a kind, a status and a host in common, the largest group first, else in the manifest's order."""
-
-    def key(entry: DownloadReport) -> tuple[str, str, str]:
-        assert entry.error is not None, "what failed has an error"
-        return entry.error.kind, str(entry.error.status), host_of(entry)
-
-    groups = [list(group) for _, group in groupby(sorted(failed, key=key), key)]
-    order = {id(entry): number for number, entry in enumerate(failed)}
-    return sorted(groups, key=lambda group: (-len(group), order[id(group[0])]))
-
-
-def host_of(entry: DownloadReport) -> str:
-    """The host, with its port if one is written, that the entry was last asked of; its URL may be one of which only a mask is left."""
-    parts = WRITTEN.match(entry.source or "") or WRITTEN.match(entry.url)
-    return parts["place"] if parts else ""
-
-
-def to_do(entry: DownloadReport) -> str:
-    """What to do about an entry's failure."""
-    return "" if entry.error is None else remedy(entry.error.kind, entry.error.status, entry.error.message)
-
-
 def _of_one(entry: DownloadReport, manifest: ManifestFile) -> Annotation:
     assert entry.error is not None, "what failed has an error"
-    message = f"{entry.error.message}\n{entry.source or entry.url}\nTo do: {to_do(entry)}."
+    message = f"{entry.error.message}\n{entry.source or entry.url}\nTo do: {remedy_of(entry.error)}."
     return Annotation("error", f"{entry.path} failed: {entry.error.kind}", message, manifest.file, manifest.line_of(entry.id))
 
 
@@ -157,5 +133,5 @@ def _of_many(group: Sequence[DownloadReport], manifest: ManifestFile) -> Annotat
     host = host_of(first)
     title = f"{len(group)} downloads{f' from {host}' if host else ''} failed: {first.error.kind}"
     return Annotation(
-        "error", title, f"{first.error.message}\n{named}{more}\nTo do: {to_do(first)}.", manifest.file, manifest.line_of(first.id)
+        "error", title, f"{first.error.message}\n{named}{more}\nTo do: {remedy_of(first.error)}.", manifest.file, manifest.line_of(first.id)
     )

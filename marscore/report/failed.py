@@ -1,33 +1,21 @@
-"""The downloads of a report that failed, each with what to do; many are grouped by kind, status and host.
+"""Downloads that failed, by what they have in common, and what to do about each: for whoever tells of failures.
 
-Report --failed_in--> Failed... --grouped--> groups, the largest first
+entries --alone_or_by_cause--> groups, the largest first     entry --host_of--> host     error --remedy_of--> what to do
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from marscore.frozen import dataclass
 from marscore.policy.remedies import remedy
-from marscore.report.model import DownloadReport, Error, Report
-from marscore.url import WRITTEN
+from marscore.report.words import host_in, shown_host
 
-#: So many are told one by one.
+if TYPE_CHECKING:
+    from marscore.report.model import DownloadReport, Error
+
+#: So many a person reads one by one.
 MOST_ALONE = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """One of them; `remedy` is what to do."""
-
-    entry: DownloadReport
-    error: Error
-    remedy: str
-
-
-def failed_in(report: Report) -> list[Failed]:
-    """Those that have an error, in the report's order."""
-    return [Failed(entry, entry.error, remedy_of(entry.error)) for entry in report.downloads if entry.error is not None]
 
 
 def remedy_of(error: Error) -> str:
@@ -35,17 +23,20 @@ def remedy_of(error: Error) -> str:
     return remedy(error.kind, error.status, error.message)
 
 
-def grouped(failed: Sequence[Failed]) -> list[list[Failed]]:
-    """Each alone where they are few, else those of one kind, status and host together."""
-    if len(failed) <= MOST_ALONE:
-        return [[each] for each in failed]
-    groups: dict[tuple[str, int | None, str], list[Failed]] = {}
-    for each in failed:
-        groups.setdefault((each.error.kind, each.error.status, shown_host(each.entry.url)), []).append(each)
+def host_of(entry: DownloadReport) -> str:
+    """The host that the entry was last asked of, for people; empty where what is secret hides it."""
+    return shown_host(host_in(entry.source or entry.url))
+
+
+def alone_or_by_cause(failed: Sequence[DownloadReport], most: int = MOST_ALONE) -> list[list[DownloadReport]]:
+    """Each alone where they are few, else as `by_cause`."""
+    return [[entry] for entry in failed] if len(failed) <= most else by_cause(failed)
+
+
+def by_cause(failed: Iterable[DownloadReport]) -> list[list[DownloadReport]]:
+    """Those of one kind, status and host together: the largest group first, else in the order of the first of each."""
+    groups: dict[tuple[str, int | None, str], list[DownloadReport]] = {}
+    for entry in failed:
+        assert entry.error is not None, "what failed has an error"
+        groups.setdefault((entry.error.kind, entry.error.status, host_of(entry)), []).append(entry)
     return sorted(groups.values(), key=len, reverse=True)
-
-
-def shown_host(url: str) -> str:
-    """The host of a URL as a report has it, in which a secret may have been replaced; the URL itself where it has none."""
-    written = WRITTEN.match(url)
-    return written["place"] if written else url

@@ -20,6 +20,7 @@ from typing import Any
 
 from marscore.report.failed import remedy_of
 from marscore.report.model import DownloadReport, Note, Report, Retry
+from marscore.report.words import counted
 
 #: The scripts in the order in which they run, and the library before them (assets/README.md).
 SCRIPTS = ("values.js", "bars.js", "files.js", "details.js", "page.js")
@@ -81,7 +82,7 @@ def _summary(report: Report) -> str:
 
 def _workers(report: Report) -> str:
     processes, threads = report.plan.processes, report.plan.threads
-    return f"{processes} {'process' if processes == 1 else 'processes'} of {threads} connections" if processes else ""
+    return f"{counted(processes, 'process', 'processes')} of {counted(threads, 'connection', 'connections')}" if processes else ""
 
 
 def _harmless(text: str) -> str:

@@ -2,112 +2,124 @@
 
 Report --table | markdown--> lines
 
-What a report holds may be a stranger's text: Markdown's own characters are escaped here, a terminal's by whoever writes the lines.
+What a report holds may be a stranger's text: it is made fit for Markdown here, and for a terminal by whoever writes the lines.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from marscore.report.failed import Failed, failed_in, grouped, shown_host
-from marscore.report.model import DownloadReport, Report
+from marscore.report.failed import alone_or_by_cause, host_of, remedy_of
+from marscore.report.markdown import code_cell, text_cell
+from marscore.report.model import DownloadReport, Error, Report
+from marscore.report.words import counted, duration
 from marscore.values import format_size
 
 #: Files that Markdown lists: what shows it takes a megabyte, and no more.
 _MOST_LISTED = 1000
-_MEANT = re.compile(r"([\\`*_{}\[\]()#+!|~>-])")
 
 
 def table(report: Report) -> Iterator[str]:
     """The report for a terminal: sums, failures with what to do, then a line for each file."""
-    yield _heading(report)
+    yield _heading(report, str)
     yield ", ".join(_endings(report))
     yield ", ".join(_sums(report))
     yield from (f"warning: {warning}" for warning in report.warnings)
-    for group in grouped(failed_in(report)):
+    for group in alone_or_by_cause(_failed_in(report)):
         yield ""
         yield from _failure(group)
     if report.downloads:
         yield ""
-        yield f"{'STATUS':<12}{'SIZE':>11}{'TOOK':>10}{'SPEED':>13}{'RETRIES':>9}  PATH"
+        yield f"{'STATUS':<12}{'SIZE':>11}{'TOOK':>12}{'SPEED':>13}{'RETRIES':>9}  PATH"
         yield from map(_line, report.downloads)
 
 
 def markdown(report: Report) -> Iterator[str]:
     """The report as GitHub's Markdown: sums, a table of failures, and of files, folded."""
-    yield f"### {_escaped(_heading(report))}"
+    yield f"### {_heading(report, text_cell)}"
     yield ""
     yield f"{', '.join(_endings(report))}; {', '.join(_sums(report))}"
     for warning in report.warnings:
-        yield from ("", f"> {_escaped(warning)}")
-    groups = grouped(failed_in(report))
+        yield from ("", f"> warning: {text_cell(warning)}")
+    groups = alone_or_by_cause(_failed_in(report))
     if groups:
         yield from ("", "| Failed | Why | What to do |", "|---|---|---|")
-        yield from (f"| {_which(group)} | {_escaped(_why(group[0]))} | {_escaped(group[0].remedy)} |" for group in groups[:_MOST_LISTED])
+        yield from (f"| {' | '.join(_told_of(group))} |" for group in groups[:_MOST_LISTED])
     if report.downloads:
         yield from _files(report.downloads)
 
 
 def _files(downloads: Sequence[DownloadReport]) -> Iterator[str]:
     count = len(downloads)
-    yield from ("", "<details>", f"<summary>{count} {'file' if count == 1 else 'files'}</summary>", "")
+    yield from ("", "<details>", f"<summary>{counted(count, 'file', 'files')}</summary>", "")
     yield from ("| File | Status | Size | Took | Speed | Retries |", "|---|---|--:|--:|--:|--:|")
     for entry in downloads[:_MOST_LISTED]:
-        told = (_escaped(entry.path), _status(entry), _size(entry), _took(entry), _speed(entry), str(len(entry.retries) or ""))
+        told = (code_cell(entry.path), _status(entry), _size(entry), _took(entry), _speed(entry), str(len(entry.retries) or ""))
         yield f"| {' | '.join(told)} |"
     if count > _MOST_LISTED:
-        yield from ("", f"and {count - _MOST_LISTED} more")
+        yield from ("", f"and {count - _MOST_LISTED:,} more")
     yield from ("", "</details>")
 
 
-def _heading(report: Report) -> str:
-    return f"{report.name or report.manifest.path}: {report.status}, {report.started_at[:19].replace('T', ' ')} UTC"
+def _failed_in(report: Report) -> list[DownloadReport]:
+    return [entry for entry in report.downloads if entry.error is not None]
+
+
+def _heading(report: Report, shown: Callable[[str], str]) -> str:
+    return f"{shown(report.name or report.manifest.path)}: {report.status}, {report.started_at[:19].replace('T', ' ')} UTC"
 
 
 def _endings(report: Report) -> list[str]:
     totals = report.totals
-    always = [_counted(totals.downloads, "file", "files"), f"{totals.downloaded} downloaded", f"{totals.up_to_date} up to date"]
+    always = [counted(totals.downloads, "file", "files"), f"{totals.downloaded:,} downloaded", f"{totals.up_to_date:,} up to date"]
     rare = {"from the cache": totals.cached, "failed": totals.failed, "interrupted": totals.interrupted, "skipped": totals.skipped}
-    return [*always, *(f"{count} {name}" for name, count in rare.items() if count)]
+    return [*always, *(f"{count:,} {name}" for name, count in rare.items() if count)]
 
 
 def _sums(report: Report) -> list[str]:
     totals, duration = report.totals, report.duration_s
     speed = f" ({format_size(totals.bytes_downloaded / duration)}/s)" if duration and totals.bytes_downloaded else ""
     resumed = [f"{format_size(totals.bytes_resumed)} resumed"] if totals.bytes_resumed else []
-    retries = [_counted(totals.retries, "retry", "retries")] if totals.retries else []
+    retries = [counted(totals.retries, "retry", "retries")] if totals.retries else []
     return [f"{format_size(totals.bytes_downloaded)} in {_seconds(duration)}{speed}", *resumed, *retries]
 
 
-def _failure(group: Sequence[Failed]) -> Iterator[str]:
+def _failure(group: Sequence[DownloadReport]) -> Iterator[str]:
     first = group[0]
+    assert first.error is not None, "what failed has an error"
     if len(group) == 1:
-        yield f"{_status(first.entry)}: {first.entry.path}"
-        yield f"    {first.entry.url}"
+        yield f"{_status(first)}: {first.path}"
+        yield f"    {first.url}"
     else:
-        yield f"{_counted(len(group), 'file', 'files')} of {shown_host(first.entry.url)}: {_some(group)}"
-    yield f"    {_why(first)}"
-    yield f"    -> {first.remedy}"
+        yield f"{_many(group)}: {_some(group)}"
+    yield f"    {_why(first.error)}"
+    yield f"    -> {remedy_of(first.error)}"
 
 
-def _why(failed: Failed) -> str:
-    return f"{failed.error.kind}: {failed.error.message}"
+def _told_of(group: Sequence[DownloadReport]) -> Iterator[str]:
+    """The cells of a row: which, why, and what to do."""
+    error = group[0].error
+    assert error is not None, "as above"
+    yield code_cell(group[0].path) if len(group) == 1 else text_cell(f"{_many(group)}: {_some(group)}")
+    yield from map(text_cell, (_why(error), remedy_of(error)))
 
 
-def _which(group: Sequence[Failed]) -> str:
-    if len(group) == 1:
-        return _escaped(group[0].entry.path)
-    return f"{len(group)} files of {_escaped(shown_host(group[0].entry.url))}: {_escaped(_some(group))}"
+def _why(error: Error) -> str:
+    return f"{error.kind}: {error.message}"
 
 
-def _some(group: Sequence[Failed]) -> str:
-    return ", ".join(each.entry.path for each in group[:3]) + (", …" if len(group) > 3 else "")
+def _many(group: Sequence[DownloadReport]) -> str:
+    host = host_of(group[0])
+    return counted(len(group), "file", "files") + (f" of {host}" if host else "")
+
+
+def _some(group: Sequence[DownloadReport]) -> str:
+    return ", ".join(each.path for each in group[:3]) + (", …" if len(group) > 3 else "")
 
 
 def _line(entry: DownloadReport) -> str:
     retries = len(entry.retries) or ""
-    return f"{_status(entry):<12}{_size(entry):>11}{_took(entry):>10}{_speed(entry):>13}{retries:>9}  {entry.path}"
+    return f"{_status(entry):<12}{_size(entry):>11}{_took(entry):>12}{_speed(entry):>13}{retries:>9}  {entry.path}"
 
 
 def _status(entry: DownloadReport) -> str:
@@ -127,18 +139,4 @@ def _speed(entry: DownloadReport) -> str:
 
 
 def _seconds(value: float) -> str:
-    if value < 60:
-        return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"
-    minutes, seconds = divmod(round(value), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"
-
-
-def _escaped(text: str) -> str:
-    """The text as Markdown shows it and means nothing by it: on one line, without HTML, links or mentions."""
-    flat = " ".join(text.replace("\0", " ").split())
-    return _MEANT.sub(r"\\\1", flat.replace("&", "&amp;").replace("<", "&lt;")).replace("@", "&#64;").replace("://", ":&#47;&#47;")
+    return f"{value:.2f} s" if value < 10 else duration(value)

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from marscore.errors import DownloadError, Unfinished
 from marscore.frozen import dataclass
+from marscore.report.words import duration
 from marscore.state import key_of
 from marscore.values import format_size
 
@@ -129,7 +130,7 @@ class Results:
         }
         counts |= {"interrupted": totals.interrupted, "skipped": totals.skipped}
         told = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "no downloads"
-        return f"{report.status}: {told}; {format_size(totals.bytes_downloaded)} in {report.duration_s:.1f} s"
+        return f"{report.status}: {told}; {format_size(totals.bytes_downloaded)} in {duration(report.duration_s)}"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the sums, and a table with what is not in place first."""

@@ -11,8 +11,9 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from marscore.report.annotations import to_do
+from marscore.report.failed import remedy_of
 from marscore.report.markdown import code_cell, text_cell
+from marscore.report.words import duration
 from marscore.values import format_size
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _beginning(head: Head) -> str:
     }
     rate = f" ({format_size(totals.bytes_downloaded / head.duration_s)}/s)" if head.duration_s and totals.bytes_downloaded else ""
     shown = {name: f"{count:,}" for name, count in counts.items() if count or name in ("downloaded", "failed")}
-    shown |= {"received": f"{format_size(totals.bytes_downloaded)}{rate}", "time": f"{head.duration_s:.1f} s"}
+    shown |= {"received": f"{format_size(totals.bytes_downloaded)}{rate}", "time": duration(head.duration_s)}
     if totals.bytes_resumed:
         shown["resumed"] = format_size(totals.bytes_resumed)
     return "\n".join([*lines, _row(shown), _row(["--:"] * len(shown)), _row(shown.values()), ""])
@@ -146,7 +147,7 @@ def _row(cells: Iterable[str]) -> str:
 def _failure(entry: DownloadReport) -> list[str]:
     assert entry.error is not None, "what failed has an error"
     file = f"{code_cell(entry.path)}<br>{code_cell(entry.source or entry.url)}"
-    return [file, text_cell(entry.error.message), code_cell(entry.error.kind), text_cell(to_do(entry))]
+    return [file, text_cell(entry.error.message), code_cell(entry.error.kind), text_cell(remedy_of(entry.error))]
 
 
 def _retry(entry: dict[str, Any]) -> list[str]:

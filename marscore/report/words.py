@@ -26,6 +26,14 @@ def seconds(wait: float) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def duration(seconds: float) -> str:
+    """A time for people: `1.3 s`, `2 min 5 s`, `3 h 12 min`."""
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes, second = divmod(round(seconds), 60)
+    return f"{minutes} min {second} s" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def reason_of(message: str) -> str:
     """A failure's message, short: a status alone says that a server answered."""
     return message.removeprefix("the server answered ")
