@@ -22,6 +22,7 @@ from marscore.events import LogLevel
 from marscore.job import Job, ReadList
 from marscore.policy.redirect import headers_for, sent_to
 from marscore.report.ended import Ended
+from marscore.report.words import IN_PLACE
 from marscore.resolve.awaited import names_of
 from marscore.resolve.checksum_list import ChecksumList, Missing, read_list
 from marscore.resolve.model import Download, IfExists, ListSource, Options
@@ -183,7 +184,7 @@ def _fetched(job: Job, root: Path, asked: Mapping[ListSource, Options], fetch: F
 def _outcome(source: ListSource, entry: Mapping[str, object], ended: Ended, more: str) -> str | Failure:
     """How a list came, or why it did not; `more` is what is to be said besides then."""
     status = entry.get("status")
-    if status in ("downloaded", "up_to_date", "cached"):
+    if status in IN_PLACE:
         return str(status)
     error = entry.get("error")
     if isinstance(error, Mapping):

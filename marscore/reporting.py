@@ -1,6 +1,6 @@
 """A report that was written, read again and shown: as a page, as a table, as Markdown.
 
-REPORT --read--> text --report_of--> Report --page, with the assets of the wheel--> a file, or standard output
+REPORT --report_at--> text --report.reading--> Report --page, with the assets of the wheel--> a file, or standard output
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from marscore.adapters.terminal.named_outputs import Output
 from marscore.errors import ManifestError, Problem
 from marscore.report.model import Report
 from marscore.report.page import ASSETS, page
-from marscore.report.reading import report_of
 from marscore.values import OWN_FOLDER
 
 
@@ -33,11 +32,6 @@ def report_at(source: str) -> tuple[Path, str]:
         raise ManifestError(str(path), (Problem("", f"is not UTF-8 text: byte {error.start}"),)) from error
     except (OSError, ValueError) as error:
         raise ManifestError(str(path), (Problem("", cannot_read(error)),)) from error
-
-
-def read(text: str, source: str) -> Report:
-    """As `report_of`."""
-    return report_of(text, source)
 
 
 def page_of(report: Report) -> Iterator[str]:

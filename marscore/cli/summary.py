@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from marscore.report.failed import MOST_ALONE, by_cause, host_of, remedy_of
-from marscore.report.words import counted, duration
+from marscore.report.words import counted, duration, endings, in_place
 from marscore.values import format_size
 
 if TYPE_CHECKING:
@@ -59,15 +59,7 @@ def _sums(head: Head) -> str:
 
 
 def _endings(totals: Sums) -> str:
-    told = {
-        "downloaded": totals.downloaded,
-        "up to date": totals.up_to_date,
-        "from the cache": totals.cached,
-        "failed": totals.failed,
-        "interrupted": totals.interrupted,
-        "not started": totals.skipped,
-    }
-    return ", ".join(f"{count:,} {name}" for name, count in told.items() if count) or "nothing to do"
+    return ", ".join(f"{count:,} {name}" for name, count in endings(totals).items() if count) or "nothing to do"
 
 
 def _speed(head: Head) -> str:
@@ -79,8 +71,8 @@ def _speed(head: Head) -> str:
 
 
 def _kept(totals: Sums, kept: Kept) -> str:
-    in_place = totals.downloaded + totals.up_to_date + totals.cached
-    done = f"{in_place:,} of {counted(totals.downloads, 'file', 'files')} {'is' if in_place == 1 else 'are'} in place"
+    placed = in_place(totals)
+    done = f"{placed:,} of {counted(totals.downloads, 'file', 'files')} {'is' if placed == 1 else 'are'} in place"
     parts = f", kept {format_size(kept.bytes)} of {counted(kept.files, 'more', 'more')}" if kept.files else ""
     return f"interrupted: {done}{parts}; run the same command again to go on"
 

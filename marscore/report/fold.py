@@ -36,14 +36,13 @@ from marscore.report.head import Head, ManifestNamed, PlanSums, Samples, Sums
 from marscore.report.record import rfc3339, seconds, well_formed
 from marscore.report.throughput import Throughput
 from marscore.report.timeline import MOST, Noted, note_of, timeline_text
+from marscore.report.words import IN_PLACE
 from marscore.resolve.model import Download
 from marscore.values import Failure, FailureKind
 
 if TYPE_CHECKING:
     from marscore.report.model import RunStatus
 
-#: How a download ends that is in place.
-_IN_PLACE = ("downloaded", "up_to_date", "cached")
 #: Failures that only the owner of this machine can mend; they decide the exit code, since the others may follow from them.
 _OF_THE_MACHINE: frozenset[FailureKind] = frozenset({"disk_full", "permission"})
 #: Warnings about downloads that are kept for who shows them once more.
@@ -141,7 +140,7 @@ class ReportFold:
 
     def exit_code(self, signal: int | None = None) -> int:
         """How the run ends if it ends now; `signal` is the one that told it to, if any did."""
-        if self._broken_off is None and sum(self._ended[status] for status in _IN_PLACE) == len(self._entries):
+        if self._broken_off is None and sum(self._ended[status] for status in IN_PLACE) == len(self._entries):
             # A signal that came when all was in place changed nothing.
             return 0
         if signal is not None:

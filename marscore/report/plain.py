@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from marscore.report.failed import alone_or_by_cause, host_of, remedy_of
 from marscore.report.markdown import code_cell, text_cell
 from marscore.report.model import DownloadReport, Error, Report
-from marscore.report.words import counted, duration
+from marscore.report.words import counted, duration, endings
 from marscore.values import format_size
 
 #: Files that Markdown lists: what shows it takes a megabyte, and no more.
@@ -71,9 +71,8 @@ def _heading(report: Report, shown: Callable[[str], str]) -> str:
 
 def _endings(report: Report) -> list[str]:
     totals = report.totals
-    always = [counted(totals.downloads, "file", "files"), f"{totals.downloaded:,} downloaded", f"{totals.up_to_date:,} up to date"]
-    rare = {"from the cache": totals.cached, "failed": totals.failed, "interrupted": totals.interrupted, "skipped": totals.skipped}
-    return [*always, *(f"{count:,} {name}" for name, count in rare.items() if count)]
+    told = (f"{count:,} {name}" for name, count in endings(totals).items() if count or name in ("downloaded", "up to date"))
+    return [counted(totals.downloads, "file", "files"), *told]
 
 
 def _sums(report: Report) -> list[str]:

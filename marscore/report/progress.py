@@ -63,7 +63,7 @@ class ProgressFold:
     Args:
         now: the time at the start.
         sizes: the bytes of each download, by id, as far as they are known beforehand; percent is of bytes only if all are.
-        paths: the path of each download, by id: a file goes by the last part of it, where it is not known of its URL.
+        paths: the path of each download, by id; a file whose path is not known goes by the last part of its URL's.
     """
 
     def __init__(self, now: float, sizes: Mapping[str, int] | None = None, paths: Mapping[str, str] | None = None) -> None:

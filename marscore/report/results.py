@@ -9,12 +9,11 @@ from typing import Any, Protocol, TypeVar, cast
 
 from marscore.errors import DownloadError, Unfinished
 from marscore.frozen import dataclass
-from marscore.report.words import duration
+from marscore.report.words import IN_PLACE, duration, endings
 from marscore.state import key_of
 from marscore.values import format_size
 
 _R = TypeVar("_R", bound="Results")
-_IN_PLACE = frozenset({"downloaded", "up_to_date", "cached"})
 #: Rows of a table in a notebook; what is not in place comes first.
 _ROWS = 50
 
@@ -75,7 +74,7 @@ class Results:
     @property
     def failed(self) -> tuple[Entry, ...]:
         """The downloads that are not in place, whether they failed, were interrupted or were not begun."""
-        return tuple(entry for entry in self._report.downloads if entry.status not in _IN_PLACE)
+        return tuple(entry for entry in self._report.downloads if entry.status not in IN_PLACE)
 
     def raise_for_failures(self: _R) -> _R:
         """Return the report if all is well.
@@ -101,7 +100,7 @@ class Results:
         if self._places is None:
             raise ValueError("only the report that a run returned says where its files are")
         entry = self._entry(url_or_id, self._places)
-        if entry.status not in _IN_PLACE:
+        if entry.status not in IN_PLACE:
             raise DownloadError(self._report.status, (entry,))
         return self._places.root / entry.path
 
@@ -122,19 +121,12 @@ class Results:
 
     def _summed(self) -> str:
         report, totals = self._report, self._report.totals
-        counts = {
-            "downloaded": totals.downloaded,
-            "up to date": totals.up_to_date,
-            "from the cache": totals.cached,
-            "failed": totals.failed,
-        }
-        counts |= {"interrupted": totals.interrupted, "skipped": totals.skipped}
-        told = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "no downloads"
+        told = ", ".join(f"{count:,} {name}" for name, count in endings(totals).items() if count) or "no downloads"
         return f"{report.status}: {told}; {format_size(totals.bytes_downloaded)} in {duration(report.duration_s)}"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the sums, and a table with what is not in place first."""
-        entries = sorted(self._report.downloads, key=lambda entry: entry.status in _IN_PLACE)
+        entries = sorted(self._report.downloads, key=lambda entry: entry.status in IN_PLACE)
         rows = "".join(map(_row, entries[:_ROWS]))
         more = f"<p>and {len(entries) - _ROWS} more</p>" if len(entries) > _ROWS else ""
         head = "".join(f"<th>{name}</th>" for name in ("path", "status", "size", "what went wrong"))

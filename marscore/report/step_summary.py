@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from marscore.report.failed import remedy_of
 from marscore.report.markdown import code_cell, text_cell
-from marscore.report.words import duration
+from marscore.report.words import duration, endings, in_place
 from marscore.values import format_size
 
 if TYPE_CHECKING:
@@ -73,9 +73,7 @@ def step_summary(head: Head, failed: Sequence[DownloadReport], entries: Iterable
     _table(page, "Failed", ("file", "what went wrong", "kind", "what to do"), map(_failure, broken[:_FAILED]), len(broken))
     retried, placed, counted = _picked(entries)
     _table(page, "Tried again", ("file", "tries", "the last reason"), map(_retry, retried), counted, folded="yes")
-    totals = head.totals
-    in_place = totals.downloaded + totals.up_to_date + totals.cached
-    _table(page, "In place", ("file", "how", "size", "seconds"), map(_placed, placed), in_place, folded="yes")
+    _table(page, "In place", ("file", "how", "size", "seconds"), map(_placed, placed), in_place(head.totals), folded="yes")
     return str(page)
 
 
@@ -102,19 +100,10 @@ def _place(source: str, problem: Problem) -> str:
 
 def _beginning(head: Head) -> str:
     totals = head.totals
-    in_place = totals.downloaded + totals.up_to_date + totals.cached
     title = f" of {text_cell(head.name)}" if head.name else ""
     stopped = ", interrupted" if head.status == "interrupted" else ""
-    lines = [f"### marscore: {in_place:,} of {totals.downloads:,} downloads{title} in place{stopped}", ""]
-    counts = {
-        "downloaded": totals.downloaded,
-        "up to date": totals.up_to_date,
-        "from the cache": totals.cached,
-        "failed": totals.failed,
-        "interrupted": totals.interrupted,
-        "skipped": totals.skipped,
-        "retries": totals.retries,
-    }
+    lines = [f"### marscore: {in_place(totals):,} of {totals.downloads:,} downloads{title} in place{stopped}", ""]
+    counts = {**endings(totals), "retries": totals.retries}
     rate = f" ({format_size(totals.bytes_downloaded / head.duration_s)}/s)" if head.duration_s and totals.bytes_downloaded else ""
     shown = {name: f"{count:,}" for name, count in counts.items() if count or name in ("downloaded", "failed")}
     shown |= {"received": f"{format_size(totals.bytes_downloaded)}{rate}", "time": duration(head.duration_s)}

@@ -1,11 +1,14 @@
-"""Words for people that log, display and summary share: numbers with their nouns, waits, hosts, and why a server refused."""
+"""Words for people that all share who tell of a run: numbers with their nouns, how downloads ended, times, hosts, why a server refused."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from marscore.url import WRITTEN
 
+#: How a download ends that is in place.
+IN_PLACE = ("downloaded", "up_to_date", "cached")
 #: Ports that a scheme implies; nobody wants to read them.
 _IMPLIED = (":443", ":80")
 
@@ -13,6 +16,23 @@ _IMPLIED = (":443", ":80")
 def counted(count: int, one: str, many: str) -> str:
     """A number with its noun: `1 retry`, `2 retries`."""
     return f"{count:,} {one if count == 1 else many}"
+
+
+def endings(totals: Any) -> dict[str, int]:
+    """How many downloads ended in each way (`model.Totals`, or `head.Sums` as a run has them)."""
+    return {
+        "downloaded": totals.downloaded,
+        "up to date": totals.up_to_date,
+        "from the cache": totals.cached,
+        "failed": totals.failed,
+        "interrupted": totals.interrupted,
+        "not started": totals.skipped,
+    }
+
+
+def in_place(totals: Any) -> int:
+    """How many of them are in place."""
+    return sum(getattr(totals, status) for status in IN_PLACE)
 
 
 def seconds(wait: float) -> str:

@@ -55,7 +55,7 @@ def test_a_run_is_its_sums_and_its_tables():
         [
             "### marscore: 2 of 4 downloads in place",
             "",
-            "| downloaded | up to date | failed | skipped | retries | received | time | resumed |",
+            "| downloaded | up to date | failed | not started | retries | received | time | resumed |",
             "| --: | --: | --: | --: | --: | --: | --: | --: |",
             "| 1 | 1 | 1 | 1 | 1 | 3.0 MiB (2.0 MiB/s) | 1.5 s | 1.0 MiB |",
             "",
