@@ -51,6 +51,10 @@ if TYPE_CHECKING:
     from marscore.verifying import Extra, Fix, Verified
 
 
+#: Files below `.marscore` that nothing else may be written over.
+_STATE = ("state.db", "state.db-wal", "state.db-shm", "lock")
+
+
 @dataclass(frozen=True, slots=True)
 class Validated:
     """A manifest that is right: how many downloads it holds, and what it runs afterwards, fit to be shown, by the key that says so."""
@@ -230,6 +234,8 @@ def _files_of(manifest: ManifestInput, job: Job) -> dict[str, str]:
     """The files that a run reads or makes, by their real paths."""
     root = os.path.realpath(job.root)
     files = {os.path.join(root, download.path): f"the file of {download.id}" for download in job.downloads}  # noqa: PTH118 - may be a million
+    files |= {os.path.join(root, path): "a file of the manifest" for path in job.unwanted}  # noqa: PTH118 - as above
+    files |= {os.path.join(root, OWN_FOLDER, name): "what the output folder knows of its files" for name in _STATE}  # noqa: PTH118 - as above
     if manifest.text is not None:
         files[os.path.realpath(manifest.source)] = "the manifest"
     return files

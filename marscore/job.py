@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import field, fields, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from marscore.adapters.files.archive_readers import demand_readers
 from marscore.adapters.http.tls_check import TlsFiles, check_tls_files
 from marscore.adapters.http.versions import unavailable
 from marscore.caches import CacheChoice, choose_cache
-from marscore.errors import Problem, StorageError
+from marscore.errors import ManifestError, Problem, StorageError
 from marscore.frozen import dataclass
 from marscore.held import held_to_lock
 from marscore.hooks import Hooks, hooks_of
@@ -30,6 +31,10 @@ from marscore.values import OWN_FOLDER, Failure
 
 if TYPE_CHECKING:
     from marscore.manifest import Execution
+
+
+#: How a URL begins, also where a Path has made one slash of two. A drive of Windows has one letter.
+_STORE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,8 @@ class Job:
     began: tuple[float, float] | None = None
     #: What is right and may be a mistake.
     suspicions: tuple[Problem, ...] = ()
+    #: The paths of downloads that are not wanted this time.
+    unwanted: tuple[str, ...] = ()
 
 
 def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles = "all") -> Job:
@@ -89,7 +96,9 @@ def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles 
     demand_readers(parsed, wanted)
     not_locked = tuple(download for download in wanted if download.id in lacking) if lacking else ()
     job = job_of(parsed, held, manifest, settings)
-    return replace(job, downloads=wanted, not_locked=not_locked, suspicions=suspicions(parsed))
+    ids = {download.id for download in wanted} if settings.only else set()
+    unwanted = tuple(download.path for download in held if download.id not in ids) if settings.only else ()
+    return replace(job, downloads=wanted, not_locked=not_locked, suspicions=suspicions(parsed), unwanted=unwanted)
 
 
 def check_whole(parsed: Parsed, tls_files: TlsFiles = "all") -> None:
@@ -109,6 +118,7 @@ def job_of(parsed: Parsed, downloads: tuple[Download, ...], manifest: ManifestIn
     Raises:
         StorageError: the system has no such place as the output folder is to be.
     """
+    _refuse_stores(parsed, settings)
     root = _root(manifest.folder / parsed.manifest.output_dir if settings.output_dir is None else Path(settings.output_dir))
     ambient, own = ambient_secrets(downloads), secrets_of(parsed, downloads)
     return Job(
@@ -124,6 +134,16 @@ def job_of(parsed: Parsed, downloads: tuple[Download, ...], manifest: ManifestIn
         hooks=hooks_of(parsed.manifest, manifest.folder) if settings.hooks == "run" else None,
         folder=manifest.folder,
     )
+
+
+def _refuse_stores(parsed: Parsed, settings: RunSettings) -> None:
+    """A URL in the place of the output folder would make a folder `s3:` here."""
+    message = "is a folder of this machine, and no URL: object stores are not written to"
+    if settings.output_dir is not None:
+        if _STORE.match(str(settings.output_dir)):
+            raise ManifestError("--output-dir", (Problem("", message),))
+    elif _STORE.match(parsed.manifest.output_dir):
+        raise parsed.places.error(parsed.source, [parsed.places.problem(("output_dir",), message)])
 
 
 def _root(folder: Path) -> Path:

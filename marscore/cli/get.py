@@ -68,6 +68,8 @@ def get(context: click.Context, /, urls: tuple[str, ...], input_file: str | None
         options.pop("retry"),
     )
     _check_count(wanted)
+    if wanted.login is not None and any(name.lower() == "authorization" for name, _ in wanted.headers):
+        raise click.UsageError("--user and --header 'Authorization: …' both say who you are: give one of them")
     github = options.pop("github")
     settings = settings_of(options)
     settings = replace(settings, output_dir=folder, variables=(*settings.variables, *wanted.variables))

@@ -55,6 +55,17 @@ def test_arguments_are_split_and_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_no_arguments_are_none_and_a_quote_that_is_not_closed_ends_the_step(tmp_path: Path) -> None:
+    with Origin() as origin:
+        (tmp_path / "downloads.yaml").write_text(f"version: 1\noutput_dir: data\ndownloads:\n  - {origin.serve('/a.bin', Body(10))}\n")
+        given = {"BIN": str(Path(sys.executable).parent), "MANIFEST": "downloads.yaml", "CACHE": "false"}
+        code, _, printed = _step("run", tmp_path, given | {"ARGS": ""})
+        assert code == 0, printed
+        code, _, printed = _step("run", tmp_path, given | {"ARGS": "--only 'a.bin"})
+    assert code != 0
+    assert "quote" in printed
+
+
 def test_the_cache_goes_by_the_lock_and_without_one_by_the_manifest(tmp_path: Path) -> None:
     (tmp_path / "downloads.yaml").write_text("version: 1\n")
     _, first, _ = _step("lock", tmp_path, {"MANIFEST": "downloads.yaml"})

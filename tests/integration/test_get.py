@@ -351,3 +351,9 @@ def other() -> Iterator[Origin]:
     """Another origin."""
     with Origin() as origin:
         yield origin
+
+
+def test_two_ways_to_say_who_you_are_are_one_too_many(here: Path) -> None:
+    run = Got(here, "http://127.0.0.1:9/a", "-u", "me:secret", "-H", "authorization: Bearer x")
+    assert run.code == 2
+    assert "give one of them" in run.err

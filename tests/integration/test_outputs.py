@@ -23,6 +23,7 @@ import marscore
 import marscore.app  # what it brings, the plain user below may not be let to
 from marscore.values import Failure
 from tests.integration.command import LIMIT_S, command, ended, environment, write
+from tests.integration.command import marscore as called
 from tests.integration.command import marscore as run_command
 from tests.origin import Body, Origin, Status
 from tests.unprivileged import NOBODY, own_folder
@@ -409,3 +410,31 @@ def test_what_would_be_written_over_another_file_of_the_run_is_refused(origin: O
     assert (tmp_path / manifest).read_bytes() == before
     assert not (tmp_path / "data").exists()
     assert not origin.requests
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("name", ["data/.marscore/state.db", "data/b.bin"])
+def test_what_the_folder_knows_and_files_that_are_not_wanted_now_are_not_written_over(
+    option: str, name: str, origin: Origin, tmp_path: Path
+) -> None:
+    for file in "ab":
+        origin.serve(f"/{file}.bin", Body(1000))
+    write(tmp_path, [origin.url("/a.bin"), origin.url("/b.bin")])
+    assert called("run", "downloads.yaml", cwd=tmp_path).code == 0
+    before = (tmp_path / name).read_bytes()
+    run = called("run", "downloads.yaml", "--only", "a.bin", option, name, cwd=tmp_path)
+    assert (run.code, "would be written over" in run.err) == (2, True)
+    assert (tmp_path / name).read_bytes() == before
+
+
+@pytest.mark.parametrize("place", ["s3://bucket/prefix", "gs://u:secret@bucket/"])
+def test_a_url_is_no_output_folder(place: str, tmp_path: Path) -> None:
+    (tmp_path / "downloads.yaml").write_text(f"version: 1\noutput_dir: {place}\ndownloads: [http://127.0.0.1:9/a.bin]\n")
+    for run in (
+        called("run", "downloads.yaml", cwd=tmp_path),
+        called("run", "downloads.yaml", "--output-dir", place, cwd=tmp_path),
+        called("get", "http://127.0.0.1:9/a.bin", "--output-dir", place, cwd=tmp_path),
+    ):
+        assert (run.code, "no URL" in run.err) == (2, True)
+        assert "secret" not in run.err
+    assert [path.name for path in tmp_path.iterdir()] == ["downloads.yaml"]
