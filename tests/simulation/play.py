@@ -140,7 +140,8 @@ class Play:
     def _undisturbed(self, spec: Run) -> list[str]:
         for file in self.scenario.files:
             for resource in self.resources[file.number]:
-                resource.current = len(resource.versions) - 1
+                while resource.current < len(resource.versions) - 1:
+                    resource.change(self.world.elapsed)
                 if file.summed or file.sized:
                     # What its checksum or size is of is there again.
                     self.network.resources[resource.url] = resource

@@ -7,11 +7,12 @@ import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.simulation.faults import Fault
 from tests.simulation.faults.origins import RESET, Counting, OfAnswers
-from tests.simulation.origin import Reply, Seen
+from tests.simulation.origin import Reply, Resource, Seen
 
 if TYPE_CHECKING:
     from tests.simulation.play import Play
@@ -209,7 +210,7 @@ class _Changing:
                 if self._fault.amount % 4 == 0:
                     self._play.lead_elsewhere(number)
                 for resource in served:
-                    resource.change()
+                    resource.change(self._play.world.elapsed)
         return spoiled
 
 
@@ -233,7 +234,11 @@ class Changes(Timed):
 
     def begin(self, play: Play) -> None:
         for resource in play.resources.get(self.number, ()):
-            play.world.at(self.at, resource.change)
+            play.world.at(self.at, partial(_change, play, resource))
+
+
+def _change(play: Play, resource: Resource) -> None:
+    resource.change(play.world.elapsed)
 
 
 class LeadsElsewhere(Timed):
