@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from marscore.manifest import Manifest
     from marscore.planning.document import PlanDocument
     from marscore.report.model import Report
-    from marscore.settings import Checksums, HookMode, Locking, LogChoice, Network, ProgressMode
+    from marscore.settings import Checksums, HookMode, Locking, LogChoice, Network, ProgressMode, TraceMode
 
 #: In a program nothing is drawn and nothing logged to standard error unless it is asked for.
 _QUIET = RunSettings(log_level="warning", log_format="none", progress="none")
@@ -51,6 +51,10 @@ class Options(TypedDict, total=False):
     cache: Path | str | None
     network: Network
     hooks: HookMode
+    report_junit: Path | str | None
+    metrics: Path | str | None
+    traces: TraceMode
+    log_file_level: LogLevel
 
 
 def run(
@@ -74,7 +78,7 @@ def run(
         cancel: set from another thread, it ends the run as SIGTERM ends the command: within two seconds, keeping what came, with a report
             whose status is `interrupted`.
         options: the same as `settings` by name: output_dir, report, log_file, log_format, log_level, progress, processes, threads,
-            max_rate, only, variables, lock, locking, checksums, cache, network, hooks.
+            max_rate, only, variables, lock, locking, checksums, cache, network, hooks, report_junit, metrics, traces, log_file_level.
 
     Without `settings`, nothing goes to standard error unless log_format, log_level or progress ask for it; events then go to the logger
     `marscore` of Python's `logging`, if no log is asked for at all.

@@ -42,9 +42,9 @@ class Opened:
         return text
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
-    """A running browser."""
+    """A running browser. For this package alone: while it runs, an event loop does, beside which no other test could start one."""
     path = need("chromium", "chromium")
     try:
         from playwright.sync_api import sync_playwright  # noqa: PLC0415 - an extra

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import logging
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -19,6 +21,7 @@ import pytest
 
 import marscore
 from marscore.events import DownloadFinished, DownloadStarted, LoggedEvent, RunFinished, RunStarted, name_of
+from marscore.library import Options
 from tests.integration.command import LIMIT_S, environment
 from tests.origin import Body, Good, Origin, Seen, busy
 
@@ -47,6 +50,12 @@ def test_keywords_are_the_command_s_options(origin: Origin, tmp_path: Path) -> N
     settings = marscore.RunSettings(only=("a",), log_level="error")
     assert marscore.run(data, settings, output_dir=tmp_path / "third").ok
     assert marscore.plan(data, only=["a"]).downloads[0].action == "fetch"
+
+
+def test_a_type_checker_knows_all_of_them_and_the_docstring_names_them() -> None:
+    known = {field.name for field in dataclasses.fields(marscore.RunSettings)}
+    assert set(Options.__annotations__) == known
+    assert not {name for name in known if not re.search(rf"\b{name}\b", marscore.run.__doc__ or "")}
 
 
 @pytest.mark.parametrize(
