@@ -69,6 +69,12 @@ class Problem:
     quote: Quote | None = None
     elsewhere: Elsewhere | None = None
 
+    @property
+    def notes(self) -> list[str]:
+        """What helps, each in a line."""
+        notes = [self.about, self.allowed and f"allowed: {self.allowed}", self.help and f"help: {self.help}"]
+        return [note for note in notes if note]
+
 
 class ManifestError(MarscoreError):
     """The manifest or the command line is wrong; nothing was started.
@@ -100,8 +106,7 @@ def told(source: str, problem: Problem) -> list[str]:
     if other is not None:
         lines.append(f" {' ' * gutter} = {other.what} stands at {source}:{other.line}:{other.column}")
         lines += _quoted(other.quote, gutter, None) if other.quote else []
-    notes = [problem.about, problem.allowed and f"allowed: {problem.allowed}", problem.help and f"help: {problem.help}"]
-    return lines + [f" {' ' * gutter} = {note}" for note in notes if note]
+    return lines + [f" {' ' * gutter} = {note}" for note in problem.notes]
 
 
 def _quoted(quote: Quote, gutter: int, found: str | None) -> list[str]:

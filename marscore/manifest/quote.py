@@ -12,6 +12,7 @@ from dataclasses import replace
 from marscore.errors import Elsewhere, Problem, Quote
 from marscore.frozen import dataclass
 from marscore.manifest.spans import Spans, Stretch, comment_in, is_reference, is_sensitive_text, scalar_at, secret_in, spans_of
+from marscore.manifest.yaml_words import LINE_BREAK
 from marscore.policy.redact import MASK
 from marscore.printable import cells, printable
 
@@ -24,8 +25,6 @@ _LEAD, _WIDTH = 40, 100
 _LOOKED_AT = 2000
 _CUT = "..."
 _TAB = "    "
-#: What libyaml takes for the end of a line.
-_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class _Lines:
 
     def __init__(self, text: str) -> None:
         self._text = text.removeprefix("\ufeff")
-        self._breaks = [found.span() for found in _BREAK.finditer(self._text)]
+        self._breaks = [found.span() for found in LINE_BREAK.finditer(self._text)]
         self._spans: Spans = spans_of(self._text)
         self._secret = sorted(self._spans.secret)
 

@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 from marscore.errors import Problem
 from marscore.frozen import dataclass
 
-_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+#: What libyaml takes for the end of a line.
+LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _QUOTES = "put quotes around the value"
 
 
@@ -59,7 +60,7 @@ def told(error: Any, text: str) -> Problem:
     context = error.context_mark or mark
     if mark is None:
         return Problem("", "is not valid YAML", 1, 1)
-    lines = _BREAK.split(text)
+    lines = LINE_BREAK.split(text)
     said, about = str(error.problem or ""), str(error.context or "")
     fault = _Fault(said, about, lines, mark.line, mark.column, context.line, context.column)
     found = next((told for rule in _RULES if (told := rule(fault)) is not None), None)

@@ -110,13 +110,8 @@ def of_problems(problems: Sequence[Problem], source: str, file: str | None, leve
 def _with_advice(problem: Problem, source: str) -> str:
     """What is wrong, and below it what helps."""
     other = problem.elsewhere
-    helping = [
-        other and f"{other.what} stands at {source}:{other.line}:{other.column}",
-        problem.about,
-        problem.allowed and f"allowed: {problem.allowed}",
-        problem.help and f"help: {problem.help}",
-    ]
-    return "\n".join([problem.message, *(note for note in helping if note)])
+    place = [] if other is None else [f"{other.what} stands at {source}:{other.line}:{other.column}"]
+    return "\n".join([problem.message, *place, *problem.notes])
 
 
 def _of_one(entry: DownloadReport, manifest: ManifestFile) -> Annotation:

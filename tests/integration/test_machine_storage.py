@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from marscore.app import get
 from marscore.app import run as run_here
 from marscore.errors import StorageError
 from marscore.journal import Header, PieceHasher, encode_header, encode_piece
@@ -192,6 +193,17 @@ def test_a_folder_that_may_not_be_written_fails_its_files_and_the_others_go_on(o
         assert caught.value.failure.kind == "permission"
         (folder / "data").chmod(0o700)
         (folder / "data" / "closed").chmod(0o700)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user takes the superuser, who alone can")
+def test_a_get_whose_own_folder_may_not_be_read_says_so(origin: Origin) -> None:
+    with own_folder() as folder:
+        (folder / "data" / ".marscore" / "get").mkdir(parents=True)
+        (folder / "data" / ".marscore" / "get").chmod(0o300)
+        manifest = ManifestInput("<dict>", folder, data={"version": 1, "output_dir": "data", "downloads": [origin.serve("/a.bin", SMALL)]})
+        with pytest.raises(StorageError, match="cannot make a folder to work in: Permission denied"):
+            get(manifest, RunSettings())
+        (folder / "data" / ".marscore" / "get").chmod(0o700)
 
 
 def test_a_folder_where_the_file_should_be_fails_before_a_request(origin: Origin, tmp_path: Path) -> None:

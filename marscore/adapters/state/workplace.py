@@ -76,10 +76,10 @@ def workplace(root: Path, keys: Collection[str]) -> Iterator[Workplace]:
 
 def _begun(root: Path, places: Path, keys: frozenset[str], held: contextlib.ExitStack) -> Workplace:
     """Make a folder, hold it, and move what is left of these files there."""
-    left = list(_left(places, keys))
-    number = next(number for number in range(1, len(os.listdir(places)) + 2) if not (places / str(number)).exists())  # noqa: PTH208
-    own = places / str(number)
     with naming(_DOING):
+        left = list(_left(places, keys))
+        number = next(number for number in range(1, len(os.listdir(places)) + 2) if not (places / str(number)).exists())  # noqa: PTH208
+        own = places / str(number)
         own.mkdir()
         (own / "files").write_text("\n".join(keys))
     lock = held.enter_context(hold(own))
