@@ -6,6 +6,7 @@ ManifestError at downloads[3] --named--> the URL, the line of the list or the op
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,7 @@ def _place(output: str | None, output_dir: Path | None) -> tuple[Path, str | Non
         raise click.UsageError("--output names the whole path, so leave --output-dir away")
     if output == "-":
         raise click.UsageError("--output - would print what is not verified yet: write to a file, and `cat` it")
-    if output.endswith("/") or Path(output).is_dir():
+    if output.endswith("/") or os.path.isdir(output):  # noqa: PTH112 - of a name too long to be one, a Path raises
         raise click.UsageError(f"--output names a file, and {output} is a folder: --output-dir puts files there")
     return Path(output).parent, Path(output).name
 

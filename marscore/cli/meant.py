@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import shlex
 from collections.abc import Sequence
@@ -38,7 +39,7 @@ def command_meant(word: str, verbs: Sequence[str]) -> str | None:
         return f"to download a URL: marscore get {_shown(public_url(word))}"
     if word == "-" or Path(word).suffix.lower() in (".yaml", ".yml", ".json"):
         return f"to download what a manifest lists: marscore run {_shown(word)}"
-    if re.fullmatch(r"[\w.-]+\.[\w-]{2,}(:\d+)?/\S*", word) and not Path(word).exists():
+    if re.fullmatch(r"[\w.-]+\.[\w-]{2,}(:\d+)?/\S*", word) and not os.path.exists(word):  # noqa: PTH110 - of a name too long to be one, a Path raises
         return f"to download a URL: marscore get {_shown(public_url('https://' + word))}"
     if word.startswith("-"):
         return None

@@ -36,9 +36,17 @@ def report(source: str, target: str | None, style: Literal["table", "markdown"] 
     elif target == "-":
         say("".join(reporting.page_of(told)).rstrip("\n"))
     else:
-        if place is not None and Path(target).exists() and Path(target).samefile(place):
+        if place is not None and _is_same(Path(target), place):
             raise click.UsageError("--html names the report itself, which the page would replace")
         reporting.write_page(told, Path(target))
+
+
+def _is_same(target: Path, place: Path) -> bool:
+    try:
+        return target.samefile(place)
+    except OSError:
+        # There is none yet, or there can be none.
+        return False
 
 
 def _write(told: Report, style: Literal["table", "markdown"]) -> None:

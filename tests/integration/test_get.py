@@ -314,6 +314,7 @@ def test_retries_are_as_many_as_one_says(origin: Origin, here: Path) -> None:
         ),
         (["http://h/x", "--checksum", "sha256:12"], "marscore get: --checksum: "),
         (["http://h/x", "-o", "CON"], "marscore get: --output: must not have a part that Windows reserves"),
+        (["http://h/x", "-o", "a" * 300], "marscore get: --output: must not have a part of more than 255 bytes"),
         (["http://h/x", "-o", "/"], "--output names a file, and / is a folder"),
         (["http://h/x", "-o", "-"], "--output - would print what is not verified yet"),
         (["http://h/x", "-o", "a", "--output-dir", "b"], "leave --output-dir away"),

@@ -19,6 +19,7 @@ from marscore.cli.main import cli
 from marscore.errors import Interrupted, ManifestError, OriginError, Problem, StorageError
 from marscore.settings import RunSettings
 from marscore.values import Failure
+from tests.browser.made_reports import a_report
 
 
 @pytest.mark.parametrize(
@@ -243,3 +244,18 @@ def test_asking_the_version_imports_nothing_heavy():
     assert done.stdout.startswith("marscore ")
     assert "click" in imported
     assert not imported & {"requests", "urllib3", "pydantic", "yaml", "rich", "structlog", "xxhash", "filelock", "sqlite3"}
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"),
+    [
+        (["a.bb/" + "a" * 300], 2),
+        ([f"{'a' * 300}.com/a"], 2),
+        (["report", "report.json", "--html", "a" * 300], 3),
+    ],
+    ids=["a URL for a verb", "a host for a verb", "report"],
+)
+def test_a_name_that_is_too_long_to_be_a_files_is_no_traceback(folder, argv, code):
+    (folder / "report.json").write_text(a_report().model_dump_json())
+    result = call(*argv, app=FakeApp())
+    assert (result.exit_code, type(result.exception)) == (code, SystemExit)
