@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +27,9 @@ _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 #: What a tone looks like.
 _TONES = {tone: f"\x1b[{code}m{{}}\x1b[0m\n" for tone, code in {"good": 32, "warning": 33, "error": 31, "faint": 2}.items()}
+
+#: A line that `errors.told` quotes, or the one with the caret.
+_QUOTED = re.compile(r" +\d* +\| ")
 
 
 @contextlib.contextmanager
@@ -76,7 +80,8 @@ def _write(lines: Iterable[str]) -> None:
 
 
 def _folded(line: str, columns: int | None) -> list[str]:
-    if columns is None or len(line) <= columns or " " not in line.strip():
+    # A line of a manifest stays as it is: the caret below it counts its columns.
+    if columns is None or len(line) <= columns or " " not in line.strip() or _QUOTED.match(line):
         return [line]
     indent = " " * (len(line) - len(line.lstrip()) + 2)
     # A path or a URL stays whole, to be taken by a double click.

@@ -227,3 +227,12 @@ def test_who_wants_more_gets_the_log_above_the_display(origin: Origin, tmp_path:
         assert person.end() == 0
     assert [word for word in ("run_started", "download_started", "download_finished", "run_finished") if word in person.raw]
     assert person.shown()[-2].startswith("2 downloads: 2 downloaded")
+
+
+def test_the_caret_below_a_line_that_is_wider_than_the_window_is_at_its_column(tmp_path: Path) -> None:
+    entry = '  - {url: "https://example.com/a/l/file.zip", path: "so/where/file.zip", tagz: [a, bbbbbbbbbbbbbb, ccccccccccccc]}'
+    (tmp_path / "downloads.yaml").write_text(f"version: 1\ndownloads:\n{entry}\n")
+    with seat(tmp_path, 80, "validate", "downloads.yaml") as person:
+        assert person.end() == 2
+    text, caret = (line for line in person.raw.replace("\r", "").split("\n") if " | " in line)
+    assert caret.index("^") == text.index("tagz")
