@@ -20,7 +20,8 @@ DownloadStatus: TypeAlias = Literal["downloaded", "up_to_date", "cached", "faile
 #: RFC 3339, UTC, with milliseconds.
 Timestamp: TypeAlias = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 Count: TypeAlias = Annotated[int, Field(ge=0)]
-Seconds: TypeAlias = Annotated[float, Field(ge=0)]
+#: JSON has no infinity, but for Python, which reads one.
+Seconds: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ class Totals(_Document):
 class ThroughputReport(_Document):
     """Bytes of bodies that came in each interval since the run began; after the last one, none came."""
 
-    interval_s: Annotated[float, Field(gt=0)] = 0.1
+    interval_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
     bytes: tuple[Count, ...] = ()
 
 

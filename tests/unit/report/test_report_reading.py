@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 
@@ -55,3 +56,13 @@ def test_every_wrong_value_is_named_at_its_place() -> None:
     found = problems(json.dumps(document))
     assert [line.split(": ")[1] for line in found] == ["totals.failed", "downloads[1].status", "downloads[3].size"]
     assert found[2] == "r.json: downloads[3].size: input should be greater than or equal to 0"
+
+
+def test_a_time_that_is_no_number_of_seconds_is_wrong() -> None:
+    document = json.loads(TEXT)
+    document["duration_s"] = document["downloads"][0]["duration_s"] = document["throughput"]["interval_s"] = math.inf
+    assert [line.split(": ")[1] for line in problems(json.dumps(document))] == [
+        "duration_s",
+        "throughput.interval_s",
+        "downloads[0].duration_s",
+    ]
