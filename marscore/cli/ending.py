@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from marscore.adapters.terminal.streams import printable
 from marscore.cli.exits import complain, tell
 from marscore.cli.summary import summary
 
@@ -22,5 +21,5 @@ def end(context: click.Context, ended: Ended, settings: RunSettings) -> None:
     if ended.trouble is not None:
         complain(f"marscore: {ended.trouble.message}")
     if ended.hook is not None:
-        complain(printable(f"marscore: {ended.hook}"))
+        complain(f"marscore: {ended.hook}")
     context.exit(ended.head.exit_code)

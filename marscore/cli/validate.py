@@ -13,7 +13,7 @@ import click
 
 from marscore.cli.complete import files
 from marscore.cli.engine import engine
-from marscore.cli.exits import complain, say, say_json
+from marscore.cli.exits import complain, say, say_json, say_lines
 from marscore.cli.github import in_workspace
 from marscore.cli.inputs import read_manifest, settings_of
 from marscore.cli.options import validate_options
@@ -71,9 +71,8 @@ def _as_text(checked: Checked) -> None:
     for warning in checked.warnings:
         first, *rest = told(checked.source, warning)
         complain("\n".join([f"warning: {first}", *rest]))
-    say(f"{checked.source}: ok, {counted(checked.downloads or 0, 'download', 'downloads')}")
-    for name, argv in checked.hooks.items():
-        say(printable(f"{checked.source}: {name} runs {shlex.join(argv)}"))
+    hooks = [f"{checked.source}: {name} runs {shlex.join(argv)}" for name, argv in checked.hooks.items()]
+    say_lines([f"{checked.source}: ok, {counted(checked.downloads or 0, 'download', 'downloads')}", *hooks])
 
 
 def _for_github(checked: Checked) -> None:
