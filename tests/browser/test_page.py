@@ -110,20 +110,20 @@ def test_by_keyboard_alone(open_page: Any, page_file: Path) -> None:
     page = opened.page
     page.locator("#scroller").focus()
     page.keyboard.press("ArrowDown")
-    assert opened.focused == "part-0.bin"
+    opened.until("document.activeElement.innerText", "part-0.bin")
     page.keyboard.press("ArrowDown")
-    assert opened.focused == "part-1.bin"
+    opened.until("document.activeElement.innerText", "part-1.bin")
     page.keyboard.press("End")
-    assert opened.focused == "there.bin"
+    opened.until("document.activeElement.innerText", "there.bin")
     page.keyboard.press("Home")
     page.keyboard.press("Enter")
     assert page.locator("#details h2").inner_text().startswith("part-0.bin")
-    assert opened.focused == "Close"
+    opened.until("document.activeElement.innerText", "Close")
     page.keyboard.press("ArrowRight")
     assert page.locator("#details h2").inner_text().startswith("part-1.bin")
     page.keyboard.press("Escape")
     assert not page.locator("#details").is_visible()
-    assert opened.focused == "part-1.bin"
+    opened.until("document.activeElement.innerText", "part-1.bin")
 
 
 def test_every_control_is_reached_by_tab(open_page: Any, page_file: Path) -> None:
