@@ -98,7 +98,6 @@ class ActiveFile:
             speed=speed,
             eta=self.eta(now),
             threads_active=self.last.threads_active if self.last else 0,
-            threads_finished=self.last.threads_finished if self.last else 0,
             retries=self.retries,
             at=at,
             wait=max(0.0, wait),

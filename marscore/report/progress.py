@@ -53,7 +53,6 @@ class _Sums:
     failed: int = 0
     bytes_downloaded: int = 0
     size: int = 0
-    threads: int = 0
     retries: int = 0
 
 
@@ -145,7 +144,6 @@ class ProgressFold:
             files_total=total,
             failed=over.failed,
             threads_active=sum(reading.threads_active for reading in readings),
-            threads_finished=over.threads + sum(reading.threads_finished for reading in readings),
             retries=over.retries + sum(active.retries for active in self._active.values()),
             proof=self._proof.at(now) if self._proof else None,
         )
@@ -184,7 +182,6 @@ class ProgressFold:
         over.failed += isinstance(event, DownloadFailed) and event.kind != "interrupted"
         if not isinstance(event, DownloadSkipped):
             over.bytes_downloaded += event.bytes_downloaded
-            over.threads += event.segments
         over.size += _size_of(event, active) if self._bytes_total is None else self._sizes[event.download]
         self._sample(now)
 

@@ -36,7 +36,6 @@ class FileProgress:
     speed: float
     eta: float | None
     threads_active: int
-    threads_finished: int
     retries: int
     at: Stage = "receiving"
     wait: float = 0.0
@@ -71,6 +70,5 @@ class Overall:
     files_total: int
     failed: int
     threads_active: int
-    threads_finished: int
     retries: int
     proof: Proof | None = None

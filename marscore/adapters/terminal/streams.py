@@ -85,11 +85,3 @@ class QuietStream:
                 self._stream.flush()
             except (OSError, ValueError):
                 self._stream = None
-
-    def isatty(self) -> bool:
-        return self._stream is not None and is_terminal(self._stream)
-
-    def fileno(self) -> int:
-        if self._stream is None:
-            raise OSError("the stream is gone")
-        return self._stream.fileno()

@@ -202,21 +202,6 @@ class Writer:
             self._target.close()
 
 
-class ConsoleStream(QuietStream):
-    """What rich takes for the terminal: what it draws is written by the terminal's writer, or left out where nobody takes it."""
-
-    def __init__(self, stream: TextIO | None, writer: Writer) -> None:
-        super().__init__(stream)
-        self._writer = writer
-
-    def write(self, text: str) -> int:
-        self._writer.write(text, wait=False)
-        return len(text)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-
 def write_all(descriptor: int, data: bytes, patience: float | None = None) -> None:
     """Write it all, also where a program that shares the descriptor has made it non-blocking.
 
