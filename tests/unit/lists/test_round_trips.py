@@ -73,7 +73,9 @@ def test_urls_and_paths_come_back(target, entries):
     if losses.left_out:
         downloads = [each for each in downloads if each.path in {other.path for other in back}]
     for before, after in zip(downloads, back, strict=True):
-        wanted = tuple(url.partition("#")[0] for url in (before.sources[:1] if target == "curl" else before.sources))
+        # Without their fragments two may be one.
+        named = before.sources[:1] if target == "curl" else before.sources
+        wanted = tuple(dict.fromkeys(url.partition("#")[0] for url in named))
         assert (after.sources, after.path) == (wanted, before.path)
         if target != "metalink":
             assert after.options.auth == before.options.auth
