@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
 
 from marscore.adapters.terminal.signals import Stop
-from marscore.events import Event, LogLevel, UnloggedEvent, fields_of, level_of, name_of
+from marscore.events import Event, LogLevel, UnloggedEvent, fields_of, level_of, located, name_of
 
 if TYPE_CHECKING:
     import logging
@@ -50,16 +50,20 @@ class Caller:
         self._stop: Stop | None = None
         self._error: BaseException | None = None
 
-    def tell(self, events: Iterable[Event]) -> None:
-        """Pass events on. What `on_event` raises ends the run in order, and is raised once that is done."""
+    def tell(self, events: Iterable[Event], path_of: Callable[[str], str | None]) -> None:
+        """Pass events on, with the path that `path_of` gives for a download's id.
+
+        What `on_event` raises ends the run in order, and is raised once that is done.
+        """
         if self.hears is None or self._error is not None:
             return
         for event in events:
             if isinstance(event, _UNLOGGED):
                 continue
+            told = located(event, path_of)
             if self._logs:
-                _log(event)
-            if self._on_event is not None and not self._heard(self._on_event, event):
+                _log(told)
+            if self._on_event is not None and not self._heard(self._on_event, told):
                 return
 
     def _heard(self, on_event: Callable[[Any], object], event: Event) -> bool:

@@ -3,6 +3,9 @@
 A worker emits these and nothing else. They are frozen, survive pickle, and carry plain values only. `at` is Unix time in seconds.
 `name_of` gives the event's public name (`RetryScheduled` -> `retry_scheduled`), `fields_of` its public fields.
 
+`path`, last in most events about a download, is where it goes, relative to the output folder. Programs that listen get it (`located`);
+within a run it is None, since the log and the report know it by the download.
+
 This file is longer than the house's 300 lines, since it is the whole vocabulary.
 """
 
@@ -10,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from operator import attrgetter
 from typing import Any, Literal, TypeAlias
@@ -56,6 +59,7 @@ class Warned:
     at: float
     download: str | None
     message: str
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ class DownloadStarted:
     at: float
     download: str
     url: str
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,7 @@ class DownloadResumed:
     download: str
     bytes_resumed: int
     pieces: int
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,7 @@ class ResumeDiscarded:
     download: str
     reason: str
     bytes_discarded: int
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +133,7 @@ class RetryScheduled:
     wait_s: float
     url: str
     message: str
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +142,7 @@ class HostPaused:
     download: str
     host: str
     wait_s: float
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +153,7 @@ class HostPaced:
     download: str
     host: str
     rate: float
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +163,7 @@ class MirrorSwitched:
     from_: str
     to: str
     reason: str
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +174,7 @@ class MirrorDropped:
     download: str
     url: str
     reason: str
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +183,7 @@ class RangesUnsupported:
     download: str
     url: str
     reason: str
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +195,7 @@ class ConnectionRedialled:
     url: str
     speed: int
     others_speed: int
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +204,7 @@ class Redirected:
     download: str
     from_: str
     to: str
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +215,7 @@ class ChecksumVerified:
     download: str
     checksum: str
     field: str | None = None
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +257,7 @@ class DownloadFinished:
     unpacked: Unpacked | None = None
     validator_of: str | None = None
     sources: tuple[Brought, ...] | None = None
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +275,7 @@ class DownloadFailed:
     segments: int = 0
     started_at: float | None = None
     duration_s: float = 0.0
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +297,7 @@ class DownloadAsked:
     digests: tuple[str, ...] = ()
     by: Literal["url", "target"] = "url"
     encoding: str | None = None
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +307,7 @@ class DownloadSkipped:
     at: float
     download: str
     reason: str
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -464,13 +484,33 @@ def level_of(kind: type) -> LogLevel:
 
 @cache
 def shape_of(kind: Any) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
-    """The public names of an event class's fields (`from_` -> `from`), `at` included, and what reads their values off an event."""
-    names = tuple(field.name for field in fields(kind))
+    """The public names of an event class's fields (`from_` -> `from`), `at` included, and what reads their values off an event.
+
+    A path that is for listeners alone is not among them.
+    """
+    names = tuple(field.name for field in fields(kind) if field.name != "path" or not _is_located(kind))
     return tuple(name.rstrip("_") for name in names), attrgetter(*names)
 
 
+@cache
+def _is_located(kind: Any) -> bool:
+    """Whether events of a class get their path when a program is told of them."""
+    return any(field.name == "path" and field.default is None for field in fields(kind))
+
+
+def located(event: Event, path_of: Callable[[str], str | None]) -> Event:
+    """The event as a program gets it: with the path of its download, if it is about one."""
+    told: Any = event
+    download = getattr(event, "download", None)
+    if download is None or not _is_located(told.__class__):
+        return event
+    found: Event = replace(told, path=path_of(download))
+    return found
+
+
 def fields_of(event: Event) -> dict[str, object]:
-    """The event's fields by public name, `at` included."""
+    """The event's fields by public name, `at` included; a path that is not known is left out."""
     kind: Any = type(event)
     names, values_of = shape_of(kind)
-    return dict(zip(names, values_of(event), strict=True))
+    path = getattr(event, "path", None)
+    return dict(zip(names, values_of(event), strict=True)) | ({} if path is None else {"path": path})

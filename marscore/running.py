@@ -360,7 +360,7 @@ class Run:
     def _tell(self, events: Iterable[Event], told: Told) -> None:
         self._observers.add(events)
         self._output.show(events, told.lines)
-        self._caller.tell(events)
+        self._caller.tell(events, lambda download: self._claims.download(download).path)
 
     def _keep(self, download: Download, event: DownloadFinished) -> None:
         """Let the cache have what was fetched, and then let an archive go that is not to stay."""

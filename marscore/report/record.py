@@ -61,8 +61,9 @@ def record_of(event: LoggedEvent, /, **lead: object) -> dict[str, object]:
 def _forms_of(kind: Any) -> tuple[tuple[str, Callable[[Any], object]], ...]:
     """Which fields of an event class are written otherwise than they are held, and how."""
     forms: list[tuple[str, Callable[[Any], object]]] = []
-    for name, field in zip(shape_of(kind)[0], fields(kind), strict=True):
-        held = str(field.type)
+    types = {field.name.rstrip("_"): str(field.type) for field in fields(kind)}
+    for name in shape_of(kind)[0]:
+        held = types[name]
         if held.startswith("tuple[Brought"):
             forms.append((name, lambda brought: list(map(asdict, brought))))
         elif held.startswith("tuple"):

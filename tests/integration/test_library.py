@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -96,6 +96,9 @@ def test_on_event_hears_all_that_the_log_tells_in_the_thread_that_called(origin:
         lines = [json.loads(line)["event"] for line in log.read_text().splitlines()]
         assert Counter(name_of(type(event)) for event, _ in heard) == Counter(lines)
         assert SECRET not in str([event for event, _ in heard])
+        paths = {record["download"]: record.get("path") for record in map(json.loads, log.read_text().splitlines()) if "download" in record}
+        assert {about.download: about.path for event, _ in heard if (about := cast(Any, event)) and hasattr(event, "download")} == paths
+        assert paths["downloads[20]"] == "retried.bin"
         assert isinstance(heard[0][0], RunStarted)
         assert isinstance(heard[-1][0], RunFinished)
 
@@ -283,6 +286,8 @@ def test_logging_gets_the_events_at_their_levels(origin: Origin, tmp_path: Path,
     assert (told["retry_scheduled"].levelname, told["download_failed"].levelname) == ("WARNING", "ERROR")
     assert (told["download_finished"].levelname, told["run_finished"].levelname) == ("INFO", "INFO")
     assert (told["retry_scheduled"].download, told["retry_scheduled"].fields["status"]) == ("downloads[0]", 503)
+    assert told["retry_scheduled"].fields["path"] == "a.bin"
+    assert "path='missing'" in told["download_failed"].getMessage()
     assert "404" in told["download_failed"].getMessage()
     assert SECRET not in caplog.text
     caplog.clear()

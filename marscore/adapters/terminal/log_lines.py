@@ -38,7 +38,7 @@ PathOf: TypeAlias = Callable[[str], str | None]
 
 
 class LineMaker:
-    """Writes events as lines in every style that is wanted. Of a download's path `path_of` is asked: no event carries it."""
+    """Writes events as lines in every style that is wanted. Of a download's path `path_of` is asked: within a run no event carries it."""
 
     def __init__(self, settings: LineSettings, path_of: PathOf = lambda _: None) -> None:
         self._run_id = settings.run_id
