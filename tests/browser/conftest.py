@@ -72,7 +72,7 @@ def open_page(browser: Any) -> Iterator[Any]:
         page.on("pageerror", lambda error: one.said.append(str(error)))
         page.on("request", lambda request: None if request.url == file.as_uri() else one.asked.append(request.url))
         page.goto(file.as_uri())
-        page.wait_for_selector("#table tbody tr[aria-rowindex]")
+        page.wait_for_selector("#table tbody tr:not(.spacer)")
         return one
 
     yield open_

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from marscore.report.model import ThroughputReport
 from tests.browser.made_reports import HOSTILE, a_file, a_report, failed, small, written
 
 
@@ -177,6 +178,41 @@ def test_a_part_of_the_time(open_page: Any, page_file: Path) -> None:
     page.mouse.up()
     opened.until("document.getElementById('window').textContent !== ''", True)
     assert page.evaluate("[view.from, view.to].map(Math.round)") == [2, 4]
+
+
+def painted(page: Any, *seconds: float) -> list[float]:
+    """At which of these times the chart is filled, a third of its height above nothing."""
+    filled: list[float] = page.evaluate(
+        """seconds => {
+            const y = Math.round(chart.valToPos(chart.scales.y.max * 0.34, "y", true));
+            const line = chart.ctx.getImageData(0, y, chart.ctx.canvas.width, 1).data;
+            return seconds.filter(second => line[4 * Math.round(chart.valToPos(second, "x", true)) + 3] > 0);
+        }""",
+        list(seconds),
+    )
+    return filled
+
+
+def test_bytes_stand_in_the_interval_in_which_they_came(open_page: Any, tmp_path: Path) -> None:
+    counts = (1000, 0, 0, 0, 1000, 0, 0, 0, 0, 500)
+    report = a_report(a_file(0)).model_copy(update={"throughput": ThroughputReport(interval_s=1.0, bytes=counts), "duration_s": 9.5})
+    page = open_page(written(report, tmp_path)).page
+    assert painted(page, 0.1, 0.9, 1.1, 3.9, 4.1, 4.9, 5.1, 8.9, 9.1, 9.4) == [0.1, 0.9, 4.1, 4.9, 9.1, 9.4]
+
+
+def test_a_run_shorter_than_an_interval_has_its_chart_and_no_mean_above_the_maximum(open_page: Any, tmp_path: Path) -> None:
+    changes = {"throughput": ThroughputReport(interval_s=0.1, bytes=(1000,)), "duration_s": 0.073}
+    page = open_page(written(a_report(a_file(0)).model_copy(update=changes), tmp_path)).page
+    assert page.locator("#throughput-told").inner_text().startswith("at most 13.4 KiB/s, at 37 ms")
+    assert painted(page, 0.005, 0.03, 0.07) == [0.005, 0.03, 0.07]
+
+
+def test_a_run_without_downloads(open_page: Any, tmp_path: Path) -> None:
+    empty = a_report().model_copy(update={"throughput": ThroughputReport(interval_s=0.1, bytes=())})
+    page = open_page(written(empty, tmp_path)).page
+    assert page.locator("#table tbody").inner_text().strip() == "The run had no downloads."
+    page.get_by_role("button", name="Path").click()
+    assert page.locator("#count").inner_text() == "0 files"
 
 
 def test_ten_thousand_files_are_drawn_as_they_scroll(open_page: Any, large_file: Path) -> None:

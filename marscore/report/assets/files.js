@@ -49,7 +49,8 @@ function hostsOf(row) {
 
 function sortFound(found) {
   const column = COLUMNS.find(([name]) => name === files.sorted);
-  if (!column) return found;
+  // A run may have no downloads at all.
+  if (!column || !found.length) return found;
   const value = column[2], sign = files.descending ? -1 : 1;
   const compare = typeof value(ROWS[0]) === "string" ? new Intl.Collator("en", { numeric: true }).compare : (one, other) => one - other;
   const keyed = found.map((at) => [value(ROWS[at]), at]);
@@ -86,7 +87,7 @@ function drawInSight() {
   const rows = [];
   for (let place = first; place < last; place++) rows.push(fileRow(place));
   body.replaceChildren(spacer(first * height), ...rows, spacer(files.printing ? 0 : (count - last) * height));
-  if (!count) body.append(make("tr", {}, make("td", { class: "quiet" }, "No file matches.")));
+  if (!count) body.append(make("tr", {}, make("td", { class: "quiet" }, ROWS.length ? "No file matches." : "The run had no downloads.")));
   if (focused) (body.querySelector("button[tabindex='0']") || scroller).focus({ preventScroll: true });
 }
 

@@ -115,9 +115,12 @@ function drawThroughput() {
   document.getElementById("throughput").hidden = !counts.length;
   if (!counts.length) return;
   const until = Math.max(counts.length, Math.ceil(LENGTH / step)), times = [], speeds = [];
-  for (let at = 0; at < until; at++) { times.push((at + 0.5) * step); speeds.push((counts[at] || 0) / step); }
-  const peak = speeds.indexOf(Math.max(...speeds));
-  document.getElementById("throughput-told").textContent = `at most ${rate(speeds[peak])}, at ${seconds(times[peak])}; drag over it to see a part of the run`;
+  for (let at = 0; at < until; at++) { times.push(at * step); speeds.push((counts[at] || 0) / lengthOf(at, step)); }
+  const peak = speeds.indexOf(Math.max(...speeds)), middle = (at) => (at * step + Math.min((at + 1) * step, Math.max(LENGTH, at * step))) / 2;
+  // Each interval is drawn from its beginning to that of the next one: the last one needs its end as well.
+  times.push(until * step);
+  speeds.push(speeds[until - 1]);
+  document.getElementById("throughput-told").textContent = `at most ${rate(speeds[peak])}, at ${seconds(middle(peak))}; drag over it to see a part of the run`;
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const place = document.getElementById("chart");
   const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--rest"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 }, font: "12px system-ui, sans-serif" };
@@ -126,12 +129,18 @@ function drawThroughput() {
     width: place.clientWidth, height: HEIGHT, legend: { show: false }, cursor: { y: false, drag: { x: true, y: false } }, padding: [8, 12, 0, 0],
     scales: { x: { time: false, range: (self, from, to) => (from === null || (from <= times[0] && to >= times[times.length - 1]) ? [0, LENGTH] : [Math.max(0, from), Math.min(LENGTH, to)]) }, y: { range: (self, from, to) => [0, (to || 1) * 1.1] } },
     axes: [{ ...axis, size: 30, values: (self, ticks) => ticks.map((tick) => (tick ? seconds(tick) : "0")) }, { ...axis, size: 86, space: 26, incrs: binarySteps(), values: (self, ticks) => ticks.map((tick) => (tick ? rate(tick) : "0")) }],
-    series: [{}, { stroke: colour("--s0"), fill: `${colour("--s0")}33`, width: 1.5, paths: uPlot.paths.stepped({ align: 0 }), points: { show: false } }],
+    series: [{}, { stroke: colour("--s0"), fill: `${colour("--s0")}33`, width: 1.5, paths: uPlot.paths.stepped({ align: 1 }), points: { show: false } }],
     hooks: {
-      setCursor: [(self) => { const at = self.cursor.idx; document.getElementById("pointed").textContent = self.cursor.left >= 0 && at !== null ? `${rate(speeds[at])} at ${seconds(times[at])}` : ""; }],
+      setCursor: [(self) => { const at = Math.floor(self.posToVal(self.cursor.left, "x") / step); document.getElementById("pointed").textContent = self.cursor.left >= 0 && at >= 0 && at < until ? `${rate(speeds[at])} at ${seconds(middle(at))}` : ""; }],
       setScale: [(self, scale) => { if (scale === "x") look(self.scales.x.min, self.scales.x.max, false); }],
     },
   }, [times, speeds], place);
+}
+
+/** Seconds over which the bytes of an interval came: the last one ends with the run. What is left of it may be too short to divide by. */
+function lengthOf(at, step) {
+  const left = LENGTH - at * step;
+  return left > 0 ? Math.min(step, Math.max(left, Math.min(step / 10, LENGTH))) : step;
 }
 
 /** Make the chart as wide as its place, or so many pixels: a printed page says its width to no script. */
