@@ -17,14 +17,13 @@ import click
 from marscore.cli.inputs import read_list
 from marscore.errors import ManifestError, Problem
 from marscore.frozen import dataclass
+from marscore.policy.redact import is_harmless_header
 from marscore.settings import ManifestInput
 
 _SOURCE = "command line"
 _INDEX = re.compile(r"downloads\[(\d+)\]\.?(\w*)")
 #: A field name (RFC 9110 5.1), and what of a value none may hold.
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-#: Fields whose values are no secrets, and may be words of URLs and messages: hiding those would hide what is told.
-_HARMLESS = re.compile(r"(?i)accept(-.*)?|user-agent|referer|origin|range|if-.*|cache-control|pragma|dnt|content-.*|prefer")
 _USERINFO = re.compile(r"//[^/?#]*@")
 _SAME = re.compile(r"the same file as downloads\[(\d+)\]")
 #: A host that somebody may have meant who gave no scheme.
@@ -59,7 +58,8 @@ class Wanted:
     @property
     def variables(self) -> tuple[tuple[str, str], ...]:
         """The values that stand in the manifest by name."""
-        secret = [(f"HEADER_{number}", value) for number, (name, value) in enumerate(self.headers, 1) if not _HARMLESS.fullmatch(name)]
+        # The others may be words of URLs and messages: hiding those would hide what is told.
+        secret = [(f"HEADER_{number}", value) for number, (name, value) in enumerate(self.headers, 1) if not is_harmless_header(name)]
         return (*secret, *([("PASSWORD", self.login[1])] if self.login else ()))
 
     def manifest(self) -> ManifestInput:

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from marscore.manifest import models as m
 from marscore.manifest.described import description_of, example_of
 from marscore.manifest.foreign import Meant, meant, meant_value, normal, words_of
-from marscore.manifest.places import Advice, Path, Scalar
+from marscore.manifest.places import Advice, Path, Scalar, shown_key
 from marscore.values import FAILURE_KINDS
 
 #: Which keys a mapping may have, by the name under which it stands.
@@ -77,7 +77,7 @@ def unknown_key(path: Path, beside: Iterable[object]) -> tuple[str, Advice, str 
     known = _keys(_MODELS.get(kind))
     allowed = ", ".join(known) or None
     guess = _guess(kind, text, known)
-    said = f"unknown key {text[:64]!r}"
+    said = f"unknown key {shown_key(text)!r}"
     if guess is None:
         return said, Advice(allowed=allowed), None
     if guess.key is None or guess.key in beside:
@@ -89,7 +89,7 @@ def unknown_kind(key: str) -> tuple[str, Advice]:
     """What is said of a kind of failure that there is not."""
     kind = _KINDS_BY_STATUS.get(key) or (_KINDS_BY_STATUS.get(key[:1]) if re.fullmatch(r"[45](\d\d|xx)", key) else None)
     near = [kind] if kind else difflib.get_close_matches(normal(key), FAILURE_KINDS, n=1)
-    said = f"unknown key {key[:64]!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    said = f"unknown key {shown_key(key)!r}" + (f"; did you mean {near[0]!r}?" if near else "")
     return said, Advice(allowed=", ".join(FAILURE_KINDS))
 
 

@@ -20,6 +20,9 @@ from marscore.frozen import dataclass
 Path: TypeAlias = tuple[str | int, ...]
 #: Text that would be a number or a boolean without its quotes.
 _LOOKS_TYPED = re.compile(r"[-+]?[0-9.]+|true|false")
+#: A key that is a name and nothing else, and what is shown of another one at most.
+_LONGEST_KEY = 64
+_NAME = re.compile(rf"[\w.~+-]{{1,{_LONGEST_KEY}}}")
 #: The value at a path, the key at its end, or what the key at its end is missing from.
 At: TypeAlias = Literal["value", "key", "missing"]
 
@@ -74,9 +77,18 @@ def _segment(segment: str | int) -> str:
 
 @lru_cache(maxsize=256)
 def _key_segment(segment: str) -> str:
-    if re.fullmatch(r"[\w.~+-]{1,64}", segment):
+    if _NAME.fullmatch(segment):
         return f".{segment}"
-    return f"[{json.dumps(segment[:64])}]"
+    return f"[{json.dumps(shown_key(segment))}]"
+
+
+def shown_key(text: str) -> str:
+    """A key as it may be shown: cut where it is long, and without what may be secret in it, as in `"Authorization: abc": x`."""
+    if _NAME.fullmatch(text):
+        return text
+    from marscore.manifest.quote import public_key  # noqa: PLC0415 - only where something is wrong
+
+    return public_key(text)[:_LONGEST_KEY]
 
 
 class Places:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from marscore.errors import Elsewhere, Problem, Quote
 from marscore.frozen import dataclass
+from marscore.manifest.header_keys import speaks_of_headers
 from marscore.manifest.spans import Spans, Stretch, comment_in, is_reference, is_sensitive_text, scalar_at, secret_in, spans_of
 from marscore.manifest.yaml_words import LINE_BREAK
 from marscore.policy.redact import MASK
@@ -87,7 +88,10 @@ class _Lines:
     def _follows_secret(self, start: int, end: int) -> bool:
         """Whether a line has no key of its own, and one of the two above speaks of secrets."""
         above = self._text[max(0, start - _NEAR) : start].rstrip().splitlines()[-2:]
-        if _KEYED.match(self._text, start, end):
+        if keyed := _KEYED.match(self._text, start, end):
+            if keyed[1] not in _OWN_KEYS and speaks_of_headers(self._text[max(0, start - _NEAR) : start]):
+                # A field that is indented wrongly.
+                return True
             last = above[-1].strip() if above else ""
             return last.endswith(":") and not last.endswith("auth:") and is_sensitive_text(last)
         return is_sensitive_text(" ".join(above))
@@ -113,7 +117,24 @@ class _Lines:
         return _merged(found)
 
 
-_KEYED = re.compile(r"\s*(?:- +)*[\"']?[\w.-]+[\"']?\s*:(?:\s|$)")
+_KEYED = re.compile(r"\s*(?:- +)*[\"']?([\w.-]+)[\"']?\s*:(?:\s|$)")
+#: A name and a value in a key.
+_KEY_AND_VALUE = re.compile(r"[:=]\s*(?!\d{1,5}(?:/|$))(?=\S)")
+#: What may follow the headers of a download, or those that all have, and is none of them.
+_OWN_KEYS = {
+    *("url", "path", "mirrors", "checksum", "size", "each", "headers", "threads", "timeout", "retry", "verify", "if_exists", "unpack"),
+    *("tags", "downloads", "defaults", "execution", "cache", "security"),
+}
+
+
+def public_key(text: str) -> str:
+    """A key that is no plain name, without what may be secret in it: of `X-Thing: abc` what stands before the colon."""
+    hidden = sorted(secret_in(text))
+    if "://" not in text:
+        hidden += [(found.end(), len(text)) for found in _KEY_AND_VALUE.finditer(text)]
+    start = min((start for start, end in hidden if end > start), default=len(text))
+    end = max((end for start, end in hidden if end > start), default=start)
+    return text[:start] + MASK + text[end:] if end > start else text
 
 
 def _merged(stretches: Iterable[Stretch]) -> list[Stretch]:

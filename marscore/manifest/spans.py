@@ -20,7 +20,8 @@ from typing import Any
 import yaml
 
 from marscore.frozen import dataclass
-from marscore.policy.redact import is_token_like
+from marscore.manifest.header_keys import holds_headers
+from marscore.policy.redact import is_harmless_header, is_token_like
 
 _TELLING = (
     r"authori[sz]ation|cookie|token|secret|key|passw|passphrase|pwd|credential|signature|session|auth|bearer|api-?key|userpwd|basic_auth"
@@ -29,6 +30,9 @@ _SENSITIVE = re.compile(f"(?i){_TELLING}")
 _RESEMBLED = ("password", "passphrase", "token", "secret", "authorization", "cookie", "credentials", "api-key")
 #: Keys whose names are telling and whose values are none: paths and words.
 _HARMLESS = {"scheme", "auth_type"}
+#: Mappings that are none of a manifest, and in which others keep secrets: variables, and words of a command.
+_VARIABLES = {"env", "environment", "vars", "variables", "on_success", "on_failure"}
+_CERTIFICATE_FILE = re.compile(r"(?i).*\.(?:pem|key|crt|cer|der|p12|pfx)|\$\{\w+\}")
 #: Mappings in which all is secret, but for the keys.
 _MAPPINGS = {"auth", "headers"}
 _AUTH_WORDS = {"netrc", "none", "", "basic", "digest", "auto", "true", "false"}
@@ -40,6 +44,8 @@ _QUERY = re.compile(r"[?&#;]([^=&#;?\s]{1,80})=")
 _SCHEME_WORD = re.compile(r"(?i)\b(?:bearer|basic)\s+(?!\$\{)([^\s\"'].*)")
 #: Names with a value behind them, as in `-H "Authorization: abc"`.
 _NAMED = re.compile(r"(?<![\w.-])([\w.-]{2,64})[\"']?\s*[:=]\s*")
+#: A name and its value without a colon between.
+_SPACED = re.compile(r"\s*(?:- +)*[\"']?([\w.-]{2,64})\s+(?=[^\s:=])")
 #: More of a value is not looked at, and hidden.
 _LONGEST = 4000
 #: Without any of these there is nothing to be hidden in a value that is no secret as a whole. A scheme's `://` is no reason yet.
@@ -92,6 +98,8 @@ def secret_in(line: str) -> Iterator[Stretch]:
         yield found.span(1)
     if found := re.search(r"://[^/?#\s]*:(?!\d)(.*)", line):
         yield found.span(1)
+    if (found := _SPACED.match(line)) and is_sensitive(found[1]) and not is_reference(line[found.end() :]):
+        yield found.end(), len(line)
     yield from _named(line)
 
 
@@ -163,7 +171,7 @@ class _Reader:
         self.spans.known = event.end_mark.index
 
     def stop(self) -> None:
-        self.spans.pending = bool(self._frames) and self._is_secret("")
+        self.spans.pending = bool(self._frames) and self._is_secret("-")
 
     def finish(self) -> None:
         """Names in `each` are secret where they stand in a secret."""
@@ -181,6 +189,9 @@ class _Reader:
             if frame.hushed and frame.names[-1] not in _MAPPINGS:
                 # As in `password: {abc}`, where quotes are missing.
                 self._hide(start.index, end.index)
+            elif holds_headers(frame.names) and (colon := self._text.find(":", start.index, end.index)) >= 0:
+                # As in `"X-Thing: abc": x`.
+                self.spans.secret.append((colon + 1, end.index))
             self._hide_parts(start.index, end.index)
             return
         if event.anchor:
@@ -200,19 +211,26 @@ class _Reader:
             return (), False
         frame = self._frames[-1]
         if not frame.is_map:
-            return frame.names, frame.hushed or frame.names[-1:] in (("headers",), ("header",))
+            return frame.names, frame.hushed or holds_headers(frame.names)
         key = frame.key or ""
         return (*frame.names, key), frame.hushed or self._is_telling(frame.names, key)
 
     def _is_telling(self, above: tuple[str, ...], key: str) -> bool:
         if above[-1:] == ("cert",) and key in ("key", "cert"):
             return False
-        return is_sensitive(key) or above[-1:] == ("auth",)
+        if holds_headers(above):
+            return is_sensitive(key) or bool(key and not is_harmless_header(key))
+        return is_sensitive(key) or (above[-1:] == ("auth",)) or not _VARIABLES.isdisjoint(above[-1:])
 
     def _is_secret(self, value: str) -> bool:
         names, hushed = self._place()
         last = names[-1] if names else ""
         if last == "user" and ":" in value:
+            return True
+        if last == "cert" and not self._frames[-1].is_map and not _CERTIFICATE_FILE.fullmatch(value):
+            # The password of a key, as other programs take it there.
+            return True
+        if value and self._frames and self._frames[-1].is_map and holds_headers(names):
             return True
         return hushed and last not in _HARMLESS and not (last == "auth" and value and value in _AUTH_WORDS)
 

@@ -29,6 +29,8 @@ _TOKEN_LIKE = re.compile(
     r"(?i)token|secret|pass[-_]?(?:w|phrase|code|key)|(?<![a-z])pass(?![a-z])|pwd|signature|^sig$|credential|api[-_]?key|access[-_]?key|^key$"
     r"|private[-_]?key|auth|session|jwt|^code$|^pin$|hmac"
 )
+#: Header fields whose values are no secrets.
+_HARMLESS_HEADER = re.compile(r"(?i)accept(-.*)?|user-agent|referer|origin|range|if-.*|cache-control|pragma|dnt|content-.*|prefer")
 #: What begins a part of a URL that may be secret.
 _TELLING = re.compile("[@?#]")
 _URL_IN_TEXT = re.compile(r"(?i)\bhttps?://[^\s'\"<>]+")
@@ -95,6 +97,11 @@ def _shown_reference(reference: str, mark: str) -> str:
 def is_token_like(name: str) -> bool:
     """Whether a query name is one whose values open doors, however it is percent-encoded."""
     return _TOKEN_LIKE.search(unquote(name)) is not None
+
+
+def is_harmless_header(name: str) -> bool:
+    """Whether the values of a header field are known to be no secrets."""
+    return _HARMLESS_HEADER.fullmatch(name) is not None
 
 
 def token_values(query: str) -> list[str]:

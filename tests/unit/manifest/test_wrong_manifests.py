@@ -25,6 +25,37 @@ def test_no_text_shows_a_secret() -> None:
     assert not [value for name, value in golden.ENVIRONMENT.items() if name != "THREADS" and value in told]
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        '    headers: {"Authorization: Bearer hunter2": x}',
+        '    headers: {"X-Thing: hunter2": x}',
+        '    "http://u:hunter2@a/?token=hunter2": x',
+        '    headers: {"X Tok": hunter2}',
+        "    heders: {X-Thing: hunter2}",
+        '    header: "X-Thing: hunter2"',
+        "    headers: X-Thing hunter2",
+        "    headers:\n      Authorization: Bearer\n     X: hunter2",
+        "    cert: [/a.pem, /b.key, hunter2]",
+        "    password hunter2\n    path: x",
+        "    env: {FOO: hunter2}",
+        '    on_success: {cmd: "tok hunter2"}',
+    ],
+)
+def test_what_may_be_a_secret_is_not_shown_wherever_it_was_written(written: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        load(f"{HEAD}  - url: http://h/a\n{written}\n", "m.yaml", {})
+    assert "hunter2" not in str(caught.value)
+    assert "***" in str(caught.value)
+
+
+def test_a_mirrors_url_is_named_without_its_password() -> None:
+    with pytest.raises(ManifestError) as caught:
+        load(f'mirrors: {{"http://u:hunter2@a/": ["nope://b/"]}}\n{HEAD}  - http://h/a\n', "m.yaml", {})
+    assert 'mirrors["http://***"]' in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_there_are_enough_kinds() -> None:
     assert len(CASES) >= 54
     assert not [name for name, _, expected in CASES if expected == "nothing is wrong"]
