@@ -147,8 +147,9 @@ def _check_options(headers: object, timeout: object, proxies: object, verify: ob
 
 
 def _check_fields(name: str, value: object) -> None:
-    if not isinstance(value, Mapping) or not all(isinstance(text, str) for item in value.items() for text in item):
+    if not isinstance(value, Mapping):
         arguments.refuse(name, value, "a mapping of strings")
+    arguments.strings(name, value)
 
 
 def _check_places(output_dir: object, output_filename: object) -> None:

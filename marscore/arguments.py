@@ -52,13 +52,25 @@ def one_of(name: str, value: object, words: Sequence[str]) -> None:
 
 def texts(name: str, value: object) -> tuple[str, ...]:
     """Check several strings; one alone is none, though Python counts its letters."""
-    if not isinstance(value, (tuple, list)) or not all(isinstance(item, str) for item in value):
-        refuse(name, value, "a tuple of strings")
+    if not isinstance(value, (tuple, list)):
+        refuse(name, value, "a list or tuple of strings")
+    for number, item in enumerate(value):
+        text(f"{name}[{number}]", item)
     return tuple(value)
+
+
+def strings(name: str, value: Mapping[Any, Any]) -> None:
+    """Check that names and values of a mapping are strings; a wrong one is named by its place, and a wrong value by its name."""
+    for key, item in value.items():
+        if not isinstance(key, str):
+            refuse(f"every name in {name}", key, "a string")
+        text(f"{name}[{key!r}]", item)
 
 
 def pairs(name: str, value: object) -> tuple[tuple[str, str], ...]:
     """Check names with their texts, given as pairs or as a mapping."""
+    if isinstance(value, Mapping):
+        strings(name, value)
     items: Iterable[Any] = value.items() if isinstance(value, Mapping) else value if isinstance(value, (tuple, list)) else (value,)
     found = tuple(tuple(item) if isinstance(item, (tuple, list)) else item for item in items)
     for item in found:

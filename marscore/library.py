@@ -198,6 +198,8 @@ def _carried_out(manifest: object, settings: RunSettings, wishes: _Wishes) -> Re
 def _check_wishes(session: object, on_event: object, cancel: object, settings: RunSettings) -> None:
     if on_event is not None and not callable(on_event):
         arguments.refuse("on_event", on_event, "something that can be called with an event")
+    if _is_async(on_event):
+        raise TypeError("on_event must not be async: it is called with each event, and nothing awaits what it returns")
     if cancel is not None and not isinstance(cancel, threading.Event):
         arguments.refuse("cancel", cancel, "a threading.Event")
     if session is None:
@@ -208,6 +210,18 @@ def _check_wishes(session: object, on_event: object, cancel: object, settings: R
         arguments.refuse("session", session, "a requests.Session")
     if settings.processes not in (None, 1):
         raise ValueError("session is used in this process alone, so processes must be 1")
+
+
+def _is_async(listener: object) -> bool:
+    """Whether a call of it gives something to be awaited: a function, a method, a partial of one, or a value with such a `__call__`."""
+    if listener is None:
+        return False
+    import inspect  # noqa: PLC0415 - as in _carried_out
+
+    while isinstance(listener, partial):
+        listener = listener.func
+    kinds = (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+    return any(is_kind(each) for is_kind in kinds for each in (listener, getattr(listener, "__call__", None)))  # noqa: B004 - to look at it
 
 
 def input_of(manifest: object) -> ManifestInput:

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
+from marscore import arguments
 from marscore.errors import DownloadError, Unfinished
 from marscore.frozen import dataclass
 from marscore.report.words import IN_PLACE, duration, endings
@@ -41,6 +42,10 @@ class Entry(Unfinished, Protocol):
     @property
     def id(self) -> str:
         """Its place in the manifest."""
+
+    @property
+    def url(self) -> str:
+        """Its URL, secrets masked."""
 
     @property
     def size(self) -> int | None:
@@ -90,13 +95,16 @@ class Results:
         """The absolute path of the file of a download that is in place.
 
         Args:
-            url_or_id: its URL, as the manifest has it once names are filled in; or its id or its path, as the report has them.
+            url_or_id: its URL, as the manifest has it once names are filled in or as the report shows it; or its id or its path, as the
+                report has them.
 
         Raises:
+            TypeError: it is no text.
             KeyError: there is no such download.
             ValueError: there are several of this URL; or the report was read from a file, which does not say where the files are.
             DownloadError: it is not in place.
         """
+        arguments.text("url_or_id", url_or_id)
         if self._places is None:
             raise ValueError("only the report that a run returned says where its files are")
         entry = self._entry(url_or_id, self._places)
@@ -107,6 +115,8 @@ class Results:
     def _entry(self, wanted: str, places: Places) -> Entry:
         ids = {wanted, *places.ids.get(key_of(wanted), ())}
         found = [entry for entry in self._report.downloads if entry.id in ids or entry.path == wanted]
+        # Secrets are masked in the URLs that a report shows, so that several may look alike.
+        found = found or [entry for entry in self._report.downloads if entry.url == wanted]
         if not found:
             raise KeyError(wanted)
         if len(found) > 1:

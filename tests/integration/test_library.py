@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import json
 import logging
 import pickle
@@ -58,6 +59,10 @@ def test_a_type_checker_knows_all_of_them_and_the_docstring_names_them() -> None
     assert not {name for name in known if not re.search(rf"\b{name}\b", marscore.run.__doc__ or "")}
 
 
+async def async_listener(event: object) -> None:
+    """What is easily passed beside a loop, and never awaited."""
+
+
 @pytest.mark.parametrize(
     ("given", "error", "words"),
     [
@@ -65,7 +70,11 @@ def test_a_type_checker_knows_all_of_them_and_the_docstring_names_them() -> None
         ({"threads": 0}, ValueError, "threads must be 1 or more"),
         ({"threads": "4"}, TypeError, "threads must be a whole number"),
         ({"log_format": "yaml"}, ValueError, "log_format must be one of json, console, none"),
-        ({"only": "ci"}, TypeError, "only must be a tuple of strings"),
+        ({"only": "ci"}, TypeError, "only must be a list or tuple of strings, not str"),
+        ({"only": ["a", 1]}, TypeError, r"only\[1\] must be a string, not int"),
+        ({"variables": {"A": 1}}, TypeError, r"variables\['A'\] must be a string, not int"),
+        ({"on_event": async_listener}, TypeError, "on_event must not be async"),
+        ({"on_event": functools.partial(async_listener)}, TypeError, "on_event must not be async"),
         ({"on_event": 1}, TypeError, "on_event must be something that can be called"),
         ({"cancel": True}, TypeError, r"cancel must be a threading\.Event"),
         ({"settings": {}}, TypeError, "settings must be a RunSettings"),
@@ -332,6 +341,10 @@ def test_a_report_says_what_failed_and_where_the_files_are(origin: Origin, tmp_p
     place = tmp_path / "data" / "a.bin"
     assert report.path(url) == report.path("downloads[0]") == report.path("a.bin") == place
     assert place.read_bytes() == SMALL.read(0, SMALL.size)
+    assert report.downloads[0].url != url
+    assert report.path(report.downloads[0].url) == place, "as the report shows it"
+    with pytest.raises(TypeError, match="url_or_id must be a string, not int"):
+        report.path(0)  # type: ignore[arg-type]
     assert SECRET not in repr(report) + str(report) + report.model_dump_json() + str(pickle.dumps(report))
     assert (report.ok, [entry.path for entry in report.failed]) == (False, ["<b>.bin"])
     with pytest.raises(marscore.DownloadError, match=r"1 download is not in place: <b>\.bin: http_status: .*404") as raised:
