@@ -12,13 +12,16 @@ from __future__ import annotations
 import contextlib
 import importlib
 import logging
+import re
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
+from marscore.policy.redact import Redactor
 from marscore.report.spans import Attributes, Span
+from marscore.url import WRITTEN
 from marscore.version import __version__
 
 if TYPE_CHECKING:
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 
 #: Seconds that the end of a run waits for the last spans to be sent.
 PATIENCE = 2.0
+#: More of what the SDK says helps nobody.
+_LONGEST = 500
+_SECRET = ("_HEADERS", "_ENDPOINT")
 _ASKING = ("OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
@@ -55,7 +61,7 @@ def open_tracing(environment: Mapping[str, str]) -> Tracing | None:
         importlib.import_module("opentelemetry.sdk.trace")
     except ImportError:
         return None
-    losses = Losses()
+    losses = Losses(secrets_of(environment))
     try:
         provider = _own_provider(environment)
     except BaseException:
@@ -64,11 +70,46 @@ def open_tracing(environment: Mapping[str, str]) -> Tracing | None:
     return Tracing(provider, _parent(environment), (provider, losses))
 
 
-class Losses(logging.Handler):
-    """What the SDK logs of its troubles, counted: it logs with Python's logging, and a run has a log of its own."""
+def secrets_of(environment: Mapping[str, str]) -> Redactor:
+    """What must not be shown of the environment's words to the SDK: header fields, and of URLs all but the hosts."""
+    told = dict[str, str]()
+    for name, value in environment.items():
+        if name.startswith("OTEL_") and name.endswith(_SECRET):
+            parts = _headers(value) if name.endswith("_HEADERS") else _beside_host(value)
+            told.update({part: f"${{{name}}}" for part in parts if part.strip("/ ")})
+    return Redactor(told)
 
-    def __init__(self) -> None:
+
+def _headers(value: str) -> Iterator[str]:
+    # A mistake of a whole list is told with the whole list, one of a field with the field.
+    yield value.strip()
+    for field in value.split(","):
+        yield field.strip()
+        yield re.split("[=:]", field, maxsplit=1)[-1].strip()
+        yield field.split()[-1] if field.split() else ""
+
+
+def _beside_host(value: str) -> Iterator[str]:
+    found = WRITTEN.match(value.strip())
+    if found is None:
+        return
+    yield from (found["userinfo"] or "", (found["userinfo"] or "").partition(":")[2])
+    if found["query"] is not None:
+        yield found["query"]
+        yield from (pair.rpartition("=")[2] for pair in found["query"].split("&"))
+    if found["path"].rstrip("/") != "/v1/traces":
+        yield found["path"].rstrip("/")
+
+
+class Losses(logging.Handler):
+    """The first that the SDK logs of its troubles: it logs with Python's logging, and a run has a log of its own.
+
+    What it says may repeat what it was told by the environment; of that, `redactor` shows nothing.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
         super().__init__(logging.WARNING)
+        self._redactor = redactor
         self.first: str | None = None
         self._logger = logging.getLogger("opentelemetry")
         self._logger.addHandler(self)
@@ -76,7 +117,7 @@ class Losses(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the first."""
         if self.first is None:
-            self.first = record.getMessage()
+            self.first = self._redactor.text(record.getMessage())[:_LONGEST]
 
     def close(self) -> None:
         """Hear no more."""

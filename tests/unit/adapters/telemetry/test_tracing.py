@@ -12,7 +12,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
 
-from marscore.adapters.telemetry.tracing import Losses, Tracing, _parent, open_tracing, wanted
+from marscore.adapters.telemetry.tracing import Losses, Tracing, _parent, open_tracing, secrets_of, wanted
+from marscore.policy.redact import Redactor
 from marscore.report.spans import Span, SpanEvent
 
 ENDPOINT = "http://127.0.0.1:9"
@@ -96,7 +97,7 @@ class Stuck(SpanExporter):
 
 
 def test_the_end_does_not_wait_for_a_collector_that_does_not_answer():
-    stuck, losses = Stuck(), Losses()
+    stuck, losses = Stuck(), Losses(Redactor({}))
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(stuck))
     tracing = Tracing(provider, None, (provider, losses), patience=0.05)
@@ -116,7 +117,7 @@ class Full(SpanExporter):
 
 
 def test_what_is_lost_is_told(capfd):
-    losses = Losses()
+    losses = Losses(Redactor({}))
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(Full()))
     tracing = Tracing(provider, None, (provider, losses))
@@ -127,7 +128,7 @@ def test_what_is_lost_is_told(capfd):
 
 
 def test_memory_is_bounded_while_a_collector_does_not_answer():
-    stuck, losses = Stuck(), Losses()
+    stuck, losses = Stuck(), Losses(Redactor({}))
     provider = TracerProvider(shutdown_on_exit=False)
     processor = BatchSpanProcessor(stuck, max_queue_size=64, max_export_batch_size=8)
     provider.add_span_processor(processor)
@@ -149,3 +150,23 @@ def test_an_exporter_that_is_not_there_is_an_error_with_its_name(environment):
     with pytest.raises(ValueError, match=r"there is no exporter (abacus|otlp over smoke) installed"):
         open_tracing(environment)
     assert not [handler for handler in logging.getLogger("opentelemetry").handlers if isinstance(handler, Losses)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("OTEL_EXPORTER_OTLP_HEADERS", "Authorization: Bearer hunter2x", "Header format invalid! : Authorization: Bearer hunter2x"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "bad header hunter2x,a=b", "Header format invalid! : bad header hunter2x"),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "a=1,key=hunter2x", "Invalid header value hunter2x"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1/?token=hunter2x", "exceeded with url: /?token=hunter2x/v1/traces (Caused by"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:1/in/hunter2x", "exceeded with url: /in/hunter2x (Caused by"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:hunter2x@h/", "no route to me:hunter2x@h"),
+    ],
+)
+def test_what_the_sdk_was_told_by_the_environment_is_not_told_again(name: str, value: str, said: str) -> None:
+    losses = Losses(secrets_of({name: value}))
+    logging.getLogger("opentelemetry.sdk").error("%s", said)
+    losses.close()
+    assert losses.first is not None
+    assert "hunter2" not in losses.first
+    assert "${OTEL_" in losses.first
