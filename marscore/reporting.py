@@ -12,6 +12,7 @@ from pathlib import Path
 from marscore.adapters.files.text import cannot_read
 from marscore.adapters.terminal.named_outputs import Output
 from marscore.errors import ManifestError, Problem
+from marscore.policy.redact import public_word
 from marscore.report.model import Report
 from marscore.report.page import ASSETS, page
 from marscore.values import OWN_FOLDER
@@ -31,7 +32,7 @@ def report_at(source: str) -> tuple[Path, str]:
     except UnicodeDecodeError as error:
         raise ManifestError(str(path), (Problem("", f"is not UTF-8 text: byte {error.start}"),)) from error
     except (OSError, ValueError) as error:
-        raise ManifestError(str(path), (Problem("", cannot_read(error)),)) from error
+        raise ManifestError(str(path) if path.exists() else public_word(source), (Problem("", cannot_read(error)),)) from error
 
 
 def page_of(report: Report) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 import click
 
 from marscore.adapters.files.text import cannot_read, read_text, text_of
+from marscore.cli.meant import command_meant
 from marscore.errors import ManifestError, Problem
+from marscore.policy.redact import public_word
 from marscore.settings import MAX_MANIFEST, ManifestInput, RunSettings
 
 
@@ -21,7 +24,7 @@ def read_manifest(source: str) -> ManifestInput:
         ManifestError: there is no such file, or it cannot be read, or it is not UTF-8.
     """
     # Relative, as it may be: the current folder may be gone, and is no matter where the output folder is absolute.
-    return ManifestInput(source, Path() if source == "-" else Path(source).parent, text=_text(source))
+    return ManifestInput(source, Path() if source == "-" else Path(source).parent, text=_text(source, _help_of(source)))
 
 
 def read_list(source: str) -> str:
@@ -29,11 +32,18 @@ def read_list(source: str) -> str:
     return _text(source)
 
 
-def _text(source: str) -> str:
+def _text(source: str, help_: str | None = None) -> str:
+    # What is there is no URL, and is called what it is called.
     try:
         return read_text(Path(source), source, MAX_MANIFEST) if source != "-" else text_of(_stdin(), source, MAX_MANIFEST)
     except OSError as error:
-        raise ManifestError(source, (Problem("", cannot_read(error)),)) from error
+        raise ManifestError(public_word(source), (Problem("", cannot_read(error), help=help_),)) from error
+
+
+def _help_of(source: str) -> str | None:
+    """What helps whoever names a URL in the place of a manifest."""
+    told = command_meant(source, ()) if re.match(r"(?i)https?:/", source) else None
+    return told and f"a manifest is a file; {told}"
 
 
 def _stdin() -> bytes:

@@ -25,6 +25,7 @@ from marscore.cli.plan import plan
 from marscore.cli.report import report
 from marscore.cli.validate import validate
 from marscore.cli.verify import verify
+from marscore.policy.redact import public_words
 from marscore.version import __version__
 
 
@@ -33,7 +34,12 @@ class _Verbs(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         with exits():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except click.UsageError as error:
+                # It repeats what was given, as it was given.
+                error.message = public_words(error.message)  # type: ignore[misc]  # click's own subclasses build on the same text
+                raise
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         if args and self.get_command(ctx, args[0]) is None and (told := command_meant(args[0], self.list_commands(ctx))):

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from marscore.policy.redact import public_url
+from marscore.policy.redact import public_url, public_word
 from marscore.printable import printable
 
 #: Verbs of other tools -> what to write here.
@@ -36,7 +36,7 @@ _OTHERS = {
 def command_meant(word: str, verbs: Sequence[str]) -> str | None:
     """What is said of a word that is no verb; None where nobody knows what is meant."""
     if re.match(r"(?i)https?:/", word):
-        return f"to download a URL: marscore get {_shown(public_url(word))}"
+        return f"to download a URL: marscore get {_shown(public_url(public_word(word)))}"
     if word == "-" or Path(word).suffix.lower() in (".yaml", ".yml", ".json"):
         return f"to download what a manifest lists: marscore run {_shown(word)}"
     if re.fullmatch(r"[\w.-]+\.[\w-]{2,}(:\d+)?/\S*", word) and not os.path.exists(word):  # noqa: PTH110 - of a name too long to be one, a Path raises

@@ -17,14 +17,13 @@ import click
 from marscore.cli.inputs import read_list
 from marscore.errors import ManifestError, Problem
 from marscore.frozen import dataclass
-from marscore.policy.redact import is_harmless_header
+from marscore.policy.redact import is_harmless_header, public_word
 from marscore.settings import ManifestInput
 
 _SOURCE = "command line"
 _INDEX = re.compile(r"downloads\[(\d+)\]\.?(\w*)")
 #: A field name (RFC 9110 5.1), and what of a value none may hold.
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_USERINFO = re.compile(r"//[^/?#]*@")
 _SAME = re.compile(r"the same file as downloads\[(\d+)\]")
 #: A host that somebody may have meant who gave no scheme.
 _HOST = re.compile(r"(localhost|[\w-]+(\.[\w-]+)+)(:\d+)?(/.*)?")
@@ -40,7 +39,7 @@ class GivenUrl:
     @property
     def shown(self) -> str:
         """What to call it: without what may be secret of it."""
-        text = _USERINFO.sub("//***@", self.text).partition("?")[0]
+        text = public_word(self.text).partition("?")[0]
         return f"{self.place}: {text}" if self.place else text
 
 

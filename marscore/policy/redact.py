@@ -31,6 +31,12 @@ _TOKEN_LIKE = re.compile(
 )
 #: Header fields whose values are no secrets.
 _HARMLESS_HEADER = re.compile(r"(?i)accept(-.*)?|user-agent|referer|origin|range|if-.*|cache-control|pragma|dnt|content-.*|prefer")
+#: How a URL begins on a command line, mistyped or not, and a user with a password and no scheme in front; no drive of Windows.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+")
+_LOGIN = re.compile(r"\A(?![A-Za-z]:[\\/])[^/\\:@]+:[^@]*(?=@)")
+#: What may stand between the slashes of a URL without a login; an IPv6 address may be cut off.
+_HOST_AND_PORT = re.compile(r"[^:]*(:\d*)?|\[.*")
+_WORD = re.compile(r"[^\s'\"()<>]+")
 #: What begins a part of a URL that may be secret.
 _TELLING = re.compile("[@?#]")
 _URL_IN_TEXT = re.compile(r"(?i)\bhttps?://[^\s'\"<>]+")
@@ -78,6 +84,27 @@ def public_as_typed(url: str) -> str:
     parts += [question, "&".join(map(_public_pair, query.split("&"))), text[len(before) + len(question) + len(query) :]]
     left = iter(references)
     return _MARK.sub(lambda mark: _shown_reference(next(left), mark[0]), "".join(parts))
+
+
+def public_word(text: str) -> str:
+    """A word of a command line fit to be shown, where a path was expected, and a URL or a part of one may have been given."""
+    before, mark, query = text.partition("?")
+    if written := _SCHEME.match(before):
+        start = written.end()
+        authority = before[start:].partition("/")[0]
+        at = authority.rfind("@")
+        if at < 0 and not _HOST_AND_PORT.fullmatch(authority):
+            # What follows the colon is no port: a password with a slash in it, or one that was cut off.
+            at = before[start:].rfind("@")
+        before = before if at < 0 else f"{before[:start]}{MASK}{before[start + at :]}"
+    else:
+        before = _LOGIN.sub(MASK, before)
+    return before + mark + "&".join(map(_public_pair, query.split("&")))
+
+
+def public_words(text: str) -> str:
+    """A message with each of its words so."""
+    return _WORD.sub(lambda word: public_word(word[0]), text)
 
 
 def _public_pair(pair: str) -> str:

@@ -148,3 +148,33 @@ def test_nothing_in_a_quoted_line_steers_a_terminal(tmp_path: Path) -> None:
     assert run.code == 2
     assert "\\u202e" in run.err
     assert "\u202e" not in run.err
+
+
+#: A URL with a password, and one that lacks a slash.
+_URLS = ("http://u:hunter2@h/x?token=hunter2", "https:/u:hunter2@h/x?token=hunter2")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *([verb, url] for verb in ("run", "plan", "lock", "import", "validate", "report") for url in _URLS),
+        ["validate", "u:hunter2@host/x"],
+        ["report", "https://u:hun/hunter2@h/x"],
+        ["get", "-i", "http://u:hunter2@h/x"],
+        ["get", "https:/u:hunter2@x/y"],
+        ["get", "u:hunter2@host/x"],
+        ["init", "u:hunter2@host/x"],
+        ["u:hunter2@host"],
+        ["u:hunter2@host/x.yaml"],
+        ["run", "a.yaml", "http://u:hunter2@h/x"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_given_in_the_place_of_a_path_is_told_without_its_password(tmp_path: Path, words: list[str]) -> None:
+    run = marscore(*words, cwd=tmp_path)
+    assert run.code == 2
+    assert "hunter2" not in run.out + run.err
+
+
+def test_whoever_runs_a_url_is_told_of_get(tmp_path: Path) -> None:
+    assert "marscore get https://h/x.zip" in marscore("run", "https://u:hunter2@h/x.zip", cwd=tmp_path).err
