@@ -54,11 +54,11 @@ class WrongTotal(OfAnswers):
     weight = 2
 
     def spoil(self, seen: Seen, reply: Reply) -> Reply:
-        shown = reply.fields.get("content-range", "")
-        if reply.status != 206:
+        span, _, total = reply.fields.get("content-range", "").rpartition("/")
+        # Another fault, or this one with another amount, may have taken the total already.
+        if reply.status != 206 or not total.isdigit():
             return reply
-        spoiled = shown.rpartition("/")[0] + ("/*" if self.amount % 2 else f"/{int(shown.rpartition('/')[2]) + 1 + self.amount % 9}")
-        return reply.with_fields(content_range=spoiled)
+        return reply.with_fields(content_range=f"{span}/*" if self.amount % 2 else f"{span}/{int(total) + 1 + self.amount % 9}")
 
 
 class WrongBytes(OfAnswers):
