@@ -106,8 +106,20 @@ class PieceHasher:
         return Piece(ByteRange(self.start, self.start + self.length), self._hash.hexdigest())
 
 
+def described(begun: Header, told: Header) -> Header:
+    """What a journal that is begun says from now on, where this is told of its file.
+
+    Its pieces may wait for a checksum from now on. A size that no answer had told yet is taken where it is told of the same version.
+    """
+    if told.proof == "checksum":
+        begun = replace(begun, proof=told.proof, checksums=told.checksums)
+    if begun.size is None and (told.url_key, told.validator) == (begun.url_key, begun.validator):
+        begun = replace(begun, size=told.size)
+    return begun
+
+
 def encode_header(header: Header) -> bytes:
-    """The first line of a journal; a later one tells that from there on another proof is needed for all of it."""
+    """The first line of a journal; a later one tells what has become known since (`described`)."""
     record: dict[str, Any] = {
         "marscore_journal": FORMAT,
         "url": header.url_key,
@@ -150,16 +162,24 @@ def decode(data: bytes) -> Journal | None:
             header = _header(record)
             if header is None:
                 return None
-        elif (piece := _piece(record)) and (header.size is None or piece.range.end <= header.size):
+        elif (piece := _piece(record)) and _fits(piece, header):
             pieces.append(piece)
         elif isinstance(record, dict) and isinstance(record.get("finished"), str):
             finished = record["finished"]
         elif later := _header(record):
-            header = replace(header, proof=later.proof, checksums=later.checksums)
+            header = described(header, later)
         else:
             break
         sound += len(line)
-    return Journal(header, tuple(pieces), finished, sound < len(data), sound) if header else None
+    if header is None:
+        return None
+    # The size may have become known after the first pieces.
+    held = tuple(piece for piece in pieces if _fits(piece, header))
+    return Journal(header, held, finished, sound < len(data), sound)
+
+
+def _fits(piece: Piece, header: Header) -> bool:
+    return header.size is None or piece.range.end <= header.size
 
 
 def _line(record: Any) -> bytes:

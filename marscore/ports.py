@@ -138,7 +138,8 @@ class Partial(Protocol):
     def describe(self, header: Header) -> None:
         """Set what the journal says of this file; it is written with the first piece.
 
-        Of a journal that is begun already, it only changes for which checksums its pieces wait.
+        Of a journal that is begun already, it changes what `journal.described` says: for which checksums its pieces wait, and a size
+        that was not known.
         """
         ...
 

@@ -111,6 +111,32 @@ def test_a_journal_that_is_begun_can_still_say_that_its_pieces_wait_for_a_checks
     assert again[1].pieces == (piece(0, b"x"), piece(1, b"y"))
 
 
+@pytest.mark.parametrize(
+    ("told", "size"),
+    [
+        (replace(HEADER, size=9), 9),
+        (replace(HEADER, size=9, validator=Validator('"another"')), None),
+        (replace(HEADER, size=9, url_key="another url"), None),
+    ],
+    ids=["of the same version", "of another version", "of another source"],
+)
+def test_a_journal_that_is_begun_takes_a_size_that_became_known_of_its_version(
+    place: Place, handles: Handles, told: Header, size: int | None
+) -> None:
+    partial = handles.keep(place.store.create(PATH))
+    partial.describe(replace(HEADER, size=None))
+    partial.record(piece(0, b"x"))
+    partial.record(piece(9, b"beyond"))
+    partial.describe(told)
+    partial.record(piece(1, b"y"))
+    partial.close()
+    found = place.restart().reopen(PATH)
+    assert found is not None
+    handles.keep(found[0])
+    assert found[1].header == replace(HEADER, size=size)
+    assert found[1].pieces == (piece(0, b"x"), *([piece(9, b"beyond")] if size is None else []), piece(1, b"y"))
+
+
 def test_the_journal_begins_with_the_first_piece_and_says_what_was_described_last(place: Place, handles: Handles) -> None:
     partial = handles.keep(place.store.create(PATH))
     partial.describe(Header("other", None, Validator()))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 
 from marscore.errors import StorageError
-from marscore.journal import Header, Journal, Piece, decode, encode_finished, encode_header, encode_piece
+from marscore.journal import Header, Journal, Piece, decode, described, encode_finished, encode_header, encode_piece
 from marscore.state import AS_MADE, Attributes, Content, FileIdentity, Measured
 from marscore.values import ByteRange, Failure
 
@@ -160,9 +160,9 @@ class MemoryPartial:
         """Set what the journal will say."""
         if self._lines is None:
             self.header = header
-        elif self.header is not None and header.proof == "checksum" and header.checksums != self.header.checksums:
-            self.header = replace(self.header, proof=header.proof, checksums=header.checksums)
-            self._append(encode_header(self.header))
+        elif self.header is not None and (later := described(self.header, header)) != self.header:
+            self.header = later
+            self._append(encode_header(later))
 
     def record(self, piece: Piece) -> None:
         """Append a piece to the journal, which begins with the first."""

@@ -11,7 +11,6 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from types import TracebackType
 
 from marscore.adapters.files import positioned
@@ -23,7 +22,7 @@ from marscore.adapters.files.leftovers import allocated
 from marscore.adapters.files.rename import Verified, rename
 from marscore.adapters.files.system import NEW, System
 from marscore.errors import StorageError
-from marscore.journal import Header, Piece, encode_finished, encode_header, encode_piece
+from marscore.journal import Header, Piece, described, encode_finished, encode_header, encode_piece
 from marscore.state import AS_MADE, Attributes, FileIdentity
 from marscore.values import ByteRange, Failure
 
@@ -158,14 +157,14 @@ class PartialFile:
                 return 0
 
     def describe(self, header: Header) -> None:
-        """Set what the journal will say; of one that is begun, only that its pieces wait for a checksum from now on."""
+        """Set what the journal will say; one that is begun takes what `journal.described` says."""
         with self._lock, naming("cannot write the journal"):
             if self._journal is None:
                 self.header = header
-            elif self.header is not None and header.proof == "checksum" and header.checksums != self.header.checksums:
-                self.header = replace(self.header, proof=header.proof, checksums=header.checksums)
+            elif self.header is not None and (later := described(self.header, header)) != self.header:
+                self.header = later
                 if not self._closing:
-                    self._journal.append(encode_header(self.header))
+                    self._journal.append(encode_header(later))
 
     def record(self, piece: Piece) -> None:
         """Append a piece to the journal, which begins with the first."""
