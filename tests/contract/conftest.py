@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,23 @@ from tests.contract.http_kinds import PATIENCE, TURNED, Kind
 from tests.long import ALL
 from tests.origin import Origin
 from tests.servers import Tls
+
+#: Of clients, each cold and warm, plainly and over TLS, these hold each pair of two of the three.
+PAIRS = {("curl", "plain"), ("curl again", "tls"), ("session", "tls"), ("session again", "plain")}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the other half, but in a long test."""
+    spared = {item for item in items if _is_spared(item)}
+    config.hook.pytest_deselected(items=[item for item in items if item in spared])
+    items[:] = [item for item in items if item not in spared]
+
+
+def _is_spared(item: pytest.Item) -> bool:
+    drawn = getattr(item, "callspec", None)
+    if ALL or drawn is None or not {"kind", "place"} <= drawn.params.keys():
+        return False
+    return item.path.parent == Path(__file__).parent and (drawn.params["kind"], drawn.params["place"]) not in PAIRS
 
 
 @pytest.fixture(params=["plain", "tls"])

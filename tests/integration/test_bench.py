@@ -129,7 +129,7 @@ def shell(words: str) -> Callable[[Job], list[str]]:
 
 
 def test_the_scale_is_measured_fetched_and_in_place(tmp_path: Path) -> None:
-    assert scale.main(["--counts", "3,5", "--results", str(tmp_path)]) == 0
+    assert scale.main(["--counts", "3", "--results", str(tmp_path)]) == 0
     runs = json.loads((tmp_path / "scale.json").read_text())["runs"]
-    assert [(row["downloads"], row["run"]) for row in runs] == [(3, "fetched"), (3, "in place"), (5, "fetched"), (5, "in place")]
+    assert [(row["downloads"], row["run"]) for row in runs] == [(3, "fetched"), (3, "in place")]
     assert all(row["exit_code"] == 0 and row["peak_mib"] > 0 for row in runs)

@@ -133,9 +133,9 @@ def test_without_a_fault_all_come() -> None:
     assert {call.split(".")[0] for call in wire.calls} == {"transport", "exchange", "files", "partial", "clock"}
 
 
-#: A quarter of the calls each. The simulation has failing calls too, of the real folder, at more places and several at once.
-SHARES = {f"{name}-{share}": (fault, share) for name, fault in FAULTS.items() for share in range(4)}
-SOME_SHARES = some(SHARES, "of the port-0", "of the port-2", "of nobody-1", "no memory-3")
+#: An eighth of the calls each. The simulation has failing calls too, of the real folder, at more places and several at once.
+SHARES = {f"{name}-{share}": (fault, share) for name, fault in FAULTS.items() for share in range(8)}
+SOME_SHARES = some(SHARES, "of the port-0", "of the port-4", "of nobody-2", "no memory-6")
 
 
 @pytest.mark.parametrize(("fault", "share"), SOME_SHARES.values(), ids=SOME_SHARES)
@@ -144,7 +144,7 @@ def test_a_fault_at_any_call_ends_in_outcomes_and_in_whole_files(fault: Callable
     run(counted)
     # The clock is read again and again; what follows from one reading follows from the next.
     last = len(counted.calls)
-    for at in range(1 + share, last + 1, 4):
+    for at in range(1 + share, last + 1, 8):
         wire = Tripwire(at, fault)
         found, folder = run(wire)
         check(found, folder)
