@@ -19,7 +19,7 @@ from marscore.adapters.state.store import claims_at
 from marscore.adapters.terminal.named_outputs import Outputs
 from marscore.adapters.terminal.run_output import RunOutput
 from marscore.adapters.terminal.signals import Stop, note
-from marscore.errors import Interrupted
+from marscore.errors import Interrupted, StorageError
 from marscore.events import DownloadAsked, DownloadFailed, Event
 from marscore.execute.supervisor.messages import Inbox, Told
 from marscore.execute.transfer.protocol import Work
@@ -180,6 +180,8 @@ class _Asking:
                 self._ask(works, self._output)
         if self._stop.signal is not None:
             raise Interrupted(self._stop.signal)
+        if self._output.lost is not None:
+            raise StorageError(self._output.lost)
         return self._outcomes
 
     def _ask(self, works: Sequence[Work], output: RunOutput) -> None:

@@ -138,6 +138,8 @@ class Run:
             except StorageError as error:
                 trouble = error.failure
             ended = self._finish(trouble)
+        # The last lines of the log are known to be written now, or not to be.
+        ended = self._told_of_the_log(ended)
         if self._stop.signal is not None and not self._stop.handled and not self._stop.asked:
             raise KeyboardInterrupt
         return ended
@@ -238,7 +240,7 @@ class Run:
             self._emit(Warned(self._clock.now(), None, forgotten))
         duration = self._clock.ticks() - self._began
         head = self._fold.head(finished_at=self._clock.now(), duration_s=duration, signal=self._stop.signal)
-        ended = self._reported(*self._junit_written(head, trouble))
+        ended = self._reported(*self._junit_written(*self._logged(head, trouble)))
         ended = self._hooked(ended)
         if ended.head.status == "interrupted":
             ended = replace(ended, kept=kept_of(self._folder, self._interrupted))
@@ -247,6 +249,20 @@ class Run:
         self._emit(*(Warned(self._clock.now(), None, message) for message in self._observers.finish(finished, self._write_through)))
         self._emit(finished)
         return ended
+
+    def _logged(self, head: Head, trouble: Failure | None) -> tuple[Head, Failure | None]:
+        """How the run ends where the log file already takes no more."""
+        lost = self._output.lost
+        if lost is None:
+            return head, trouble
+        self._emit(Warned(self._clock.now(), None, lost.message))
+        return undelivered(replace(head, warnings=(*head.warnings, lost.message)), lost, self._stop.signal), trouble or lost
+
+    def _told_of_the_log(self, ended: Ended) -> Ended:
+        lost = self._output.lost
+        if lost is None:
+            return ended
+        return replace(ended, head=undelivered(ended.head, lost, self._stop.signal), trouble=ended.trouble or lost)
 
     def _hooked(self, ended: Ended) -> Ended:
         if self._job.hooks is None:

@@ -11,6 +11,7 @@ from marscore.adapters.files.failures import naming
 from marscore.cli.exits import complain, say
 from marscore.cli.options import duration, size
 from marscore.cli.summary import counted
+from marscore.cli.verb import VerbGroup
 from marscore.values import format_size
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _CACHE = click.option("--cache", "said", metavar="DIR", help="The cache's folder.  [default: MARSCORE_CACHE, else the platform's]")
 
 
-@click.group()
+@click.group(cls=VerbGroup)
 def cache() -> None:
     """Look at the cache of finished files, which runs share by --cache, MARSCORE_CACHE or the manifest's `cache`."""
 

@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from marscore.cli.exits import say
+from marscore.cli.verb import Verb
 
 #: The variable by which click tells that a shell asks.
 _ASKS = "_MARSCORE_COMPLETE"
@@ -52,7 +53,7 @@ class _Anything(UserDict[str, str]):
         return "x"
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, /, shell: str) -> None:

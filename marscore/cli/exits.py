@@ -20,7 +20,7 @@ from marscore.adapters.terminal.painter import window
 from marscore.adapters.terminal.runner import disarmed
 from marscore.adapters.terminal.signals import told_to_stop
 from marscore.adapters.terminal.streams import is_person, printable, wants_color
-from marscore.adapters.terminal.writer import Writer, target_of
+from marscore.adapters.terminal.writer import Writer, is_descriptor, target_of, write_all
 from marscore.errors import Interrupted, ManifestError, MarscoreError, StorageError
 
 _INTERRUPTED = 130
@@ -95,7 +95,13 @@ def say(text: str) -> None:
     """
     try:
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-        click.echo(text.encode(encoding, "backslashreplace").decode(encoding))
+        data = (text + "\n").encode(encoding, "backslashreplace")
+        if is_descriptor(sys.stdout):
+            # Where Python does not buffer (-u), its stream takes a write of a part for one of the whole.
+            sys.stdout.flush()
+            write_all(sys.stdout.fileno(), data)
+        else:
+            click.echo(data.decode(encoding), nl=False)
     except BrokenPipeError:
         _give_up_stdout()
         raise click.exceptions.Exit(_BROKEN_PIPE) from None

@@ -19,12 +19,13 @@ from marscore.cli.engine import engine
 from marscore.cli.github import Github, github_option
 from marscore.cli.inputs import read_list, settings_of
 from marscore.cli.options import get_options
+from marscore.cli.verb import Verb
 from marscore.cli.wanted import GivenUrl, Wanted, distinct, headers_of, listed, login_of, named
 from marscore.errors import ManifestError
 from marscore.settings import RunSettings
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("urls", metavar="[URL]...", nargs=-1)
 @click.option(
     "-o", "--output", metavar="PATH", shell_complete=files, help="Write the file to PATH, relative to the current folder; for one URL."

@@ -13,6 +13,7 @@ from marscore.adapters.terminal.streams import printable
 from marscore.cli.complete import files
 from marscore.cli.engine import engine
 from marscore.cli.exits import complain, say
+from marscore.cli.verb import Verb
 from marscore.cli.wanted import GivenUrl, distinct, named_of
 from marscore.errors import ManifestError
 from marscore.settings import ManifestInput, RunSettings
@@ -51,7 +52,7 @@ _TAIL = """\
 """
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("urls", metavar="[URL]...", nargs=-1)
 @click.option(
     "-o", "--output", metavar="FILE", shell_complete=files, default=_DEFAULT, show_default=True, help="Write to FILE; - is standard output."

@@ -14,6 +14,7 @@ from marscore.cli.engine import engine
 from marscore.cli.exits import complain, say
 from marscore.cli.inputs import read_list, read_manifest, settings_of
 from marscore.cli.options import export_options
+from marscore.cli.verb import Verb
 from marscore.lists.model import Format, Target
 
 _TO = click.option(
@@ -25,7 +26,7 @@ _TO = click.option(
 )
 
 
-@click.command(name="import")
+@click.command(name="import", cls=Verb)
 @click.argument("source", metavar="FILE", shell_complete=files)
 @click.option("--from", "form", type=click.Choice(get_args(Format)), help="The list's format.  [default: guessed by content and name]")
 @click.option("--base", metavar="URL", help="Where the files are that the list only names, and what relative URLs are relative to.")
@@ -48,7 +49,7 @@ def import_(context: click.Context, /, source: str, form: Format | None, base: s
     context.exit(1 if made.left_out else 0)
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("manifest", shell_complete=files)
 @click.option("--to", "target", type=click.Choice(get_args(Target)), required=True, help="What to write it for.")
 @_TO

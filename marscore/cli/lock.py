@@ -13,12 +13,13 @@ from marscore.cli.exits import complain, say_lines
 from marscore.cli.inputs import read_manifest, settings_of
 from marscore.cli.options import lock_options
 from marscore.cli.summary import counted
+from marscore.cli.verb import Verb
 
 if TYPE_CHECKING:
     from marscore.locking import Locked
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("manifest", required=False, shell_complete=files)
 @lock_options
 @click.option(
@@ -78,6 +79,7 @@ def _tell_of_lock(context: click.Context, locked: Locked) -> None:
         complain(f"marscore: {ended.trouble.message}")
     if locked.changes is None:
         assert ended is not None, "what did not have to be fetched cannot fail"
-        complain(f"marscore: {locked.place} was not written, since not every file is there: {ended.file} says why")
+        why = f", since not every file is there: {ended.file} says why" if ended.trouble is None or ended.head.totals.failed else ""
+        complain(f"marscore: {locked.place} was not written{why}")
         context.exit(ended.head.exit_code)
     say_lines([*locked.changes, f"{locked.place}: {counted(locked.downloads, 'download', 'downloads')}, {len(locked.changes)} changed"])

@@ -24,12 +24,12 @@ from marscore.cli.outdated import outdated
 from marscore.cli.plan import plan
 from marscore.cli.report import report
 from marscore.cli.validate import validate
+from marscore.cli.verb import VerbGroup, say_version
 from marscore.cli.verify import verify
 from marscore.policy.redact import public_words
-from marscore.version import __version__
 
 
-class _Verbs(click.Group):
+class _Verbs(VerbGroup):
     """A group whose verbs end with marscore's own exit codes."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -48,7 +48,7 @@ class _Verbs(click.Group):
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, "-V", "--version", message="marscore %(version)s")
+@click.option("-V", "--version", is_flag=True, is_eager=True, expose_value=False, callback=say_version, help="Show the version and exit.")
 def cli() -> None:
     """Download what a YAML manifest lists: many files at once, large ones in several parts, every one verified and resumable.
 

@@ -14,6 +14,7 @@ from marscore.cli.exits import say_json, say_lines
 from marscore.cli.inputs import read_manifest, settings_of
 from marscore.cli.options import outdated_options
 from marscore.cli.summary import counted
+from marscore.cli.verb import Verb
 
 if TYPE_CHECKING:
     from marscore.asking import Asked
@@ -26,7 +27,7 @@ _STATUS_BY_EXIT: dict[int, Literal["current", "outdated", "unknown"]] = {0: "cur
 _WIDE, _PATH = 80, 36
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("manifest", shell_complete=files)
 @outdated_options
 @click.option(

@@ -12,6 +12,7 @@ from marscore.cli.engine import engine
 from marscore.cli.exits import complain, leave, say, say_json
 from marscore.cli.inputs import read_manifest, settings_of
 from marscore.cli.options import plan_options
+from marscore.cli.verb import Verb
 from marscore.errors import ManifestError
 
 _DETAILED = "--detailed-exitcode"
@@ -19,7 +20,7 @@ _DETAILED = "--detailed-exitcode"
 _WRONG, _TO_DO = 1, 2
 
 
-class _Plan(click.Command):
+class _Plan(Verb):
     """A verb whose option gives exit code 2 another meaning, so that a wrong command line gets one of its own."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any) -> click.Context:

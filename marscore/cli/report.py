@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from marscore.cli.exits import say, say_lines
+from marscore.cli.verb import Verb
 from marscore.errors import ManifestError, Problem
 
 if TYPE_CHECKING:
     from marscore.report.model import Report
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("source", metavar="REPORT")
 @click.option("--html", "target", metavar="FILE", help="Write the run as a page, in one file that needs no network; - is standard output.")
 @click.option("--format", "style", type=click.Choice(["table", "markdown"]), help="For a terminal (the default), or for a pull request.")

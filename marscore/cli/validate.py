@@ -18,6 +18,7 @@ from marscore.cli.github import in_workspace
 from marscore.cli.inputs import read_manifest, settings_of
 from marscore.cli.options import validate_options
 from marscore.cli.summary import counted
+from marscore.cli.verb import Verb
 from marscore.errors import ManifestError, told
 from marscore.printable import printable
 from marscore.report.validation import Checked, as_json
@@ -26,7 +27,7 @@ from marscore.settings import RunSettings
 _Style = Literal["text", "json", "github"]
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("manifests", shell_complete=files, metavar="MANIFEST...", nargs=-1, required=True)
 @validate_options
 @click.option(

@@ -12,6 +12,7 @@ from marscore.cli.exits import complain, say_json, say_lines
 from marscore.cli.inputs import read_manifest, settings_of
 from marscore.cli.options import verify_options
 from marscore.cli.summary import counted
+from marscore.cli.verb import Verb
 from marscore.values import format_size
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from marscore.verifying import Verified
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("manifest", required=False, shell_complete=files)
 @verify_options
 @click.option("--extra", is_flag=True, help="Tell of files in the output folder that nothing names, too.")

@@ -36,7 +36,8 @@ _MOST_LINKS = 40
 
 
 class Output:
-    """One place that the user named. `shown` is what to call it, `what` what goes there; `is_stream`: it is no regular file of its own."""
+    """One place that the user named. `shown` is what to call it, `what` what goes there; `is_stream`: it is no regular file of its own.
+    `doing` says what fails where it cannot be written."""
 
     def __init__(self, path: Path | str, what: str) -> None:
         """Take what can be taken now; `what` is its name in messages.
@@ -49,8 +50,8 @@ class Output:
         self._descriptor: int | None = None
         self._standard = self._path == str(STANDARD_OUTPUT)
         self.shown = "standard output" if self._standard else shown(Path(self._path))
-        self._doing = f"cannot write {what} {'to ' if self._standard else ''}{self.shown if self._standard else self._path}"
-        with naming(self._doing):
+        self.doing = f"cannot write {what} {'to ' if self._standard else ''}{self.shown if self._standard else self._path}"
+        with naming(self.doing):
             if self._standard:
                 self._descriptor = _standard_output()
             elif (number := _number_of(self._path)) is not None:
@@ -79,7 +80,7 @@ class Output:
             StorageError: it cannot be written, or has no reader.
         """
         patience = None if reader == "awaited" else _PATIENCE
-        with naming(self._doing):
+        with naming(self.doing):
             if self._standard or self._descriptor is not None:
                 for data in encoded(text()):
                     self._write(data, patience)
@@ -99,7 +100,7 @@ class Output:
         Raises:
             StorageError: it cannot be opened.
         """
-        with naming(self._doing):
+        with naming(self.doing):
             if self._standard or self._descriptor is not None:
                 return Stream(sys.stdout) if self._descriptor is None else Descriptor(os.dup(self._descriptor))
             descriptor = _opened(self._path, os.O_APPEND)
@@ -152,7 +153,7 @@ class Outputs:
         self._open = contextlib.ExitStack()
         with contextlib.ExitStack() as until_all_are_there:
             self.report = self._take(settings.report, "the report", until_all_are_there)
-            self._log_file = self._take(settings.log_file, "the log file", until_all_are_there)
+            self.log_file = self._take(settings.log_file, "the log file", until_all_are_there)
             self.junit = self._take(settings.report_junit, "the JUnit report", until_all_are_there)
             self.metrics = self._take(settings.metrics, "the metrics", until_all_are_there)
             self._open = until_all_are_there.pop_all()
@@ -163,13 +164,8 @@ class Outputs:
         Raises:
             StorageError: it cannot be opened.
         """
-        if self._log_file is not None:
-            self.log_target = self._log_file.open()
-
-    @property
-    def log_is_stream(self) -> bool:
-        """Whether the log file is none, but standard output, say, which others may read as well."""
-        return self._log_file is not None and self._log_file.is_stream
+        if self.log_file is not None:
+            self.log_target = self.log_file.open()
 
     def __enter__(self) -> Outputs:
         return self

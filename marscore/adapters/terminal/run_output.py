@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TextIO
 
+from marscore.adapters.files.failures import storage_error
 from marscore.adapters.terminal.log import open_log, wants_notices
 from marscore.adapters.terminal.named_outputs import Outputs
 from marscore.adapters.terminal.people import People
@@ -20,6 +21,7 @@ from marscore.events import Event
 from marscore.report.fold import RunFacts
 from marscore.resolve.model import Download
 from marscore.settings import LineSettings, ProgressMode
+from marscore.values import Failure
 
 #: Seconds between two looks at how far files are.
 _LOOK_EVERY = 0.2
@@ -35,6 +37,7 @@ class RunOutput:
         writer = Writer(target_of(stream), hurried)
         file = None if outputs.log_target is None else Writer(outputs.log_target, hurried)
         self._writers = [writer] if file is None else [writer, file]
+        self._outputs, self._file = outputs, file
         self._progress = make_progress(settings.progress, stream, writer, facts.downloads, hurried)
         #: Where what needs attention is told in place of the log.
         self._people: People | None = None
@@ -52,6 +55,14 @@ class RunOutput:
     def draws(self) -> bool:
         """Whether anybody wants to know how far files are."""
         return type(self._progress) is not NoProgress
+
+    @property
+    def lost(self) -> Failure | None:
+        """Why the log file has not all of the log, where the system refused to take it; known for certain once this is over."""
+        error, output = self._file and self._file.broken, self._outputs.log_file
+        if error is None or output is None:
+            return None
+        return storage_error(error if isinstance(error, OSError) else OSError(str(error)), output.doing).failure
 
     def show(self, events: Iterable[Event], lines: Sequence[str]) -> None:
         """Pass events on, and the log's lines for them, if any."""
@@ -120,7 +131,7 @@ class RunOutput:
 
 def _to_file(file: Writer | None, outputs: Outputs) -> Callable[[str], bool] | None:
     """What writes to the log file. Where that is a stream, a CI's runner may look there for commands."""
-    if file is None or not outputs.log_is_stream:
+    if file is None or outputs.log_file is None or not outputs.log_file.is_stream:
         return None if file is None else file.write
     return lambda lines: file.write(disarmed(lines))
 

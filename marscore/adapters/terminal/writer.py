@@ -72,9 +72,15 @@ class Stream:
         pass
 
 
+def is_descriptor(stream: TextIO | None) -> bool:
+    """Whether a stream is Python's own on a descriptor, and nothing that a program has put in its place."""
+    buffer = getattr(stream, "buffer", None)
+    return isinstance(getattr(buffer, "raw", buffer), io.FileIO)
+
+
 def target_of(stream: TextIO | None) -> Target:
     """A standard stream as a target: by its descriptor where it is Python's own, so that no lock of the stream is held meanwhile."""
-    if isinstance(getattr(getattr(stream, "buffer", None), "raw", None), io.FileIO) and stream is not None:
+    if stream is not None and is_descriptor(stream):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
             return Descriptor(os.dup(stream.fileno()), stream.encoding)
@@ -102,6 +108,8 @@ class Writer:
         self._taken_at = time.monotonic()
         self._looks_left = _LOOKS
         self._thread: threading.Thread | None = None
+        #: Why the target takes nothing any more, once it does not: what was lost is its owner's to tell.
+        self.broken: OSError | ValueError | None = None
         #: `drain` has waited, and nothing was taken since then.
         self._given_up = False
         self._closing = self._over = False
@@ -162,17 +170,17 @@ class Writer:
             thread.start()
         except (RuntimeError, MemoryError):
             # The system starts no more threads: written by whoever comes.
-            with contextlib.suppress(OSError, ValueError):
+            try:
                 self._target.write(self._texts.popleft())
                 self._left = 0
-                return
-            self._end()
+            except (OSError, ValueError) as error:
+                self.broken = error
+                self._end()
             return
         self._thread = thread
 
     def _work(self) -> None:
-        with contextlib.suppress(OSError, ValueError), contextlib.ExitStack() as at_the_end:
-            at_the_end.callback(self._end)
+        try:
             while (text := self._next()) is not None:
                 for start in range(0, len(text), _PIECE):
                     piece = text[start : start + _PIECE]
@@ -182,6 +190,10 @@ class Writer:
                         self._taken_at = time.monotonic()
                         self._given_up = False
                         self._changed.notify_all()
+        except (OSError, ValueError) as error:
+            self.broken = error
+        finally:
+            self._end()
 
     def _next(self) -> str | None:
         with self._changed:
@@ -198,8 +210,11 @@ class Writer:
             self._texts.clear()
             self._left = 0
             self._changed.notify_all()
-        with contextlib.suppress(OSError, ValueError):
+        try:
             self._target.close()
+        except (OSError, ValueError) as error:
+            # Where a disk is another machine's, that is when it says that it is full.
+            self.broken = self.broken or error
 
 
 def write_all(descriptor: int, data: bytes, patience: float | None = None) -> None:
