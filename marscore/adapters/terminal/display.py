@@ -24,6 +24,8 @@ from marscore.report.progress import ProgressFold
 _LINES = 10
 #: Seconds between two frames.
 _EVERY = 0.125
+#: Seconds that a window has to keep its width before all is drawn again.
+_SETTLED = 1.5
 
 
 class Display(NoProgress):
@@ -49,6 +51,9 @@ class Display(NoProgress):
         self._over = threading.Event()
         self._drawer: threading.Thread | None = None
         self._drawn = -_EVERY
+        #: The window's as last seen, and when it was last seen to be narrower.
+        self._columns = 0
+        self._narrowed: float | None = None
 
     def __call__(self, event: Event) -> None:
         """Take the next event; it shows with the next frame."""
@@ -92,11 +97,26 @@ class Display(NoProgress):
     def draw(self) -> None:
         """Draw the next frame."""
         self._drawn = self._ticks()
-        self._painter.draw(self.lines)
+        self._painter.draw(self.frame)
+
+    def frame(self, columns: int, rows: int) -> Sequence[str]:
+        """The same; while the window gets narrower one line alone.
+
+        Rows that a terminal folds push others out of the window at the top, and those of the display itself where there are too few above
+        it: to where one scrolls back to and nobody can erase them. In tmux they do so even where rows below are free.
+        """
+        now = self._ticks()
+        if columns < self._columns:
+            self._narrowed = now
+        self._columns = columns
+        return self.lines(columns, 1 if self._narrowed is not None and now - self._narrowed < _SETTLED else rows)
 
     def lines(self, columns: int, rows: int) -> Sequence[str]:
-        """What is drawn now in a window of this size: the last column stays free, since terminals wrap behind it."""
-        width, most = max(1, columns - 1), max(1, min(_LINES, rows - 1))
+        """What is drawn now in a window of this size: the last column stays free, since terminals wrap behind it.
+
+        Half of the rows stay free, too, for what a narrower window folds.
+        """
+        width, most = max(1, columns - 1), max(1, min(_LINES, (rows - 1) // 2))
         return [rendered(line, width, self._looks) for line in self._chosen(width, most)]
 
     def _chosen(self, width: int, most: int) -> list[Line]:

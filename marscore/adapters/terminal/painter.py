@@ -6,6 +6,10 @@ Between two frames the cursor stands at the beginning of the first line, and eac
 So it does not matter into how many rows a narrower window has folded it (rich's Live goes up by as many lines as it wrote, and leaves what
 was folded), and where the process is killed, the shell's prompt comes in its place. Lines are written over, and not erased first, so that
 nothing flickers; what is drawn is shorter than the window is wide, so that no terminal wraps it.
+
+A terminal that has folded a line keeps in mind that its rows belong together, also where they are written over: in a wider window it would
+join what stands there then, and move the cursor with it. It forgets that of rows that are erased whole. So they are erased before what
+stays is written over them, and where the window has another size.
 """
 
 from __future__ import annotations
@@ -36,6 +40,7 @@ class Painter:
         self._writer = writer
         self._lock = threading.Lock()
         self._lines: Sequence[str] = ()
+        self._size: tuple[int, int] | None = None
 
     def size(self) -> tuple[int, int]:
         """Columns and rows of the window as it is now."""
@@ -44,14 +49,15 @@ class Painter:
     def draw(self, make: Callable[[int, int], Sequence[str]]) -> None:
         """Draw the lines that are made for this many columns and rows; none longer than the columns. Left out where nobody takes them."""
         with self._lock:
-            self._lines = make(*self.size())
-            self._writer.write(_frame(self._lines), wait=False)
+            size = self.size()
+            again = _ERASE if self._lines and size != self._size else ""
+            self._lines, self._size = make(*size), size
+            self._writer.write(again + _frame(self._lines), wait=False)
 
     def above(self, text: str) -> bool:
         """Write whole lines above what is drawn; says whether they will be written."""
         with self._lock:
-            over = text.replace("\n", "\x1b[K\n")
-            return self._writer.write(over + _frame(self._lines) if self._lines else text)
+            return self._writer.write(_ERASE + text + _frame(self._lines) if self._lines else text)
 
     def clear(self) -> None:
         """Take away what is drawn."""

@@ -121,16 +121,30 @@ def test_failures_are_counted_for_all_to_see():
     assert "1 failed" in drawn(display)[0]
 
 
-@pytest.mark.parametrize("rows", [30, 5, 2, 1])
+@pytest.mark.parametrize("rows", [30, 9, 4, 2, 1])
 def test_many_files_are_summed_up_in_ten_lines(rows):
     display, watch = a_display(rows=rows)
     begin(display, 40, 22, watch)
     lines = drawn(display)
-    listed = {30: 8, 5: 2, 2: 0, 1: 0}[rows]
+    listed = {30: 8, 9: 2}.get(rows, 0)
     assert [line.split()[0] for line in lines[1 : 1 + listed]] == [f"shard-{n:02}.tar" for n in range(listed)]
-    more = {30: [" … and 14 more"], 5: [" … and 20 more"], 2: [], 1: []}[rows]
-    assert lines[1 + listed :] == more or rows == 2
-    assert len(lines) <= max(1, min(10, rows - 1))
+    more = {30: [" … and 14 more"], 9: [" … and 20 more"]}.get(rows, [])
+    assert lines[1 + listed :] == more
+    assert len(lines) <= max(1, min(10, (rows - 1) // 2))
+
+
+def test_while_the_window_gets_narrower_there_is_one_line_and_soon_all_of_them():
+    display, watch = a_display()
+    begin(display, 3, 3, watch)
+    heights = []
+
+    def frame(width, later):
+        watch.now += later
+        heights.append(len(display.frame(width, 30)))
+
+    for width, later in ((100, 0), (99, 0.1), (80, 0.1), (90, 1.4), (90, 0.2), (91, 0.1), (40, 0.1)):
+        frame(width, later)
+    assert heights == [4, 1, 1, 1, 4, 4, 1]
 
 
 def test_files_that_come_and_go_pass_as_a_number():
