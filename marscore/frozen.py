@@ -112,7 +112,10 @@ else:
 
     def _repr_of(names: list[str]) -> Any:
         def represent(self: Any) -> str:
-            return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+            # As the library's is, but for what may be secret.
+            from marscore.public import public_repr  # noqa: PLC0415 - its patterns take a while to compile, and few runs represent anything
+
+            return public_repr(self, [(name, getattr(self, name)) for name in names])
 
         return represent
 

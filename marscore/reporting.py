@@ -12,7 +12,7 @@ from pathlib import Path
 from marscore.adapters.files.text import cannot_read
 from marscore.adapters.terminal.named_outputs import Output
 from marscore.errors import ManifestError, Problem
-from marscore.policy.redact import public_word
+from marscore.public import public_word
 from marscore.report.model import Report
 from marscore.report.page import ASSETS, page
 from marscore.values import OWN_FOLDER

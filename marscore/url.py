@@ -22,13 +22,9 @@ from urllib.parse import quote, unquote
 
 from marscore.frozen import dataclass
 from marscore.hostname import LONGEST_LABEL, has_short_labels, parse_host
+from marscore.public import WRITTEN, public_url
 
-#: How a URL is written: `scheme`, what is before the `userinfo`'s @, the `place` (host and port), `path`, `query`. A fragment is left out.
-#: The authority ends at the first of / ? #, and the userinfo at the authority's last @ (RFC 3986 section 3.2).
-WRITTEN = re.compile(
-    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?:(?P<userinfo>[^/?#]*)@)?(?P<place>[^/?#]*)(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?"
-)
-#: The same of a reference, which may leave out what comes first (RFC 3986 appendix B).
+#: How a reference is written, which may leave out what comes first (RFC 3986 appendix B).
 _REFERENCE = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*:)?(?P<authority>//[^/?#]*)?(?P<path>[^?#]*)(?P<query>\?[^#]*)?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PROXY_PORTS = _DEFAULT_PORTS | dict.fromkeys(("socks4", "socks4a", "socks5", "socks5h"), 1080)
@@ -109,7 +105,7 @@ class Url:
         return "" if _DEFAULT_PORTS.get(self.scheme) == self.port else f":{self.port}"
 
     def __repr__(self) -> str:
-        return f"Url({self.text!r})"
+        return f"Url({public_url(self.text)!r})"
 
 
 def parse_url(text: str) -> Url:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 
-from marscore.policy.redact import MASK
+from marscore.public import MASK
 from marscore.resolve.model import Download
 from marscore.resolve.secrets import basic_secrets, userinfo_secrets
 from marscore.url import parse_url

@@ -13,7 +13,7 @@ import click
 from marscore.adapters.files.text import cannot_read, read_text, text_of
 from marscore.cli.meant import command_meant
 from marscore.errors import ManifestError, Problem
-from marscore.policy.redact import public_word
+from marscore.public import public_word
 from marscore.settings import MAX_MANIFEST, ManifestInput, RunSettings
 
 

@@ -26,7 +26,7 @@ from marscore.cli.report import report
 from marscore.cli.validate import validate
 from marscore.cli.verb import VerbGroup, say_version
 from marscore.cli.verify import verify
-from marscore.policy.redact import public_words
+from marscore.public import public_words
 
 
 class _Verbs(VerbGroup):

@@ -9,8 +9,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from marscore.policy.redact import public_url, public_word
 from marscore.printable import printable
+from marscore.public import public_url, public_word
 
 #: Verbs of other tools -> what to write here.
 _OTHERS = {

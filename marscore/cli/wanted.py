@@ -17,7 +17,7 @@ import click
 from marscore.cli.inputs import read_list
 from marscore.errors import ManifestError, Problem
 from marscore.frozen import dataclass
-from marscore.policy.redact import is_harmless_header, public_word
+from marscore.public import is_harmless_header, public_word
 from marscore.settings import ManifestInput
 
 _SOURCE = "command line"

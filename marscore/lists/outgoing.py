@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from marscore.frozen import dataclass
-from marscore.policy.redact import public_url
+from marscore.public import is_telling, public_url
 from marscore.resolve.model import Download, Options
 from marscore.resolve.options import retry_rules
-from marscore.resolve.secrets import is_credential_header
 from marscore.values import Checksum, Credentials
 
 #: What holds where a manifest says nothing.
@@ -80,7 +79,7 @@ def tell_unsaid(outgoing: Outgoing, said: frozenset[str], tool: str, losses: Los
 def tell_of_secrets(outgoing: Outgoing, losses: Losses) -> None:
     """Tell where a secret that stands in the manifest stands in the export too, and that other programs show headers to more servers."""
     options = outgoing.download.options
-    credentials = [name for name, _ in options.headers if is_credential_header(name)]
+    credentials = [name for name, _ in options.headers if is_telling(name)]
     typed = [public_url(url) != url.partition("#")[0] for url in outgoing.download.sources if any(mark in url for mark in "@?")]
     if credentials or isinstance(options.auth, Credentials) or any(typed):
         losses.add("a secret stands there as it does in the manifest", outgoing)

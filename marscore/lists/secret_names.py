@@ -13,9 +13,7 @@ from typing import Any
 
 from marscore.lists.model import Listing, Secrecy, Typed
 from marscore.manifest import escape
-from marscore.policy.redact import is_token_like
-from marscore.resolve.secrets import is_credential_header
-from marscore.url import WRITTEN
+from marscore.public import WRITTEN, is_telling, is_token_like
 
 _SCHEME_AND_REST = re.compile(r"([A-Za-z][A-Za-z0-9-]*) +(.+)")
 
@@ -75,7 +73,7 @@ class Secrets:
         return made
 
     def _header(self, name: str, value: str, host: str, line: int) -> Typed:
-        if not value or not is_credential_header(name):
+        if not value or not is_telling(name):
             # As in Referer.
             return self.url(value, line)
         scheme = _SCHEME_AND_REST.fullmatch(value)

@@ -63,6 +63,9 @@ class Used:
     value: str
     places: set[Path] = field(default_factory=set)
 
+    def __repr__(self) -> str:
+        return f"Used(..., {self.places!r})"
+
 
 @dataclass(slots=True)
 class Substitution:

@@ -8,7 +8,7 @@ This file is longer than the house's 300 lines, since all options are to be read
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
@@ -29,6 +29,7 @@ from marscore.manifest import short
 from marscore.manifest.fields import read_list
 from marscore.manifest.output import check_output
 from marscore.manifest.plain import PlainEntry
+from marscore.public import public_fields
 
 _ONE_TEXT = {"type": "string"}
 
@@ -37,7 +38,12 @@ class Model(BaseModel):
     """Frozen, closed, and with null meaning the same as not written."""
 
     # Not use_attribute_docstrings: pydantic reads the source for them at every start, which takes longer than all else about the models.
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    # A wrong value is not quoted by pydantic's own errors, since it may be a secret.
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True)
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """What pydantic, and tools that write down variables, make representations of."""
+        return public_fields((name or "", value) for name, value in super().__repr_args__())
 
     @model_validator(mode="before")
     @classmethod

@@ -14,8 +14,8 @@ from marscore.frozen import dataclass
 from marscore.manifest.header_keys import speaks_of_headers
 from marscore.manifest.spans import Spans, Stretch, comment_in, is_reference, is_sensitive_text, scalar_at, secret_in, spans_of
 from marscore.manifest.yaml_words import LINE_BREAK
-from marscore.policy.redact import MASK
 from marscore.printable import cells, printable
+from marscore.public import MASK
 
 #: So many problems are shown with their lines; whoever has more of them reads the first.
 MOST = 100

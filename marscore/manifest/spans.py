@@ -21,12 +21,8 @@ import yaml
 
 from marscore.frozen import dataclass
 from marscore.manifest.header_keys import holds_headers
-from marscore.policy.redact import is_harmless_header, is_token_like
+from marscore.public import is_harmless_header, is_telling, is_token_like
 
-_TELLING = (
-    r"authori[sz]ation|cookie|token|secret|key|passw|passphrase|pwd|credential|signature|session|auth|bearer|api-?key|userpwd|basic_auth"
-)
-_SENSITIVE = re.compile(f"(?i){_TELLING}")
 _RESEMBLED = ("password", "passphrase", "token", "secret", "authorization", "cookie", "credentials", "api-key")
 #: Keys whose names are telling and whose values are none: paths and words.
 _HARMLESS = {"scheme", "auth_type"}
@@ -88,7 +84,7 @@ def spans_of(text: str) -> Spans:
 @lru_cache(maxsize=4096)
 def is_sensitive(name: str) -> bool:
     """Whether a key is called like something that opens doors, or nearly so."""
-    return _SENSITIVE.search(name) is not None or bool(difflib.get_close_matches(name.lower()[:64], _RESEMBLED, n=1, cutoff=0.75))
+    return is_telling(name) or bool(difflib.get_close_matches(name.lower()[:64], _RESEMBLED, n=1, cutoff=0.75))
 
 
 def secret_in(line: str) -> Iterator[Stretch]:

@@ -26,10 +26,10 @@ from marscore.events import (
     RetryScheduled,
     RunFinished,
 )
+from marscore.public import WRITTEN
 from marscore.report.entry import status_of
 from marscore.report.record import well_formed
 from marscore.report.speed import Speed
-from marscore.url import WRITTEN
 
 #: Hosts that are told apart.
 MOST_HOSTS = 20

@@ -23,11 +23,11 @@ from marscore.events import (
     RetryScheduled,
 )
 from marscore.frozen import dataclass
+from marscore.public import WRITTEN
 from marscore.report.active_file import ActiveFile
 from marscore.report.progress_model import FileProgress, Overall, Proof
 from marscore.report.speed import Speed
 from marscore.report.words import host_in
-from marscore.url import WRITTEN
 
 #: Seconds that a file is active before it is worth a line of its own.
 _SETTLED = 0.5

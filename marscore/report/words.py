@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from marscore.url import WRITTEN
+from marscore.public import WRITTEN
 
 #: How a download ends that is in place.
 IN_PLACE = ("downloaded", "up_to_date", "cached")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from marscore.manifest import Parsed
-from marscore.policy.redact import REFERENCE
+from marscore.public import REFERENCE
 from marscore.resolve.model import Download
 from marscore.resolve.secrets import secrets_of
 from marscore.resolve.templates import names_in

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from marscore.frozen import dataclass
 from marscore.manifest import USERINFO, AnyManifest, Entry, Parsed, Used
-from marscore.policy.redact import MASK
+from marscore.public import MASK, is_telling
 from marscore.resolve.awaited import lists_in
 from marscore.resolve.model import Download, Options
 from marscore.resolve.templates import names_in
@@ -23,8 +23,6 @@ from marscore.values import Credentials
 #: Where a name stands, as `manifest.Used` tells it.
 Place: TypeAlias = tuple[str | int, ...]
 
-#: Header fields whose values open doors.
-_CREDENTIALS = re.compile(r"(?i)authorization|cookie|token|secret|key|passw|credential|signature|session|auth")
 #: The user information of a URL, whatever else is wrong with it; a proxy may be written without a scheme.
 _USERINFO = re.compile(r"(?:[^/?#]*//)?([^/?#]*)@")
 #: Where a name stands in the path of a file.
@@ -42,10 +40,8 @@ class Secrets:
     shown: Mapping[str, str]
     words: frozenset[str] = frozenset()
 
-
-def is_credential_header(name: str) -> bool:
-    """Whether the name of a header field says that its value opens doors."""
-    return _CREDENTIALS.search(name) is not None
+    def __repr__(self) -> str:
+        return f"Secrets({', '.join(self.shown.values())})"
 
 
 def secrets_of(parsed: Parsed, downloads: Iterable[Download]) -> Secrets:
@@ -82,7 +78,7 @@ def _is_credential(used: Used, manifest: AnyManifest) -> bool:
 def _speaks_of_credentials(place: Place) -> bool:
     *above, last = ("", *place)
     if above[-1] == "headers":
-        return _CREDENTIALS.search(str(last)) is not None
+        return is_telling(str(last))
     return last == USERINFO or (above[-1], last) in (("auth", "password"), ("cert", "password"))
 
 
@@ -100,7 +96,7 @@ def _stands_in(place: Place, manifest: AnyManifest, texts_of: Callable[[Entry], 
 
 
 def _credentials_of(entry: Entry) -> Iterator[str]:
-    yield from (value for name, value in (entry.headers or {}).items() if value and _CREDENTIALS.search(name))
+    yield from (value for name, value in (entry.headers or {}).items() if value and is_telling(name))
     lists = (written.from_ for _, written in lists_in(entry) if written.from_)
     urls = (entry.url, *(entry.mirrors or ()), *(url for each in lists for url in (each.url, *(each.mirrors or ()))))
     yield from (found[1] for url in urls if (found := _USERINFO.match(url)))
@@ -130,7 +126,7 @@ def _words(values: Iterable[str], manifest: AnyManifest) -> frozenset[str]:
 
 def _of_options(options: Options) -> Iterator[str]:
     for name, value in options.headers:
-        if _CREDENTIALS.search(name):
+        if is_telling(name):
             yield value
             # Without its scheme too: `Bearer abc` is a secret for its second word.
             yield from value.split()[1:]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from marscore.frozen import dataclass
 from marscore.manifest import Parsed
 from marscore.manifest.fields import read_algorithm
-from marscore.policy.redact import REFERENCE, public_as_typed
+from marscore.public import REFERENCE, public_as_typed
 from marscore.resolve.awaited import lists_in
 from marscore.resolve.model import Download
 from marscore.resolve.templates import Row, compile_template, numeric_names, rows

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from marscore.policy.redact import Redactor, token_values
+from marscore.policy.redact import Redactor
 from marscore.policy.secret_text import any_in
 from marscore.ports import Answer, Request
+from marscore.public import token_values
 
 
 def clean(redactor: Redactor, request: Request, answer: Answer) -> Answer:

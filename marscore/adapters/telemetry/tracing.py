@@ -20,8 +20,8 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from marscore.policy.redact import Redactor
+from marscore.public import WRITTEN
 from marscore.report.spans import Attributes, Span
-from marscore.url import WRITTEN
 from marscore.version import __version__
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from marscore.policy.redact import public_as_typed
+from marscore.public import public_as_typed
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from marscore.events import Warned
-from marscore.policy.redact import Redactor, is_token_like, public_url, token_values
+from marscore.policy.redact import Redactor
+from marscore.public import is_token_like, public_url, token_values
 
 
 @pytest.mark.parametrize(
