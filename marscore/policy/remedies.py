@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from marscore.extras import installing
 from marscore.values import FailureKind
 
 #: Words of a message, and what to do where they stand in it. The first that are found count.
@@ -106,7 +107,7 @@ _BY_WORDS: dict[FailureKind, _Hints] = {
         ("refuses", "ask who runs the proxy whether it lets this host through, or put the host into NO_PROXY"),
         ("to CONNECT", "ask who runs the proxy whether it lets this host through, or put the host into NO_PROXY"),
         ("cannot be resolved", "check the spelling of the proxy's host in proxies or HTTPS_PROXY"),
-        ("PySocks", "install it: pip install 'marscore[socks]'"),
+        ("PySocks", f"install it: {installing('socks')}"),
         ("URL", "write the proxy as http://host:port"),
     ),
     "checksum": (

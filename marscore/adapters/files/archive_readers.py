@@ -6,6 +6,7 @@ import importlib.util
 import re
 from collections.abc import Iterable
 
+from marscore.extras import installing
 from marscore.manifest import Findings, Parsed
 from marscore.resolve.model import Download
 
@@ -27,6 +28,6 @@ def demand_readers(parsed: Parsed, downloads: Iterable[Download]) -> None:
     for download in needing:
         entry = _ENTRY.match(download.id)
         if entry is not None:
-            findings.add(("downloads", int(entry[1]), "unpack"), "takes the extra zstd: pip install 'marscore[zstd]'")
+            findings.add(("downloads", int(entry[1]), "unpack"), f"takes a package that reads zstd: {installing('zstd')}")
     if findings.found:
         raise findings.error(parsed.source)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from marscore.adapters.files.archive_entry import AT_ONCE, ArchiveError, Entry, Kind, TooLargeError, naming_damage
+from marscore.extras import installing
 
 #: The most that one header of a tar may take: pax headers hold names and a few numbers.
 _LARGEST_HEADER = 16 * 1024 * 1024
@@ -71,7 +72,7 @@ def _zstd(file: IO[bytes]) -> Any:
     try:
         import zstandard  # noqa: PLC0415 - an extra
     except ImportError:
-        raise ArchiveError("is compressed by zstd, which takes the extra zstd: pip install 'marscore[zstd]'") from None
+        raise ArchiveError(f"is compressed by zstd, which takes a package: {installing('zstd')}") from None
     return _Zstd(zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True), zstandard.ZstdError)
 
 

@@ -18,6 +18,7 @@ import requests
 from urllib3 import exceptions as u3
 
 from marscore.adapters.http.requests_heads import BadHead
+from marscore.extras import installing
 from marscore.policy.failures import failure_of_connect
 from marscore.values import Failure, Timeouts
 
@@ -42,7 +43,7 @@ def failure_of(error: BaseException, timeouts: Timeouts) -> Failure:
                 return failure
     if any(isinstance(layer, requests.exceptions.InvalidProxyURL | requests.exceptions.InvalidSchema) for layer in layers):
         # The scheme of the URL itself was checked.
-        return Failure("proxy", "SOCKS proxies take PySocks here: pip install 'marscore[socks]'", lasting=True)
+        return Failure("proxy", f"SOCKS proxies take PySocks here: {installing('socks')}", lasting=True)
     return Failure("connection", f"the connection failed ({type(layers[-1]).__name__})")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from marscore.extras import installing
 from marscore.values import HttpVersion
 
 
@@ -12,7 +13,7 @@ def unavailable(http: HttpVersion) -> str | None:
     try:
         import pycurl  # noqa: PLC0415 - most runs do not ask, and it is not everywhere
     except ImportError:
-        return "must be auto or 1.1 here: without pycurl (the extra marscore[curl]) nothing else is spoken"
+        return f"must be auto or 1.1 here: without pycurl nothing else is spoken ({installing('curl')})"
     features = pycurl.version_info()[4]
     if http == "2":
         return None if features & pycurl.VERSION_HTTP2 else "must be auto or 1.1 here: this libcurl speaks no HTTP/2"

@@ -241,7 +241,7 @@ transport.close()
 print(exchange.failure.kind, exchange.failure.lasting, exchange.failure.message)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout == "proxy True SOCKS proxies take PySocks here: pip install 'marscore[socks]'\n"
+    assert done.stdout == "proxy True SOCKS proxies take PySocks here: pip install PySocks\n"
 
 
 def test_it_needs_no_pycurl() -> None:
