@@ -20,6 +20,7 @@ from marscore.events import (
     DownloadSkipped,
     DownloadStarted,
     Event,
+    HostPaused,
     NotLocked,
     Outcome,
     PlanCompiled,
@@ -33,11 +34,13 @@ from marscore.frozen import dataclass
 from marscore.policy.redact import Redactor
 from marscore.report.entry import completed, entry_of, status_of, unfinished_entry
 from marscore.report.head import Head, ManifestNamed, PlanSums, Samples, Sums
+from marscore.report.pauses import Pauses
 from marscore.report.record import rfc3339, seconds, well_formed
 from marscore.report.throughput import Throughput
 from marscore.report.timeline import MOST, Noted, note_of, timeline_text
 from marscore.report.words import IN_PLACE
 from marscore.resolve.model import Download
+from marscore.url import host_of
 from marscore.values import Failure, FailureKind
 
 if TYPE_CHECKING:
@@ -91,6 +94,7 @@ class ReportFold:
         self._bytes_resumed = 0
         self._retries = 0
         self._throughput = Throughput()
+        self._pauses = Pauses()
         self._of_the_machine = False
         self._warnings: list[str] = []
         #: What is to be known of downloads besides their outcome: ids and sentences.
@@ -103,7 +107,7 @@ class ReportFold:
             case DownloadFinished() | DownloadFailed() | DownloadSkipped():
                 self._close(event, entry)
             case DownloadStarted():
-                self._open.setdefault(event.download, _Open()).started_at = event.at
+                self._begin(event)
             case RetryScheduled():
                 self._open.setdefault(event.download, _Open()).retries.append(_retry(event))
                 self._retries += 1
@@ -207,9 +211,28 @@ class ReportFold:
         elif isinstance(event, RangesFetched):
             self._open.setdefault(event.download, _Open()).ranges = event
         elif isinstance(event, Noted):
-            notes = self._open.setdefault(event.download, _Open()).notes
-            if len(notes) < MOST:
-                notes.append(note_of(event))
+            self._note(event)
+            if isinstance(event, HostPaused) and self._pauses.longer(event):
+                self._note_held_back(event)
+
+    def _begin(self, event: DownloadStarted) -> None:
+        self._open.setdefault(event.download, _Open()).started_at = event.at
+        for pause in self._pauses.left(event.download, self._sources_of(event.download), event.at):
+            self._note(pause)
+
+    def _note(self, event: Noted) -> None:
+        notes = self._open.setdefault(event.download, _Open()).notes
+        if len(notes) < MOST:
+            notes.append(note_of(event))
+
+    def _note_held_back(self, pause: HostPaused) -> None:
+        for name in self._open:
+            if name != pause.download and any(host_of(url) == pause.host for url in self._sources_of(name)):
+                self._note(replace(pause, download=name))
+
+    def _sources_of(self, download: str) -> tuple[str, ...]:
+        number = self._place.get(download)
+        return () if number is None else self._facts.downloads[number].sources
 
     def _totals(self, ended: Counter[str]) -> Sums:
         return Sums(

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from marscore.report.model import ThroughputReport
-from tests.browser.made_reports import HOSTILE, a_file, a_report, failed, small, written
+from marscore.report.model import Note, ThroughputReport, Timeline
+from marscore.values import FetchedRange
+from tests.browser.made_reports import HOSTILE, a_file, a_report, at, failed, small, written
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +39,15 @@ def test_hosts(open_page: Any, page_file: Path) -> None:
     rows = [row.split() for row in open_page(page_file).page.locator("#hosts tbody tr").all_inner_texts()]
     assert [row[:2] for row in rows] == [["one.example", "13"], ["two.example", "400"]]
     assert rows[0][-4:] == ["1", "200", "ms", "2"]
+
+
+def test_a_pause_is_seen_in_each_row_and_counted_once(open_page: Any, tmp_path: Path) -> None:
+    pause, ranges = Note(at(1), "host_paused", host="one.example:443", wait_s=3.0), (FetchedRange(0, 1000, 3.5, 3.6, 4.0, 0, "done", True),)
+    held = [a_file(n, started_at=at(1), duration_s=4.0, timeline=Timeline(("https://one.example/x",), ranges, 0, (pause,))) for n in (1, 2)]
+    page = open_page(written(a_report(*held), tmp_path)).page
+    assert page.locator("#hosts tbody tr").inner_text().split()[-2:] == ["3.00", "s"]
+    bars = page.locator("#rows .bars, tbody .bars").evaluate_all("all => all.map(each => [...each.children].map(one => one.className))")
+    assert bars == [["rest", "pause", "wait", "s0"]] * 2
 
 
 def test_a_stranger_s_text_is_text(open_page: Any, page_file: Path) -> None:

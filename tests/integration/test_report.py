@@ -51,7 +51,7 @@ def test_a_report_tells_how_the_bytes_came(origin: Origin, tmp_path: Path, lane:
     assert [each[5:7] for each in mirrored["timeline"]["ranges"]] == [[0, "failed"], [0, "failed"], [1, "done"]]
     assert [note["event"] for note in mirrored["timeline"]["notes"]] == ["mirror_switched"]
     assert "timeline" not in small
-    assert "timeline" not in gone
+    assert [each[5:7] for each in gone["timeline"]["ranges"]] == [[0, "failed"]]
     assert sum(run.report["throughput"]["bytes"]) == run.report["totals"]["bytes_downloaded"]
 
 
@@ -139,3 +139,46 @@ def test_a_page_goes_through_a_link_and_into_a_pipe_and_takes_the_place_of_neith
         assert marscore("report", "data", "--html", "pipe", cwd=tmp_path).code == 0
         assert read.result(30) == page
     assert (tmp_path / "pipe").is_fifo()
+
+
+@LANES
+def test_small_files_that_take_a_second_tell_when_their_answers_came(origin: Origin, tmp_path: Path, lane: str) -> None:
+    body = Body(1500, seed=7)
+    run = fetch(
+        tmp_path,
+        {"url": origin.serve("/thinks.bin", body, [Good(delay_s=1.2)]), "path": "thinks.bin"},
+        {"url": origin.serve("/drips.bin", body, [Good(drip=(300, 0.25))]), "path": "drips.bin"},
+        {"url": origin.serve("/again.bin", body, [Status(503), Good()]), "path": "again.bin"},
+        execution={"lane": lane, "processes": 1},
+        defaults={"retry": {"backoff": {"initial": "50ms", "jitter": "none"}}},
+    )
+    assert run.code == 0
+    thinks, drips, again = (entry["timeline"]["ranges"] for entry in run.report["downloads"])
+    [(_, length, began, answered, ended, *_)] = thinks
+    assert length == 1500
+    assert 1.0 < answered - began <= ended - began
+    [(_, length, began, answered, ended, *_)] = drips
+    assert length == 1500
+    assert ended - answered > 0.8 > answered - began
+    assert [each[6] for each in again] == ["failed", "done"]
+    assert all(each[2] <= each[3] <= each[4] for each in again)
+
+
+@LANES
+def test_a_hosts_pause_is_told_of_every_download_that_it_holds_back(origin: Origin, tmp_path: Path, lane: str) -> None:
+    body = Body(1500, seed=8)
+    run = fetch(
+        tmp_path,
+        {"url": origin.serve("/busy.bin", body, [Status(503), Good()]), "path": "busy.bin"},
+        {"url": origin.serve("/asks.bin", body, [Status(429, retry_after="2"), Good()]), "path": "asks.bin"},
+        execution={"lane": lane, "processes": 1},
+        defaults={"retry": {"backoff": {"initial": "700ms", "jitter": "none"}}},
+    )
+    assert run.code == 0
+    busy, asks = run.report["downloads"]
+    assert len(run.events("host_paused")) == 1
+    for entry in (busy, asks):
+        [note] = entry["timeline"]["notes"]
+        assert note["event"] == "host_paused"
+        assert note["host"] == origin.url("/").split("/")[2]
+        assert 1.5 < note["wait_s"] <= 2

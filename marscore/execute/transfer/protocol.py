@@ -93,6 +93,11 @@ class Segment:
     answered_at: float | None = None
     status: int | None = None
 
+    def answered(self, ticks: float, status: int) -> None:
+        """Take note of an answer's head, which may have come before anybody judges it: of a small file once it is whole."""
+        self.answered_at = ticks if self.answered_at is None else self.answered_at
+        self.status = status
+
     @property
     def remaining(self) -> int:
         """Bytes still to come; 0 where the end is unknown."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from marscore.events import DownloadFailed, RequestsMade, RetryScheduled
-from marscore.execute.transfer.protocol import Answered, Command, Delivered, Emit, Fact, Moment, Segment
+from marscore.execute.transfer.protocol import Command, Emit, Fact, Moment, Segment
 from marscore.values import FailureKind, MadeRequest
 
 #: Requests of one download that are told of.
@@ -32,7 +32,6 @@ class RequestNotes:
                 self.left_out += 1
                 continue
             own = getattr(fact, "segment", None) is segment
-            status = fact.answer.status if own and isinstance(fact, Answered | Delivered) else segment.status
             self._made.append(
                 MadeRequest(
                     source=self._sources.index(segment.url),
@@ -41,7 +40,7 @@ class RequestNotes:
                     began=_unix(segment.asked_at, fact.at),
                     answered=None if segment.answered_at is None else _unix(segment.answered_at, fact.at),
                     ended=fact.at.unix,
-                    status=status,
+                    status=segment.status,
                     failure=_failure(commands) if own else None,
                 )
             )

@@ -81,7 +81,7 @@ from marscore.execute.transfer.protocol import (
 )
 from marscore.execute.transfer.requests_made import RequestNotes
 from marscore.execute.transfer.source import Source, Sources
-from marscore.execute.transfer.timeline import Timeline
+from marscore.execute.transfer.timeline import WORTH_TELLING, Timeline
 from marscore.exhaustive import assert_never
 from marscore.journal import Header
 from marscore.planning.segments import MIN_SPLIT
@@ -428,7 +428,7 @@ class Transfer:
 
     def _answered(self, fact: Answered) -> list[Command]:
         segment, at = fact.segment, fact.at
-        segment.answered_at, segment.status = at.ticks, fact.answer.status
+        segment.answered(at.ticks, fact.answer.status)
         self._serves(fact)
         commands = self._redirects(fact)
         verdict = read_answer(fact.answer, segment.asked, self.options.retry.statuses, at.unix)
@@ -468,6 +468,7 @@ class Transfer:
 
     def _delivered(self, fact: Delivered) -> list[Command]:
         segment, at = fact.segment, fact.at
+        segment.answered(at.ticks, fact.answer.status)
         self._serves(fact)
         commands = self._redirects(fact)
         verdict = read_answer(fact.answer, segment.asked, self.options.retry.statuses, at.unix)
@@ -484,7 +485,7 @@ class Transfer:
         segment.position = segment.written = segment.end = size
         self.ledger.leave(segment)
         verified = self._verified(at, fact.content.digests, Store(fact.content, self._attributes(at)))
-        if self._checking and self._timeline is None and self._requests is None:
+        if self._checking and self._timeline is None and self._requests is None and at.ticks - self.began.ticks < WORTH_TELLING:
             # It came at once, at the first try, and nothing more will: its times say all of it.
             self.ledger.ended = []
         return [*commands, Drop(), *verified]

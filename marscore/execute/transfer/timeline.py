@@ -48,10 +48,15 @@ class Timeline:
     def told(self, epoch: int, ticks: float) -> tuple[FetchedRange, ...]:
         """All of them at `ticks`, where they say more than when the download began and ended. What an older epoch brought is not kept."""
         pieces, built_on = self._resumed
-        if not pieces and len(self._ended) <= 1 and (not self._ended or ticks - self._began < WORTH_TELLING):
+        if not pieces and not self._says_more(ticks):
             return ()
         resumed = [FetchedRange(piece.start, len(piece), 0.0, None, 0.0, None, "resumed", built_on == epoch) for piece in pieces]
         return (*resumed, *(self._fetched(ended, epoch) for ended in self._ended))
+
+    def _says_more(self, ticks: float) -> bool:
+        if len(self._ended) != 1:
+            return bool(self._ended)
+        return self._ended[0][-1] == "failed" or ticks - self._began >= WORTH_TELLING
 
     def _fetched(self, ended: _Ended, epoch: int) -> FetchedRange:
         segment, of, begin, written, ticks, end = ended

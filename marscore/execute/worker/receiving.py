@@ -136,6 +136,9 @@ class Receiving:
             fetch.answer = self._clean(exchange, exchange.answer)
             fetch.paced = self._commands.heard(fetch.transfer, fetch.segment, fetch.host, fetch.answer)
             fetch.small = self._small_size(fetch, fetch.answer)
+            if fetch.small is not None and not exchange.over:
+                # Its body comes later than its head.
+                fetch.segment.answered(self._ticks(), fetch.answer.status)
             if fetch.small is None and not self._answered(fetch):
                 return
         if fetch.small is not None and not self._goes_on_as_large(fetch, fetch.small):

@@ -18,6 +18,7 @@ function piecesOf(row) {
   if (start === null) return [];
   const end = start + row[TOOK], ranges = rangesOf(row).filter((range) => range[6] !== "resumed");
   const pieces = [];
+  const pauses = notesOf(row).filter((note) => note.event === "host_paused");
   if (!ranges.length) {
     const idle = !row[RECEIVED] && statusOf(row) !== "failed";
     pieces.push({ from: start, to: end, kind: statusOf(row) === "failed" && !row[RECEIVED] ? "fail" : idle ? "verify" : "s0", told: idle ? "nothing was fetched" : "receiving" });
@@ -25,12 +26,13 @@ function piecesOf(row) {
     pieces.push({ from: start, to: end, kind: "rest", told: "waiting for a connection" });
     const last = Math.max(...ranges.map((range) => range[4]));
     if (start + last < end && statusOf(row) === "downloaded") pieces.push({ from: start + last, to: end, kind: "verify", told: "verifying, moving into place" });
-    for (const [lane, range] of inLanes(ranges)) pieces.push(...piecesOfRange(range, start, lane));
   }
   for (const retry of retriesOf(row)) pieces.push({ from: retry.at, to: Math.min(retry.at + retry.wait_s, end), kind: "retry", told: `waiting for retry ${retry.attempt}` });
+  for (const note of pauses) pieces.push({ from: note.at, to: Math.min(note.at + note.wait_s, end), kind: "pause", told: `${note.host} asked for a pause` });
+  // What was asked for already goes on while its host is asked nothing more.
+  for (const [lane, range] of inLanes(ranges)) pieces.push(...piecesOfRange(range, start, lane));
   for (const note of notesOf(row)) {
-    if (note.event === "host_paused") pieces.push({ from: note.at, to: Math.min(note.at + note.wait_s, end), kind: "pause", told: `${note.host} asked for a pause` });
-    else if (MARKS[note.event]) pieces.push({ from: note.at, to: note.at, kind: "mark", text: MARKS[note.event][0], told: MARKS[note.event][1] });
+    if (MARKS[note.event]) pieces.push({ from: note.at, to: note.at, kind: "mark", text: MARKS[note.event][0], told: MARKS[note.event][1] });
   }
   return pieces;
 }

@@ -74,14 +74,14 @@ function showGroup(status, host) {
 
 function drawHosts() {
   const hosts = new Map();
-  const of = (host) => hosts.get(host) || hosts.set(host, { files: 0, received: 0, failed: 0, retries: 0, paused: 0, spans: [] }).get(host);
+  const of = (host) => hosts.get(host) || hosts.set(host, { files: 0, received: 0, failed: 0, retries: 0, pauses: [], spans: [] }).get(host);
   for (const row of ROWS) {
     if (statusOf(row) === "cached" || row[START] === null) continue;
     const sources = sourcesOf(row), main = of(hostOf(row[URL_])), came = rangesOf(row).filter((range) => range[5] !== null);
     main.files += 1;
     main.failed += row[ERROR] ? 1 : 0;
     for (const retry of retriesOf(row)) of(hostOf(retry.url)).retries += 1;
-    for (const note of notesOf(row)) if (note.event === "host_paused") of(note.host.replace(/:(80|443)$/, "")).paused += note.wait_s;
+    for (const note of notesOf(row)) if (note.event === "host_paused") of(note.host.replace(/:(80|443)$/, "")).pauses.push([note.at, note.at + note.wait_s]);
     if (!came.length) { main.received += row[RECEIVED]; if (row[RECEIVED]) main.spans.push([row[START], row[START] + row[TOOK]]); }
     for (const range of came) {
       const host = of(hostOf(sources[range[5]] || row[URL_]));
@@ -94,8 +94,9 @@ function drawHosts() {
   head.append(...["Host", "Files", "Received", "Busy", "Speed while busy", "Retries", "Pauses", "Failures"].map((name, at) => make("th", { scope: "col", class: at ? "num" : null }, make("span", {}, name))));
   const lines = [...hosts].sort(([, one], [, other]) => other.received - one.received || other.files - one.files).slice(0, 500);
   section.querySelector("tbody").append(...lines.map(([name, host]) => {
-    const busy = union(host.spans);
-    const values = [host.files ? host.files.toLocaleString("en") : "", host.received ? bytes(host.received) : "", seconds(busy), busy && host.received ? rate(host.received / busy) : "", host.retries || "", host.paused ? seconds(host.paused) : "", host.failed || ""];
+    // A pause is told of each download that it held back.
+    const busy = union(host.spans), paused = union(host.pauses);
+    const values = [host.files ? host.files.toLocaleString("en") : "", host.received ? bytes(host.received) : "", seconds(busy), busy && host.received ? rate(host.received / busy) : "", host.retries || "", paused ? seconds(paused) : "", host.failed || ""];
     return make("tr", {}, make("th", { scope: "row", class: "plain" }, make("span", {}, name)), ...values.map((value, at) => make("td", { class: `num${at === 6 && value ? " bad" : at === 4 && value ? " warn" : ""}` }, String(value))));
   }));
 }

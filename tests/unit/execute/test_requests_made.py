@@ -44,7 +44,7 @@ def test_of_a_small_file_that_came_at_once() -> None:
     content = Content(b"x" * 10, ("sha256",))
     story.step(Delivered(story.now, segment, Answer(200, {"content-length": "10"}, parse_url(URL)), content))
     story.step(Placed(story.now, FileIdentity(10, 1, 2), content.digests))
-    assert requests_of(story) == (MadeRequest(0, 0, 10, BEGAN, None, BEGAN + 0.25, 200, None),)
+    assert requests_of(story) == (MadeRequest(0, 0, 10, BEGAN, BEGAN + 0.25, BEGAN + 0.25, 200, None),)
     assert story.told(RangesFetched) == [], "the report says no more of it than without a trace"
 
 

@@ -52,6 +52,32 @@ def test_a_small_file_that_came_at_the_second_try_tells_of_both() -> None:
     assert [(each.length, each.end) for each in told(story)] == [(0, "failed"), (10, "done")]
 
 
+def test_a_small_file_whose_server_thinks_for_a_second_tells_when_it_answered() -> None:
+    story = Story().open()
+    segment = story.take()
+    story.ticks += 1.5
+    segment.answered(story.ticks, 200)
+    story.ticks += 0.25
+    content = Content(b"x" * 10, ("sha256",))
+    story.step(Delivered(story.now, segment, Answer(200, {"content-length": "10"}, parse_url(URL)), content))
+    story.step(Placed(story.now, FileIdentity(10, 1, 2), content.digests))
+    assert told(story) == (FetchedRange(0, 10, 0.0, 1.5, 1.75, 0, "done", True),)
+
+
+def test_a_small_file_that_came_after_a_retry_tells_when_it_was_answered() -> None:
+    story = Story().open()
+    story.breaks(story.take())
+    story.ticks += 10
+    delivered(story)
+    assert told(story)[-1] == FetchedRange(0, 10, 10.0, 10.0, 10.0, 0, "done", True)
+
+
+def test_a_file_that_failed_at_once_tells_of_its_one_request() -> None:
+    story = Story().open()
+    story.answer(story.take(), 404)
+    assert [(each.length, each.answered_s, each.end) for each in told(story)] == [(0, 0.0, "failed")]
+
+
 def test_one_range_that_took_a_second_tells_when_the_answer_came() -> None:
     story = Story(checksum=SHA).open()
     segment = story.take()

@@ -438,3 +438,36 @@ def test_a_report_of_before_there_were_timelines_is_read():
     del document["throughput"]
     report = Report.model_validate(document)
     assert (report.throughput.bytes, report.downloads[0].timeline) == ((), None)
+
+
+def notes_of(fold):
+    return [
+        [(note.event, note.host, note.wait_s) for note in each.timeline.notes] if each.timeline else [] for each in a_report(fold).downloads
+    ]
+
+
+def test_a_pause_is_told_of_each_download_on_its_way_that_asks_the_host():
+    elsewhere = download(2, sources=("https://other.example/2.bin",))
+    mirrored = download(3, sources=("https://other.example/3.bin", "https://example.com/3.bin"))
+    fold = a_fold(download(0), download(1), elsewhere, mirrored, download(4), download(5), download(6))
+    for number in (0, 1, 2, 3, 4):
+        fold.add(DownloadStarted(1001.0, f"downloads[{number}]", "u"))
+    fold.add(finished(4))
+    fold.add(HostPaused(1002.0, "downloads[0]", "example.com:443", 3.0))
+    # Refused together with the first, it asks for what is known already.
+    fold.add(HostPaused(1002.1, "downloads[1]", "example.com:443", 3.0))
+    fold.add(DownloadStarted(1003.5, "downloads[5]", "u"))
+    fold.add(DownloadStarted(1005.5, "downloads[6]", "u"))
+    paused = ("host_paused", "example.com:443", 3.0)
+    assert notes_of(fold) == [[paused], [paused, paused], [], [paused], [], [("host_paused", "example.com:443", 1.5)], []]
+
+
+def test_a_pause_that_goes_on_longer_is_news():
+    fold = a_fold(download(0), download(1))
+    for number in (0, 1):
+        fold.add(DownloadStarted(1001.0, f"downloads[{number}]", "u"))
+    for at in (1002.0, 1004.0):
+        fold.add(HostPaused(at, "downloads[0]", "example.com:443", 3.0))
+    assert [len(notes) for notes in notes_of(fold)] == [2, 2]
+    fold.add(HostPaused(1004.5, "downloads[0]", "example.com:443", 0.0))
+    assert [len(notes) for notes in notes_of(fold)] == [3, 2]
