@@ -5,56 +5,25 @@ keywords --settings_of--> RunSettings    on_event, cancel, session --> Caller   
 
 from __future__ import annotations
 
-import difflib
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from marscore import arguments
 from marscore.errors import StorageError
+from marscore.keywords import Options, settings_of
 from marscore.settings import ManifestInput, RunSettings
 
 if TYPE_CHECKING:
     import requests
     from typing_extensions import Unpack
 
-    from marscore.events import Event, LogLevel
+    from marscore.events import Event
     from marscore.manifest import Manifest
     from marscore.planning.document import PlanDocument
     from marscore.report.model import Report
-    from marscore.settings import Checksums, HookMode, Locking, LogChoice, Network, ProgressMode, TraceMode
-
-#: In a program nothing is drawn and nothing logged to standard error unless it is asked for.
-_QUIET = RunSettings(log_level="warning", log_format="none", progress="none")
-
-
-class Options(TypedDict, total=False):
-    """The command's options as keywords: the fields of `RunSettings`, which says what each means."""
-
-    output_dir: Path | str | None
-    report: Path | str | None
-    log_file: Path | str | None
-    log_format: LogChoice | None
-    log_level: LogLevel
-    progress: ProgressMode
-    processes: int | None
-    threads: int | None
-    max_rate: int | None
-    only: Sequence[str]
-    variables: Mapping[str, str] | Sequence[tuple[str, str]]
-    lock: Path | str | None
-    locking: Locking
-    checksums: Checksums
-    cache: Path | str | None
-    network: Network
-    hooks: HookMode
-    report_junit: Path | str | None
-    metrics: Path | str | None
-    traces: TraceMode
-    log_file_level: LogLevel
 
 
 def run(
@@ -78,7 +47,9 @@ def run(
         cancel: set from another thread, it ends the run as SIGTERM ends the command: within two seconds, keeping what came, with a report
             whose status is `interrupted`.
         options: the same as `settings` by name: output_dir, report, log_file, log_format, log_level, progress, processes, threads,
-            max_rate, only, variables, lock, locking, checksums, cache, network, hooks, report_junit, metrics, traces, log_file_level.
+            max_rate, only, variables, lock, locking, checksums, cache, network, hooks, report_junit, metrics, traces, log_file_level;
+            and what the command calls otherwise: offline, locked, no_lock, require_checksums and no_hooks (True), and var, a mapping or
+            a list of "NAME=VALUE". max_rate may be text, such as "10MiB".
 
     Without `settings`, nothing goes to standard error unless log_format, log_level or progress ask for it; events then go to the logger
     `marscore` of Python's `logging`, if no log is asked for at all.
@@ -146,28 +117,6 @@ def plan(
     from marscore import app  # noqa: PLC0415 - as in _carried_out
 
     return app.plan(input_of(manifest), settings_of(settings, options))
-
-
-def settings_of(settings: object, options: Mapping[str, Any]) -> RunSettings:
-    """The settings that keywords make, on top of those that are given as a value.
-
-    Raises:
-        TypeError, ValueError: one is not what it should be; the message names it.
-    """
-    known = [field.name for field in fields(RunSettings)]
-    for name in options:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            raise TypeError(f"{name} is no option of a run" + (f"; did you mean {near[0]}?" if near else ""))
-    if settings is not None:
-        if not isinstance(settings, RunSettings):
-            arguments.refuse("settings", settings, "a RunSettings")
-        return replace(settings, **options)
-    if options.get("log_file") is not None:
-        return replace(_QUIET, **{"log_level": "info", **options})
-    # Whoever names a level and no file wants to see the lines.
-    seen: dict[str, Any] = {"log_format": None} if "log_level" in options else {}
-    return replace(_QUIET, **{**seen, **options})
 
 
 def _is_unlogged(settings: object, options: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from marscore import arguments
 from marscore.events import LogLevel
 from marscore.frozen import dataclass
+from marscore.values import parse_size
 
 #: The largest manifest that is read, in bytes. A hundred thousand downloads with checksums take 20 MB.
 MAX_MANIFEST = 64 * 1024 * 1024
@@ -53,7 +54,7 @@ class RunSettings:
     a stream gets it at the end.
     `log_format` None means JSON lines elsewhere than on a terminal, and there what needs attention; the log, as console lines, from
     `log_level` info down; "none" is no log there. `log_level` None means what needs attention there, and info elsewhere; the log file has
-    everything from `log_file_level` up. `max_rate` is bytes a second for the whole run.
+    everything from `log_file_level` up. `max_rate` is bytes a second for the whole run, or text such as "10MiB".
     `only` holds globs of output paths and tags; none means all. `variables` are (name, value) pairs that
     go before the environment in `${name}`. `lock` is the lock's path, without it the one beside the manifest is meant; `checksums`
     "required" refuses a manifest of which a download has none, from itself or from the lock. `cache` is the folder of the cache, or `on`
@@ -72,7 +73,7 @@ class RunSettings:
     progress: ProgressMode = "auto"
     processes: int | None = None
     threads: int | None = None
-    max_rate: int | None = None
+    max_rate: int | str | None = None
     only: tuple[str, ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
     lock: Path | str | None = None
@@ -89,13 +90,14 @@ class RunSettings:
         for name in ("output_dir", "report", "log_file", "lock", "cache", "report_junit", "metrics"):
             if (place := getattr(self, name)) is not None:
                 arguments.path(name, place)
+        # Python's own way to fill in a frozen value while it is made.
+        object.__setattr__(self, "max_rate", _rate(self.max_rate))
         for name in ("processes", "threads", "max_rate"):
             if (count := getattr(self, name)) is not None:
                 arguments.whole(name, count)
         for name, words in _WORDS.items():
             if name not in ("log_format", "log_level") or getattr(self, name) is not None:
                 arguments.one_of(name, getattr(self, name), words)
-        # Python's own way to fill in a frozen value while it is made.
         object.__setattr__(self, "only", arguments.texts("only", self.only))
         object.__setattr__(self, "variables", arguments.pairs("variables", self.variables))
         self._agree()
@@ -107,6 +109,15 @@ class RunSettings:
         both = [name for name in named if str(getattr(self, name)) == str(STANDARD_OUTPUT)]
         if len(both) > 1:
             raise ValueError(f"{both[0]} and {both[1]} cannot both be standard output")
+
+
+def _rate(given: object) -> object:
+    if not isinstance(given, str):
+        return given
+    try:
+        return parse_size(given)
+    except ValueError as error:
+        raise ValueError(f"max_rate {error}") from None
 
 
 @dataclass(frozen=True, slots=True)

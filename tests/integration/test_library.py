@@ -18,11 +18,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+import click
 import pytest
 
 import marscore
+from marscore.cli.main import run
 from marscore.events import DownloadFinished, DownloadStarted, LoggedEvent, RunFinished, RunStarted, name_of
-from marscore.library import Options
+from marscore.keywords import COMMAND_ALONE, FLAGS, Options, settings_of
 from tests.integration.command import LIMIT_S, environment
 from tests.origin import Body, Good, Origin, Seen, busy
 
@@ -55,8 +57,39 @@ def test_keywords_are_the_command_s_options(origin: Origin, tmp_path: Path) -> N
 
 def test_a_type_checker_knows_all_of_them_and_the_docstring_names_them() -> None:
     known = {field.name for field in dataclasses.fields(marscore.RunSettings)}
-    assert set(Options.__annotations__) == known
-    assert not {name for name in known if not re.search(rf"\b{name}\b", marscore.run.__doc__ or "")}
+    assert set(Options.__annotations__) == {*known, *FLAGS, "var"}
+    docs = (Path(__file__).parents[2] / "docs" / "howto" / "python.md").read_text()
+    for told in (marscore.run.__doc__ or "", docs[docs.index("## Options") : docs.index("## Events")]):
+        assert not {name for name in Options.__annotations__ if not re.search(rf"\b{name}\b", told)}
+
+
+def test_every_option_of_the_command_is_a_keyword_by_its_own_name_or_says_why_not() -> None:
+    names = {max(option.opts, key=len).lstrip("-").replace("-", "_") for option in run.params if isinstance(option, click.Option)}
+    assert {"offline", "no_lock", "var", "max_rate"} <= names
+    assert not names - set(Options.__annotations__) - COMMAND_ALONE.keys()
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ({"offline": True, "no_lock": True, "no_hooks": True}, {"network": "offline", "locking": "none", "hooks": "none"}),
+        ({"locked": True, "require_checksums": True}, {"locking": "exact", "checksums": "required"}),
+        ({"offline": False, "locked": False}, {"network": "used", "locking": "if_there"}),
+        ({"var": {"A": "b"}}, {"variables": (("A", "b"),)}),
+        ({"var": ["A=b=c", ("D", "e")]}, {"variables": (("A", "b=c"), ("D", "e"))}),
+        ({"max_rate": "10MiB"}, {"max_rate": 10 * MIB}),
+    ],
+)
+def test_a_keyword_means_what_the_option_does(given: Any, meant: dict[str, object]) -> None:
+    settings = settings_of(None, given)
+    assert {name: getattr(settings, name) for name in meant} == meant
+    assert settings_of(marscore.RunSettings(only=("a",)), given).only == ("a",)
+
+
+def test_offline_sends_nothing(origin: Origin, tmp_path: Path) -> None:
+    report = marscore.run(manifest(tmp_path, origin.serve("/a.bin", SMALL)), offline=True, no_lock=True)
+    assert [entry.error.kind for entry in report.downloads if entry.error] == ["offline"]
+    assert not origin.requests
 
 
 async def async_listener(event: object) -> None:
@@ -69,6 +102,17 @@ async def async_listener(event: object) -> None:
         ({"output": "x"}, TypeError, "output is no option of a run; did you mean output_dir"),
         ({"threads": 0}, ValueError, "threads must be 1 or more"),
         ({"threads": "4"}, TypeError, "threads must be a whole number"),
+        ({"offline": 1}, TypeError, "offline must be True or False, not int"),
+        ({"offline": True, "network": "used"}, ValueError, "network and offline say one thing twice"),
+        ({"locked": True, "no_lock": True}, ValueError, "locked and no_lock say one thing twice, or two"),
+        ({"no_lock": True, "lock": "x.lock"}, ValueError, "no_lock looks at no lock, and lock names one"),
+        ({"var": "A=b"}, TypeError, 'var must be a mapping, or a list of "NAME=VALUE", not str'),
+        ({"var": [SECRET]}, ValueError, "^var must hold NAME=VALUE$"),
+        ({"var": {"A": 1}}, TypeError, r"var\['A'\] must be a string, not int"),
+        ({"quiet": True}, TypeError, "quiet is an option of the command alone"),
+        ({"github": True}, TypeError, "github is an option of the command alone"),
+        ({"max_rate": "fast"}, ValueError, "max_rate must be a size such as 10MiB"),
+        ({"max_rate": "0"}, ValueError, "max_rate must be 1 or more"),
         ({"log_format": "yaml"}, ValueError, "log_format must be one of json, console, none"),
         ({"only": "ci"}, TypeError, "only must be a list or tuple of strings, not str"),
         ({"only": ["a", 1]}, TypeError, r"only\[1\] must be a string, not int"),
