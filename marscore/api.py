@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marscore import arguments
-from marscore.errors import ManifestError
+from marscore.errors import ManifestError, Problem
 from marscore.library import arun, plan, run
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ _PLACES = {
     "defaults.verify": "verify",
     "downloads[0].path": "output_filename",
 }
+_ENTRY = re.compile(r"downloads\[(\d+)\]")
+_SAME_FILE = re.compile(r"the same file as downloads\[(\d+)\]")
 
 
 def downloader(  # noqa: PLR0913 - the parameters of the original marscore, kept for its users
@@ -84,7 +87,7 @@ def downloader(  # noqa: PLR0913 - the parameters of the original marscore, kept
     _check_counts(threads, process, buffer_size_mb, chunk_size, retry_num)
     _check_options(headers, timeout, proxies, verify)
     _check_places(output_dir, output_filename)
-    wanted = _urls_of(url, urls)
+    wanted, names = _urls_of(url, urls)
     distinct = list(dict.fromkeys(wanted))
     if output_filename is not None and len(distinct) > 1:
         raise ValueError("output_filename names one file, and there are several URLs")
@@ -100,25 +103,27 @@ def downloader(  # noqa: PLR0913 - the parameters of the original marscore, kept
     try:
         report = run(data, session=session)
     except ManifestError as error:
-        raise _named(error) from error
+        raise _named(error, wanted, names) from error
     in_place = {
         each: entry.status in ("downloaded", "up_to_date", "cached") for each, entry in zip(distinct, report.downloads, strict=True)
     }
     return [in_place[each] for each in wanted]
 
 
-def _urls_of(url: str | Sequence[str] | None, urls: str | Sequence[str] | None) -> list[str]:
+def _urls_of(url: str | Sequence[str] | None, urls: str | Sequence[str] | None) -> tuple[list[str], list[str]]:
+    """The URLs, and what each is called in messages."""
     if (url is None) == (urls is None):
         raise TypeError("downloader takes either url or urls")
     name, given = ("url", url) if urls is None else ("urls", urls)
     if isinstance(given, str):
-        return [given]
+        return [given], [name]
     if isinstance(given, (bytes, Mapping)) or not isinstance(given, Iterable):
         arguments.refuse(name, given, "a URL or a list of them")
     found = list(given)
-    for each in found:
-        arguments.text(name, each)
-    return found
+    names = [f"{name}[{number}]" for number in range(len(found))]
+    for each, called in zip(found, names, strict=True):
+        arguments.text(called, each)
+    return found, names
 
 
 def _check_counts(threads: object, process: object, buffer_size_mb: object, chunk_size: object, retry_num: object) -> None:
@@ -158,15 +163,26 @@ def _check_places(output_dir: object, output_filename: object) -> None:
         arguments.text("output_filename", output_filename)
 
 
-def _named(error: ManifestError) -> ManifestError | ValueError:
-    """What is wrong with the manifest that was made of arguments, as said of the arguments."""
-    said = []
-    for problem in error.problems:
-        place = next((place for place in _PLACES if problem.path.startswith(place)), None)
-        if place is None:
-            return error
-        said.append(f"{_PLACES[place]}: {problem.message}")
-    return ValueError("; ".join(dict.fromkeys(said)))
+def _named(error: ManifestError, wanted: Sequence[str], names: Sequence[str]) -> ManifestError | ValueError:
+    """What is wrong with the manifest that was made of arguments, as said of the arguments: `names` are those of the URLs `wanted`."""
+    distinct = list(dict.fromkeys(wanted))
+    told = [_of_argument(problem, [names[wanted.index(url)] for url in distinct]) for problem in error.problems]
+    if any(problem.path in names for problem in told):
+        return ManifestError("downloader", tuple(told))
+    return ValueError("; ".join(dict.fromkeys(f"{problem.path}: {problem.message}" for problem in told)))
+
+
+def _of_argument(problem: Problem, names: Sequence[str]) -> Problem:
+    place = next((place for place in _PLACES if problem.path.startswith(place)), None)
+    entry = _ENTRY.match(problem.path)
+    if place is not None and (entry is None or len(names) == 1):
+        return Problem(_PLACES[place], problem.message)
+    if entry is None:
+        return problem
+    name = names[int(entry[1])]
+    if same := _SAME_FILE.match(problem.message):
+        return Problem(name, f"its file has the name of that of {names[int(same[1])]}: fetch them by two calls, into two folders")
+    return Problem(name, problem.message.replace("is needed, since the URL", "has to be fetched by itself, with output_filename, since it"))
 
 
 def _execution(threads: int, process: int | None, buffer_size_mb: float, chunk_size: int | None) -> dict[str, object]:

@@ -57,6 +57,7 @@ class _Told(Protocol):
 
     status: str
     exit_code: int
+    run_id: str
     duration_s: float
     totals: Any
     downloads: tuple[Entry, ...]
@@ -80,6 +81,17 @@ class Results:
     def failed(self) -> tuple[Entry, ...]:
         """The downloads that are not in place, whether they failed, were interrupted or were not begun."""
         return tuple(entry for entry in self._report.downloads if entry.status not in IN_PLACE)
+
+    def __bool__(self) -> bool:
+        """As `ok`: `if not report` means what it seems to."""
+        return self.ok
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both tell the same: one that was read from a file does not know where the files are, and is equal for all that."""
+        return isinstance(other, type(self)) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash(self._report.run_id)
 
     def raise_for_failures(self: _R) -> _R:
         """Return the report if all is well.

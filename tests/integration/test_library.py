@@ -425,3 +425,58 @@ def test_every_public_name_is_there_and_says_what_it_is() -> None:
     for function in (marscore.run, marscore.arun, marscore.plan, marscore.downloader):
         assert ">>> " in (function.__doc__ or ""), function
     assert (Path(marscore.__file__).parent / "py.typed").exists()
+
+
+IN_ORDER = {
+    "run": """
+import signal, sys, threading
+import marscore
+told = threading.Event()
+signal.signal(signal.SIGTERM, lambda number, frame: told.set())
+report = marscore.run(sys.argv[1], cancel=told)
+print(report.status, bool(report))
+""",
+    "arun": """
+import asyncio, signal, sys
+import marscore
+
+async def main():
+    task = asyncio.create_task(marscore.arun(sys.argv[1]))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        print("interrupted", False)
+
+asyncio.run(main())
+""",
+}
+
+
+@pytest.mark.parametrize("function", IN_ORDER)
+def test_a_program_that_is_told_to_end_ends_its_run_in_order(origin: Origin, tmp_path: Path, function: str) -> None:
+    script, listed = tmp_path / "script.py", tmp_path / "downloads.yaml"
+    script.write_text(IN_ORDER[function])
+    listed.write_text(json.dumps(manifest(tmp_path, origin.serve("/big.bin", BIG, [HELD]))))
+    program = subprocess.Popen([sys.executable, script, listed], env=environment(), stdout=subprocess.PIPE, text=True)
+    while not journals(tmp_path):
+        assert program.poll() is None
+        time.sleep(0.02)
+    program.terminate()
+    out, _ = program.communicate(timeout=LIMIT_S)
+    assert (out, program.returncode) == ("interrupted False\n", 0)
+    assert json.loads((tmp_path / "data" / ".marscore" / "report.json").read_text())["status"] == "interrupted"
+
+
+def test_a_report_that_was_read_from_its_file_is_the_one_that_was_returned(origin: Origin, tmp_path: Path) -> None:
+    report = marscore.run(manifest(tmp_path, origin.serve("/a.bin", SMALL), origin.url("/missing")), report=tmp_path / "r.json")
+    again = marscore.Report.model_validate_json((tmp_path / "r.json").read_text())
+    assert again == report
+    assert {again} == {report}
+    assert not report
+    assert not again.ok
+    assert again.downloads[0] == report.downloads[0]
+    assert again != report.model_copy(update={"run_id": "another"})
+    assert report.path("a.bin").is_file()
+    with pytest.raises(ValueError, match="only the report that a run returned"):
+        again.path("a.bin")

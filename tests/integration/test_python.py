@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -62,8 +63,20 @@ def test_downloader_refuses_what_makes_no_sense(tmp_path: Path) -> None:
         marscore.downloader()
     with pytest.raises(ValueError, match="several URLs"):
         marscore.downloader(["http://h/a", "http://h/b"], output_dir=tmp_path, output_filename="x")
-    with pytest.raises(marscore.ManifestError, match="the same file"):
-        marscore.downloader(["http://h/1/a", "http://h/2/a"], output_dir=tmp_path)
+    for given, words in (
+        (
+            {"urls": ["http://h/1/a", "http://h/2/a"]},
+            "downloader: urls[1]: its file has the name of that of urls[0]: fetch them by two calls",
+        ),
+        ({"url": ""}, "downloader: url: must not be empty"),
+        ({"url": ["http://h/a", "http://h/a", "ftp://h/b"]}, "downloader: url[2]: must begin with http:// or https://"),
+        (
+            {"urls": ["http://h/a", "http://h/"]},
+            "downloader: urls[1]: has to be fetched by itself, with output_filename, since it names no file",
+        ),
+    ):
+        with pytest.raises(marscore.ManifestError, match=re.escape(words)):
+            marscore.downloader(**given, output_dir=tmp_path)
     assert marscore.downloader([], output_dir=tmp_path) == []
 
 
