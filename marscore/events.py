@@ -262,7 +262,7 @@ class DownloadFinished:
 
 @dataclass(frozen=True, slots=True)
 class DownloadFailed:
-    """The download is not in place. Kind `interrupted` means: told to stop, the next run resumes."""
+    """The download is not in place. Kind `interrupted` means: told to stop, the next run resumes. `size` is what is known of the file's."""
 
     at: float
     download: str
@@ -275,6 +275,7 @@ class DownloadFailed:
     segments: int = 0
     started_at: float | None = None
     duration_s: float = 0.0
+    size: int | None = None
     path: str | None = None
 
 

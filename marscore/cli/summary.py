@@ -72,7 +72,7 @@ def _speed(head: Head) -> str:
 
 def _kept(totals: Sums, kept: Kept) -> str:
     placed = in_place(totals)
-    done = f"{placed:,} of {counted(totals.downloads, 'file', 'files')} {'is' if placed == 1 else 'are'} in place"
+    done = f"{placed:,} of {counted(totals.downloads, 'file', 'files')} {'is' if 1 in (placed, totals.downloads) else 'are'} in place"
     parts = f", kept {format_size(kept.bytes)} of {counted(kept.files, 'more', 'more')}" if kept.files else ""
     return f"interrupted: {done}{parts}; run the same command again to go on"
 

@@ -48,7 +48,8 @@ def entry_of(download: Download, event: Outcome, redactor: Redactor) -> str:
     if isinstance(event, DownloadSkipped):
         return _blank(download, redactor, "skipped", reason=event.reason)
     if isinstance(event, DownloadFailed):
-        size, checksum, etag, source, reason = download.size, None, None, event.url, None
+        size = event.size if download.size is None else download.size
+        checksum, etag, source, reason = None, None, event.url, None
         unpacked, sources = "null", "[]"
         error = _error(event.kind, event.status, event.message)
     else:

@@ -125,6 +125,9 @@ class MetricsFold:
         yield _gauge("marscore_run_active", "1 while the run goes on, 0 once it is over.", 0 if over else 1)
         yield _gauge("marscore_run_start_time_seconds", "When the run began, as Unix time.", self._started_at)
         yield _gauge("marscore_run_duration_seconds", "How long the run has taken so far, or took.", duration)
+        yield _gauge(
+            "marscore_run_updated_timestamp_seconds", "When this was written, as Unix time.", self._started_at + ticks - self._began
+        )
         yield _gauge("marscore_run_exit_code", "The exit code of the run, once it is over.", over.exit_code if over else None)
         yield _gauge(_LAST_SUCCESS, "When a run last ended with every download in place, as Unix time.", self._last_success)
 

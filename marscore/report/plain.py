@@ -92,14 +92,17 @@ def _failure(group: Sequence[DownloadReport]) -> Iterator[str]:
     else:
         yield f"{_many(group)}: {_some(group)}"
     yield f"    {_why(first.error)}"
-    yield f"    -> {remedy_of(first.error)}"
+    if first.error.kind != "interrupted":
+        # What to do about that, its message says.
+        yield f"    -> {remedy_of(first.error)}"
 
 
 def _told_of(group: Sequence[DownloadReport]) -> Iterator[str]:
     """The cells of a row: which, why, and what to do."""
     error = group[0].error
     assert error is not None, "as above"
-    yield code_cell(group[0].path) if len(group) == 1 else text_cell(f"{_many(group)}: {_some(group)}")
+    alone = f"{code_cell(group[0].path)}<br>{code_cell(group[0].url)}"
+    yield alone if len(group) == 1 else text_cell(f"{_many(group)}: {_some(group)}")
     yield from map(text_cell, (_why(error), remedy_of(error)))
 
 

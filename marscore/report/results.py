@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar, cast
 from marscore import arguments
 from marscore.errors import DownloadError, Unfinished
 from marscore.frozen import dataclass
+from marscore.policy.remedies import remedy
 from marscore.report.words import IN_PLACE, duration, endings
 from marscore.state import key_of
 from marscore.values import format_size
@@ -151,11 +152,12 @@ class Results:
         entries = sorted(self._report.downloads, key=lambda entry: entry.status in IN_PLACE)
         rows = "".join(map(_row, entries[:_ROWS]))
         more = f"<p>and {len(entries) - _ROWS} more</p>" if len(entries) > _ROWS else ""
-        head = "".join(f"<th>{name}</th>" for name in ("path", "status", "size", "what went wrong"))
+        head = "".join(f"<th>{name}</th>" for name in ("path", "status", "size", "what went wrong", "what to do"))
         return f"<p><b>marscore</b> {escape(self._summed())}</p><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}"
 
 
 def _row(entry: Entry) -> str:
     size = "" if entry.size is None else format_size(entry.size)
-    wrong = "" if entry.error is None else f"{entry.error.kind}: {entry.error.message}"
-    return "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in (entry.path, entry.status, size, wrong)) + "</tr>"
+    error = entry.error
+    told = ("", "") if error is None else (f"{error.kind}: {error.message}", remedy(error.kind, error.status, error.message))
+    return "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in (entry.path, entry.status, size, *told)) + "</tr>"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from marscore.report.model import Note, ThroughputReport, Timeline
+from marscore.report.model import Error, Note, ThroughputReport, Timeline
 from marscore.values import FetchedRange
 from tests.browser.made_reports import HOSTILE, a_file, a_report, at, failed, small, written
 
@@ -27,11 +27,11 @@ def test_what_is_seen_at_once(open_page: Any, page_file: Path) -> None:
     assert page.title() == "nightly: failed"
     assert page.locator("#totals").inner_text().split() == [
         *("14", "files", "11", "downloaded", "1", "up", "to", "date", "2", "failed", "1", "retry"),
-        *("10.9", "KiB", "received", "500", "B", "resumed", "10.0", "s", "duration", "1.09", "KiB/s", "mean", "speed"),
+        *("10.9", "KiB", "received", "500", "B", "resumed", "10.0", "s", "duration", "1.1", "KiB/s", "mean", "speed"),
     ]
     assert page.locator("#failures-heading").inner_text() == "2 failures"
     assert "check the URL's spelling" in page.locator("#failures li").first.inner_text()
-    assert page.locator("#throughput-told").inner_text().startswith("at most 3.71 KiB/s, at 9.75 s")
+    assert page.locator("#throughput-told").inner_text().startswith("at most 3.7 KiB/s, at 9.75 s")
     assert page.locator("#chart canvas").count() == 1
 
 
@@ -39,6 +39,13 @@ def test_hosts(open_page: Any, page_file: Path) -> None:
     rows = [row.split() for row in open_page(page_file).page.locator("#hosts tbody tr").all_inner_texts()]
     assert [row[:2] for row in rows] == [["one.example", "13"], ["two.example", "400"]]
     assert rows[0][-4:] == ["1", "200", "ms", "2"]
+
+
+def test_what_was_interrupted_is_no_failure(open_page: Any, tmp_path: Path) -> None:
+    told = {"status": "interrupted", "error": Error("interrupted", None, "interrupted by signal 15; run again to resume")}
+    page = open_page(written(a_report(failed(1, "gone.bin"), *(a_file(n, f"{n}.bin", **told) for n in (2, 3))), tmp_path)).page
+    assert page.locator("#failures-heading").inner_text() == "1 failure, 2 interrupted"
+    assert page.locator("#hosts tbody tr td").last.inner_text() == "1"
 
 
 def test_a_pause_is_seen_in_each_row_and_counted_once(open_page: Any, tmp_path: Path) -> None:

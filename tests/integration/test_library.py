@@ -403,6 +403,7 @@ def test_a_report_says_what_failed_and_where_the_files_are(origin: Origin, tmp_p
         marscore.Report.model_validate_json(report.model_dump_json()).path(url)
     assert repr(report).startswith("<Report failed: 1 downloaded, 1 failed; 19.5 KiB in ")
     page = report._repr_html_()
+    assert "check the URL&#x27;s spelling" in page
     assert "<td>&lt;b&gt;.bin</td><td>failed</td>" in page
     assert page.index("&lt;b&gt;") < page.index("a.bin")
     assert "<b>.bin" not in page
@@ -465,7 +466,8 @@ def test_a_program_that_is_told_to_end_ends_its_run_in_order(origin: Origin, tmp
     program.terminate()
     out, _ = program.communicate(timeout=LIMIT_S)
     assert (out, program.returncode) == ("interrupted False\n", 0)
-    assert json.loads((tmp_path / "data" / ".marscore" / "report.json").read_text())["status"] == "interrupted"
+    report = json.loads((tmp_path / "data" / ".marscore" / "report.json").read_text())
+    assert (report["status"], report["downloads"][0]["size"]) == ("interrupted", BIG.size)
 
 
 def test_a_report_that_was_read_from_its_file_is_the_one_that_was_returned(origin: Origin, tmp_path: Path) -> None:

@@ -118,6 +118,7 @@ def test_a_collector_that_fails_is_a_warning_and_nothing_else(origin: Origin, se
     assert (run.code, run.report["status"]) == (0, "succeeded")
     [warning] = run.events("warned")
     assert warning["message"].startswith(("not all spans were sent: ", "of this run's spans, OpenTelemetry says: "))
+    assert ("takes longer" in warning["message"]) == (how == "hangs")
     assert [event["event"] for event in run.events()][-1] == "run_finished"
     assert all(line.startswith("{") for line in run.err.splitlines()), "the SDK's own log is not on standard error"
 

@@ -20,6 +20,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from marscore.policy.redact import Redactor
+from marscore.printable import printable
 from marscore.public import WRITTEN
 from marscore.report.spans import Attributes, Span
 from marscore.version import __version__
@@ -117,7 +118,7 @@ class Losses(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the first."""
         if self.first is None:
-            self.first = self._redactor.text(record.getMessage())[:_LONGEST]
+            self.first = printable(self._redactor.text(record.getMessage())[:_LONGEST])[:_LONGEST]
 
     def close(self) -> None:
         """Hear no more."""
@@ -168,8 +169,7 @@ class Tracing:
         late = not _in_time(provider.shutdown, self._patience)
         losses.close()
         if late:
-            said = "" if losses.first is None else f" ({losses.first})"
-            return f"not all spans were sent: the collector takes longer than {self._patience:g} s{said}"
+            return f"not all spans were sent: {losses.first or f'the collector takes longer than {self._patience:g} s'}"
         return losses.first and f"of this run's spans, OpenTelemetry says: {losses.first}"
 
     def _add(self, span: Span, parent: Context | None) -> None:

@@ -1090,6 +1090,7 @@ class Transfer:
             segments=self.segments,
             started_at=self.began.unix,
             duration_s=at.ticks - self.began.ticks,
+            size=self.known.size,
         )
         # The outcome goes last: who reads it may open the partial file at once.
         keep = failure.kind not in _WORTHLESS and bool(self.ledger.done) and self.known.worth_keeping

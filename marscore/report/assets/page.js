@@ -25,7 +25,8 @@ function drawFailures() {
   const failed = ROWS.map((row, at) => [row, at]).filter(([row]) => row[ERROR]);
   const section = document.getElementById("failures");
   section.hidden = !failed.length;
-  document.getElementById("failures-heading").textContent = counted(failed.length, "failure", "failures");
+  const broken = failed.filter(([row]) => statusOf(row) === "failed").length, stopped = failed.length - broken;
+  document.getElementById("failures-heading").textContent = [broken ? counted(broken, "failure", "failures") : "", stopped ? `${stopped.toLocaleString("en")} interrupted` : ""].filter(Boolean).join(", ");
   section.querySelector("ul").append(...(failed.length > MOST_FAILURES ? groups(failed) : failed.map(([row, at]) => failureItem(row, at))));
 }
 
@@ -79,7 +80,7 @@ function drawHosts() {
     if (statusOf(row) === "cached" || row[START] === null) continue;
     const sources = sourcesOf(row), main = of(hostOf(row[URL_])), came = rangesOf(row).filter((range) => range[5] !== null);
     main.files += 1;
-    main.failed += row[ERROR] ? 1 : 0;
+    main.failed += statusOf(row) === "failed" ? 1 : 0;
     for (const retry of retriesOf(row)) of(hostOf(retry.url)).retries += 1;
     for (const note of notesOf(row)) if (note.event === "host_paused") of(note.host.replace(/:(80|443)$/, "")).pauses.push([note.at, note.at + note.wait_s]);
     if (!came.length) { main.received += row[RECEIVED]; if (row[RECEIVED]) main.spans.push([row[START], row[START] + row[TOOK]]); }
@@ -91,7 +92,7 @@ function drawHosts() {
   }
   const section = document.getElementById("hosts"), [head] = section.querySelector("thead").rows;
   section.hidden = !hosts.size;
-  head.append(...["Host", "Files", "Received", "Busy", "Speed while busy", "Retries", "Pauses", "Failures"].map((name, at) => make("th", { scope: "col", class: at ? "num" : null }, make("span", {}, name))));
+  head.append(...["Host", "Files", "Written", "Busy", "Speed while busy", "Retries", "Pauses", "Failures"].map((name, at) => make("th", { scope: "col", class: at ? "num" : null }, make("span", {}, name))));
   const lines = [...hosts].sort(([, one], [, other]) => other.received - one.received || other.files - one.files).slice(0, 500);
   section.querySelector("tbody").append(...lines.map(([name, host]) => {
     // A pause is told of each download that it held back.

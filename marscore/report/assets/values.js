@@ -31,14 +31,14 @@ function speedOf(row) {
 }
 
 function isTroubled(row) {
-  return Boolean(row[ERROR]) || row[RETRIES] > 0 || notesOf(row).some((note) => note.event !== "download_resumed") || statusOf(row) === "skipped";
+  return Boolean(row[ERROR]) || row[RETRIES] > 0 || notesOf(row).some((note) => !["download_resumed", "host_paused"].includes(note.event)) || statusOf(row) === "skipped";
 }
 
 function bytes(count) {
   if (count === null || count === undefined) return "";
   let value = count;
   for (const unit of ["B", "KiB", "MiB", "GiB", "TiB"]) {
-    if (value < 1023.5 || unit === "TiB") return unit === "B" ? `${count} B` : `${value < 9.995 ? value.toFixed(2) : value < 99.95 ? value.toFixed(1) : value.toFixed(0)} ${unit}`;
+    if (value < 1024 || unit === "TiB") return unit === "B" ? `${count} B` : `${value.toFixed(1)} ${unit}`;
     value /= 1024;
   }
 }

@@ -143,6 +143,7 @@ def test_of_a_resumed_file_that_failed() -> None:
             segments=1,
             started_at=BEGAN,
             duration_s=5.0,
+            size=100,
         ),
     ]
     assert story.said(Release) == [Release(keep=True)]

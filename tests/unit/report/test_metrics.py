@@ -73,6 +73,7 @@ def test_a_run_that_goes_on_tells_how_far_it_is():
     assert told["marscore_run_active",] == 1
     assert told["marscore_run_duration_seconds",] == 10.0
     assert told["marscore_run_start_time_seconds",] == 1000.0
+    assert told["marscore_run_updated_timestamp_seconds",] == 1010.0
     assert told["marscore_planned_downloads",] == 9
     assert told["marscore_active_downloads",] == 2
     assert told["marscore_active_connections",] == 3

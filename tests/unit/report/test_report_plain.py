@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from marscore.report.model import Error
 from marscore.report.plain import markdown, table
 from tests.browser.made_reports import HOSTILE, a_file, a_report, failed, small
 
@@ -36,7 +37,7 @@ def test_many_failures_are_grouped() -> None:
 def test_markdown() -> None:
     text = "\n".join(markdown(small()))
     assert text.startswith("### nightly: failed, 2026-01-01 12:00:00 UTC\n\n14 files, 11 downloaded")
-    assert "| `gone.bin` | http&#95;status: the server answered 404 | check the URL's spelling" in text
+    assert "| `gone.bin`<br>`https://one.example/gone.bin` | http&#95;status: the server answered 404 | check the URL's spelling" in text
     assert "<summary>14 files</summary>\n\n| File | Status |" in text
 
 
@@ -53,3 +54,11 @@ def test_markdown_of_many_files_is_cut_and_says_so() -> None:
     lines = list(markdown(a_report(*map(a_file, range(1005)))))
     assert sum(line.startswith("| `part") for line in lines) == 1000
     assert "and 5 more" in lines
+
+
+def test_what_to_do_about_an_interrupted_download_is_said_once():
+    error = Error("interrupted", None, "interrupted by signal 15; run again to resume")
+    stopped = a_file(1, "cut.bin", status="interrupted", error=error)
+    lines = list(table(a_report(stopped)))
+    assert "    interrupted: interrupted by signal 15; run again to resume" in lines
+    assert not [line for line in lines if line.startswith("    ->")]
