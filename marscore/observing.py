@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Observers:
-    """Those of one run, which began at `ticks`."""
+    """Those of one run, which began at `ticks`: a context, at whose end none works any more, however the run ended."""
 
     def __init__(self, job: Job, outputs: Outputs, facts: RunFacts, clock: SystemClock, ticks: float) -> None:
         self._metrics = None if outputs.metrics is None else _metrics_file(job, outputs.metrics, facts, clock, ticks)
@@ -54,6 +54,15 @@ class Observers:
             self._metrics.start()
         if self._spans is not None:
             self._spans.start()
+
+    def __enter__(self) -> Observers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._metrics is not None:
+            self._metrics.close()
+        if self._spans is not None:
+            self._spans.close()
 
     def add(self, events: Iterable[Event]) -> None:
         """Take events, which are fit to be seen."""
@@ -123,6 +132,12 @@ class _Spans:
                 trouble = self._tracing.finish(event.at, run_result(event), error)
                 self._trouble = self._trouble or trouble
         return self._trouble and self._job.redactor.text(self._trouble)
+
+    def close(self) -> None:
+        """Let go of what a run has begun that did not come to `finish`."""
+        if self._tracing is not None:
+            with self._guarded():
+                self._tracing.close()
 
     @contextlib.contextmanager
     def _guarded(self) -> Iterator[None]:

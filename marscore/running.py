@@ -123,7 +123,7 @@ class Run:
         """Do it all, to the written report."""
         trouble = None
         self._stop.clear_display = self._output.vanish
-        with self._output:
+        with self._output, self._observers:
             self._emit(RunStarted(self._clock.now(), self._job.name, well_formed(self._job.source), well_formed(str(self._job.root))))
             self._warn()
             self._emit(*(ListRead(self._clock.now(), each.place, each.digests, each.status) for each in self._job.lists))

@@ -23,7 +23,7 @@ import pytest
 
 import marscore
 from marscore.cli.main import run
-from marscore.events import DownloadFinished, DownloadStarted, LoggedEvent, RunFinished, RunStarted, name_of
+from marscore.events import DownloadFinished, DownloadStarted, HookStarted, LoggedEvent, RunFinished, RunStarted, name_of
 from marscore.keywords import COMMAND_ALONE, FLAGS, Options, settings_of
 from tests.integration.command import LIMIT_S, environment
 from tests.origin import Body, Good, Origin, Seen, busy
@@ -246,6 +246,22 @@ def test_one_that_is_set_while_files_are_hashed_ends_that(origin: Origin, tmp_pa
 def ours() -> set[threading.Thread]:
     """Threads of runs that are there now; tests before this one may have left some that nobody reads from."""
     return {thread for thread in threading.enumerate() if thread.name.startswith("marscore")}
+
+
+def test_nothing_works_on_where_ctrl_c_comes_while_a_run_is_put_in_order(origin: Origin, tmp_path: Path) -> None:
+    before = ours()
+
+    def listen(event: object) -> None:
+        if isinstance(event, HookStarted):
+            raise KeyboardInterrupt
+
+    data = manifest(tmp_path, origin.serve("/a.bin", SMALL), on_success=["true"])
+    with pytest.raises(KeyboardInterrupt):
+        marscore.run(data, on_event=listen, metrics=tmp_path / "run.prom")
+    until = time.monotonic() + 2
+    while ours() - before and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not ours() - before
 
 
 def test_one_that_is_never_set_changes_nothing(origin: Origin, tmp_path: Path) -> None:

@@ -94,6 +94,10 @@ class MetricsFile:
             return error.failure.message
         return None
 
+    def close(self) -> None:
+        """Write no more, also where the run did not come to its end; what is being written now is waited for by nobody."""
+        self._over.set()
+
     def _keep_writing(self) -> None:
         while not self._over.wait(self._every):
             # One that fails here is told of at the end if that fails as well: the disk may have room again by then.

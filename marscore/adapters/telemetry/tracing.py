@@ -165,12 +165,19 @@ class Tracing:
         self._run.end(_nanoseconds(ended))
         if self._own is None:
             return None
-        provider, losses = self._own
+        (provider, losses), self._own = self._own, None
         late = not _in_time(provider.shutdown, self._patience)
         losses.close()
         if late:
             return f"not all spans were sent: {losses.first or f'the collector takes longer than {self._patience:g} s'}"
         return losses.first and f"of this run's spans, OpenTelemetry says: {losses.first}"
+
+    def close(self) -> None:
+        """Let go of a trace that was not finished: what was told of it is sent, and nobody waits for that."""
+        if self._own is not None:
+            (provider, losses), self._own = self._own, None
+            losses.close()
+            _in_time(provider.shutdown, 0.0)
 
     def _add(self, span: Span, parent: Context | None) -> None:
         from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context  # noqa: PLC0415 - as above
