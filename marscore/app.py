@@ -148,7 +148,7 @@ def get(manifest: ManifestInput, settings: RunSettings, overwrite: bool = False,
 
 
 def _carried_out(job: Job, manifest: ManifestInput, settings: RunSettings, stop: Stop, caller: Caller = NOBODY) -> Ended:
-    if any(named is not None for named in (settings.report, settings.log_file, settings.report_junit, settings.metrics)):
+    if settings.files:
         refuse_overlap(settings, _files_of(manifest, job))
     with Outputs(settings) as outputs, working_in(job) as place:
         job = replace(job, own=place.own)

@@ -174,7 +174,7 @@ class _Asking:
         facts = RunFacts(
             os.urandom(8).hex(), __version__, self._clock.now(), self._job.source, self._job.sha256, self._job.downloads, self._job.name
         )
-        with Outputs(replace(self._settings, report=None, report_junit=None, progress="none")) as outputs:
+        with Outputs(self._settings.of_inner_run()) as outputs:
             outputs.open_log()
             with RunOutput(outputs, facts, lambda: self._stop.signal is not None) as self._output:
                 self._ask(works, self._output)

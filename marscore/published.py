@@ -71,7 +71,7 @@ def quiet(settings: RunSettings) -> RunSettings:
     level: LogLevel = "error" if settings.log_level == "error" else "warning"
     # A pipe is opened once, by the run itself.
     log_file = settings.log_file if settings.log_file is not None and Path(settings.log_file).is_file() else None
-    own = replace(settings, report=None, report_junit=None, metrics=None, traces="none", progress="none")
+    own = replace(settings.of_inner_run(), traces="none")
     return replace(own, log_file=log_file, log_level=level, log_file_level=level)
 
 

@@ -5,6 +5,7 @@ The command line and the Python functions both end in these two values; None mea
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -31,6 +32,9 @@ Network: TypeAlias = Literal["used", "offline"]
 HookMode: TypeAlias = Literal["run", "none"]
 #: Whether spans are told, where the environment (OTEL_*) or the program around wants them.
 TraceMode: TypeAlias = Literal["wanted", "none"]
+
+#: What a caller may name a file for, besides what goes into the output folder. All but the log tell of one run as a whole.
+_FILES = ("report", "log_file", "report_junit", "metrics")
 
 _WORDS: dict[str, tuple[str, ...]] = {
     "log_format": get_args(LogChoice),
@@ -87,7 +91,7 @@ class RunSettings:
     traces: TraceMode = "wanted"
 
     def __post_init__(self) -> None:
-        for name in ("output_dir", "report", "log_file", "lock", "cache", "report_junit", "metrics"):
+        for name in ("output_dir", "lock", "cache", *_FILES):
             if (place := getattr(self, name)) is not None:
                 arguments.path(name, place)
         # Python's own way to fill in a frozen value while it is made.
@@ -102,11 +106,20 @@ class RunSettings:
         object.__setattr__(self, "variables", arguments.pairs("variables", self.variables))
         self._agree()
 
+    @property
+    def files(self) -> list[tuple[str, Path | str]]:
+        """The files that are named, with the command's options for them."""
+        return [(f"--{name.replace('_', '-')}", path) for name in _FILES if (path := getattr(self, name)) is not None]
+
+    def of_inner_run(self) -> RunSettings:
+        """The same for a run within another, which writes the log alone and draws nothing."""
+        documents: dict[str, Any] = {name: None for name in _FILES if name != "log_file"}
+        return replace(self, **documents, progress="none")
+
     def _agree(self) -> None:
         if self.lock is not None and self.locking == "none":
             raise ValueError("lock names a lock, and locking says to look at none")
-        named = ("report", "log_file", "report_junit", "metrics")
-        both = [name for name in named if str(getattr(self, name)) == str(STANDARD_OUTPUT)]
+        both = [name for name in _FILES if str(getattr(self, name)) == str(STANDARD_OUTPUT)]
         if len(both) > 1:
             raise ValueError(f"{both[0]} and {both[1]} cannot both be standard output")
 

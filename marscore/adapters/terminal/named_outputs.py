@@ -274,15 +274,9 @@ def refuse_overlap(settings: RunSettings, taken: Mapping[str, str]) -> None:
     Raises:
         ManifestError: it would; nothing was started.
     """
-    named = [
-        ("--report", settings.report),
-        ("--log-file", settings.log_file),
-        ("--report-junit", settings.report_junit),
-        ("--metrics", settings.metrics),
-    ]
     known = dict(taken)
-    for option, path in named:
-        if path is None or str(path) == str(STANDARD_OUTPUT):
+    for option, path in settings.files:
+        if str(path) == str(STANDARD_OUTPUT):
             continue
         try:
             place = os.path.realpath(path)
