@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from marscore.adapters.clock import SystemClock
-from marscore.adapters.files.decisions import look, prove, with_modes
+from marscore.adapters.files.decisions import look, not_replacing_others, prove, with_modes
 from marscore.adapters.files.folder import Folder
 from marscore.adapters.files.foreseen import with_kept
 from marscore.adapters.files.from_cache import bring_all, cached_sha256
 from marscore.events import Event, ProofMade, ProvingStarted, UrlChanged, Warned
 from marscore.frozen import dataclass
-from marscore.resolve.reconcile import Cached, Decision, Prove, UpToDate, not_replacing, refusing, without_network
+from marscore.resolve.reconcile import Cached, Decision, Prove, UpToDate, refusing, without_network
 
 if TYPE_CHECKING:
     from marscore.adapters.files.cache import Cache
@@ -54,7 +54,7 @@ def decide(job: Job, folder: Folder, claims: Claims, cache: Cache | None, around
     decisions = decisions if trees is None else trees.before_fetching(decisions)
     decisions = _proven(folder, decisions, around)
     if not job.replaces_others:
-        decisions = [not_replacing(each, folder.identify(each.download.path) is not None) for each in decisions]
+        decisions = not_replacing_others(folder, decisions, job.network, _watch(around))
     if cache is not None:
         decisions = _from_cache(job, folder, cache, decisions, around)
     decisions = decisions if trees is None else trees.with_archives(decisions)
@@ -79,7 +79,11 @@ def _proven(folder: Folder, decisions: Sequence[Decision], around: Surroundings)
     asked = [decision.file.size for decision in decisions if isinstance(decision, Prove)]
     if asked:
         around.emit([ProvingStarted(around.clock.now(), len(asked), sum(asked))])
-    return prove(folder, decisions, lambda files, count: around.show(ProofMade(around.clock.now(), files, count)))
+    return prove(folder, decisions, _watch(around))
+
+
+def _watch(around: Surroundings) -> Callable[[int, int], None]:
+    return lambda files, count: around.show(ProofMade(around.clock.now(), files, count))
 
 
 def _from_cache(job: Job, folder: Folder, cache: Cache, decisions: list[Decision], around: Surroundings) -> list[Decision]:

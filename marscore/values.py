@@ -44,6 +44,8 @@ FAILURE_KINDS: tuple[FailureKind, ...] = get_args(FailureKind)
 
 #: The folder in an output folder in which marscore keeps what is its own.
 OWN_FOLDER = ".marscore"
+#: What stands for a manifest's name in the report of a `get`.
+COMMAND_LINE = "command line"
 
 #: Which versions of HTTP are spoken: auto is HTTP/2 where TLS negotiates it, else 1.1.
 HttpVersion = Literal["auto", "1.1", "2", "3"]

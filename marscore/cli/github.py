@@ -73,7 +73,8 @@ class Github:
         from marscore.report.step_summary import step_summary  # noqa: PLC0415 - as above
 
         file = None if manifest.text is None else in_workspace(manifest.source)
-        place = ManifestFile() if file is None else ManifestFile(file, EntryLines(manifest.text or "").line_of)
+        lines = EntryLines(manifest.text or "").line_of
+        place = ManifestFile(source=manifest.source) if file is None else ManifestFile(file, lines, manifest.source)
         failed = ended.failures()
         notes = [note for note in (ended.trouble.message if ended.trouble else None, ended.hook) if note]
         told = [Annotation("error", "marscore", note) for note in notes] + of_failures(failed, place, MOST - len(notes))

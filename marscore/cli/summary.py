@@ -33,10 +33,11 @@ _TONES: dict[str, Tone] = {"succeeded": "good", "failed": "error", "interrupted"
 def summary(ended: Ended, log_file: str | None = None) -> Told:
     """What a person wants to know when a run has ended."""
     failed = [entry for entry in ended.failures() if entry.status == "failed"] if ended.head.totals.failed else []
-    lines: Told = [] if len(failed) <= MOST_ALONE else _groups(failed)
+    manifest = ended.head.manifest.path
+    lines: Told = [] if len(failed) <= MOST_ALONE else _groups(failed, manifest)
     if len(failed) <= MOST_ALONE:
         for entry in failed:
-            lines += _failure(entry)
+            lines += _failure(entry, manifest)
     tone = _TONES[ended.head.status]
     lines.append((_sums(ended.head), tone))
     if ended.kept is not None:
@@ -77,30 +78,30 @@ def _kept(totals: Sums, kept: Kept) -> str:
     return f"interrupted: {done}{parts}; run the same command again to go on"
 
 
-def _failure(entry: DownloadReport) -> Told:
+def _failure(entry: DownloadReport, manifest: str) -> Told:
     assert entry.error is not None, "only failures are told"
     error = entry.error
     asked = entry.source if entry.source and entry.source != entry.url else None
     return [
         (f"failed: {entry.path}: {error.message}", "error"),
         (f"  {entry.url}" + (f" (asked last: {asked})" if asked else ""), "faint"),
-        (f"  to do: {remedy_of(error)}", ""),
+        (f"  to do: {remedy_of(error, manifest)}", ""),
     ]
 
 
-def _groups(failed: Iterable[DownloadReport]) -> Told:
+def _groups(failed: Iterable[DownloadReport], manifest: str) -> Told:
     """The failures by kind and host, the largest group first."""
     ordered = by_cause(failed)
     lines: Told = []
     for entries in ordered[:_GROUPS]:
-        lines += _group(entries)
+        lines += _group(entries, manifest)
     if len(ordered) > _GROUPS:
         rest = sum(map(len, ordered[_GROUPS:]))
         lines.append((f"failed: {counted(rest, 'other download', 'other downloads')}, which the report names", "error"))
     return lines
 
 
-def _group(entries: Sequence[DownloadReport]) -> Told:
+def _group(entries: Sequence[DownloadReport], manifest: str) -> Told:
     error, host = entries[0].error, host_of(entries[0])
     assert error is not None, "only failures are told"
     others = "" if all(entry.error and entry.error.message == error.message for entry in entries) else ", and the like"
@@ -110,5 +111,5 @@ def _group(entries: Sequence[DownloadReport]) -> Told:
     return [
         (f"failed: {counted(len(entries), 'download', 'downloads')}{at}: {error.message}{others}", "error"),
         (f"  {named}{more}", "faint"),
-        (f"  to do: {remedy_of(error)}", ""),
+        (f"  to do: {remedy_of(error, manifest)}", ""),
     ]

@@ -19,8 +19,8 @@ from marscore.errors import ManifestError, Problem
 from marscore.frozen import dataclass
 from marscore.public import is_harmless_header, public_word
 from marscore.settings import ManifestInput
+from marscore.values import COMMAND_LINE
 
-_SOURCE = "command line"
 _INDEX = re.compile(r"downloads\[(\d+)\]\.?(\w*)")
 #: A field name (RFC 9110 5.1), and what of a value none may hold.
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -66,7 +66,7 @@ class Wanted:
         data: dict[str, Any] = {"version": 1, "downloads": [self._entry(given) for given in self.urls]}
         if defaults := self._defaults():
             data["defaults"] = defaults
-        return ManifestInput(_SOURCE, Path(), data=data)
+        return ManifestInput(COMMAND_LINE, Path(), data=data)
 
     def _entry(self, given: GivenUrl) -> Any:
         # What stands on the command line is what it is: `$` names no variable there.
@@ -160,7 +160,7 @@ def login_of(given: str | None) -> tuple[str, str] | None:
 
 def named(error: ManifestError, wanted: Wanted) -> ManifestError:
     """The error of a manifest that `wanted` made, as one of the command line."""
-    if error.source != _SOURCE:
+    if error.source != COMMAND_LINE:
         return error
     return ManifestError("marscore get", tuple(_named(problem, wanted) for problem in error.problems))
 

@@ -9,9 +9,10 @@ are named as in a manifest. Sentences begin in lower case and have no full stop,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from marscore.extras import installing
+from marscore.policy.get_remedies import in_words_of_get
 from marscore.values import FailureKind
 
 #: Words of a message, and what to do where they stand in it. The first that are found count.
@@ -120,6 +121,7 @@ _BY_WORDS: dict[FailureKind, _Hints] = {
         ("more than", "give credentials or cookies: servers redirect in circles where a login is missing"),
     ),
     "path": (
+        ("without --overwrite", "replace the file that is there with --overwrite, or choose another path for this download"),
         ("if_exists is fail", "move the file away, or set if_exists to keep, refresh or replace"),
         ("holds this output folder", "wait until the other run has ended, or choose another folder with --output-dir"),
         ("still hold", "wait a moment: they end by themselves"),
@@ -143,14 +145,24 @@ _BY_WORDS: dict[FailureKind, _Hints] = {
 }
 
 
-def remedy(kind: FailureKind, status: int | None = None, message: str = "") -> str:
+#: Whose words advice is given in: options are a manifest's keys, or those of the command.
+Asker: TypeAlias = Literal["run", "get"]
+
+
+def remedy(kind: FailureKind, status: int | None = None, message: str = "", asker: Asker = "run") -> str:
     """What to do about a failure, in one sentence.
 
     Args:
         kind: of the failure.
         status: with which an origin or a proxy answered, if one did.
         message: the failure's own, redacted or not: nothing of it is repeated.
+        asker: who ran what.
     """
+    sentence = _sentence(kind, status, message)
+    return in_words_of_get(sentence) if asker == "get" else sentence
+
+
+def _sentence(kind: FailureKind, status: int | None, message: str) -> str:
     # Python's ssl writes OpenSSL's reasons in capitals, as WRONG_VERSION_NUMBER.
     text = message.lower().replace("_", " ")
     found = next((advice for words, advice in _BY_WORDS.get(kind, ()) if words.lower().replace("_", " ") in text), None)

@@ -48,6 +48,8 @@ class ManifestFile:
 
     file: str | None = None
     line_of: Callable[[str], int | None] = lambda _download: None
+    #: What the report calls it.
+    source: str = ""
 
 
 def command(annotation: Annotation) -> str:
@@ -116,7 +118,7 @@ def _with_advice(problem: Problem, source: str) -> str:
 
 def _of_one(entry: DownloadReport, manifest: ManifestFile) -> Annotation:
     assert entry.error is not None, "what failed has an error"
-    message = f"{entry.error.message}\n{entry.source or entry.url}\nTo do: {remedy_of(entry.error)}."
+    message = f"{entry.error.message}\n{entry.source or entry.url}\nTo do: {remedy_of(entry.error, manifest.source)}."
     return Annotation("error", f"{entry.path} failed: {entry.error.kind}", message, manifest.file, manifest.line_of(entry.id))
 
 
@@ -128,5 +130,9 @@ def _of_many(group: Sequence[DownloadReport], manifest: ManifestFile) -> Annotat
     host = host_of(first)
     title = f"{len(group)} downloads{f' from {host}' if host else ''} failed: {first.error.kind}"
     return Annotation(
-        "error", title, f"{first.error.message}\n{named}{more}\nTo do: {remedy_of(first.error)}.", manifest.file, manifest.line_of(first.id)
+        "error",
+        title,
+        f"{first.error.message}\n{named}{more}\nTo do: {remedy_of(first.error, manifest.source)}.",
+        manifest.file,
+        manifest.line_of(first.id),
     )

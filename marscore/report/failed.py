@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from marscore.policy.remedies import remedy
+from marscore.policy.remedies import Asker, remedy
 from marscore.report.words import host_in, shown_host
+from marscore.values import COMMAND_LINE
 
 if TYPE_CHECKING:
     from marscore.report.model import DownloadReport, Error
@@ -18,9 +19,14 @@ if TYPE_CHECKING:
 MOST_ALONE = 20
 
 
-def remedy_of(error: Error) -> str:
-    """What to do about an error."""
-    return remedy(error.kind, error.status, error.message)
+def remedy_of(error: Error, manifest: str) -> str:
+    """What to do about an error of a run of this manifest, as the report names it."""
+    return remedy(error.kind, error.status, error.message, asker_of(manifest))
+
+
+def asker_of(manifest: str) -> Asker:
+    """Which verb a report is of."""
+    return "get" if manifest == COMMAND_LINE else "run"
 
 
 def host_of(entry: DownloadReport) -> str:

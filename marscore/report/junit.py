@@ -15,7 +15,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
-from marscore.policy.remedies import remedy
+from marscore.policy.remedies import Asker, remedy
+from marscore.report.failed import asker_of
 
 if TYPE_CHECKING:
     from marscore.report.head import Head
@@ -37,35 +38,36 @@ def iter_junit(head: Head, entries: Iterable[str], trouble: Failure | None = Non
         "time": f"{head.duration_s:.3f}",
     }
     more = {"skipped": totals.skipped, "timestamp": head.started_at[:19], "file": head.manifest.path}
+    asker = asker_of(head.manifest.path)
     called = (head.name or PurePath(head.manifest.path).stem).replace(".", "_")
     yield f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites{_attributes({"name": "marscore", **suite})}>\n'
     yield f"  <testsuite{_attributes({'name': called, **suite, **more})}>\n"
     # Jenkins makes a package and a class of it, at its last dot.
     classname = f"marscore.{called}"
     for entry in entries:
-        yield _case(json.loads(entry), classname)
+        yield _case(json.loads(entry), classname, asker)
     if trouble is not None:
-        told = _told("error", trouble.kind, trouble.message, [f"To do: {remedy(trouble.kind, None, trouble.message)}."])
+        told = _told("error", trouble.kind, trouble.message, [f"To do: {remedy(trouble.kind, None, trouble.message, asker)}."])
         yield f"    <testcase{_attributes({'classname': classname, 'name': 'the run itself'})}>\n{told}    </testcase>\n"
     yield "  </testsuite>\n</testsuites>\n"
 
 
-def _case(entry: dict[str, Any], classname: str) -> str:
+def _case(entry: dict[str, Any], classname: str, asker: Asker) -> str:
     opening = f"    <testcase{_attributes({'classname': classname, 'name': entry['path'], 'time': format(entry['duration_s'], '.3f')})}"
     if entry["error"] is not None:
-        return f"{opening}>\n{_failed(entry)}    </testcase>\n"
+        return f"{opening}>\n{_failed(entry, asker)}    </testcase>\n"
     if entry["status"] == "skipped":
         return f"{opening}>\n      <skipped{_attributes({'message': entry['reason'] or ''})}/>\n    </testcase>\n"
     return f"{opening}/>\n"
 
 
-def _failed(entry: dict[str, Any]) -> str:
+def _failed(entry: dict[str, Any], asker: Asker) -> str:
     error = entry["error"]
     tried = [f"{each['at']} {each['url']}: {each['message']}" for each in entry["retries"]]
     lines = [
         entry["source"] or entry["url"],
         *([] if not tried else ["Tried before:", *tried]),
-        f"To do: {remedy(error['kind'], error['status'], error['message'])}.",
+        f"To do: {remedy(error['kind'], error['status'], error['message'], asker)}.",
     ]
     return _told("failure" if entry["status"] == "failed" else "error", error["kind"], error["message"], lines)
 

@@ -110,15 +110,20 @@ def _data(report: Report) -> Iterator[str]:
     head = {"run": run, "totals": report.totals.model_dump(), "throughput": report.throughput.model_dump()}
     yield _encode(head).removesuffix("}") + ',"rows":['
     for number, entry in enumerate(report.downloads):
-        yield (",\n" if number else "\n") + _encode(_row(entry, began, words))
+        yield (",\n" if number else "\n") + _encode(_row(entry, began, words, report.manifest.path))
     yield f'],"words":{_encode(list(words))}}}'
 
 
-def _row(entry: DownloadReport, began: float, words: _Words) -> list[Any]:
+def _row(entry: DownloadReport, began: float, words: _Words, manifest: str) -> list[Any]:
     """The values of a download, in the order of the names in assets/values.js."""
     # Of a file that was in place there is nothing to be seen over time.
     began_s = _since(entry.started_at, began) if entry.duration_s or entry.bytes_downloaded or entry.error else None
-    error = entry.error and [words.place(entry.error.kind), entry.error.status, entry.error.message, words.place(remedy_of(entry.error))]
+    error = entry.error and [
+        words.place(entry.error.kind),
+        entry.error.status,
+        entry.error.message,
+        words.place(remedy_of(entry.error, manifest)),
+    ]
     return [
         entry.path,
         words.place(entry.status),

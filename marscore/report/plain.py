@@ -27,7 +27,7 @@ def table(report: Report) -> Iterator[str]:
     yield from (f"warning: {warning}" for warning in report.warnings)
     for group in alone_or_by_cause(_failed_in(report)):
         yield ""
-        yield from _failure(group)
+        yield from _failure(group, report.manifest.path)
     if report.downloads:
         yield ""
         yield f"{'STATUS':<12}{'SIZE':>11}{'TOOK':>12}{'SPEED':>13}{'RETRIES':>9}  PATH"
@@ -44,7 +44,7 @@ def markdown(report: Report) -> Iterator[str]:
     groups = alone_or_by_cause(_failed_in(report))
     if groups:
         yield from ("", "| Failed | Why | What to do |", "|---|---|---|")
-        yield from (f"| {' | '.join(_told_of(group))} |" for group in groups[:_MOST_LISTED])
+        yield from (f"| {' | '.join(_told_of(group, report.manifest.path))} |" for group in groups[:_MOST_LISTED])
     if report.downloads:
         yield from _files(report.downloads)
 
@@ -83,7 +83,7 @@ def _sums(report: Report) -> list[str]:
     return [f"{format_size(totals.bytes_downloaded)} in {_seconds(duration)}{speed}", *resumed, *retries]
 
 
-def _failure(group: Sequence[DownloadReport]) -> Iterator[str]:
+def _failure(group: Sequence[DownloadReport], manifest: str) -> Iterator[str]:
     first = group[0]
     assert first.error is not None, "what failed has an error"
     if len(group) == 1:
@@ -94,16 +94,16 @@ def _failure(group: Sequence[DownloadReport]) -> Iterator[str]:
     yield f"    {_why(first.error)}"
     if first.error.kind != "interrupted":
         # What to do about that, its message says.
-        yield f"    -> {remedy_of(first.error)}"
+        yield f"    -> {remedy_of(first.error, manifest)}"
 
 
-def _told_of(group: Sequence[DownloadReport]) -> Iterator[str]:
+def _told_of(group: Sequence[DownloadReport], manifest: str) -> Iterator[str]:
     """The cells of a row: which, why, and what to do."""
     error = group[0].error
     assert error is not None, "as above"
     alone = f"{code_cell(group[0].path)}<br>{code_cell(group[0].url)}"
     yield alone if len(group) == 1 else text_cell(f"{_many(group)}: {_some(group)}")
-    yield from map(text_cell, (_why(error), remedy_of(error)))
+    yield from map(text_cell, (_why(error), remedy_of(error, manifest)))
 
 
 def _why(error: Error) -> str:

@@ -70,7 +70,13 @@ def step_summary(head: Head, failed: Sequence[DownloadReport], entries: Iterable
     if said:
         page.add("".join(["\n", *(f"- {each}\n" for each in said)]), _RESERVE)
     broken = [entry for entry in failed if entry.status == "failed"]
-    _table(page, "Failed", ("file", "what went wrong", "kind", "what to do"), map(_failure, broken[:_FAILED]), len(broken))
+    _table(
+        page,
+        "Failed",
+        ("file", "what went wrong", "kind", "what to do"),
+        (_failure(entry, head.manifest.path) for entry in broken[:_FAILED]),
+        len(broken),
+    )
     retried, placed, counted = _picked(entries)
     _table(page, "Tried again", ("file", "tries", "the last reason"), map(_retry, retried), counted, folded="yes")
     _table(page, "In place", ("file", "how", "size", "seconds"), map(_placed, placed), in_place(head.totals), folded="yes")
@@ -133,10 +139,10 @@ def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _failure(entry: DownloadReport) -> list[str]:
+def _failure(entry: DownloadReport, manifest: str) -> list[str]:
     assert entry.error is not None, "what failed has an error"
     file = f"{code_cell(entry.path)}<br>{code_cell(entry.source or entry.url)}"
-    return [file, text_cell(entry.error.message), code_cell(entry.error.kind), text_cell(remedy_of(entry.error))]
+    return [file, text_cell(entry.error.message), code_cell(entry.error.kind), text_cell(remedy_of(entry.error, manifest))]
 
 
 def _retry(entry: dict[str, Any]) -> list[str]:

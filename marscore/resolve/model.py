@@ -9,7 +9,8 @@ from typing import Literal, TypeAlias
 
 from marscore.frozen import dataclass
 from marscore.policy.retry import RetryRules
-from marscore.values import Access, Checksum, ClientCertificate, Credentials, Proxies, Timeouts
+from marscore.state import Claim
+from marscore.values import Access, Checksum, ClientCertificate, Credentials, Failure, Proxies, Timeouts
 
 IfExists: TypeAlias = Literal["keep", "refresh", "replace", "fail"]
 Mtime: TypeAlias = Literal["server", "now"]
@@ -118,7 +119,7 @@ class Download:
 
     `into` is the folder that it is unpacked into, relative to the output folder; None: it is not. `awaited` are further checksums, which
     have to be looked up in lists first. `original` is the URL as it is written, where that is not the first source; it is what
-    the download is known by.
+    the download is known by. `standing` is a file under its name that is not replaced, with its sha256: what comes is held against it.
     """
 
     id: str
@@ -131,11 +132,17 @@ class Download:
     into: str | None = None
     awaited: tuple[Awaited, ...] = ()
     original: str | None = None
+    standing: Claim | None = None
 
     @property
     def url(self) -> str:
         """What it is known by, in state, lock, cache and report; no request is sent there unless it is a source too."""
         return self.sources[0] if self.original is None else self.original
+
+    @property
+    def other_than_standing(self) -> Failure:
+        """What is said where what comes is not the file that stands under its name."""
+        return Failure("path", "a file with other content is there already, and is not replaced without --overwrite")
 
     @property
     def stays(self) -> bool:

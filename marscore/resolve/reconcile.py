@@ -266,12 +266,26 @@ def refusing(decisions: Sequence[Decision], refused: Mapping[str, Failure]) -> l
     ]
 
 
-def not_replacing(decision: Decision, is_there: bool) -> Decision:
-    """What becomes of a decision where no file is replaced that is not known to be of an earlier run: its download fails."""
-    if not is_there or not isinstance(decision, Fetch | Resume):
-        return decision
-    message = f"a file is there already, and is not replaced without --overwrite: {decision.reason.partition(';')[0]}"
-    return Refuse(decision.download, decision.reason, Failure("path", message))
+def in_the_way(decision: Decision, file: FileIdentity | None) -> bool:
+    """Whether a file would be replaced that no earlier run is known to have put there."""
+    return file is not None and isinstance(decision, Fetch | Resume)
+
+
+def not_replacing(decision: Decision, found: Measured | None) -> Decision:
+    """What becomes of a decision where such a file is not replaced: what comes is held against it, or the download fails.
+
+    `found` is what was measured of it; None where it is of no use, since it is known to be wrong, or nothing may be asked for.
+    """
+    assert isinstance(decision, Fetch | Resume), "others replace nothing"
+    download = decision.download
+    if found is None:
+        message = f"a file is there already, and is not replaced without --overwrite: {decision.reason.partition(';')[0]}"
+        return Refuse(download, decision.reason, Failure("path", message))
+    digests = tuple(f"{algorithm}:{value}" for algorithm, value in found.digests.items())
+    standing = Claim(key_of(download.path), key_of(download.url), found.identity, digests, Validator(), durable=False)
+    return replace(
+        decision, download=replace(download, standing=standing), reason="a file is there already, and is compared with the server's"
+    )
 
 
 def without_network(decision: Decision) -> Decision:

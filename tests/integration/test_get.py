@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
+import os
 import re
 import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -182,14 +184,86 @@ def test_a_run_in_the_same_folder_keeps_what_is_its_own(origin: Origin, here: Pa
     assert len(origin.requests) == seen, "the run still knows its file"
 
 
-@pytest.mark.parametrize("arguments", [[], ["-o", "one.bin"], ["--checksum", "sha256:" + "0" * 64]], ids=["plain", "-o", "checksum"])
-def test_a_file_that_was_there_is_not_replaced(origin: Origin, here: Path, arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "asked"), [([], 1), (["-o", "one.bin"], 1), (["--checksum", "sha256:" + "0" * 64], 0), (["--offline"], 0)]
+)
+def test_a_file_that_was_there_is_not_replaced(origin: Origin, here: Path, arguments: list[str], asked: int) -> None:
     (here / "one.bin").write_bytes(b"mine")
     got = Got(here, origin.serve("/one.bin", ONE), *arguments)
-    assert (got.code, got.statuses, got.report["downloads"][0]["error"]["kind"]) == (1, ["failed"], "path")
-    assert "a file is there already" in got.report["downloads"][0]["error"]["message"]
+    assert (got.code, got.statuses, got.report["downloads"][0]["error"]["kind"]) == (
+        1,
+        ["failed"],
+        "path",
+    )
+    assert "a file" in got.report["downloads"][0]["error"]["message"]
     assert ((here / "one.bin").read_bytes(), names(here)) == (b"mine", ["one.bin"])
-    assert not origin.requests
+    assert len(origin.requests) == asked
+
+
+@pytest.mark.parametrize("body", [TWO, Body(9 * MIB)], ids=["small", "large"])
+@pytest.mark.parametrize("told", ["true", "chunked", "none"])
+def test_the_same_get_again_finds_the_same_content_and_touches_nothing(
+    origin: Origin, here: Path, body: Body, told: Literal["true", "chunked", "none"]
+) -> None:
+    url = origin.serve("/a.bin", body, [Good(length=told)] * 9)
+    assert Got(here, url).code == 0
+    os.utime(here / "a.bin", (1, 1))
+    before = (here / "a.bin").stat()
+    got = Got(here, url)
+    assert (got.code, got.statuses, names(here)) == (0, ["up_to_date"], ["a.bin"])
+    assert got.report["downloads"][0]["reason"] == "the server has the same content"
+    after = (here / "a.bin").stat()
+    assert (after.st_ino, after.st_mtime_ns, after.st_ctime_ns) == (before.st_ino, before.st_mtime_ns, before.st_ctime_ns)
+
+
+@pytest.mark.parametrize("body", [TWO, Body(9 * MIB)], ids=["small", "large"])
+@pytest.mark.parametrize("told", ["true", "chunked", "none"])
+@pytest.mark.parametrize("other", ["byte", "longer", "shorter", "empty"])
+def test_a_file_with_other_content_stays_and_is_told(
+    origin: Origin, here: Path, body: Body, told: Literal["true", "chunked", "none"], other: str
+) -> None:
+    url = origin.serve("/a.bin", body, [Good(length=told)] * 9)
+    right = content(body)
+    mine = {"byte": right[:-1] + bytes([right[-1] ^ 1]), "longer": right + b"x", "shorter": right[:-1], "empty": b""}[other]
+    (here / "a.bin").write_bytes(mine)
+    before = (here / "a.bin").stat()
+    got = Got(here, url)
+    error = got.report["downloads"][0]["error"]
+    assert (got.code, error["kind"], got.report["totals"]["retries"]) == (1, "path", 0)
+    assert error["message"] == "a file with other content is there already, and is not replaced without --overwrite"
+    assert (here / "a.bin").read_bytes() == mine
+    assert (here / "a.bin").stat().st_mtime_ns == before.st_mtime_ns
+    assert Got(here, url, "--overwrite").code == 0
+    assert ((here / "a.bin").read_bytes(), names(here)) == (right, ["a.bin"])
+
+
+def test_a_file_that_another_program_writes_to_while_it_is_compared_stays(origin: Origin, here: Path) -> None:
+    url = origin.serve("/a.bin", ONE, [Good(rate=MIB)] * 9)
+    (here / "a.bin").write_bytes(content(ONE))
+    process = start(here, url)
+    wait_until(lambda: received(here) >= MIB, "bytes on disk")
+    with (here / "a.bin").open("r+b") as file:
+        file.write(b"other")
+    assert process.wait(timeout=LIMIT_S) == 1
+    assert (here / "a.bin").read_bytes()[:5] == b"other"
+
+
+def test_what_to_do_is_said_in_options_of_get(origin: Origin, here: Path) -> None:
+    (here / "mine.bin").write_bytes(b"mine")
+    urls = [origin.script(f"/{status}.bin", [Status(status)] * 9) for status in (401, 429, 410)]
+    got = Got(here, *urls, origin.serve("/mine.bin", TWO), "--retry", "0")
+    assert got.code == 1
+    told = [line.removeprefix("  to do: ") for line in got.err.splitlines() if "to do: " in line]
+    assert told == [
+        "give credentials: -u USER, netrc, or -H @FILE with an Authorization header; a token may have expired",
+        "run again later, or with a higher --retry",
+        "look for the file's new URL: the server says that it is gone for good",
+        "replace the file that is there with --overwrite, or choose another path with -o",
+    ]
+    shown = [
+        ended("report", str(here.parent / "report.json"), "--format", style, cwd=here).stdout.decode() for style in ("table", "markdown")
+    ]
+    assert not [(remedy, text) for text in shown for remedy in told[1:] if remedy not in html.unescape(text)]
 
 
 def test_it_is_replaced_where_that_is_asked_for_once_the_new_one_is_whole(origin: Origin, here: Path) -> None:

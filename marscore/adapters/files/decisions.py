@@ -12,7 +12,22 @@ from marscore.adapters.files.folder import Folder
 from marscore.adapters.files.measuring import Question, measure_all
 from marscore.errors import StorageError
 from marscore.resolve.model import Download
-from marscore.resolve.reconcile import Decision, Found, Prove, Refresh, Refuse, Unpacking, UpToDate, proven, reconcile, unchanged, unclaimed
+from marscore.resolve.reconcile import (
+    Decision,
+    Found,
+    Prove,
+    Refresh,
+    Refuse,
+    Unpacking,
+    UpToDate,
+    in_the_way,
+    not_replacing,
+    proven,
+    reconcile,
+    unchanged,
+    unclaimed,
+)
+from marscore.settings import Network
 from marscore.state import Claim, Claims, FileIdentity, Measured, key_of
 
 
@@ -76,6 +91,21 @@ def _answered(folder: Folder, partials: set[str], question: Prove, found: Measur
         # It went meanwhile.
         return reconcile(question.download, Found(partial=is_begun))
     return Refuse(question.download, "the file in place cannot be read", found.failure)
+
+
+def not_replacing_others(
+    folder: Folder, decisions: Sequence[Decision], network: Network, watch: Callable[[int, int], None]
+) -> list[Decision]:
+    """Keep every file as it is that no earlier run is known to have put there; those that nothing is known to be wrong with are hashed.
+
+    `watch`: as in `prove`.
+    """
+    ways = [decision for decision in decisions if in_the_way(decision, folder.identify(decision.download.path))]
+    asked = [way for way in ways if not way.download.checksums and network == "used"]
+    answers = measure_all(folder, [Question(way.download.path, ("sha256",)) for way in asked], watch) if asked else []
+    found = {id(way): answer for way, answer in zip(asked, answers, strict=True) if not isinstance(answer, StorageError)}
+    standing = {id(way): not_replacing(way, found.get(id(way))) for way in ways}
+    return [standing.get(id(decision), decision) for decision in decisions]
 
 
 def with_modes(folder: Folder, decisions: Sequence[Decision]) -> list[Decision]:

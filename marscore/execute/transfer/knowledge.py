@@ -163,6 +163,9 @@ class Knowledge:
         wanted = self._download.size
         if size is not None and wanted is not None and size != wanted:
             return self._another_size(f"the file has {size} bytes", f"and should have {wanted}", f"and the lock names {wanted}")
+        standing = self._download.standing
+        if size is not None and standing is not None and size != standing.identity.size:
+            return self._download.other_than_standing
         return None if size is None else self.too_long(size)
 
     def too_long(self, size: int) -> Failure | None:

@@ -606,6 +606,10 @@ class Transfer:
     def _identified(self, fact: Identified) -> list[Command]:
         """What is claimed as in place was looked at there, and not only when the run began."""
         self._checking = False
+        if (standing := self.download.standing) is not None:
+            if fact.identity != standing.identity:
+                return self._fail(fact.at, Failure("path", "another program has written to the file in place meanwhile"))
+            return self._finished(fact.at, InPlace("up_to_date", "the server has the same content", standing))
         claim = self._claim
         if claim is None or fact.identity != claim.identity:
             return [self._not_believed(fact.at, "it is another one by now")]
@@ -749,7 +753,14 @@ class Transfer:
         """Place a file that is right."""
         named = [command for source in self._sources.set_aside for command in self._drop(source, source.another or "", at)]
         held_to = [(c, None) for c in self.download.checksums] + [(each.checksum, each.field) for each in self.known.announced]
-        return [*named, *(Emit(ChecksumVerified(at.unix, self.download.id, str(c), field)) for c, field in held_to), place]
+        told = [*named, *(Emit(ChecksumVerified(at.unix, self.download.id, str(c), field)) for c, field in held_to)]
+        standing = self.download.standing
+        if standing is None:
+            return [*told, place]
+        digests = place.digests if isinstance(place, Place) else place.content.digests
+        if f"sha256:{digests['sha256']}" not in standing.digests:
+            return told + self._fail(at, self.download.other_than_standing)
+        return [*told, Identify()]
 
     def _placed(self, fact: Placed) -> list[Command]:
         identity = fact.identity

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from http import HTTPStatus
 
 import pytest
 
 from marscore.policy.failures import failure_of_connect, failure_of_status
+from marscore.policy.get_remedies import _SAID, in_words_of_get
 from marscore.policy.redirect import PRIVATE
-from marscore.policy.remedies import remedy
+from marscore.policy.remedies import _BY_WORDS, remedy
 from marscore.policy.retry import DEFAULT_STATUSES
 from marscore.values import FAILURE_KINDS, Failure, FailureKind
 
@@ -93,3 +95,26 @@ def test_common_statuses(status: int, word: str) -> None:
 )
 def test_what_the_message_says_counts_before_the_kind(failure: Failure, word: str) -> None:
     assert word in told(failure)
+
+
+def advice() -> set[str]:
+    """Every sentence that there is."""
+    hints = {sentence for said in _BY_WORDS.values() for _, sentence in said}
+    return {*map(remedy, FAILURE_KINDS), *(remedy("http_status", status) for status in STATUSES), *hints}
+
+
+#: Words that mean something in a manifest alone.
+_KEYS = re.compile(
+    r"\b(execution|retry|timeout|auth|security|checksum|options)\.|\bmirrors\b|\bthreads: |\bverify\b|\bproxies\b|\bm(ax|in)_\w+|"
+    r"\bcert\b|\bif_exists\b|`unpack`|\bmanifest\b|this download|buffer_size"
+)
+
+
+def test_who_ran_get_is_told_no_key_of_a_manifest() -> None:
+    told = {in_words_of_get(sentence) for sentence in advice()}
+    assert not [sentence for sentence in told if _KEYS.search(sentence.replace("--", "")) and "(marscore init URL)" not in sentence]
+    assert not [sentence for sentence in told if not 10 < len(sentence) <= 145]
+
+
+def test_whatever_is_said_in_other_words_for_get_is_said() -> None:
+    assert set(_SAID) <= advice()
