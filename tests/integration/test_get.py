@@ -123,7 +123,7 @@ def test_who_interrupts_it_is_told_how_much_is_kept(origin: Origin, here: Path) 
     wait_until(lambda: received(here) >= 20 * MIB, "bytes on disk")
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=LIMIT_S)
-    assert re.search(r"0 of 1 file are in place, kept \d+\.\d MiB of 1 more; run the same command again", told.decode())
+    assert re.search(r"0 of 1 file is in place, kept \d+\.\d MiB of 1 more; run the same command again", told.decode())
 
 
 def test_what_is_left_of_two_calls_is_one_calls_to_resume(origin: Origin, here: Path) -> None:
