@@ -21,7 +21,7 @@ SETTINGS: dict[str, list[Any]] = {
     "progress": ["x", None, True],
     "processes": [0, -1, "2", 1.0, True],
     "threads": ["8", 0, 2.5, False],
-    "max_rate": [-1, 0, "10MiB", 1e6],
+    "max_rate": [-1, 0, "fast", "0", 1e6, True],
     "only": ["abc", 5, None, (5,), (b"x",)],
     "variables": ["A=1", 5, None, (("A",),), (("A", 1),), ("AB",), {"A": 1}],
 }
@@ -89,7 +89,7 @@ def test_no_message_shows_a_value() -> None:
 
 
 def test_settings_that_are_right_are_taken() -> None:
-    settings = RunSettings(output_dir="out", only=["ci"], variables={"A": "1"}, max_rate=1, log_format=None)
+    settings = RunSettings(output_dir="out", only=["ci"], variables={"A": "1"}, max_rate="1", log_format=None)
     assert (settings.only, settings.variables) == (("ci",), (("A", "1"),))
     assert settings == RunSettings(output_dir="out", only=("ci",), variables=(("A", "1"),), max_rate=1)
     assert hash(settings)
