@@ -14,11 +14,15 @@ from pathlib import Path
 import pytest
 
 # What a run imports when it first needs it: the plain user may not be let into the folder of this interpreter.
+import marscore.adapters.http.requests_transport
 import marscore.adapters.processes.assembly
 import marscore.execute.supervisor.supervise
 
 NOBODY = 65534
-_NEEDED_LATER = (concurrent.futures.thread, encodings.idna, marscore.adapters.processes.assembly, marscore.execute.supervisor.supervise)
+_NEEDED_LATER = (
+    *(concurrent.futures.thread, encodings.idna, marscore.adapters.http.requests_transport, marscore.adapters.processes.assembly),
+    marscore.execute.supervisor.supervise,
+)
 
 
 @contextlib.contextmanager
