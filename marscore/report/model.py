@@ -61,9 +61,9 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """How the bytes came. `sources` are the download's URL and its mirrors; a range names one by its place there."""
+    """How the bytes came. `urls` are the download's own and its mirrors; a range names its source by the place there."""
 
-    sources: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
     ranges: tuple[FetchedRange, ...] = ()
     ranges_left_out: Count = 0
     notes: tuple[Note, ...] = ()

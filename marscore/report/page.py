@@ -152,7 +152,7 @@ def _more(entry: DownloadReport, began: float) -> dict[str, object]:
         "unpacked": entry.unpacked and {"into": entry.unpacked.into, "files": entry.unpacked.files, "bytes": entry.unpacked.bytes},
     }
     if timeline is not None:
-        told |= {"sources": timeline.sources, "ranges": timeline.ranges, "left_out": timeline.ranges_left_out}
+        told |= {"sources": timeline.urls, "ranges": timeline.ranges, "left_out": timeline.ranges_left_out}
         told["notes"] = [_note(note, began) for note in timeline.notes]
     return {name: value for name, value in told.items() if value}
 

@@ -50,7 +50,7 @@ def timeline_text(sources: Iterable[str], told: RangesFetched | None, notes: Seq
     """The timeline as `model.Timeline` describes it; None: there is nothing to tell. `sources` are fit to be shown."""
     if told is None and not notes:
         return None
-    fields: dict[str, object] = {"sources": list(map(well_formed, sources))}
+    fields: dict[str, object] = {"urls": list(map(well_formed, sources))}
     if told is not None:
         fields["ranges"] = list(map(_rounded, told.ranges))
         fields |= {"ranges_left_out": told.left_out} if told.left_out else {}

@@ -183,7 +183,7 @@ def _timelines(play: Play, ended: Ended) -> Iterator[str]:
         for offset, length, began, answered, over, source, end, _kept in ranges:
             if not 0 <= began <= (began if answered is None else answered) <= over <= entry["duration_s"] + 0.001 or length < 0:
                 yield f"{entry['path']}: {length} bytes from {offset} on came at {began}, {answered}, {over} of {entry['duration_s']} s"
-            if (source is None) != (end == "resumed") or (source is not None and source >= len(timeline["sources"])):
+            if (source is None) != (end == "resumed") or (source is not None and source >= len(timeline["urls"])):
                 yield f"{entry['path']}: a range is {end} and of source {source}"
         if entry["status"] == "downloaded" and ranges:
             there = merge_ranges(ByteRange(offset, offset + length) for offset, length, *_, kept in ranges if kept)

@@ -401,7 +401,7 @@ def test_a_timeline_tells_ranges_and_what_happened_on_the_way():
     [entry] = json.loads(text)["downloads"]
     assert list(entry)[-3:] == ["retries", "timeline", "error"]
     assert entry["timeline"] == {
-        "sources": ["https://example.com/0.bin?token=***", sources[1]],
+        "urls": ["https://example.com/0.bin?token=***", sources[1]],
         "ranges": [[10, 90, 0.123, None, 0.5, 1, "done", True]],
         "notes": [
             {"at": "1970-01-01T00:16:40.500Z", "event": "download_resumed", "bytes": 10},
