@@ -45,6 +45,8 @@ def choose_cache(
     folder = _folder(said) if said is not None else None
     if folder is None:
         folder = manifest.folder / written.dir if written is not None and written.dir is not None else platform_folder()
+    if said is not None and folder.is_file():
+        raise StorageError(Failure("path", "the cache that --cache or MARSCORE_CACHE names is a file, and has to be a folder"))
     # Without the network, a file is what its digest says, whatever URL brought it.
     match: Match = "digest" if settings.network == "offline" else written.match if written is not None else "url"
     link: Link = written.link if written is not None else "auto"

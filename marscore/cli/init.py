@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from marscore.adapters.files.failures import storage_error
 from marscore.adapters.terminal.streams import printable
@@ -64,6 +65,8 @@ def init(context: click.Context, /, urls: Sequence[str], output: str) -> None:
     A file that is there already stays as it is.
     """
     if "-" in urls:
+        if context.get_parameter_source("output") is ParameterSource.COMMANDLINE and output != "-":
+            raise click.UsageError("- prints the manifest, and --output writes it to a file: give one of them")
         urls, output = [url for url in urls if url != "-"], "-"
     given = distinct(map(GivenUrl, urls or ["https://example.com/file1.zip"]))
     text = _text(given, _DEFAULT if output == "-" else output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, get_args
@@ -46,9 +47,9 @@ def _variables(_context: click.Context, _option: click.Parameter, values: tuple[
 
 def _variable(value: str) -> tuple[str, str]:
     name, equals, text = value.partition("=")
-    if not name or not equals:
+    if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         # What was given may hold a secret, so the message does not repeat it.
-        raise click.BadParameter("must be NAME=VALUE")
+        raise click.BadParameter("must be NAME=VALUE, with a NAME of letters, digits and _")
     return name, text
 
 

@@ -94,7 +94,7 @@ def _groups(failed: Iterable[DownloadReport], manifest: str) -> Told:
     ordered = by_cause(failed)
     lines: Told = []
     for entries in ordered[:_GROUPS]:
-        lines += _group(entries, manifest)
+        lines += _group(entries, manifest) if len(entries) > 1 else _failure(entries[0], manifest)
     if len(ordered) > _GROUPS:
         rest = sum(map(len, ordered[_GROUPS:]))
         lines.append((f"failed: {counted(rest, 'other download', 'other downloads')}, which the report names", "error"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from marscore.errors import ManifestError, Problem
 from marscore.frozen import dataclass
 from marscore.public import is_harmless_header, public_word
 from marscore.settings import ManifestInput
+from marscore.url import parse_url
 from marscore.values import COMMAND_LINE
 
 _INDEX = re.compile(r"downloads\[(\d+)\]\.?(\w*)")
@@ -101,22 +102,35 @@ def distinct(given: Iterable[GivenUrl]) -> list[GivenUrl]:
     return list(found.values())
 
 
-def listed(text: str, source: str) -> Iterator[GivenUrl]:
+def listed(text: str, source: str) -> list[GivenUrl]:
     """The URLs of a list, one a line, with blank lines and comments between them.
 
     Raises:
         ManifestError: a line holds more than a URL.
     """
-    wrong = []
+    given, wrong, others = list[GivenUrl](), list[Problem](), list[Problem]()
     for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
         words = line.split()
         if not words or words[0].startswith("#"):
             continue
         if len(words) > 1 and not words[1].startswith("#"):
             wrong.append(Problem("", "holds more than a URL: one a line, and # begins a comment", number, line.index(words[1]) + 1))
-        yield GivenUrl(words[0], f"{source}:{number}")
+        given.append(GivenUrl(words[0], f"{source}:{number}"))
+        if problem := _not_a_url(words[0]):
+            others.append(Problem("", _of_url(problem, words[0]), number, line.index(words[0]) + 1))
     if wrong:
+        # What is wrong with URLs alone is said once all are known, those of the command line included.
+        wrong = sorted([*wrong, *others], key=lambda each: (each.line or 0, each.column or 0))
         raise ManifestError(source, tuple(wrong))
+    return given
+
+
+def _not_a_url(text: str) -> str | None:
+    try:
+        parse_url(text)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def headers_of(given: Iterable[str]) -> list[tuple[str, str]]:
@@ -126,8 +140,9 @@ def headers_of(given: Iterable[str]) -> list[tuple[str, str]]:
         UsageError: one is none, or is there twice. What was given may be a secret, so it is not repeated.
         ManifestError: a file cannot be read.
     """
-    lines = [line for each in given for line in (read_list(each[1:]).splitlines() if each.startswith("@") else [each])]
-    fields = [_field(line) for line in lines if line.strip()]
+    fields: list[tuple[str, str]] = []
+    for each in given:
+        fields += _fields_in(each[1:]) if each.startswith("@") else [_field(each)]
     names = [name.lower() for name, _ in fields]
     for name, _ in fields:
         if names.count(name.lower()) > 1:
@@ -135,10 +150,15 @@ def headers_of(given: Iterable[str]) -> list[tuple[str, str]]:
     return fields
 
 
-def _field(line: str) -> tuple[str, str]:
+def _fields_in(file: str) -> list[tuple[str, str]]:
+    lines = enumerate(read_list(file).splitlines(), 1)
+    return [_field(line, f" ({public_word(file)}, line {number})") for number, line in lines if line.strip()]
+
+
+def _field(line: str, place: str = "") -> tuple[str, str]:
     name, colon, value = line.partition(":")
     if not colon or not _NAME.fullmatch(name) or not value.strip():
-        raise click.UsageError("--header must be 'NAME: VALUE'")
+        raise click.UsageError(f"--header must be 'NAME: VALUE'{place}")
     return name, value.strip()
 
 

@@ -57,6 +57,7 @@ _OWN = frozenset(m.DownloadEntry.model_fields) - frozenset(m.DownloadOptions.mod
 _KINDS_BY_STATUS = {"429": "rate_limited", "5": "server_error", "4": "http_status"}
 _DIGITS = {32: "md5", 40: "sha1", 64: "sha256", 96: "sha384", 128: "sha512"}
 _WANTS_PLAIN = re.compile("whole number|a number|true or false")
+_PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)|true|false")
 _UNITS = {"sec": "s", "min": "m", "hour": "h", "hr": "h", "day": "d", "milli": "ms", "msec": "ms"}
 
 
@@ -80,8 +81,10 @@ def unknown_key(path: Path, beside: Iterable[object]) -> tuple[str, Advice, str 
     said = f"unknown key {shown_key(text)!r}"
     if guess is None:
         return said, Advice(allowed=allowed), None
-    if guess.key is None or guess.key in beside:
+    if guess.key is None:
         return said, Advice(help=guess.help or None), None
+    if guess.key in beside:
+        return f"{said}; {guess.key!r} is there already", Advice(allowed=allowed, help=guess.help or None), None
     return f"{said}; did you mean {guess.key!r}?", Advice(help=guess.help or None), guess.key
 
 
@@ -138,7 +141,7 @@ def of_value(path: Path, reached: Path, node: Any, error: Mapping[str, Any]) -> 
     is_bare_url = len(reached) == 2 and reached[0] == "downloads"
     model, field = _field(path if is_bare_url else reached)
     typed = node if isinstance(node, Scalar) and "$" not in node else None
-    help_ = _of_shape(field, node, str(error["msg"])) or (None if typed is None else _of_text(field, typed, error))
+    help_ = _of_shape(field, node, error) or (None if typed is None else _of_text(field, typed, error))
     examples = [] if model is None else example_of(model.__name__, field)
     if help_ is None and examples and error["type"] not in ("literal_error", "value_error"):
         help_ = f"for example {field}: {_flow(examples[0])}"
@@ -172,12 +175,12 @@ def _flow(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _of_shape(field: str, node: Any, message: str) -> str | None:
+def _of_shape(field: str, node: Any, error: Mapping[str, Any]) -> str | None:
     if isinstance(node, Mapping) and node and all(isinstance(value, Scalar) and value.plain and not value for value in node.values()):
         return "put quotes around it: a value that begins with { is a mapping to YAML"
     if field == "downloads" and isinstance(node, Mapping | Scalar):
         return "put `- ` in front of each download: - url: https://example.com/file.zip"
-    if isinstance(node, Scalar) and not node.plain and re.fullmatch(r"\$\{\w+(:-[^}]*)?\}", node) and _WANTS_PLAIN.search(message):
+    if isinstance(node, Scalar) and not node.plain and re.fullmatch(r"\$\{\w+(:-[^}]*)?\}", node) and _would_be_plain(error):
         return f"write it without quotes: {node.partition(':-')[0].removesuffix('}')}}}"
     if field == "version":
         return None if isinstance(node, Scalar) and node == "1" else "write version: 1"
@@ -188,12 +191,18 @@ def _of_shape(field: str, node: Any, message: str) -> str | None:
     return None
 
 
+def _would_be_plain(error: Mapping[str, Any]) -> bool:
+    """Whether what came from the environment would be right if it were no text."""
+    value = error.get("input")
+    return isinstance(value, str) and bool(_PLAIN.fullmatch(value) and _WANTS_PLAIN.search(str(error["msg"])))
+
+
 def _of_text(field: str, text: Scalar, error: Mapping[str, Any]) -> str | None:
     words = error.get("ctx", {}).get("expected", "")
     if error["type"] == "literal_error" and words:
         return _near_word(field, text, re.findall(r"'([^']*)'", words))
     message = str(error.get("msg", ""))
-    if not text.plain and re.fullmatch(r"[-+]?[0-9.]+|true|false", text) and "checksum" not in message:
+    if not text.plain and _PLAIN.fullmatch(text) and "checksum" not in message:
         return None if field == "mode" else f"write it without quotes: {text}"
     if field in ("checksum", "from"):
         return _of_checksum(text)
@@ -227,8 +236,17 @@ def _of_unit(field: str, message: str, found: re.Match[str]) -> str | None:
         return f"write {number}{short}" if short else None
     if "size" in message:
         prefix = re.match(r"(?i)([kmgtp])(i?)", unit)
+        if prefix and re.fullmatch(r"(?i)[kmgtp]i?(bits?|bps)(/s|ps)?", unit):
+            number = f"{_bytes_of(number)}"
         return f"write {number}{prefix[1].upper() if prefix[2] or prefix[1] not in 'kK' else 'k'}{prefix[2]}B" if prefix else None
     return None
+
+
+def _bytes_of(bits: str) -> str:
+    try:
+        return f"{float(bits) / 8:g}"
+    except ValueError:
+        return bits
 
 
 def _of_word(field: str, message: str, found: re.Match[str]) -> str | None:
@@ -248,5 +266,5 @@ def _of_scheme(text: str) -> str | None:
     if re.match(r"(?i)(ftps?|sftp|s3|gs|az|ssh|git|magnet|data|rsync|scp)[:+]", text):
         return "only http and https are spoken"
     if re.match(r"(?i)h?t+p+s?:?/*", text) and not re.match(r"(?i)https?://", text) and re.match(r"(?i)h?t*p*s?:?/+", text):
-        return "write https:// in front of the host"
+        return "begin it with http:// or https://, spelt so"
     return "write https:// in front of it" if re.match(r"[\w-]+(\.[\w-]+)+([:/?]|$)|localhost", text) else None

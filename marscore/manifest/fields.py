@@ -220,6 +220,8 @@ def check_headers(headers: dict[str, str | None]) -> dict[str, str | None]:
     """Refuse two names that differ only in case, since to HTTP they are one."""
     if len({name.lower() for name in headers}) < len(headers):
         raise ValueError("names one header twice (upper and lower case are the same)")
+    if any(name.lower() in ("range", "if-range") and value is not None for name, value in headers.items()):
+        raise ValueError("must not hold Range or If-Range: they ask for a part, and which parts are asked for is marscore's own")
     return headers
 
 

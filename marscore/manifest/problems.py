@@ -16,8 +16,8 @@ _LIST = "must be a list"
 _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "missing": lambda _: "is required",
     "value_error": lambda limit: str(limit["error"]),
-    "greater_than_equal": lambda limit: f"must be {limit['ge']} or more",
-    "greater_than": lambda limit: f"must be more than {limit['gt']}",
+    "greater_than_equal": lambda limit: f"must be {_number(limit['ge'])} or more",
+    "greater_than": lambda limit: f"must be more than {_number(limit['gt'])}",
     "less_than_equal": lambda limit: f"must be {limit['le']} or less",
     "literal_error": lambda limit: f"must be {limit['expected'].replace(chr(39), '')}",
     "too_short": lambda _: "must not be empty",
@@ -30,9 +30,13 @@ _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 
 
+def _number(value: float) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def explain(error: ValidationError, findings: Findings) -> None:
     """Add what pydantic found; a key that is missing since it was misspelt is the same mistake."""
-    errors = [(_path_of(one), one) for one in error.errors(include_url=False, include_input=False)]
+    errors = [(_path_of(one), one) for one in error.errors(include_url=False)]
     misspelt = _misspelt([path for path, one in errors if one["type"] == "extra_forbidden"], findings)
     for path, one in errors:
         if path and path[-1] == "[key]":
@@ -41,6 +45,9 @@ def explain(error: ValidationError, findings: Findings) -> None:
             # What YAML itself has something against, or the environment, was told already.
             if path not in misspelt and not findings.wrong(*path):
                 findings.add(path, _message(one), "missing", of_missing(path))
+        elif one["type"] == "too_short" and any(other[: len(path)] == path and len(other) > len(path) for other, _ in errors):
+            # It is short of what is wrong in it.
+            continue
         elif one["type"] != "extra_forbidden":
             message = _message(one)
             node, reached = findings.places.node(path)
@@ -61,14 +68,14 @@ def _message(error: Any) -> str:
 
 
 def _misspelt(unknown: Iterable[Path], findings: Findings) -> set[Path]:
-    """Tell of unknown keys, once where several stand for one, as user and password for auth; the paths of those that were meant."""
+    """Tell of unknown keys, once of user and password, which stand for one auth; the paths of those that were meant."""
     meant: set[Path] = set()
     said: set[tuple[Path, str | None]] = set()
     for path in unknown:
         beside, _ = findings.places.node(path[:-1])
         message, advice, replaced = unknown_key(path, beside if isinstance(beside, Mapping) else ())
         what = (*path[:-1], replaced or path[-1])
-        if replaced is None or advice.help is None or (what, advice.help) not in said:
+        if replaced != "auth" or (what, advice.help) not in said:
             findings.add(path, message, "key", advice)
         said.add((what, advice.help))
         meant.add(what)

@@ -16,7 +16,7 @@ _ONE = "run again with --threads 1, and without a Range of your own among the he
 _SAID = {
     "run again later; lower execution.per_host, or raise retry.max_retries_by.rate_limited": "run again later, or with a higher --retry",
     "run again later, or name another source under mirrors": _LATER,
-    "run again; for a slow server raise timeout.connect or timeout.read": "run again: what has come is kept",
+    "run again; for a slow server raise timeout.connect or timeout.read": "run again: it goes on where it can",
     "check the host's spelling, the network and any VPN; behind a proxy set proxies or HTTPS_PROXY": (
         "check the host's spelling, the network and any VPN; behind a proxy set HTTPS_PROXY"
     ),
@@ -74,7 +74,7 @@ _SAID = {
     "see whether the server is up and whether a firewall drops connections to it, or raise timeout.connect": (
         "see whether the server is up and whether a firewall drops connections to it"
     ),
-    "run again: what has come is kept; for a slow server raise timeout.read": "run again: what has come is kept",
+    "run again: it goes on where it can; for a slow server raise timeout.read": "run again: it goes on where it can",
     "name the server's CA bundle in verify": _CA,
     "name the server's CA bundle in verify, or update this machine's certificates": f"{_CA}, or update this machine's certificates",
     "check cert: its file, key and password": "check the client certificate: its file, key and password",

@@ -93,7 +93,8 @@ class RetryState:
         spared = paced and limit_for_kind > 0 and self.refusals < MOST_REFUSALS
         if before >= limit_for_kind and not spared:
             made = before + self.refusals
-            return GiveUp(f"{failure.message} (after {made} {'retry' if made == 1 else 'retries'})")
+            tried = f" (after {made} {'retry' if made == 1 else 'retries'})" if made else ""
+            return GiveUp(failure.message + tried)
         seconds = failure.retry_after if failure.retry_after is not None else rules.backoff.seconds(sum(counts.values()), draw)
         if spared:
             return Wait(seconds, min(before + 1, limit_for_kind), limit_for_kind, RetryState(self.failures, self.refusals + 1))

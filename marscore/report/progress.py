@@ -176,13 +176,15 @@ class ProgressFold:
 
     def _close(self, event: Outcome, now: float) -> None:
         over, active = self._over, self._active.pop(event.download, None)
-        over.files += 1
+        # What was cut short or never begun is not done, though nobody works at it any more.
+        done = isinstance(event, DownloadFinished) or (isinstance(event, DownloadFailed) and event.kind != "interrupted")
+        over.files += done
         over.retries += active.retries if active else 0
         over.up_to_date += isinstance(event, DownloadFinished) and event.status != "downloaded"
-        over.failed += isinstance(event, DownloadFailed) and event.kind != "interrupted"
+        over.failed += done and isinstance(event, DownloadFailed)
         if not isinstance(event, DownloadSkipped):
             over.bytes_downloaded += event.bytes_downloaded
-        over.size += _size_of(event, active) if self._bytes_total is None else self._sizes[event.download]
+        over.size += _size_of(event, active) if self._bytes_total is None or not done else self._sizes[event.download]
         self._sample(now)
 
     def _sample(self, now: float) -> None:

@@ -216,7 +216,9 @@ def _keep(download: Download, found: Found, file: FileIdentity) -> Decision:
     if download.checksums:
         return _keep_by_checksum(download, found, file, claim)
     if claim is None or claim.url_key != key_of(download.url):
-        return _get(download, found, "the file in place is not known to be from this URL")
+        ours = found.claim is not None and found.claim.url_key == key_of(download.url)
+        told = "the file in place has changed since it was fetched" if ours else "the file in place is not known to be from this URL"
+        return _get(download, found, told)
     if claim.identity != file:
         return _prove(download, file, "fetched before, and copied or touched since", claim)
     if claim.durable:

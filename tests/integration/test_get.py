@@ -248,6 +248,23 @@ def test_a_file_that_another_program_writes_to_while_it_is_compared_stays(origin
     assert (here / "a.bin").read_bytes()[:5] == b"other"
 
 
+def test_a_header_that_asks_for_a_part_is_refused_before_anything_is_asked(origin: Origin, here: Path) -> None:
+    got = Got(here, origin.serve("/one.bin", TWO), "-H", "range: bytes=0-5")
+    assert (got.code, got.err.startswith("marscore get: --header: must not hold Range"), names(here), origin.requests) == (2, True, [], [])
+
+
+def test_a_wrong_line_of_a_file_of_headers_is_named_and_not_shown(here: Path) -> None:
+    (here / "headers.txt").write_text(f"A: b\n\n{SECRET}\n")
+    got = Got(here, "http://a.example/x", "-H", "@headers.txt")
+    assert (got.code, "(headers.txt, line 3)" in got.err, SECRET in got.err) == (2, True, False)
+
+
+def test_everything_that_is_wrong_with_a_list_is_told_at_once(here: Path) -> None:
+    (here / "urls.txt").write_text("http://a.example/x and more\nftp://a.example/y\nhttp://a.example/z\n")
+    told = Got(here, "-i", "urls.txt").err.splitlines()
+    assert [line.partition(": ")[0] for line in told] == ["urls.txt:1:20", "urls.txt:2:1"]
+
+
 def test_what_to_do_is_said_in_options_of_get(origin: Origin, here: Path) -> None:
     (here / "mine.bin").write_bytes(b"mine")
     urls = [origin.script(f"/{status}.bin", [Status(status)] * 9) for status in (401, 429, 410)]

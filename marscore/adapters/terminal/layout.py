@@ -95,7 +95,7 @@ def total_line(overall: Overall, columns: int, looks: Looks, stopping: bool = Fa
         (f"{overall.files_done:,} of {counted(overall.files_total, 'file', 'files')}", "", 1),
         (of_total(overall.bytes_done, overall.bytes_total) if overall.bytes_done else "", "", 4),
         (f"{format_size(overall.speed)}/s".rjust(10), "", 3),
-        (f"{clock(overall.eta)} left" if overall.eta is not None else "", "", 5),
+        (f"{clock(overall.eta)} left" if overall.eta is not None and not stopping else "", "", 5),
         (counted(overall.threads_active, "connection", "connections") if overall.threads_active else "", "faint", 7),
         (counted(overall.retries, "retry", "retries") if overall.retries else "", "warning", 6),
         (f"{overall.failed:,} failed" if overall.failed else "", "error", 2),

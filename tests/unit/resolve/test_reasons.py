@@ -29,7 +29,7 @@ REASONS = {
     "ours from another URL": STRANGE,
     "ours, touched": TOUCHED,
     "ours, replaced": TOUCHED,
-    "ours, other size": STRANGE,
+    "ours, other size": "the file in place has changed since it was fetched",
     "a folder": "in the way",
     "a link": "in the way",
 }
