@@ -23,7 +23,8 @@ from marscore.adapters.clock import cores
 from marscore.adapters.files.regular import demand_folder
 from marscore.adapters.state.lock import hold
 from marscore.adapters.state.store import claims_at
-from marscore.adapters.terminal.named_outputs import Outputs, refuse_overlap
+from marscore.adapters.terminal.named_outputs import Outputs
+from marscore.adapters.terminal.overlaps import refuse_overlap
 from marscore.adapters.terminal.signals import Stop, listening, note
 from marscore.caller import NOBODY, Caller
 from marscore.deciding import foresee
@@ -149,7 +150,7 @@ def get(manifest: ManifestInput, settings: RunSettings, overwrite: bool = False,
 
 def _carried_out(job: Job, manifest: ManifestInput, settings: RunSettings, stop: Stop, caller: Caller = NOBODY) -> Ended:
     if settings.files:
-        refuse_overlap(settings, _files_of(manifest, job))
+        refuse_overlap(settings, _files_of(manifest, job), Path(job.root))
     with Outputs(settings) as outputs, working_in(job) as place:
         job = replace(job, own=place.own)
         outputs.open_log()

@@ -27,7 +27,7 @@ def report_at(source: str) -> tuple[Path, str]:
     path = Path(source)
     try:
         if path.is_dir():
-            path = path / OWN_FOLDER / "report.json"
+            path = (path if path.name == OWN_FOLDER else path / OWN_FOLDER) / "report.json"
         return path, path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise ManifestError(str(path), (Problem("", f"is not UTF-8 text: byte {error.start}"),)) from error

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from datetime import datetime
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -16,6 +18,8 @@ from marscore.report.model import Report
 
 #: More of them help nobody: what is no report lacks every field.
 _MOST_PROBLEMS = 20
+#: Seconds, some thirty years.
+_LONGEST = 1e9
 _AT = re.compile(r" at line (\d+) column (\d+)$")
 
 
@@ -26,10 +30,31 @@ def report_of(text: str, source: str) -> Report:
         ManifestError: it is none, or something in it is wrong.
     """
     try:
-        return Report.model_validate_json(text)
+        report = Report.model_validate_json(text)
+        if not (strange := list(_strange(report))):
+            return report
+        raise ManifestError(source, tuple(strange[:_MOST_PROBLEMS]))
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False, include_input=False)
     raise ManifestError(source, _no_report(text) or tuple(map(_problem, problems[:_MOST_PROBLEMS])))
+
+
+def _strange(report: Report) -> Iterator[Problem]:
+    """What no run writes, and a page or a table could not show."""
+    entries = ((f"downloads[{number}].", entry.started_at, entry.duration_s) for number, entry in enumerate(report.downloads))
+    for place, began, took in [("", report.started_at, report.duration_s), *entries]:
+        if began is not None and not _is_time(began):
+            yield Problem(f"{place}started_at", "is no time such as 2026-01-31T23:59:59.000Z")
+        if took > _LONGEST:
+            yield Problem(f"{place}duration_s", "is longer than any run takes")
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text.removesuffix("Z"))
+    except ValueError:
+        return False
+    return True
 
 
 def _no_report(text: str) -> tuple[Problem, ...]:
@@ -50,6 +75,6 @@ def _problem(found: ErrorDetails) -> Problem:
     if found["type"] == "json_invalid":
         at = _AT.search(message)
         line, column = (int(at[1]), int(at[2])) if at else (1, 1)
-        return Problem("", "is no JSON: " + _AT.sub("", message).removeprefix("invalid JSON: "), line, column)
+        return Problem("", "is no JSON, as a report of a run is: " + _AT.sub("", message).removeprefix("invalid JSON: "), line, column)
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in found["loc"]).removeprefix(".")
     return Problem(path, message)

@@ -413,6 +413,15 @@ def test_what_would_be_written_over_another_file_of_the_run_is_refused(origin: O
 
 
 @pytest.mark.parametrize("option", OPTIONS)
+def test_of_what_the_folder_keeps_for_itself_a_report_alone_is_replaced_by_a_report(option: str, origin: Origin, tmp_path: Path) -> None:
+    write(tmp_path, [origin.serve("/a.bin", Body(1000))])
+    assert called("run", "downloads.yaml", cwd=tmp_path).code == 0
+    for name, allowed in (("partial/x", False), ("unpacked/x.json", False), ("report.json", option == "--report"), ("my.log", True)):
+        run = called("run", "downloads.yaml", option, f"data/.marscore/{name}", cwd=tmp_path)
+        assert (name, run.code, "would be written over" in run.err) == (name, 0 if allowed else 2, not allowed)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("name", ["data/.marscore/state.db", "data/b.bin"])
 def test_what_the_folder_knows_and_files_that_are_not_wanted_now_are_not_written_over(
     option: str, name: str, origin: Origin, tmp_path: Path

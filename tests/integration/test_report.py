@@ -96,7 +96,7 @@ def test_a_report_of_before_there_were_timelines_is_shown(origin: Origin, tmp_pa
     ("content", "told"),
     [
         (None, "r.json: cannot be read: No such file or directory"),
-        (b"{", "r.json:1:1: is no JSON: EOF while parsing an object"),
+        (b"{", "r.json:1:1: is no JSON, as a report of a run is: EOF while parsing an object"),
         (b"{}", "r.json:1:1: it is no report of a run: that of a report is marscore/report/v1"),
         (b"\xff", "r.json: is not UTF-8 text: byte 0"),
     ],

@@ -15,7 +15,7 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -23,7 +23,6 @@ from typing import Literal
 from marscore.adapters.files.atomic import encoded, replace
 from marscore.adapters.files.failures import naming
 from marscore.adapters.terminal.writer import Descriptor, Stream, Target, write_all
-from marscore.errors import ManifestError, Problem
 from marscore.settings import STANDARD_OUTPUT, RunSettings
 
 _WRITE = os.O_WRONLY | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
@@ -62,7 +61,7 @@ class Output:
     @property
     def is_stream(self) -> bool:
         """Whether what is written may appear on a terminal."""
-        return self._standard or self._descriptor is not None or not _is_file_or_nothing(self._path)
+        return self._standard or self._descriptor is not None or not is_file_or_nothing(self._path)
 
     @property
     def file(self) -> Path | None:
@@ -221,7 +220,8 @@ def _made_ready(path: str) -> Path:
     return place
 
 
-def _is_file_or_nothing(path: str) -> bool:
+def is_file_or_nothing(path: str) -> bool:
+    """Whether a path names a regular file, or nothing that is known to be anything else."""
     try:
         return stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - names nothing that needs a Path
     except OSError:
@@ -262,27 +262,3 @@ def _number_of(path: str) -> int | None:
 def _by_proc(path: str) -> bool:
     """Whether it is another process's open file, which must stay the one that is open there."""
     return any(folder.startswith("/proc/") for folder, _ in _links(path))
-
-
-def refuse_overlap(settings: RunSettings, taken: Mapping[str, str]) -> None:
-    """Refuse a report, a log file or metrics that would be written over something else of the run.
-
-    Args:
-        settings: what the user named.
-        taken: the real path of each file that has another purpose, and what that is.
-
-    Raises:
-        ManifestError: it would; nothing was started.
-    """
-    known = dict(taken)
-    for option, path in settings.files:
-        if str(path) == str(STANDARD_OUTPUT):
-            continue
-        try:
-            place = os.path.realpath(path)
-        except OSError:
-            # The current folder is gone: whoever writes there says so.
-            continue
-        if place in known and _is_file_or_nothing(place):
-            raise ManifestError(option, (Problem("", f"names {known[place]}, which would be written over"),))
-        known[place] = f"the same file as {option}"

@@ -33,8 +33,8 @@ def test_what_a_newer_version_adds_is_ignored() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "r.json:1:0: is no JSON: EOF while parsing a value"),
-        ('{"a": 1,\n "b": }', "r.json:2:7: is no JSON: expected value"),
+        ("", "r.json:1:0: is no JSON, as a report of a run is: EOF while parsing a value"),
+        ('{"a": 1,\n "b": }', "r.json:2:7: is no JSON, as a report of a run is: expected value"),
         ("[]", "r.json:1:1: it is no report of a run: that of a report is marscore/report/v1"),
         ('{"schema": "marscore/lock/v1"}', 'r.json:1:1: its schema is "marscore/lock/v1", and that of a report is marscore/report/v1'),
     ],
@@ -42,6 +42,17 @@ def test_what_a_newer_version_adds_is_ignored() -> None:
 )
 def test_what_is_no_report(text: str, told: str) -> None:
     assert problems(text) == [told]
+
+
+def test_times_that_are_none_are_named() -> None:
+    document = json.loads(TEXT)
+    document["started_at"] = document["downloads"][0]["started_at"] = "garbage"
+    document["duration_s"] = 1e308
+    assert problems(json.dumps(document)) == [
+        "r.json: started_at: is no time such as 2026-01-31T23:59:59.000Z",
+        "r.json: duration_s: is longer than any run takes",
+        "r.json: downloads[0].started_at: is no time such as 2026-01-31T23:59:59.000Z",
+    ]
 
 
 def test_what_is_nested_too_deep_is_no_report() -> None:
