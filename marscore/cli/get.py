@@ -21,7 +21,7 @@ from marscore.cli.inputs import read_list, settings_of
 from marscore.cli.options import get_options
 from marscore.cli.verb import Verb
 from marscore.cli.wanted import GivenUrl, Wanted, distinct, headers_of, listed, login_of, named
-from marscore.errors import ManifestError
+from marscore.errors import ManifestError, StorageError
 from marscore.settings import RunSettings
 
 
@@ -87,6 +87,12 @@ def _got(context: click.Context, wanted: Wanted, settings: RunSettings, overwrit
         return engine(context).get(wanted.manifest(), settings, overwrite, handle_signals=True)
     except ManifestError as error:
         raise named(error, wanted) from None
+    except StorageError as error:
+        if settings.output_dir in (None, Path()):
+            raise
+        # It was typed just now, and may be what is mistyped.
+        failure = error.failure
+        raise StorageError(replace(failure, message=f"{failure.message} ({settings.output_dir})")) from error
 
 
 def _place(output: str | None, output_dir: Path | None) -> tuple[Path, str | None]:

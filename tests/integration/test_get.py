@@ -253,6 +253,13 @@ def test_a_header_that_asks_for_a_part_is_refused_before_anything_is_asked(origi
     assert (got.code, got.err.startswith("marscore get: --header: must not hold Range"), names(here), origin.requests) == (2, True, [], [])
 
 
+def test_a_folder_that_cannot_be_made_is_named(here: Path) -> None:
+    (here / "file").write_text("")
+    for arguments in (["-o", "file/sub/x"], ["--output-dir", "file/sub"]):
+        got = Got(here, "http://a.example/x", *arguments)
+        assert (got.code, got.err.strip()) == (3, "marscore: cannot make a folder to work in: Not a directory (file/sub)")
+
+
 def test_a_wrong_line_of_a_file_of_headers_is_named_and_not_shown(here: Path) -> None:
     (here / "headers.txt").write_text(f"A: b\n\n{SECRET}\n")
     got = Got(here, "http://a.example/x", "-H", "@headers.txt")
