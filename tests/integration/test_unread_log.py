@@ -81,7 +81,11 @@ def test_the_first_signal_ends_a_run_whose_log_nobody_reads(origin: Origin, tmp_
         process.send_signal(signal.SIGTERM)
         assert process.wait(STOP_S) == 128 + signal.SIGTERM
     report = read_report(tmp_path / "data")
-    assert (report["status"], report["totals"]["interrupted"]) == ("interrupted", 1)
+    statuses = {entry["path"]: entry["status"] for entry in report["downloads"]}
+    assert (report["status"], statuses.pop("slow.bin")) == ("interrupted", "interrupted")
+    # A worker that has no time left to tell of the last files within the two seconds has put them in place: the next run proves them.
+    assert set(statuses.values()) <= {"downloaded", "interrupted"}
+    assert list(statuses.values()).count("downloaded") >= MANY // 2
     assert not contradictions(tmp_path / "data", report)
 
 
