@@ -26,7 +26,7 @@ from marscore.resolve.model import Download
 from marscore.resolve.secrets import secrets_of
 from marscore.resolve.select import select
 from marscore.resolve.suspicious import suspicions
-from marscore.settings import ManifestInput, Network, RunSettings
+from marscore.settings import EngineChoice, ManifestInput, Network, RunSettings
 from marscore.values import OWN_FOLDER, Failure
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ class Job:
     suspicions: tuple[Problem, ...] = ()
     #: The paths of downloads that are not wanted this time.
     unwanted: tuple[str, ...] = ()
+    #: The cluster that runs the workers; None: this machine does.
+    engine: EngineChoice | None = None
 
 
 def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles = "all") -> Job:
@@ -98,7 +100,16 @@ def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles 
     job = job_of(parsed, held, manifest, settings)
     ids = {download.id for download in wanted} if settings.only else set()
     unwanted = tuple(download.path for download in held if download.id not in ids) if settings.only else ()
-    return replace(job, downloads=wanted, not_locked=not_locked, suspicions=suspicions(parsed), unwanted=unwanted)
+    engine = _engine(settings, wanted)
+    return replace(job, downloads=wanted, not_locked=not_locked, suspicions=suspicions(parsed), unwanted=unwanted, engine=engine)
+
+
+def _engine(settings: RunSettings, downloads: tuple[Download, ...]) -> EngineChoice | None:
+    if settings.engine == "local":
+        return None
+    from marscore.adapters.cluster.session import choice_of  # noqa: PLC0415 - few runs have any
+
+    return choice_of(settings.engine, settings.engine_address, downloads)
 
 
 def check_whole(parsed: Parsed, tls_files: TlsFiles = "all") -> None:

@@ -47,7 +47,8 @@ def run(
         cancel: set from another thread, it ends the run as SIGTERM ends the command: within two seconds, keeping what came, with a report
             whose status is `interrupted`.
         options: the same as `settings` by name: output_dir, report, log_file, log_format, log_level, progress, processes, threads,
-            max_rate, only, variables, lock, locking, checksums, cache, network, hooks, report_junit, metrics, traces, log_file_level;
+            max_rate, only, variables, lock, locking, checksums, cache, network, hooks, report_junit, metrics, traces, engine,
+            engine_address, log_file_level;
             and what the command calls otherwise: offline, locked, no_lock, require_checksums and no_hooks (True), and var, a mapping or
             a list of "NAME=VALUE". max_rate may be text, such as "10MiB".
 
@@ -159,6 +160,8 @@ def _check_wishes(session: object, on_event: object, cancel: object, settings: R
         arguments.refuse("session", session, "a requests.Session")
     if settings.processes not in (None, 1):
         raise ValueError("session is used in this process alone, so processes must be 1")
+    if settings.engine != "local":
+        raise ValueError("session is used in this process alone, so engine must be local")
 
 
 def _is_async(listener: object) -> bool:

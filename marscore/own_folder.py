@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from marscore.adapters.files.failures import naming
+from marscore.adapters.files.leases import recover
 from marscore.adapters.files.regular import demand_folder
 from marscore.adapters.state.lock import hold
 from marscore.adapters.state.store import NoState, SqliteState
@@ -33,6 +34,7 @@ def working_in(job: Job) -> Iterator[Workplace]:
             yield place
         return
     with hold(own_folder_of(job)) as lock:
+        recover(job.root)
         yield Workplace(OWN_FOLDER, lock)
 
 

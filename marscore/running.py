@@ -13,6 +13,7 @@ import signal
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from marscore import deciding
 from marscore.adapters.clock import SystemClock, cores
@@ -74,6 +75,11 @@ from marscore.resolve.reconcile import (
 from marscore.values import OWN_FOLDER, Failure
 from marscore.version import __version__
 
+if TYPE_CHECKING:
+    from marscore.adapters.cluster.hiring import ClusterWorkerFactory
+    from marscore.adapters.cluster.session import Session
+    from marscore.engines import Staff
+
 #: Outcomes that are told at once.
 _BATCH = 1000
 
@@ -89,6 +95,9 @@ class Run:
         self._lock = lock
         self._caller = caller
         self._reserve: Reserve | None = None
+        #: At an engine, where the workers are there.
+        self._session: Session | None = None
+        self._staff: Staff | None = None
         self._clock = SystemClock()
         started_at, self._began = job.began or (self._clock.now(), self._clock.ticks())
         self._folder = Folder(job.root, own=job.own)
@@ -131,6 +140,7 @@ class Run:
             try:
                 self._observers.start()
                 self._fetch(self._plan())
+                trouble = None if self._staff is None else self._staff.trouble
             except KeyboardInterrupt as error:
                 self._stop.signal = self._stop.signal or signal.SIGINT
                 # One of the host's own is raised in the end, whatever was asked before.
@@ -150,7 +160,14 @@ class Run:
             self._warn_of_the_state()
             around = deciding.Surroundings(self._clock, self._take, self._proving, self._stop.check)
             decisions = deciding.decide(self._job, self._folder, known, self._cache, around)
-        compiled = compile_plan(self._job.execution, decisions, cores())
+        execution = self._job.execution
+        if self._job.engine is not None and any(map(_work_of, decisions)):
+            from marscore.engines import reach, unused  # noqa: PLC0415 - few runs have any
+
+            self._session, execution = reach(self._job, self._facts.run_id, self._stop)
+        compiled = compile_plan(execution, decisions, cores())
+        if self._session is not None and (told := unused(self._session, compiled)):
+            self._emit(Warned(self._clock.now(), None, told))
         current = sum(isinstance(decision, UpToDate) for decision in decisions)
         self._emit(PlanCompiled(self._clock.now(), compiled.processes, compiled.threads, compiled.downloads, current))
         # Many at a time, and not all at once, since there may be a million.
@@ -205,8 +222,15 @@ class Run:
             output_identity=self._folder.identity,
             progress="shared" if self._output.draws or self._observers.looks else "none",
         )
-        factory = ProcessWorkerFactory(settings, inbox, self._lock, self._caller.session)
-        supervisor = Supervisor(compiled, factory, inbox, self._clock, self._take)
+        factory: ProcessWorkerFactory | ClusterWorkerFactory
+        if self._session is None:
+            factory = ProcessWorkerFactory(settings, inbox, self._lock, self._caller.session)
+            supervisor = Supervisor(compiled, factory, inbox, self._clock, self._take)
+        else:
+            from marscore.engines import Staff  # noqa: PLC0415 - few runs have any
+
+            self._staff = Staff(self._session, compiled, settings, inbox, self._clock, self._take)
+            factory, supervisor = self._staff.factory, self._staff.supervisor
         self._stop.on_signal = lambda number: inbox.put(stop_of(number, self._stop.asked))
         self._stop.check()
         with contextlib.closing(factory), self._output.watching(factory.readings), self._observers.watching(factory.readings):
@@ -223,6 +247,8 @@ class Run:
         """Put everything in order; `trouble` is what stood in the way of the run itself."""
         if self._reserve is not None:
             self._reserve.release()
+        if self._session is not None:
+            self._session.close(self._fold.exit_code() == 0)
         self._claims.close()
         self._close_cache()
         if self._folder.is_there and self._job.leaves == "state":

@@ -32,6 +32,9 @@ Network: TypeAlias = Literal["used", "offline"]
 HookMode: TypeAlias = Literal["run", "none"]
 #: Whether spans are told, where the environment (OTEL_*) or the program around wants them.
 TraceMode: TypeAlias = Literal["wanted", "none"]
+#: Which cluster runs the workers; and the same, or this machine.
+EngineKind: TypeAlias = Literal["dask", "ray"]
+EngineName: TypeAlias = Literal["local", "dask", "ray"]
 
 #: What a caller may name a file for, besides what goes into the output folder. All but the log tell of one run as a whole.
 _FILES = ("report", "log_file", "report_junit", "metrics")
@@ -46,6 +49,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "network": get_args(Network),
     "hooks": get_args(HookMode),
     "traces": get_args(TraceMode),
+    "engine": get_args(EngineName),
 }
 
 
@@ -64,6 +68,8 @@ class RunSettings:
     "required" refuses a manifest of which a download has none, from itself or from the lock. `cache` is the folder of the cache, or `on`
     (the platform's), or `off`, before what the environment (MARSCORE_CACHE) and the manifest say; `network` "offline" sends no request;
     `hooks` "none" runs none of the manifest's own programs; `traces` "none" tells no OpenTelemetry of the run.
+    `engine` "dask" or "ray" has the workers run on the machines of such a cluster, which is at `engine_address`; None is the one that its
+    own configuration names, or else one that is started on this machine.
 
     Raises TypeError or ValueError, naming the field, where one is not what it should be.
     """
@@ -89,6 +95,8 @@ class RunSettings:
     report_junit: Path | str | None = None
     metrics: Path | str | None = None
     traces: TraceMode = "wanted"
+    engine: EngineName = "local"
+    engine_address: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("output_dir", "lock", "cache", *_FILES):
@@ -117,6 +125,10 @@ class RunSettings:
         return replace(self, **documents, progress="none")
 
     def _agree(self) -> None:
+        if self.engine_address is not None:
+            arguments.text("engine_address", self.engine_address)
+            if self.engine == "local":
+                raise ValueError("engine_address names a cluster, and engine is local")
         if self.lock is not None and self.locking == "none":
             raise ValueError("lock names a lock, and locking says to look at none")
         both = [name for name in _FILES if str(getattr(self, name)) == str(STANDARD_OUTPUT)]
@@ -131,6 +143,14 @@ def _rate(given: object) -> object:
         return parse_size(given)
     except ValueError as error:
         raise ValueError(f"max_rate {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """A cluster: its kind, and where it is; None as in RunSettings."""
+
+    kind: EngineKind
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -25,6 +26,20 @@ def ambient_secrets(downloads: Iterable[Download]) -> Mapping[str, str]:
 
         for url in origins.values():
             found.update(basic_secrets(*(get_netrc_auth(url.text) or ("", ""))))
+    return dict.fromkeys(found, MASK)
+
+
+def secrets_here() -> Mapping[str, str]:
+    """The same of all that this machine has, for a worker that runs elsewhere than where the manifest was read."""
+    import netrc  # noqa: PLC0415 - for workers on other machines
+
+    found = {text for proxy in _proxies() for text in userinfo_secrets(proxy)}
+    named = (os.environ["NETRC"],) if "NETRC" in os.environ else ("~/.netrc", "~/_netrc")
+    for path in map(os.path.expanduser, named):
+        # Of one that cannot be read, requests takes nothing either.
+        with contextlib.suppress(OSError, netrc.NetrcParseError, UnicodeError):
+            for login, account, password in netrc.netrc(path).hosts.values():
+                found.update(basic_secrets(login or account or "", password or ""))
     return dict.fromkeys(found, MASK)
 
 

@@ -63,6 +63,8 @@ def settings_of(options: Mapping[str, Any]) -> RunSettings:
     locked, unlocked = given.pop("locked", False), given.pop("no_lock", False)
     if unlocked and (locked or "lock" in given):
         raise click.UsageError("--no-lock looks at no lock, and --locked and --lock ask for one")
+    if "engine_address" in given and given["engine"] == "local":
+        raise click.UsageError("--engine-address says where a cluster is, and --engine asks for none")
     try:
         return RunSettings(**given, locking="exact" if locked else "none" if unlocked else "if_there")
     except ValueError as error:

@@ -19,7 +19,7 @@ from marscore.cli.inputs import read_manifest, settings_of
 from marscore.cli.lists import export, import_
 from marscore.cli.lock import lock
 from marscore.cli.meant import command_meant
-from marscore.cli.options import hook_options, run_options
+from marscore.cli.options import engine_options, hook_options, run_options
 from marscore.cli.outdated import outdated
 from marscore.cli.plan import plan
 from marscore.cli.report import report
@@ -65,6 +65,7 @@ def cli() -> None:
 @cli.command()
 @click.argument("manifest", shell_complete=files)
 @run_options
+@engine_options
 @hook_options
 @github_option
 @click.pass_context

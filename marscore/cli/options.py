@@ -11,7 +11,7 @@ import click
 
 from marscore.cli.complete import selections
 from marscore.events import LogLevel
-from marscore.settings import STANDARD_OUTPUT, LogFormat, ProgressMode
+from marscore.settings import STANDARD_OUTPUT, EngineName, LogFormat, ProgressMode
 from marscore.values import parse_duration, parse_size
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -229,6 +229,21 @@ get_options = _all(
     *_SHARING,
     _WRITING[5],
     *map(_unseen, (*_LOCKING[:3], *_SELECTING, _VARIABLES)),
+)
+#: For the verb that may have its workers on other machines.
+engine_options = _all(
+    click.option(
+        "--engine",
+        type=click.Choice(get_args(EngineName)),
+        default="local",
+        show_default=True,
+        help="Have the workers run on the machines of a Dask or Ray cluster, which share the output folder.",
+    ),
+    click.option(
+        "--engine-address",
+        metavar="ADDRESS",
+        help="Where that cluster is, such as tcp://scheduler:8786.  [default: what Dask or Ray is configured for, else a local one]",
+    ),
 )
 #: For the verb that runs what a manifest names for the end.
 hook_options = _all(click.option("--no-hooks", "hooks", flag_value="none", help="Run none of the programs that the manifest names."))

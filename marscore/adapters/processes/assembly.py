@@ -37,7 +37,7 @@ def make_worker(
 
     A caller's `session` sends its requests, if there is one.
     """
-    redactor = Redactor(dict(settings.secrets), settings.words)
+    redactor = _redactor(settings)
     teller = RecordMaker(redactor, settings.log)
 
     def tell(events: list[Event]) -> None:
@@ -46,7 +46,7 @@ def make_worker(
     keep_what_is_freed()
     ports = Ports(
         _transport(settings, session),
-        Folder(Path(settings.output_dir), identity=settings.output_identity, own=settings.own_folder),
+        _folder(settings),
         SystemClock(),
         lambda exchange, answer: clean(redactor, exchange.request, answer),
         SharedProgress(settings.shared).show if settings.shared is not None else None,
@@ -56,6 +56,25 @@ def make_worker(
         unpacker=_Unpacker(Path(settings.output_dir), settings.output_identity),
     )
     return Worker(settings, ports, tell)
+
+
+def _redactor(settings: WorkerSettings) -> Redactor:
+    secrets = dict(settings.secrets)
+    if settings.leased:
+        from marscore.adapters.credentials import secrets_here  # noqa: PLC0415 - of runs on several machines
+
+        # Those of this machine, which its run knows nothing of.
+        secrets = {**secrets_here(), **secrets}
+    return Redactor(secrets, settings.words)
+
+
+def _folder(settings: WorkerSettings) -> Folder:
+    root = Path(settings.output_dir)
+    if settings.leased:
+        from marscore.adapters.files.leased import LeasedFolder  # noqa: PLC0415 - of runs on several machines
+
+        return LeasedFolder(root, settings.own_folder)
+    return Folder(root, identity=settings.output_identity, own=settings.own_folder)
 
 
 class _Unpacker:

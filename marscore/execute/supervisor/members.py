@@ -20,6 +20,7 @@ from marscore.execute.supervisor.handles import WorkerHandle
 from marscore.execute.transfer.protocol import Work
 from marscore.execute.worker.loop import FLUSH_EVERY
 from marscore.frozen import dataclass
+from marscore.planning.model import Plan
 
 #: Seconds between two looks at who gives signs of life.
 LOOK_EVERY = 1.0
@@ -30,6 +31,15 @@ DEEPEST = 1024
 #: So many that wait for a retry, or for their host, do not count: else a worker that holds few would have nothing but these to ask for.
 #: Each may have a partial file open.
 WAITING = 64
+
+
+def first_depth(plan: Plan, waiting: int, seats: int) -> int:
+    """How many of those that wait a worker gets at first which takes one of so many free seats."""
+    if plan.start == "when_needed" or plan.processes == 1:
+        return plan.threads
+    # Spread a short list over the seats; a longer one fills every connection, and a long one keeps them busy until more is on its way.
+    fair = -(-waiting // max(1, seats))
+    return max(1, min(fair, max(plan.threads, min(DEEPEST, fair // 4))))
 
 
 @dataclass(slots=True)

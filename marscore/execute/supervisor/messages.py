@@ -75,5 +75,17 @@ class StopRequested:
     unbegun: str
 
 
-Message: TypeAlias = Batch | Paused | Paced | Alive | Gone | StopRequested
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """There is a place for one more worker, which came by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """There is a place that is of no use; `reason` is for a person."""
+
+    reason: str
+
+
+Message: TypeAlias = Batch | Paused | Paced | Alive | Gone | StopRequested | Joined | Unfit
 Inbox: TypeAlias = "queue.SimpleQueue[Message]"

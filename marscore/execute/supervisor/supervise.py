@@ -22,8 +22,8 @@ from marscore.errors import StorageError
 from marscore.events import AnyOutcome, DownloadFailed, DownloadSkipped, Warned
 from marscore.execute.supervisor.deaths import MOST_IN_A_ROW, Deaths
 from marscore.execute.supervisor.handles import LocalHandle, Sink, WorkerFactory, WorkerHandle
-from marscore.execute.supervisor.members import DEEPEST, LOOK_EVERY, PATIENCE, Member
-from marscore.execute.supervisor.messages import Alive, Batch, Gone, Inbox, Paced, Paused, StopRequested
+from marscore.execute.supervisor.members import LOOK_EVERY, PATIENCE, Member, first_depth
+from marscore.execute.supervisor.messages import Alive, Batch, Gone, Inbox, Joined, Paced, Paused, StopRequested, Unfit
 from marscore.execute.transfer.protocol import Work
 from marscore.execute.worker.setup import Share
 from marscore.planning.model import Plan
@@ -35,12 +35,13 @@ from marscore.values import Failure
 SMALL_JOB = 0.4
 #: The share of its processor time above which a process is taken to have too little of it.
 BUSY = 0.7
-#: Seconds that workers get to stop; a signal has to end the run within two.
-STOP_WITHIN = 1.6
 
 
 class Supervisor:
     """Runs a plan's works to their outcomes."""
+
+    #: Seconds that workers get to stop; a signal has to end the run within two.
+    stop_within = 1.6
 
     def __init__(self, plan: Plan, factory: WorkerFactory, inbox: Inbox, clock: Clock, sink: Sink) -> None:
         self._plan = plan
@@ -73,7 +74,7 @@ class Supervisor:
 
     def wind_up(self) -> None:
         """Go on until every worker has left; for a caller that was interrupted in `run` and has asked to stop since."""
-        while self._members:
+        while self._goes_on:
             now = self._clock.ticks()
             due = [timer for timer in self._timers if timer[0] <= now]
             self._timers = [timer for timer in self._timers if timer[0] > now]
@@ -81,11 +82,15 @@ class Supervisor:
                 act()
             next_timer = min((at for at, _ in self._timers), default=None)
             # Whoever was abandoned just now need not have anything more to say.
-            if self._members:
+            if self._goes_on:
                 self._read(None if next_timer is None else max(0.0, next_timer - self._clock.ticks()))
-        reason = self._stopping.unbegun if self._stopping else "no worker was left"
-        self._sink([DownloadSkipped(self._clock.now(), work.download.id, reason) for work in self._waiting])
+        why = self._stopping.unbegun if self._stopping else "no worker was left"
+        self._sink([DownloadSkipped(self._clock.now(), work.download.id, why) for work in self._waiting])
         self._waiting.clear()
+
+    @property
+    def _goes_on(self) -> bool:
+        return bool(self._members)
 
     def _hire_first(self, now: float) -> None:
         if self._plan.processes == 1:
@@ -131,7 +136,8 @@ class Supervisor:
         number = self._hired
         self._hired += 1
         try:
-            member = Member(number, hire(number, self._share()), self._first_depth(), watched=hire == self._factory.child)
+            depth = first_depth(self._plan, len(self._waiting), self._seats - len(self._members))
+            member = Member(number, hire(number, self._share()), depth, watched=hire == self._factory.child)
         except StorageError as error:
             if hire != self._factory.child:
                 # There is nobody left who could do it.
@@ -155,13 +161,6 @@ class Supervisor:
         self._seats = max(1, self._seats - 1)
         for member in self._members.values():
             member.handle.widen(self._share())
-
-    def _first_depth(self) -> int:
-        if self._plan.start == "when_needed" or self._plan.processes == 1:
-            return self._plan.threads
-        # Spread a short list over the seats; a longer one fills every connection, and a long one keeps them busy until more is on its way.
-        fair = -(-len(self._waiting) // max(1, self._seats - len(self._members)))
-        return max(1, min(fair, max(self._plan.threads, min(DEEPEST, fair // 4))))
 
     def _make_room(self) -> bool:
         """Give the worker here a share beside others; False while it still holds more connections than that."""
@@ -188,13 +187,16 @@ class Supervisor:
             message = taken(self._inbox, timeout)
         except queue.Empty:
             return
-        if isinstance(message, StopRequested):
-            self._stop(message)
+        if isinstance(message, StopRequested | Joined | Unfit):
+            self._stop(message) if isinstance(message, StopRequested) else self._meet(message)
             return
         sender = self._members.get(message.worker)
         if sender and not isinstance(message, Gone):
             sender.hear()
         self._heed(message)
+
+    def _meet(self, message: Joined | Unfit) -> None:
+        """Nobody comes to a run on one machine."""
 
     def _heed(self, message: Batch | Paused | Paced | Alive | Gone) -> None:
         match message:
@@ -281,7 +283,7 @@ class Supervisor:
         if self._stopping is not None:
             return
         self._stopping = request
-        self._timers.append((self._clock.ticks() + STOP_WITHIN, self._abandon))
+        self._timers.append((self._clock.ticks() + self.stop_within, self._abandon))
         for member in self._members.values():
             member.handle.stop(request.failure, request.unbegun)
 

@@ -28,7 +28,8 @@ class WorkerSettings:
 
     `output_identity` is the device and inode of the folder that the run has locked.
 
-    `own_folder` is where partial files are, relative to `output_dir`.
+    `own_folder` is where partial files are, relative to `output_dir`. With `leased`, it was lent to this worker, which is on another
+    machine than the run.
 
     `progress` says where readings go: nowhere, among the events, or into the memory that `shared` is the descriptor of.
     """
@@ -47,3 +48,4 @@ class WorkerSettings:
     shared: int | None = None
     log: LineSettings = field(default_factory=lambda: LineSettings(""))
     own_folder: str = OWN_FOLDER
+    leased: bool = False
