@@ -103,4 +103,6 @@ def _reached(choice: EngineChoice, wanted: int) -> Engine:
         from marscore.adapters.cluster.dask import DaskEngine  # noqa: PLC0415 - an extra
 
         return DaskEngine(choice.address, wanted)
-    raise NotImplementedError
+    from marscore.adapters.cluster.ray import RayEngine  # noqa: PLC0415 - as above
+
+    return RayEngine(choice.address, wanted)
