@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from tests.integration.command import command, environment, marscore
 from tests.integration.test_interrupt_and_resume import wait_until
 from tests.integration.test_machine_workers import children_of
 from tests.integration.test_standing_workers import BODIES, LONG, end, placed, run_of
-from tests.origin import Body, Good, Origin
+from tests.origin import Body, Good, Origin, Seen, Status, Step
 from tests.servers.dask import Dask, dask
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="children are found in /proc, which Linux has")
@@ -147,6 +148,7 @@ def _with_secret(folder: Path, urls: list[dict[str, str]]) -> list[str]:
 #: A run that soon takes a worker for lost which does not answer.
 IMPATIENT = """
 import sys
+import threading
 from marscore.adapters.cluster import engine
 engine.ANSWER_WITHIN = 3.0
 from marscore.__main__ import main
@@ -181,3 +183,34 @@ def _runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_connections_to_a_host_are_shared_out_over_the_cluster_and_a_pause_holds_everywhere(
+    origin: Origin, tmp_path: Path, cluster: Dask
+) -> None:
+    serve_slowly(origin, tmp_path)
+    lock, now, most, came, busy = threading.Lock(), [0], [0], list[float](), list[float]()
+
+    def handle(seen: Seen) -> Step:
+        with lock:
+            came.append(seen.at)
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+            is_busy = len(came) == 200
+            if is_busy:
+                busy.append(seen.at)
+        time.sleep(0.05)
+        with lock:
+            now[0] -= 1
+        return Status(429, fields=(("Retry-After", "4"),)) if is_busy else Good(BODIES[seen.path.rpartition("/")[2]])
+
+    origin.handle_rest(handle)
+    run = end(tmp_path, run_of(tmp_path, *command("run", "downloads.yaml", *engine(cluster))))
+    assert run.code == 0, run.err[-2000:]
+    # A third of 16 for each of three workers; the last ones get what the others had.
+    assert 5 < most[0] <= 16
+    paused = [at for at in came if busy[0] + 2.0 < at < busy[0] + 3.5]
+    assert paused == []
+    assert len([at for at in came if at > busy[0] + 3.5]) > 100
+    assert run.events("host_paused")
+    assert wrong_in(run.folder, BODIES) == []

@@ -56,7 +56,8 @@ class Desk:
         with self._lock:
             ask: Ask = unseal(sealed)
             self._asked = time.monotonic()
-            if ask.turn != self._last.turn:
+            # One that was late, and was asked again since, is not obeyed a second time.
+            if ask.turn > self._last.turn:
                 self._last = self._answered(ask)
             return seal(self._last)
 

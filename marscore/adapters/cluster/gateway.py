@@ -96,15 +96,19 @@ class Gateway:
 
     def close(self) -> None:
         """End it."""
-        stream = self._process.stdin
-        assert stream
-        with contextlib.suppress(OSError):
-            stream.close()
+        # Beside: who is writing to one that reads nothing has to be waited for.
+        threading.Thread(target=self._close_input, name="marscore-gateway-close", daemon=True).start()
         try:
             self._process.wait(_LEAVE_WITHIN)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def _close_input(self) -> None:
+        stream = self._process.stdin
+        assert stream
+        with contextlib.suppress(OSError):
+            stream.close()
 
     def _send(self, request: tuple[int, str, tuple[object, ...]]) -> None:
         stream = self._process.stdin

@@ -48,17 +48,19 @@ class RayDesk:
         self._desk = Desk(ticket)
         # It has its processor by now.
         self._desk.seated.set()
-        self._pieces: list[bytes] = []
+        #: Of what is going to be asked, and which call that is.
+        self._pieces: tuple[int, list[bytes]] = (-1, [])
 
-    async def hold(self, number: int, piece: Sealed) -> None:
-        """Take a piece of what is going to be asked; the first is number 0."""
-        del self._pieces[number:]
-        self._pieces.append(piece.data)
+    async def hold(self, call: int, piece: Sealed) -> None:
+        """Take a piece of what is going to be asked by this call."""
+        if self._pieces[0] != call:
+            self._pieces = call, []
+        self._pieces[1].append(piece.data)
 
-    async def exchange(self, last: Sealed) -> Sealed:
+    async def exchange(self, call: int, last: Sealed) -> Sealed:
         """As the desk's, with the pieces that came before."""
-        whole, self._pieces = Sealed(b"".join([*self._pieces, last.data])), []
-        return await asyncio.to_thread(self._desk.exchange, whole)
+        before = self._pieces[1] if self._pieces[0] == call else []
+        return await asyncio.to_thread(self._desk.exchange, Sealed(b"".join([*before, last.data])))
 
 
 class RayEngine:
@@ -171,7 +173,7 @@ class _Client:
         options = {"num_cpus": 1, "max_restarts": 0, "max_task_retries": 0, "scheduling_strategy": "SPREAD"}
         desk = self._ray.remote(RayDesk).options(**options).remote(ticket)
         # An actor without a place answers nothing, for however long.
-        self._ray.get(desk.hold.remote(0, Sealed(b"")))
+        self._ray.get(desk.hold.remote(-1, Sealed(b"")))
         number = next(self._numbers)
         self._desks[number] = desk
         return number
@@ -180,12 +182,10 @@ class _Client:
         """Call an actor."""
         desk = self._desks[number]
         pieces = [sealed.data[at : at + _PIECE] for at in range(0, len(sealed.data), _PIECE)]
-        for place, piece in enumerate(pieces[:-1]):
-            desk.hold.remote(place, Sealed(piece))
-        if len(pieces) == 1:
-            # Of an ask that was not answered there may be some.
-            desk.hold.remote(0, Sealed(b""))
-        answer: Sealed = self._ray.get(desk.exchange.remote(Sealed(pieces[-1])), timeout=within)
+        call = next(self._numbers)
+        for piece in pieces[:-1]:
+            desk.hold.remote(call, Sealed(piece))
+        answer: Sealed = self._ray.get(desk.exchange.remote(call, Sealed(pieces[-1])), timeout=within)
         return answer
 
     def close(self, number: int) -> None:

@@ -95,6 +95,18 @@ def test_orders_are_obeyed_once_though_requests_and_answers_are_lost(tmp_path: P
     assert desk.over.is_set()
 
 
+def test_an_ask_that_arrives_after_it_was_asked_again_is_not_obeyed_twice(tmp_path: Path) -> None:
+    leases = Leases(tmp_path, "run")
+    desk = Desk(ticket(tmp_path, leases))
+    late = seal(Ask(1, [Begin(1, settings(tmp_path, leases.lend(1)))], 0.0))  # type: ignore[arg-type]  # whatever has an order
+    first, second = desk.exchange(late), desk.exchange(seal(Ask(2, (), 0.0)))
+    child = desk._child
+    assert unseal(first).turn == 1
+    assert unseal(desk.exchange(late)) == unseal(second)
+    assert desk._child is child
+    desk.leave()
+
+
 def test_a_line_on_which_nothing_comes_is_lost(tmp_path: Path) -> None:
     desk = Desk(ticket(tmp_path, Leases(tmp_path, "run")))
     line = Line(desk)
