@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-Extra: TypeAlias = Literal["curl", "zstd", "socks", "otel"]
+Extra: TypeAlias = Literal["curl", "zstd", "socks", "otel", "dask", "ray"]
 
 PACKAGES: dict[Extra, tuple[str, ...]] = {
     "curl": ("pycurl",),
     "zstd": ("zstandard",),
     "socks": ("PySocks",),
     "otel": ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"),
+    "dask": ("distributed",),
+    "ray": ("ray",),
 }
 
 

@@ -76,7 +76,7 @@ class Dask:
 def dask(folder: Path, workers: int, env: Mapping[str, str]) -> Iterator[Dask]:
     """A cluster of so many workers."""
     if importlib.util.find_spec("distributed") is None:
-        pytest.skip("Dask is not here: pip install 'marscore[dask]'")
+        pytest.skip("Dask is not here: pip install distributed")
     folder.mkdir()
     cluster = Dask(folder, env)
     try:

@@ -54,7 +54,7 @@ def _lines() -> Iterator[tuple[int, bytes]]:
 def ray(processors: int, env: Mapping[str, str]) -> Iterator[Ray]:
     """A cluster with so many processors."""
     if importlib.util.find_spec("ray") is None:
-        pytest.skip("Ray is not here: pip install 'marscore[ray]'")
+        pytest.skip("Ray is not here: pip install ray")
     # Its sockets are below it, whose paths may have a hundred characters.
     folder = Path(tempfile.mkdtemp(prefix="ray-"))
     # Ray takes 127.0.0.1 for the machine's address in its network.

@@ -13,12 +13,13 @@ from marscore.adapters.files.leases import Leases
 from marscore.errors import ManifestError, Problem, StorageError
 from marscore.execute.supervisor.messages import Inbox
 from marscore.execute.worker.setup import WorkerSettings
+from marscore.extras import installing
 from marscore.resolve.model import Download
 from marscore.settings import EngineChoice, EngineKind
 from marscore.values import Failure
 
-#: What each engine needs: its module, and the extra that brings it.
-_NEEDS: dict[EngineKind, tuple[str, str]] = {"dask": ("distributed", "dask"), "ray": ("ray", "ray")}
+#: The module that each engine needs.
+_NEEDS: dict[EngineKind, str] = {"dask": "distributed", "ray": "ray"}
 #: Seconds to wait for the first worker.
 FIRST_WITHIN = 60.0
 
@@ -31,9 +32,8 @@ def choice_of(kind: EngineKind, address: str | None, downloads: Iterable[Downloa
     """
     import importlib.util  # noqa: PLC0415 - for engines alone
 
-    module, extra = _NEEDS[kind]
-    if importlib.util.find_spec(module) is None:
-        raise _refused(f"{kind} is not installed: pip install 'marscore[{extra}]'")
+    if importlib.util.find_spec(_NEEDS[kind]) is None:
+        raise _refused(f"{kind} is not installed: {installing(kind)}")
     if os.name != "posix":
         raise _refused(f"{kind} is not used on this system, where files that are open keep their names")
     unpacked = next((download for download in downloads if download.into is not None), None)
