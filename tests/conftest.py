@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.long import ALL
 from tests.origin import Origin
 from tests.servers import Nginx, Proxy, Tls, make_tls, nginx, tinyproxy
 
 # How long an example takes says how busy the machine is.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("untimed", deadline=None, max_examples=200 if ALL else 40, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 # What is run by tests tells nothing to the job that they are a part of.
