@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 from marscore.adapters.clock import cores
 from marscore.adapters.files.regular import demand_folder
 from marscore.adapters.state.lock import hold
-from marscore.adapters.state.store import claims_at
 from marscore.adapters.terminal.named_outputs import Outputs
 from marscore.adapters.terminal.overlaps import refuse_overlap
 from marscore.adapters.terminal.signals import Stop, listening, note
@@ -32,7 +31,7 @@ from marscore.errors import ManifestError, Problem, told
 from marscore.frozen import dataclass
 from marscore.job import Job, prepare
 from marscore.manifest.environment import Unset
-from marscore.own_folder import own_folder_of, state_at, working_in
+from marscore.own_folder import own_folder_of, seen_by, state_of, working_in
 from marscore.planning.model import compile_plan
 from marscore.report.ended import Ended
 from marscore.report.record import well_formed
@@ -101,9 +100,9 @@ def plan(manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
     prepared = prepare(manifest, settings)
     demand_folder("cannot look at the output folder", prepared.root / OWN_FOLDER)
     job = _with_checksums(prepared, manifest, settings, None)
-    seen = claims_at(job.root / OWN_FOLDER / "state.db")
+    seen = seen_by(job)
     compiled = compile_plan(job.execution, foresee(job, seen.claims), cores())
-    planned = document(compiled, job.name, well_formed(str(job.root)), job.redactor, (*_told_of(job), *seen.warnings))
+    planned = document(compiled, job.name, well_formed(job.output_dir), job.redactor, (*_told_of(job), *seen.warnings))
     return planned.model_copy(update=_shown_hooks(job))
 
 
@@ -145,6 +144,9 @@ def get(manifest: ManifestInput, settings: RunSettings, overwrite: bool = False,
     """
     with listening(handle_signals) as stop:
         job = replace(prepare(manifest, settings), leaves="nothing", replaces_others=overwrite)
+        if job.store is not None:
+            message = "is an object store, and get writes to folders of this machine alone: `marscore run` writes to stores"
+            raise ManifestError("--output-dir", (Problem("", message),))
         return _carried_out(job, manifest, settings, stop)
 
 
@@ -158,8 +160,8 @@ def _carried_out(job: Job, manifest: ManifestInput, settings: RunSettings, stop:
         stop.on_signal = note
         if any(download.awaited for download in job.downloads):
             job = _with_checksums(job, manifest, settings, (stop, Caller(caller.session)))
-        with contextlib.closing(state_at(job.root / job.own / "state.db", stop)) as state:
-            ended = Run(job, outputs, stop, state, place.lock, caller).carry_out()
+        with contextlib.closing(state_of(job, place, stop)) as state:
+            ended = Run(job, outputs, stop, state, place, caller).carry_out()
         place.all_in_place = ended.head.status == "succeeded"
         return ended
 

@@ -15,7 +15,6 @@ from marscore.adapters.clock import SystemClock
 from marscore.adapters.files.failures import naming
 from marscore.adapters.files.regular import demand_folder
 from marscore.adapters.state.lock import Held
-from marscore.adapters.state.store import claims_at
 from marscore.adapters.terminal.named_outputs import Outputs
 from marscore.adapters.terminal.run_output import RunOutput
 from marscore.adapters.terminal.signals import Stop, note
@@ -27,6 +26,7 @@ from marscore.frozen import dataclass
 from marscore.held import lock_of
 from marscore.job import Job, prepare, read
 from marscore.lockfile.model import Lock, LockedFile
+from marscore.own_folder import seen_by
 from marscore.planning.model import compile_plan
 from marscore.published import filled
 from marscore.report.fold import RunFacts
@@ -69,7 +69,7 @@ def ask(manifest: ManifestInput, settings: RunSettings, stop: Stop) -> Asked:
     """
     job = filled(prepare(manifest, settings), None)
     demand_folder("cannot look at the output folder", job.root / OWN_FOLDER)
-    claims = claims_at(job.root / OWN_FOLDER / "state.db").claims
+    claims = seen_by(job).claims
     lock = None if settings.locking == "none" else lock_of(manifest, settings)
     moved = frozenset() if lock is None else _moved(manifest, settings, lock)
     seen = ((download, _known(download, claims, lock, download.id in moved)) for download in job.downloads)

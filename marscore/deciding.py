@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from marscore.adapters.clock import SystemClock
 from marscore.adapters.files.decisions import look, not_replacing_others, prove, with_modes
-from marscore.adapters.files.folder import Folder
 from marscore.adapters.files.foreseen import with_kept
 from marscore.adapters.files.from_cache import bring_all, cached_sha256
 from marscore.events import Event, ProofMade, ProvingStarted, UrlChanged, Warned
@@ -20,6 +19,7 @@ from marscore.resolve.reconcile import Cached, Decision, Prove, UpToDate, refusi
 
 if TYPE_CHECKING:
     from marscore.adapters.files.cache import Cache
+    from marscore.adapters.files.folder import Folder
     from marscore.adapters.files.tree_records import Changes
     from marscore.adapters.files.trees import Trees
     from marscore.job import Job
@@ -38,13 +38,14 @@ class Surroundings:
 
 def foresee(job: Job, claims: Claims) -> list[Decision]:
     """What a run would do now."""
-    decisions = look(Folder(job.root), claims, job.downloads)
+    folder = job.output_folder()
+    decisions = look(folder, claims, job.downloads)
     if trees := _trees(job, claims, changes="none"):
         decisions = trees.with_archives(trees.before_fetching(decisions))
     if job.cache is not None:
         cache = job.cache.open()
         decisions = [Cached(each.download, "it is in the cache") if cached_sha256(each, cache, job.network) else each for each in decisions]
-    return _within_reach(job, with_kept(Folder(job.root), decisions))
+    return _within_reach(job, with_kept(folder, decisions))
 
 
 def decide(job: Job, folder: Folder, claims: Claims, cache: Cache | None, around: Surroundings) -> list[Decision]:

@@ -46,7 +46,7 @@ class Surroundings:
 
     stop: Stop
     clock: SystemClock
-    output_dir: Path
+    output_dir: str
     report: Path | None
     #: Takes events, and has all written that was told so far: what the hook prints comes behind it.
     emit: Callable[[Event], None]
@@ -81,7 +81,7 @@ def _carried_out(name: HookName, argv: tuple[str, ...], folder: Path, status: st
     around.emit(HookStarted(around.clock.now(), name, argv[0]))
     around.still()
     report = None if around.report is None else str(around.report)
-    variables = {"MARSCORE_STATUS": status, "MARSCORE_OUTPUT_DIR": str(around.output_dir), "MARSCORE_REPORT": report}
+    variables = {"MARSCORE_STATUS": status, "MARSCORE_OUTPUT_DIR": around.output_dir, "MARSCORE_REPORT": report}
     done = run_program(argv, folder, variables, around.stop)
     duration = round(around.clock.ticks() - began, 3)
     around.emit(HookFinished(around.clock.now(), name, argv[0], done.exit_code, duration, done.problem))

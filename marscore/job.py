@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import field, fields, replace
 from pathlib import Path
@@ -12,29 +11,30 @@ from typing import TYPE_CHECKING, Literal
 
 from marscore.adapters.credentials import ambient_secrets
 from marscore.adapters.files.archive_readers import demand_readers
+from marscore.adapters.files.folder import Folder
 from marscore.adapters.http.tls_check import TlsFiles, check_tls_files
 from marscore.adapters.http.versions import unavailable
+from marscore.adapters.stores.folder import StoreFolder
 from marscore.caches import CacheChoice, choose_cache
-from marscore.errors import ManifestError, Problem, StorageError
+from marscore.destination import Destination
+from marscore.errors import Problem, StorageError
 from marscore.frozen import dataclass
 from marscore.held import held_to_lock
 from marscore.hooks import Hooks, hooks_of
 from marscore.manifest import Parsed, PlainExecution, of_manifest
 from marscore.policy.redact import Redactor
+from marscore.policy.retry import Patience
 from marscore.resolve.expand import expand, load, load_mapping
 from marscore.resolve.model import Download
 from marscore.resolve.secrets import secrets_of
 from marscore.resolve.select import select
 from marscore.resolve.suspicious import suspicions
 from marscore.settings import EngineChoice, ManifestInput, Network, RunSettings
+from marscore.stores import check_store, output_of, store_secrets, work_folder
 from marscore.values import OWN_FOLDER, Failure
 
 if TYPE_CHECKING:
     from marscore.manifest import Execution
-
-
-#: How a URL begins, also where a Path has made one slash of two. A drive of Windows has one letter.
-_STORE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,25 @@ class Job:
     unwanted: tuple[str, ...] = ()
     #: The cluster that runs the workers; None: this machine does.
     engine: EngineChoice | None = None
+    #: Where the files go, if that is an object store: then `root` is a folder of this machine to work in.
+    store: Destination | None = None
+
+    @property
+    def output_dir(self) -> str:
+        """Where the files go, for people."""
+        return str(self.root) if self.store is None else self.store.url()
+
+    @property
+    def patience(self) -> Patience:
+        """How a store is asked: by the rules of the downloads that try most often."""
+        options = max((each.options for each in self.downloads), key=lambda each: each.retry.max_retries, default=None)
+        return Patience() if options is None else Patience(options.retry, options.access.timeouts)
+
+    def output_folder(self) -> Folder:
+        """What holds the finished files."""
+        if self.store is None:
+            return Folder(self.root, own=self.own)
+        return StoreFolder(self.root, self.store, self.patience, own=self.own)
 
 
 def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles = "all") -> Job:
@@ -129,9 +148,14 @@ def job_of(parsed: Parsed, downloads: tuple[Download, ...], manifest: ManifestIn
     Raises:
         StorageError: the system has no such place as the output folder is to be.
     """
-    _refuse_stores(parsed, settings)
-    root = _root(manifest.folder / parsed.manifest.output_dir if settings.output_dir is None else Path(settings.output_dir))
-    ambient, own = ambient_secrets(downloads), secrets_of(parsed, downloads)
+    place = output_of(manifest, settings, parsed)
+    if isinstance(place, Destination):
+        check_store(place, parsed, downloads, settings)
+    root = _root(work_folder(place) if isinstance(place, Destination) else place)
+    ambient, own = (
+        {**ambient_secrets(downloads), **(store_secrets() if isinstance(place, Destination) else {})},
+        secrets_of(parsed, downloads),
+    )
     return Job(
         name=parsed.manifest.name,
         source=parsed.source,
@@ -140,21 +164,12 @@ def job_of(parsed: Parsed, downloads: tuple[Download, ...], manifest: ManifestIn
         downloads=downloads,
         root=root,
         redactor=Redactor({**ambient, **own.shown}, own.words - ambient.keys()),
-        cache=choose_cache(manifest, settings, parsed.manifest),
+        store=place if isinstance(place, Destination) else None,
+        cache=None if isinstance(place, Destination) else choose_cache(manifest, settings, parsed.manifest),
         network=settings.network,
         hooks=hooks_of(parsed.manifest, manifest.folder) if settings.hooks == "run" else None,
         folder=manifest.folder,
     )
-
-
-def _refuse_stores(parsed: Parsed, settings: RunSettings) -> None:
-    """A URL in the place of the output folder would make a folder `s3:` here."""
-    message = "is a folder of this machine, and no URL: object stores are not written to"
-    if settings.output_dir is not None:
-        if _STORE.match(str(settings.output_dir)):
-            raise ManifestError("--output-dir", (Problem("", message),))
-    elif _STORE.match(parsed.manifest.output_dir):
-        raise parsed.places.error(parsed.source, [parsed.places.problem(("output_dir",), message)])
 
 
 def _root(folder: Path) -> Path:

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from marscore.adapters.state.store import claims_at
 from marscore.adapters.terminal.named_outputs import Output
 from marscore.errors import ManifestError, Problem, StorageError
 from marscore.frozen import dataclass
@@ -20,6 +19,7 @@ from marscore.job import Job, check_whole, job_of, read
 from marscore.lockfile.changes import changes
 from marscore.lockfile.model import Lock, LockedFile
 from marscore.lockfile.text import write_lock
+from marscore.own_folder import seen_by
 from marscore.report.ended import Ended
 from marscore.resolve.locked import Mismatch, mismatches, sha256_of, sorted_out
 from marscore.resolve.model import Download
@@ -27,7 +27,7 @@ from marscore.resolve.select import select
 from marscore.resolve.typed import Typed, as_typed
 from marscore.settings import ManifestInput, RunSettings
 from marscore.state import Claim, key_of
-from marscore.values import OWN_FOLDER, Failure
+from marscore.values import Failure
 
 #: A download and what was typed of it.
 _Asked: TypeAlias = tuple[Download, Typed]
@@ -78,7 +78,7 @@ def lock(manifest: ManifestInput, settings: RunSettings, upgrade: Iterable[str],
         if ended.head.exit_code != 0:
             return Locked(str(place), len(downloads), None, ended)
         known.update(_found(job, asked, ended))
-    noted = claims_at(job.root / OWN_FOLDER / "state.db").claims
+    noted = seen_by(job).claims
     files = [_completed(known[download.path], download, old, noted) for download in downloads]
     new = Lock(str(place), {file.path: file for file in files})
     changed = tuple(changes(old or Lock(str(place), {}), new))
@@ -146,7 +146,7 @@ def _told_by_lists(job: Job, asked: list[_Asked]) -> tuple[dict[str, LockedFile]
 def _found(job: Job, asked: Iterable[_Asked], ended: Ended) -> Iterable[tuple[str, LockedFile]]:
     """What a run that brought everything has noted of these."""
     told = {entry["path"]: entry for entry in map(json.loads, ended.entries())}
-    claims = claims_at(job.root / OWN_FOLDER / "state.db").claims
+    claims = seen_by(job).claims
     for download, written in asked:
         claim, entry = claims.get(key_of(download.path)), told.get(download.path, {})
         # What could not be noted may stand there as it was before.

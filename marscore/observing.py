@@ -158,6 +158,6 @@ def _metrics_file(job: Job, output: Output, facts: RunFacts, clock: SystemClock,
     from marscore.adapters.telemetry.metrics_file import MetricsFile, last_success  # noqa: PLC0415
     from marscore.report.metrics import MetricsFold  # noqa: PLC0415
 
-    labels = {"name": job.redactor.text(job.name or job.source), "output_dir": str(job.root)}
+    labels = {"name": job.redactor.text(job.name or job.source), "output_dir": job.output_dir}
     fold = MetricsFold(labels, facts.version, facts.started_at, ticks, last_success(output))
     return MetricsFile(output, fold, clock.ticks)

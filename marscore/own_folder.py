@@ -1,25 +1,42 @@
 """Where a job keeps what is its own: made, held by one run at a time, with the state database that is there.
 
-Job --working_in--> Workplace, held      state_at    the database in it
+Job --working_in--> Workplace, held      state_of    the database in it      seen_by    what it says, for a look
 """
 
 from __future__ import annotations
 
 import contextlib
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 from marscore.adapters.files.failures import naming
 from marscore.adapters.files.leases import recover
 from marscore.adapters.files.regular import demand_folder
 from marscore.adapters.state.lock import hold
-from marscore.adapters.state.store import NoState, SqliteState
+from marscore.adapters.state.store import NoState, Seen, SqliteState, claims_at
 from marscore.adapters.state.workplace import Workplace, workplace
+from marscore.adapters.stores.lease import Lease
+from marscore.adapters.stores.objects import Objects
+from marscore.adapters.stores.state import StoreState
+from marscore.adapters.stores.state import seen_by as seen_beside
 from marscore.adapters.terminal.signals import Stop
 from marscore.errors import StorageError
+from marscore.frozen import dataclass
 from marscore.job import Job
 from marscore.state import key_of
 from marscore.values import OWN_FOLDER
+
+#: What a run notes its claims in.
+State: TypeAlias = "SqliteState | NoState | StoreState"
+
+
+@dataclass(slots=True)
+class Leased(Workplace):
+    """A run's folder, where its files go to an object store, with the lock of that."""
+
+    lease: Lease | None = None
 
 
 @contextlib.contextmanager
@@ -34,8 +51,33 @@ def working_in(job: Job) -> Iterator[Workplace]:
             yield place
         return
     with hold(own_folder_of(job)) as lock:
-        recover(job.root)
-        yield Workplace(OWN_FOLDER, lock)
+        if job.store is None:
+            recover(job.root)
+            yield Workplace(OWN_FOLDER, lock)
+            return
+        with _leased(Objects(job.store, job.patience), job.root / OWN_FOLDER) as lease:
+            yield Leased(OWN_FOLDER, lock, lease=lease)
+
+
+@contextlib.contextmanager
+def _leased(objects: Objects, own: Path) -> Iterator[Lease]:
+    lease = Lease(objects, _place_of(own))
+    lease.take()
+    try:
+        yield lease
+    finally:
+        lease.give_back()
+
+
+def _place_of(own: Path) -> str:
+    """What tells this folder from those of other machines, and from copies of it elsewhere."""
+    file = own / "place"
+    with naming("cannot make a folder to work in"):
+        with contextlib.suppress(FileNotFoundError, UnicodeDecodeError):
+            if known := file.read_text().strip():
+                return f"{known}-{own.stat().st_ino}"
+        file.write_text(secrets.token_hex(16))
+        return f"{file.read_text().strip()}-{own.stat().st_ino}"
 
 
 def own_folder_of(job: Job) -> Path:
@@ -51,9 +93,27 @@ def own_folder_of(job: Job) -> Path:
     return own
 
 
-def state_at(path: Path, stop: Stop) -> SqliteState | NoState:
-    """The state database at this path, as far as it can be opened; `stop` ends the wait for another program's lock."""
+def state_of(job: Job, place: Workplace, stop: Stop) -> State:
+    """The state database of a job, as far as it can be opened; `stop` ends the wait for another program's lock."""
+    path = job.root / job.own / "state.db"
     try:
-        return SqliteState(path, give_up=lambda: stop.signal is not None)
+        local = SqliteState(path, give_up=lambda: stop.signal is not None)
     except StorageError as error:
         return NoState(error.failure)
+    if not isinstance(place, Leased) or place.lease is None:
+        return local
+    state = StoreState(local, place.lease.objects, path.parent)
+    state.warnings += place.lease.warnings
+    place.lease.meanwhile = state.copy_if_due
+    return state
+
+
+def seen_by(job: Job) -> Seen:
+    """What is known of the files of a job, for a look that changes nothing.
+
+    Raises:
+        StorageError: the system is in the way, or the store.
+    """
+    if job.store is None:
+        return claims_at(job.root / OWN_FOLDER / "state.db")
+    return seen_beside(Objects(job.store, job.patience), job.root / OWN_FOLDER)

@@ -169,14 +169,8 @@ def _fetched(job: Job, root: Path, asked: Mapping[ListSource, Options], fetch: F
     }
     execution = replace(job.execution, processes=1, fail_fast="never")
     # What the manifest names for the end of its run is not for the end of this one.
-    inner = replace(
-        replace(job, not_locked=(), hooks=None, engine=None),
-        name=None,
-        sha256=None,
-        execution=execution,
-        downloads=tuple(downloads.values()),
-        root=root,
-    )
+    alone = replace(job, name=None, sha256=None, not_locked=(), hooks=None, store=None, engine=None)
+    inner = replace(alone, execution=execution, downloads=tuple(downloads.values()), root=root)
     ended = fetch(inner)
     told = {entry["id"]: entry for entry in map(json.loads, ended.entries())}
     kept = {source for source, download in downloads.items() if os.path.lexists(root / download.path)} if job.network == "used" else set()

@@ -19,15 +19,17 @@ from marscore import deciding
 from marscore.adapters.clock import SystemClock, cores
 from marscore.adapters.files.atomic import write_text
 from marscore.adapters.files.failures import naming
-from marscore.adapters.files.folder import MOVED, Folder
+from marscore.adapters.files.folder import MOVED
 from marscore.adapters.files.from_cache import Keeper
 from marscore.adapters.files.kept import kept_of
 from marscore.adapters.files.put_away import PutAway, remove_unfinished
 from marscore.adapters.files.reserve import Reserve
 from marscore.adapters.records import RecordMaker
 from marscore.adapters.state.claim_writer import ClaimWriter
-from marscore.adapters.state.lock import Held
-from marscore.adapters.state.store import NoState, SqliteState
+from marscore.adapters.state.workplace import Workplace
+from marscore.adapters.stores.folder import StoreFolder
+from marscore.adapters.stores.state import StoreState
+from marscore.adapters.stores.waiting import patiently
 from marscore.adapters.terminal.named_outputs import Output, Outputs, shown
 from marscore.adapters.terminal.run_output import RunOutput
 from marscore.adapters.terminal.runner import disarmed
@@ -52,6 +54,7 @@ from marscore.exhaustive import assert_never
 from marscore.hooks import Surroundings, after
 from marscore.job import Job
 from marscore.observing import Observers
+from marscore.own_folder import Leased, State
 from marscore.planning.model import Plan, compile_plan
 from marscore.report.ended import Ended
 from marscore.report.fold import ReportFold, RunFacts, run_finished, undelivered
@@ -80,6 +83,8 @@ if TYPE_CHECKING:
     from marscore.adapters.cluster.session import Session
     from marscore.engines import Staff
 
+#: Seconds that a run which was told to stop takes for what it puts beside the objects of a store.
+_AT_THE_END = 3.0
 #: Outcomes that are told at once.
 _BATCH = 1000
 
@@ -87,12 +92,13 @@ _BATCH = 1000
 class Run:
     """One run, under the folder's lock."""
 
-    def __init__(self, job: Job, outputs: Outputs, stop: Stop, state: SqliteState | NoState, lock: Held, caller: Caller = NOBODY) -> None:
+    def __init__(self, job: Job, outputs: Outputs, stop: Stop, state: State, place: Workplace, caller: Caller = NOBODY) -> None:
         self._job = job
         self._outputs = outputs
         self._stop = stop
         self._state = state
-        self._lock = lock
+        self._place = place
+        self._lease = place.lease if isinstance(place, Leased) else None
         self._caller = caller
         self._reserve: Reserve | None = None
         #: At an engine, where the workers are there.
@@ -100,7 +106,7 @@ class Run:
         self._staff: Staff | None = None
         self._clock = SystemClock()
         started_at, self._began = job.began or (self._clock.now(), self._clock.ticks())
-        self._folder = Folder(job.root, own=job.own)
+        self._folder = job.output_folder()
         self._facts = RunFacts(
             run_id=os.urandom(8).hex(),
             version=__version__,
@@ -133,7 +139,7 @@ class Run:
         trouble = None
         self._stop.clear_display = self._output.vanish
         with self._output, self._observers:
-            self._emit(RunStarted(self._clock.now(), self._job.name, well_formed(self._job.source), well_formed(str(self._job.root))))
+            self._emit(RunStarted(self._clock.now(), self._job.name, well_formed(self._job.source), well_formed(self._job.output_dir)))
             self._warn()
             self._emit(*(ListRead(self._clock.now(), each.place, each.digests, each.status) for each in self._job.lists))
             self._emit(*(NotLocked(self._clock.now(), download.id, download.path) for download in self._job.not_locked))
@@ -224,7 +230,7 @@ class Run:
         )
         factory: ProcessWorkerFactory | ClusterWorkerFactory
         if self._session is None:
-            factory = ProcessWorkerFactory(settings, inbox, self._lock, self._caller.session)
+            factory = ProcessWorkerFactory(settings, inbox, self._place.lock, self._caller.session)
             supervisor = Supervisor(compiled, factory, inbox, self._clock, self._take)
         else:
             from marscore.engines import Staff  # noqa: PLC0415 - few runs have any
@@ -233,6 +239,8 @@ class Run:
             factory, supervisor = self._staff.factory, self._staff.supervisor
         self._stop.on_signal = lambda number: inbox.put(stop_of(number, self._stop.asked))
         self._stop.check()
+        if self._lease is not None:
+            self._lease.on_lost = lambda why: inbox.put(StopRequested(why, why.message))
         with contextlib.closing(factory), self._output.watching(factory.readings), self._observers.watching(factory.readings):
             try:
                 supervisor.run(works, self._began)
@@ -250,6 +258,7 @@ class Run:
         if self._session is not None:
             self._session.close(self._fold.exit_code() == 0)
         self._claims.close()
+        trouble = trouble or self._left_beside()
         self._close_cache()
         if self._folder.is_there and self._job.leaves == "state":
             remove_unfinished(self._job.root, lambda: self._stop.signal is None)
@@ -270,7 +279,7 @@ class Run:
         ended = self._hooked(ended)
         if ended.head.status == "interrupted":
             ended = replace(ended, kept=kept_of(self._folder, self._interrupted))
-        finished = run_finished(ended.head, self._clock.now(), self._reported_to, well_formed(str(self._job.root)))
+        finished = run_finished(ended.head, self._clock.now(), self._reported_to, well_formed(self._job.output_dir))
         # What goes wrong with them is told before the last word.
         self._emit(*(Warned(self._clock.now(), None, message) for message in self._observers.finish(finished, self._write_through)))
         self._emit(finished)
@@ -290,10 +299,25 @@ class Run:
             return ended
         return replace(ended, head=undelivered(ended.head, lost, self._stop.signal), trouble=ended.trouble or lost)
 
+    def _left_beside(self) -> Failure | None:
+        """Put a copy of the state beside the objects of a store; returns what has stood in the way of the run there."""
+        lease = self._lease
+        if lease is None or not isinstance(self._state, StoreState):
+            return None
+        if lease.lost is None:
+            # Who was told to stop, waits for it a moment.
+            seconds = None if self._stop.signal is None else _AT_THE_END
+            try:
+                patiently(self._state.copy, seconds=seconds)
+            except StorageError as error:
+                message = f"the state could not be put beside the objects ({error.failure.message}): another machine would not know of them"
+                self._emit(Warned(self._clock.now(), None, message))
+        return lease.lost
+
     def _hooked(self, ended: Ended) -> Ended:
         if self._job.hooks is None:
             return ended
-        around = Surroundings(self._stop, self._clock, self._job.root, self._report, self._emit, self._output.still)
+        around = Surroundings(self._stop, self._clock, self._job.output_dir, self._report, self._emit, self._output.still)
         ended = after(ended, self._job.hooks, around)
         return ended if ended.hook is None else replace(ended, hook=self._job.redactor.text(ended.hook))
 
@@ -313,7 +337,8 @@ class Run:
         entries = functools.partial(self._fold.entries, self._stop.signal)
         if report is None and self._job.leaves == "nothing":
             return Ended(head, None, entries, trouble, noted=self._fold.noted, places=self._places)
-        shown_as = report.shown if report else shown(own)
+        beside = None if self._job.store is None else self._job.store.url(f"{OWN_FOLDER}/report.json")
+        shown_as = report.shown if report else beside or shown(own)
         ended = Ended(head, shown_as, entries, trouble, noted=self._fold.noted, places=self._places)
         try:
             if report is None:
@@ -321,6 +346,8 @@ class Run:
                     # The report of another run may be there.
                     raise StorageError(MOVED)
                 write_text(own, iter_json(head, entries()), "cannot write the report")
+                if isinstance(self._folder, StoreFolder) and (self._lease is None or self._lease.lost is None):
+                    self._folder.put_own("report.json", own, None if self._stop.signal is None else _AT_THE_END)
             else:
                 # On a stream a CI's runner may look for commands.
                 fit = disarmed if report.is_stream else str

@@ -36,6 +36,7 @@ FailureKind = Literal[
     "path",
     "archive",
     "resources",
+    "store",
     "offline",
     "interrupted",
     "internal",

@@ -6,8 +6,9 @@ manifest, lock, state --Expected--> a look at each file --hashed side by side-->
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -18,20 +19,26 @@ from marscore.adapters.files.folder import Folder
 from marscore.adapters.files.measuring import Question, measure_all
 from marscore.adapters.files.regular import demand_folder
 from marscore.adapters.files.tree_proof import TreeProof
-from marscore.adapters.state.store import claims_at
+from marscore.adapters.state.store import Seen, claims_at
+from marscore.adapters.stores.folder import StoreFolder
+from marscore.adapters.stores.state import seen_by as seen_beside
 from marscore.adapters.terminal.run_output import make_progress
 from marscore.adapters.terminal.signals import told_to_stop
 from marscore.adapters.terminal.writer import Writer, target_of
+from marscore.destination import Destination
 from marscore.errors import ManifestError, Problem, StorageError
 from marscore.events import ProofMade, ProvingStarted
 from marscore.frozen import dataclass
 from marscore.held import lock_of
 from marscore.job import Job, prepare
+from marscore.own_folder import seen_by
+from marscore.policy.retry import Patience
 from marscore.published import filled
 from marscore.report.ended import Ended
 from marscore.resolve.verify import Expected, Finding, at_once, judged, of_downloads, of_folder, of_lock
 from marscore.settings import ManifestInput, ProgressMode, RunSettings
 from marscore.state import Claims
+from marscore.stores import named_output, work_folder
 from marscore.values import OWN_FOLDER
 
 Extra: TypeAlias = Literal["ignored", "told"]
@@ -60,19 +67,19 @@ def verify(manifest: ManifestInput | None, settings: RunSettings, extra: Extra) 
         StorageError: the system keeps us from looking.
     """
     job = None if manifest is None else prepare(manifest, settings)
-    root = job.root if job is not None else Path(settings.output_dir or "output").absolute()
-    demand_folder("cannot look at the output folder", root / OWN_FOLDER)
-    proof = TreeProof(root)
-    expected = _expected(None if job is None else filled(job, None), root, settings, proof)
-    findings, count = _looked_at(root, expected, settings.progress)
+    place = _place(settings) if job is None else _Place(job.root, job.output_dir, job.output_folder(), functools.partial(seen_by, job))
+    demand_folder("cannot look at the output folder", place.root / OWN_FOLDER)
+    proof = TreeProof(place.root)
+    expected = _expected(None if job is None else filled(job, None), place, settings, proof)
+    findings, count = _looked_at(place, expected, settings.progress)
     looked_at = len(expected) + len(proof.findings)
     findings += proof.findings
     if extra == "told":
         known = {each.path for each in expected} | proof.named
         unread: list[str] = []
-        findings += [Finding(path, "extra", "nothing names it") for path in _files_below(root, unread) if path not in known]
+        findings += [Finding(path, "extra", "nothing names it") for path in place.paths(unread) if path not in known]
         findings += [Finding(path, "unreadable", "the folder cannot be read") for path in unread]
-    return Verified(str(root), looked_at, count, tuple(findings)), job
+    return Verified(place.shown, looked_at, count, tuple(findings)), job
 
 
 def mend(job: Job, findings: Sequence[Finding], carry_out: Callable[[Job], Ended]) -> Ended | None:
@@ -97,39 +104,65 @@ def _is_in(path: str, folder: str) -> bool:
     return path == folder or path.startswith(f"{folder}/")
 
 
-def _expected(job: Job | None, root: Path, settings: RunSettings, proof: TreeProof) -> list[Expected]:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the files are: the folder that marscore works in, what is shown of it, what holds the files, and what is known of them."""
+
+    root: Path
+    shown: str
+    folder: Folder
+    seen: Callable[[], Seen]
+
+    def paths(self, unread: list[str]) -> Iterable[str]:
+        """The paths of all files but marscore's own; `unread` gets those of folders that cannot be read."""
+        return self.folder.paths() if isinstance(self.folder, StoreFolder) else _files_below(self.root, unread)
+
+
+def _place(settings: RunSettings) -> _Place:
+    where = named_output(settings)
+    if isinstance(where, Destination):
+        folder = StoreFolder(work_folder(where).absolute(), where, Patience())
+        own = work_folder(where).absolute()
+        return _Place(own, where.url(), folder, lambda: seen_beside(folder.objects, own / OWN_FOLDER))
+    root = where.absolute()
+    return _Place(root, str(root), Folder(root), lambda: claims_at(root / OWN_FOLDER / "state.db"))
+
+
+def _expected(job: Job | None, place: _Place, settings: RunSettings, proof: TreeProof) -> list[Expected]:
     """All that should be there; `proof` is told of what should be unpacked."""
-    claims = claims_at(root / OWN_FOLDER / "state.db").claims
+    claims = place.seen().claims
     if job is not None:
         archives = list(of_downloads(job.downloads, claims))
         proof.of_downloads(job.downloads, claims)
     else:
-        archives = _known(root, settings, claims)
+        archives = _known(place, settings, claims)
         proof.of_records(None if settings.lock is None else {each.path for each in archives})
-    folder = Folder(root)
+    folder = place.folder
     return [each for each in archives if each.path not in proof.gone or folder.identify(each.path) is not None] + proof.expected
 
 
-def _known(root: Path, settings: RunSettings, claims: Claims) -> list[Expected]:
+def _known(place: _Place, settings: RunSettings, claims: Claims) -> list[Expected]:
     if settings.lock is not None:
         lock = lock_of(ManifestInput("-", Path(), text=""), settings)
         assert lock is not None, "a lock that is named is there, or is an error"
         return list(of_lock(lock))
     if not claims:
-        message = f"{root} has no state that would say what is there: name a manifest or a lock"
+        message = f"{place.shown} has no state that would say what is there: name a manifest or a lock"
         raise ManifestError("command line", (Problem("", message),))
-    return list(of_folder(_files_below(root, []), claims))
+    return list(of_folder(place.paths([]), claims))
 
 
-def _looked_at(root: Path, expected: Sequence[Expected], mode: ProgressMode) -> tuple[list[Finding], int]:
+def _looked_at(place: _Place, expected: Sequence[Expected], mode: ProgressMode) -> tuple[list[Finding], int]:
     """All that is wrong, in the order of what was expected; and how many bytes were hashed."""
-    folder = Folder(root)
+    folder = place.folder
+    identify = folder.looker([each.path for each in expected])
+    is_near = not isinstance(folder, StoreFolder)
     found: dict[str, Finding] = {}
     asked: list[Expected] = []
     sizes = 0
     for each in expected:
-        file = folder.identify(each.path)
-        if file is None and (reason := _hidden(root / each.path)) is not None:
+        file = identify(each.path)
+        if file is None and is_near and (reason := _hidden(place.root / each.path)) is not None:
             found[each.path] = Finding(each.path, "unreadable", reason, each.by)
         elif (finding := at_once(each, file)) is not None:
             found[each.path] = finding

@@ -22,4 +22,6 @@ def worker_settings(job: Job, plan: Plan, log: LineSettings) -> WorkerSettings:
         chunk=plan.chunk_size,
         log=log,
         own_folder=job.own,
+        store=job.store,
+        patience=job.patience,
     )

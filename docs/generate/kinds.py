@@ -30,6 +30,7 @@ _IS: dict[FailureKind, str] = {
     "path": "something else is where the file belongs",
     "archive": "the archive cannot be unpacked",
     "resources": "no memory, threads or open files are left",
+    "store": "the object store that the files go to refuses, or cannot be reached",
     "offline": "`--offline`, and the file is neither in place nor cached",
     "interrupted": "the run was told to end",
     "internal": "a defect of marscore",

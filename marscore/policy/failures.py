@@ -30,7 +30,9 @@ _PASSING: frozenset[FailureKind] = frozenset(
     }
 )
 #: Another source may serve what this one does not. What stands in the way on this machine stays there for every source.
-_OF_THE_MACHINE: frozenset[FailureKind] = frozenset({"disk_full", "permission", "path", "archive", "resources", "interrupted", "internal"})
+_OF_THE_MACHINE: frozenset[FailureKind] = frozenset(
+    {"disk_full", "permission", "path", "archive", "resources", "store", "interrupted", "internal"}
+)
 #: What a server answers that is asked too much, whatever it is asked for.
 BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 #: They speak of the server's state, like those of 500 and above: it got the request too late, or will not take it yet.

@@ -13,7 +13,7 @@ from typing import Literal
 
 from marscore.frozen import dataclass
 from marscore.policy.failures import is_retryable
-from marscore.values import Failure, FailureKind
+from marscore.values import Failure, FailureKind, Timeouts
 
 #: What passes by itself: curl's list (--retry), with 425, which asks for it (RFC 8470 section 5.2), a CDN's own words for an origin that
 #: does not answer it (Cloudflare's 520 to 524), and 529, overloaded. Not its 525 and 526, which are of certificates.
@@ -51,6 +51,14 @@ class RetryRules:
     def limit(self, kind: FailureKind) -> int:
         """Most retries in a row for failures of this kind."""
         return dict(self.by_kind).get(kind, self.max_retries)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long and how often an object store is asked to take a file: as the run asks its origins."""
+
+    retry: RetryRules = RetryRules()
+    timeouts: Timeouts = Timeouts()
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from marscore.report.model import RunStatus
 
 #: Failures that only the owner of this machine can mend; they decide the exit code, since the others may follow from them.
-_OF_THE_MACHINE: frozenset[FailureKind] = frozenset({"disk_full", "permission"})
+_OF_THE_MACHINE: frozenset[FailureKind] = frozenset({"disk_full", "permission", "store"})
 #: Warnings about downloads that are kept for who shows them once more.
 _NOTED = 1000
 _WORDS: dict[type[Event], str] = {

@@ -436,14 +436,35 @@ def test_what_the_folder_knows_and_files_that_are_not_wanted_now_are_not_written
     assert (tmp_path / name).read_bytes() == before
 
 
-@pytest.mark.parametrize("place", ["s3://bucket/prefix", "gs://u:secret@bucket/"])
-def test_a_url_is_no_output_folder(place: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("https://u:secret@example.com/", "must be a folder, or begin with s3://"),
+        ("gs://u:secret@bucket/", "must hold no user name"),
+        ("s3://bucket/../other", "must not have an empty part"),
+        ("s3://b/c", "must name a bucket"),
+        ("s3://bucket/a?token=secret", "no query"),
+        ("s3://bucket/.marscore/other", "keeps for itself"),
+        ("file://host/data", "must be of this machine"),
+    ],
+)
+def test_a_url_that_names_no_place_for_files_is_refused(place: str, why: str, tmp_path: Path) -> None:
     (tmp_path / "downloads.yaml").write_text(f"version: 1\noutput_dir: {place}\ndownloads: [http://127.0.0.1:9/a.bin]\n")
-    for run in (
-        called("run", "downloads.yaml", cwd=tmp_path),
-        called("run", "downloads.yaml", "--output-dir", place, cwd=tmp_path),
-        called("get", "http://127.0.0.1:9/a.bin", "--output-dir", place, cwd=tmp_path),
-    ):
-        assert (run.code, "no URL" in run.err) == (2, True)
-        assert "secret" not in run.err
+    run = called("run", "downloads.yaml", cwd=tmp_path)
+    assert (run.code, why in run.err, "secret" in run.err) == (2, True, False), run.err
+    assert "downloads.yaml:2:13: output_dir: " in run.err
+    if not place.startswith("file:"):
+        # A Path makes one slash of two: what a folder's URL has before it is lost.
+        for verb in (("run", "downloads.yaml"), ("get", "http://127.0.0.1:9/a.bin"), ("verify",)):
+            run = called(*verb, "--output-dir", place, cwd=tmp_path)
+            assert (run.code, why in run.err, "secret" in run.err) == (2, True, False), run.err
     assert [path.name for path in tmp_path.iterdir()] == ["downloads.yaml"]
+
+
+def test_a_file_url_is_that_folder(origin: Origin, tmp_path: Path) -> None:
+    folder = tmp_path / "a folder"
+    write(tmp_path, [origin.serve("/a.bin", Body(1000))], output_dir=f"file://{str(folder).replace(' ', '%20')}")
+    assert called("run", "downloads.yaml", cwd=tmp_path).code == 0
+    assert (folder / "a.bin").read_bytes() == Body(1000).read(0, 1000)
+    assert called("run", "downloads.yaml", "--output-dir", f"file://{tmp_path}/other", cwd=tmp_path).code == 0
+    assert (tmp_path / "other" / "a.bin").is_file()

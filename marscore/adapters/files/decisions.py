@@ -5,7 +5,7 @@ claims + partial keys + one stat for each file --reconcile--> decisions;   Prove
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from marscore.adapters.files.folder import Folder
@@ -31,19 +31,14 @@ from marscore.settings import Network
 from marscore.state import Claim, Claims, FileIdentity, Measured, key_of
 
 
-def look(folder: Folder, claims: Claims, downloads: Iterable[Download]) -> list[Decision]:
+def look(folder: Folder, claims: Claims, downloads: Sequence[Download]) -> list[Decision]:
     """Decide for every download from what the folder holds now, without reading a payload file."""
     partials = folder.partial_keys()
-    # In a folder that is not there is no file to ask the system about: a first run makes one look for each folder.
-    there: dict[str, bool] = {}
+    identify = folder.looker([download.path for download in downloads])
     decisions = []
     for download in downloads:
         path = download.path
-        key, parent = key_of(path), path.rpartition("/")[0]
-        known = there.get(parent)
-        if known is None:
-            known = there[parent] = folder.identify(parent) is not None
-        file = folder.identify(path) if known else None
+        key, file = key_of(path), identify(path)
         row = claims.row(key)
         usual = unchanged(download, row, file) if row and file and key not in partials else None
         decisions.append(usual or reconcile(download, _found(folder, download, claims.get(key), file, key in partials)))

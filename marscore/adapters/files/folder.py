@@ -78,7 +78,10 @@ class Folder:
         base = self._partial_prefix + key_of(path)
         self._check_place(path)
         with naming("cannot create a partial file"):
-            return PartialFile(base, self.place, (self._os, self._io, self._give), self._new_part(base))
+            return self._partial_file(base, self._new_part(base))
+
+    def _partial_file(self, base: str, fd: int, journal: int | None = None) -> PartialFile:
+        return PartialFile(base, self.place, (self._os, self._io, self._give), fd, journal)
 
     def _new_part(self, base: str) -> int:
         try:
@@ -210,7 +213,7 @@ class Folder:
     def _open_old(self, base: str) -> PartialFile:
         log = self._os.open(journal_of(base), OLD | os.O_APPEND)
         try:
-            return PartialFile(base, self.place, (self._os, self._io, self._give), self._opened(part_of(base)), log)
+            return self._partial_file(base, self._opened(part_of(base)), log)
         except OSError:
             self._os.close(log)
             raise
@@ -264,6 +267,20 @@ class Folder:
             return identity_of(self._os.lstat(self._prefix + path))
         except (OSError, UnicodeEncodeError):
             return None
+
+    def looker(self, paths: Sequence[str]) -> Callable[[str], FileIdentity | None]:
+        """What `identify` says, for one look at each of many paths."""
+        # In a folder that is not there is no file to ask the system about: a first run makes one look for each folder.
+        there: dict[str, bool] = {}
+
+        def look(path: str) -> FileIdentity | None:
+            parent = path.rpartition("/")[0]
+            known = there.get(parent)
+            if known is None:
+                known = there[parent] = self.identify(parent) is not None
+            return self.identify(path) if known else None
+
+        return look
 
     def measure(self, path: str, algorithms: Sequence[str], seen: Callable[[int], None] = lambda count: None) -> Measured:
         """Hash a finished file. `seen` is told how many bytes each read brought, and may raise to end it."""

@@ -193,10 +193,13 @@ class PartialFile:
                 target = self._place(path)
                 self._give(self._fd, part_of(self._base), attributes)
                 self._let_go()
-            verified = Verified(status, digests["sha256"], attributes)
-            identity = rename(part_of(self._base), target, verified, lambda: not self._given_up, self._os)
+            identity = self._named(target, Verified(status, digests["sha256"], attributes))
             self._placed = True
         return identity
+
+    def _named(self, target: str, verified: Verified) -> FileIdentity:
+        """Give the file, which is closed, its name."""
+        return rename(part_of(self._base), target, verified, lambda: not self._given_up, self._os)
 
     def close(self) -> None:
         """Let go of the file once no thread uses it any more."""

@@ -54,6 +54,7 @@ def make_worker(
         lambda: send(Alive(number)),
         give_up,
         unpacker=_Unpacker(Path(settings.output_dir), settings.output_identity),
+        is_far=settings.store is not None,
     )
     return Worker(settings, ports, tell)
 
@@ -69,12 +70,16 @@ def _redactor(settings: WorkerSettings) -> Redactor:
 
 
 def _folder(settings: WorkerSettings) -> Folder:
-    root = Path(settings.output_dir)
+    root, identity, own = Path(settings.output_dir), settings.output_identity, settings.own_folder
     if settings.leased:
         from marscore.adapters.files.leased import LeasedFolder  # noqa: PLC0415 - of runs on several machines
 
-        return LeasedFolder(root, settings.own_folder)
-    return Folder(root, identity=settings.output_identity, own=settings.own_folder)
+        return LeasedFolder(root, own)
+    if settings.store is not None:
+        from marscore.adapters.stores.folder import StoreFolder  # noqa: PLC0415 - most runs write to a folder
+
+        return StoreFolder(root, settings.store, settings.patience, identity, own)
+    return Folder(root, identity=identity, own=own)
 
 
 class _Unpacker:

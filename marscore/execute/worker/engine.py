@@ -31,6 +31,8 @@ from marscore.values import Access, Failure
 
 #: Reading and hashing keep a core busy each; what waits for a disk gains from more.
 _HASHING, _AT_THE_DISK = 4, 16
+#: What waits for an object store to take a file: each does so for some tens of milliseconds, and for a large file for long.
+_AT_THE_STORE, _SENDING = 64, 4
 #: Each decompresses one archive.
 _UNPACKING = 2
 #: The share of its time that the loop has to wait for bytes for a file to get further connections: one that is busy with those that come
@@ -45,7 +47,8 @@ class Ports:
     `helpers` makes those who do what takes its time: at most so many, and what takes what they have done. `clean` leaves out of an answer
     what repeats a secret. `show` takes readings of progress, where they do not go among the events;
     `expect` is told of works before they begin; `beat` is called every second for as long as the worker works, and `give_up` where not even
-    the end of its downloads can be told. `unpacker` is there where an archive is to be unpacked.
+    the end of its downloads can be told. `unpacker` is there where an archive is to be unpacked. `is_far` says
+    that files get their places over a network, so that nothing of it is left to the loop.
     """
 
     transport: Transport
@@ -58,6 +61,7 @@ class Ports:
     give_up: Callable[[], None] = lambda: None
     helpers: Callable[[int, Callable[[Done], None]], Helpers] = HelperThreads
     unpacker: Unpacker | None = None
+    is_far: bool = False
 
 
 class Engine:
@@ -73,9 +77,13 @@ class Engine:
         self._hashing, self._at_the_disk = ports.helpers(_HASHING, answer), ports.helpers(_AT_THE_DISK, answer)
         self._unpacking = ports.helpers(_UNPACKING, answer)
         self._fetches = Fetches(ports.transport, self.board)
-        self._placing = Placing(ports.files, ports.clock, self._at_the_disk, _AT_THE_DISK)
+        self._sending = [ports.helpers(most, answer) for most in (_AT_THE_STORE, _SENDING)] if ports.is_far else []
+        placing, most = (self._sending[0], _AT_THE_STORE) if ports.is_far else (self._at_the_disk, _AT_THE_DISK)
+        self._placing = Placing(ports.files, ports.clock, placing, most, ports.is_far)
         self.commands = Commands(self.board, ports.files, ports.clock, self._hashing, outbox.put)
         self.commands.place_by(self._placing)
+        if ports.is_far:
+            self.commands.send_by(self._sending[1])
         if ports.unpacker is not None:
             self.commands.unpack_by(ports.unpacker, self._unpacking)
         self.commands.let_go = self._let_go_of
@@ -150,7 +158,8 @@ class Engine:
         """Let go of connections and helpers."""
         self._hashing.close()
         self._at_the_disk.close()
-        self._unpacking.close()
+        for helpers in (self._unpacking, *self._sending):
+            helpers.close()
         self._ports.transport.close()
 
     # Beginning

@@ -41,14 +41,14 @@ _Stored: TypeAlias = "FileIdentity | Exception"
 class Placing:
     """Stores files; `placed` takes each one that a helper stored, with its identity or what was raised instead."""
 
-    def __init__(self, files: FileStore, clock: Clock, helpers: Helpers, most: int) -> None:
-        """Use at most so many helpers."""
+    def __init__(self, files: FileStore, clock: Clock, helpers: Helpers, most: int, is_far: bool = False) -> None:
+        """Use at most so many helpers, and always where files are stored over a network."""
         self._files = files
         self._ticks = clock.ticks
         self._helpers = helpers
         self._most = most
         self.placed: Callable[[Item, FileIdentity | Exception], None] = lambda item, stored: None
-        self._mean, self._is_slow = 0.0, False
+        self._mean, self._is_slow, self._is_far = 0.0, is_far, is_far
         self._batch: list[Item] = []
         #: Files that wait for their places, or are on their way there.
         self.waiting = 0
@@ -71,7 +71,7 @@ class Placing:
     def hand_over(self) -> None:
         """Leave what a turn has brought to helpers."""
         batch, self._batch = self._batch, []
-        share = max(_SHARE, -(-len(batch) // self._most))
+        share = max(1 if self._is_far else _SHARE, -(-len(batch) // self._most))
         for at in range(0, len(batch), share):
             self._hand_over(batch[at : at + share])
 
@@ -94,7 +94,7 @@ class Placing:
 
     def _note(self, seconds: float) -> None:
         self._mean += _WEIGHT * (seconds - self._mean)
-        self._is_slow = self._mean > (FAST_STORE if self._is_slow else SLOW_STORE)
+        self._is_slow = self._is_far or self._mean > (FAST_STORE if self._is_slow else SLOW_STORE)
 
 
 def _stored(files: FileStore, path: str, content: Content, attributes: Attributes) -> _Stored:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Literal
 
+from marscore.destination import Destination
 from marscore.frozen import dataclass
+from marscore.policy.retry import Patience
 from marscore.settings import LineSettings
 from marscore.values import OWN_FOLDER, HttpVersion
 
@@ -31,6 +33,8 @@ class WorkerSettings:
     `own_folder` is where partial files are, relative to `output_dir`. With `leased`, it was lent to this worker, which is on another
     machine than the run.
 
+    `store` is where the files go, if not into `output_dir`, where partial files are then; `patience` how it is asked.
+
     `progress` says where readings go: nowhere, among the events, or into the memory that `shared` is the descriptor of.
     """
 
@@ -49,3 +53,5 @@ class WorkerSettings:
     log: LineSettings = field(default_factory=lambda: LineSettings(""))
     own_folder: str = OWN_FOLDER
     leased: bool = False
+    store: Destination | None = None
+    patience: Patience = Patience()

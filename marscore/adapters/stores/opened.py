@@ -1,0 +1,121 @@
+"""Opens object stores by obstore: where they are and who asks, the usual environment says (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, ...).
+
+Destination + environment --open_store--> a store of obstore
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from marscore.adapters.stores.failures import asking
+from marscore.destination import Destination
+from marscore.errors import StorageError
+from marscore.policy.retry import Patience, RetryRules
+from marscore.values import Failure
+
+#: Seconds that one request may take, whatever the run says of requests to origins: a part of 5 MiB at 50 KB/s.
+_LEAST_REQUEST = 100.0
+#: obstore's own bound of all tries of one request, in seconds: what was signed is not sent later.
+_LONGEST = 180.0
+#: Where an endpoint of S3 may be named; the first that is set holds.
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+#: Variables whose values are secrets, and never shown.
+SECRET_VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SSE_CUSTOMER_KEY_BASE64",
+    "GOOGLE_SERVICE_ACCOUNT_KEY",
+    "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_ACCESS_KEY",
+    "AZURE_STORAGE_SAS_KEY",
+    "AZURE_STORAGE_SAS_TOKEN",
+    "AZURE_STORAGE_TOKEN",
+    "AZURE_STORAGE_CLIENT_SECRET",
+    "AZURE_CLIENT_SECRET",
+)
+
+
+class _Memory:
+    """The stores of memory://, by bucket, for as long as this process lives."""
+
+    stores: dict[str, Any] = {}  # noqa: RUF012 - of the process, and no default of an instance
+    lock = threading.Lock()
+
+
+def open_store(where: Destination, patience: Patience, environment: Mapping[str, str] = os.environ) -> Any:
+    """The store of a destination; its keys are whole, without the prefix.
+
+    Raises:
+        StorageError: obstore is not installed, or what the environment says of the store makes no sense.
+    """
+    try:
+        from obstore import store as stores  # noqa: PLC0415 - an extra, for those who write to a store
+    except ImportError as error:
+        raise StorageError(Failure("store", "object stores need obstore: pip install 'marscore[stores]'")) from error
+    if where.scheme == "memory":
+        with _Memory.lock:
+            return _Memory.stores.setdefault(where.bucket, stores.MemoryStore())
+    told = {"client_options": _client(patience, environment), "retry_config": _retries(patience.retry)}
+    try:
+        with asking("cannot open the object store"):
+            if where.scheme == "s3":
+                return stores.S3Store(where.bucket, config=_s3(environment), **told)
+            if where.scheme == "gs":
+                return stores.GCSStore(where.bucket, **told)
+            return stores.AzureStore(where.bucket, **told)
+    except (ValueError, TypeError):
+        # What it says may repeat the value of a variable.
+        raise StorageError(Failure("store", "cannot open the object store: a variable of the environment makes no sense to it")) from None
+
+
+def named_by(where: Destination, environment: Mapping[str, str] = os.environ) -> str:
+    """What tells a destination from others of the same name: the endpoint or the account that the environment names."""
+    names = {"s3": _ENDPOINTS, "az": ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ENDPOINT")}.get(where.scheme, ())
+    return next((environment[name] for name in names if environment.get(name)), "")
+
+
+def _s3(environment: Mapping[str, str]) -> Any:
+    """The store proves each part by a SHA-256 that goes along, unless the variable of AWS's own programs asks for none."""
+    is_unwanted = environment.get("AWS_REQUEST_CHECKSUM_CALCULATION", "").lower() == "when_required"
+    return {} if is_unwanted or environment.get("AWS_CHECKSUM_ALGORITHM") else {"checksum_algorithm": "sha256"}
+
+
+def _client(patience: Patience, environment: Mapping[str, str]) -> Any:
+    timeouts = patience.timeouts
+    options: dict[str, Any] = {
+        "timeout": timedelta(seconds=max(_LEAST_REQUEST, timeouts.read)),
+        "connect_timeout": timedelta(seconds=timeouts.connect),
+        "read_timeout": timedelta(seconds=timeouts.read),
+    }
+    if any(_is_plain(environment.get(name)) for name in (*_ENDPOINTS, "AZURE_STORAGE_ENDPOINT")):
+        # Who names an endpoint of http has said so, as to AWS's own programs.
+        options["allow_http"] = True
+    if bundle := environment.get("AWS_CA_BUNDLE"):
+        try:
+            options["root_certificate"] = Path(bundle).read_bytes()
+        except OSError as error:
+            raise StorageError(Failure("store", f"AWS_CA_BUNDLE cannot be read: {error.strerror or error}")) from error
+    return options
+
+
+def _is_plain(endpoint: str | None) -> bool:
+    return endpoint is not None and endpoint.lower().startswith("http://")
+
+
+def _retries(rules: RetryRules) -> Any:
+    backoff = rules.backoff
+    return {
+        "max_retries": rules.max_retries,
+        "retry_timeout": timedelta(seconds=_LONGEST),
+        "backoff": {
+            "init_backoff": timedelta(seconds=min(backoff.initial, backoff.max)),
+            "max_backoff": timedelta(seconds=min(backoff.max, _LONGEST)),
+            "base": max(1.0, backoff.factor),
+        },
+    }

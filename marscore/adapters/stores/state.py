@@ -1,0 +1,152 @@
+"""What a destination is known to hold: the state database of this machine, and its copy beside the objects, by which others go on.
+
+    <work>/.marscore/state.db            what this machine works with, as for a folder
+    <work>/.marscore/state.remote        the ETag of the copy that this machine put or fetched last
+    <destination>/.marscore/state.db     the copy: put at the end, and now and then, for as long as the run holds the lock
+
+A claim is believed only of the very object that it tells of (size, ETag, time), so a copy that is behind costs at worst that a file is
+fetched once more, or read and hashed where its checksum is known.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from marscore.adapters.files.failures import naming
+from marscore.adapters.state.store import Seen, SqliteState, claims_at
+from marscore.adapters.stores.objects import Objects
+from marscore.adapters.stores.waiting import patiently
+from marscore.errors import StorageError
+from marscore.state import Claims, Row, row_of
+from marscore.values import OWN_FOLDER, Failure
+
+_NAME = "state.db"
+#: Seconds between two copies while a run goes on, and how often longer than the last took.
+_EVERY, _TIMES = 60.0, 20.0
+#: Rows that are taken over at once.
+_ROWS = 10_000
+
+
+class StoreState:
+    """Implements `ports.StateStore`. `record` and `flushed` are for one thread, `copy_if_due` for any."""
+
+    def __init__(self, local: SqliteState, objects: Objects, own: Path, check: Callable[[], None] = lambda: None) -> None:
+        self._local = local
+        self._objects = objects
+        self._path, self._note = own / _NAME, own / "state.remote"
+        self._check = check
+        self._lock = threading.Lock()
+        self._changes = self._copied = 0
+        self._due = time.monotonic() + _EVERY
+        self.warnings: list[str] = local.warnings
+
+    def claims(self) -> Claims:
+        """Every claim, once those of the copy are taken over that another machine has put."""
+        found = patiently(lambda: fetched(self._objects, self._noted()), self._check)
+        if found is not None:
+            seen, etag = found
+            self.warnings += seen.warnings
+            rows = [_lasting(row_of(claim)) for claim in seen.claims.values()]
+            for start in range(0, len(rows), _ROWS):
+                self._local.record(rows[start : start + _ROWS])
+            self._write_note(etag)
+        return self._local.claims()
+
+    def record(self, rows: Iterable[Row]) -> None:
+        """Replace the claims for these paths. What a store has taken lasts."""
+        self._local.record([_lasting(row) for row in rows])
+        self._changes += 1
+
+    def flushed(self, path_keys: Iterable[str]) -> None:
+        """They are marked already."""
+
+    def copy_if_due(self) -> None:
+        """Put a copy beside the objects, if there is something new in it and it is time.
+
+        Raises:
+            StorageError: it cannot be put.
+        """
+        if self._changes != self._copied and time.monotonic() >= self._due:
+            self.copy()
+
+    def copy(self) -> None:
+        """Put a copy beside the objects, if there is something new in it.
+
+        Raises:
+            StorageError: it cannot be put.
+        """
+        with self._lock:
+            changes, began = self._changes, time.monotonic()
+            if changes == self._copied and self._noted():
+                return
+            try:
+                self._write_note(self._objects.put_own(_NAME, _copy_of(self._path))["e_tag"] or "")
+                self._copied = changes
+            finally:
+                self._due = time.monotonic() + max(_EVERY, _TIMES * (time.monotonic() - began))
+
+    def close(self) -> None:
+        """Close the database."""
+        self._local.close()
+
+    def _noted(self) -> str:
+        try:
+            return self._note.read_text()
+        except (OSError, ValueError):
+            return ""
+
+    def _write_note(self, etag: str) -> None:
+        with contextlib.suppress(OSError):
+            self._note.write_text(etag)
+
+
+def fetched(objects: Objects, known: str) -> tuple[Seen, str] | None:
+    """What the copy beside the objects says, and its ETag; None where there is none, or it is the one that is `known`."""
+    etag = objects.etag_of(f"{OWN_FOLDER}/{_NAME}")
+    if etag is None or (etag and etag == known):
+        return None
+    found = objects.read(f"{OWN_FOLDER}/{_NAME}")
+    if found is None:
+        return None
+    with naming("cannot keep the state that is beside the objects"), tempfile.TemporaryDirectory(prefix="marscore-") as folder:
+        place = Path(folder, _NAME)
+        place.write_bytes(found[0])
+        return claims_at(place), found[1]["e_tag"] or ""
+
+
+def seen_by(objects: Objects, own: Path) -> Seen:
+    """What a look brings that changes nothing: the claims of this machine, and on top those of the copy if another has put it."""
+    local = claims_at(own / _NAME)
+    try:
+        note = (own / "state.remote").read_text()
+    except (OSError, ValueError):
+        note = ""
+    found = patiently(lambda: fetched(objects, note))
+    if found is None:
+        return local
+    rows = {claim.path_key: row_of(claim) for seen in (local, found[0]) for claim in seen.claims.values()}
+    return Seen(Claims(rows), (*local.warnings, *found[0].warnings))
+
+
+def _lasting(row: Row) -> Row:
+    return (*row[:-1], 1)
+
+
+def _copy_of(path: Path) -> bytes:
+    """The database as it is now, whole in one file, while its owner goes on to write to it."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="marscore-", dir=path.parent) as folder:
+            place = os.path.join(folder, _NAME)  # noqa: PTH118 - as sqlite3 wants it
+            with contextlib.closing(sqlite3.connect(path)) as source, contextlib.closing(sqlite3.connect(place)) as copy:
+                source.backup(copy)
+                copy.execute("PRAGMA journal_mode=DELETE")
+            return Path(place).read_bytes()
+    except (sqlite3.DatabaseError, OSError) as error:
+        raise StorageError(Failure("path", f"the state database cannot be copied: {error}")) from error
