@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
 import stat
 from pathlib import Path
 from typing import Protocol
 
+import obstore
+
 from marscore.adapters.files.folder import Folder
+from marscore.adapters.stores.folder import StoreFolder
+from marscore.destination import Destination
+from marscore.policy.retry import Patience
 from marscore.ports import FileStore, Partial
 from marscore.state import key_of
 from tests.fakes.files import MemoryFolder
@@ -85,6 +91,36 @@ class Disk:
 
     def _own(self, path: str, suffix: str) -> Path:
         return self._root / ".marscore" / "partial" / f"{key_of(path)}.{suffix}"
+
+
+class InStore(Disk):
+    """A prefix of an object store in memory; what is on its way is in a real folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._where = Destination("memory", f"bucket-{secrets.token_hex(8)}", "a/prefix")
+        self.store: FileStore = self.restart()
+
+    def restart(self) -> FileStore:
+        folder = StoreFolder(self._root, self._where, Patience())
+        self._objects = folder.objects
+        self.store = folder
+        return folder
+
+    def put(self, path: str, content: bytes) -> None:
+        obstore.put(self._objects.store, self._where.key(path), content)
+
+    def remove(self, path: str) -> None:
+        obstore.delete(self._objects.store, self._where.key(path))
+
+    def content(self, path: str) -> bytes | None:
+        try:
+            return bytes(obstore.get(self._objects.store, self._where.key(path)).bytes())
+        except FileNotFoundError:
+            return None
+
+    def mode(self, path: str) -> int | None:
+        return None
 
 
 class OnSimulatedDisk:

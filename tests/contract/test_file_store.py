@@ -1,4 +1,4 @@
-"""What every FileStore does: the real folder, the same without POSIX-only calls and on a simulated disk, and the fake in memory."""
+"""What every FileStore does: the real folder, the same without POSIX-only calls and on a simulated disk, an object store, the fake."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from marscore.journal import Header, Piece, PieceHasher
 from marscore.ports import Partial
 from marscore.state import Attributes, Content, Measured, key_of
 from marscore.validator import Validator
-from tests.contract.places import Disk, Handles, Memory, OnSimulatedDisk, Place
+from tests.contract.places import Disk, Handles, InStore, Memory, OnSimulatedDisk, Place
 
 PATH = "folder/file.bin"
 HEADER = Header(key_of("http://origin.example/file.bin"), 12, Validator('"v1"'))
@@ -26,12 +26,17 @@ MAKES: dict[str, Callable[[Path], Place]] = {
     "portable folder": lambda root: Disk(root, portable=True),
     "simulated disk": lambda root: OnSimulatedDisk(),
     "memory": lambda root: Memory(),
+    "object store": InStore,
 }
 
 
 @pytest.fixture(params=MAKES)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     return MAKES[request.param](tmp_path / "output")
+
+
+#: For what only folders have: folders in the way, modes and times, names with controls. A store also reads what it is given.
+of_folders = pytest.mark.parametrize("place", [name for name in MAKES if name != "object store"], indirect=True)
 
 
 @pytest.fixture
@@ -199,6 +204,7 @@ def test_the_old_file_stays_until_the_new_one_is_finished(place: Place, begun: P
     assert identity != before
 
 
+@of_folders
 @pytest.mark.parametrize(("size", "content"), [(7, CONTENT[:7]), (5, CONTENT[:5]), (0, b"")])
 def test_a_finished_file_has_the_size_that_was_asked_for(place: Place, begun: Partial, size: int, content: bytes) -> None:
     assert begun.finish(PATH, size, SHA).size == size
@@ -246,7 +252,7 @@ def test_a_late_write_goes_nowhere(place: Place, begun: Partial, end: str) -> No
 
 @pytest.mark.parametrize("end", ["close", "discard", "finish"])
 def test_closing_and_discarding_may_come_twice_and_never_take_a_finished_file(place: Place, begun: Partial, end: str) -> None:
-    begun.finish(PATH, 7, SHA) if end == "finish" else getattr(begun, end)()
+    begun.finish(PATH, 7, begun.digests(7, ["sha256"])) if end == "finish" else getattr(begun, end)()
     begun.close()
     begun.discard()
     begun.discard()
@@ -363,6 +369,7 @@ def test_storing_replaces_what_was_in_place_and_what_was_left_on_its_way(place: 
     assert place.restart().reopen(PATH) is None
 
 
+@of_folders
 def test_where_no_file_can_be_none_is_stored_and_nothing_is_left(place: Place) -> None:
     place.make_folder(PATH)
     with pytest.raises(StorageError) as caught:
@@ -375,6 +382,7 @@ def test_where_no_file_can_be_none_is_stored_and_nothing_is_left(place: Place) -
 # In the way
 
 
+@of_folders
 def test_a_folder_in_the_way_is_named(place: Place) -> None:
     place.make_folder(PATH)
     with pytest.raises(StorageError) as caught:
@@ -392,6 +400,7 @@ def test_a_folder_that_came_in_the_way_meanwhile_costs_no_bytes(place: Place, ha
     assert handles.keep(found[0]).read(0, 10) == CONTENT[:7]
 
 
+@of_folders
 def test_a_file_where_a_folder_is_needed_is_named(place: Place) -> None:
     place.put("folder", b"a file")
     with pytest.raises(StorageError) as caught:
@@ -407,6 +416,7 @@ def test_only_a_file_has_digests(place: Place) -> None:
     assert place.store.identify("missing") is None
 
 
+@of_folders
 def test_a_folder_is_told_from_a_file(place: Place) -> None:
     place.make_folder("here")
     place.put("there", b"")
@@ -417,6 +427,7 @@ def test_a_folder_is_told_from_a_file(place: Place) -> None:
 @pytest.mark.parametrize(
     "path", ["a", "a b", "ünïcode/файл", "dots..", ".hidden", "deep/" * 20 + "file", "x" * 200, "*?[]", "-rf", "a\nb", "file.part", "CON"]
 )
+@of_folders
 def test_any_name_may_be_downloaded(place: Place, handles: Handles, path: str) -> None:
     partial = handles.keep(place.store.create(path))
     write(partial, 0, CONTENT)
@@ -424,6 +435,7 @@ def test_any_name_may_be_downloaded(place: Place, handles: Handles, path: str) -
     assert place.content(path) == CONTENT
 
 
+@of_folders
 @pytest.mark.parametrize("way", ["whole", "by parts"])
 def test_a_file_gets_its_attributes_before_it_is_measured(place: Place, begun: Partial, way: str) -> None:
     wanted = Attributes(0o740, 1_500_000_000_000_000_000)

@@ -43,6 +43,7 @@ _UNANSWERED = (
     ("configured region", "the bucket is in another region, which AWS_REGION has to name"),
     ("builder error", "the store's URL cannot be used"),
 )
+_UNFIT = "Could not parse path"
 _DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
@@ -85,11 +86,14 @@ def _is_told(error: BaseException) -> bool:
     """Whether it is obstore's: one of its own, or one of Python's that says what it was at."""
     if type(error).__module__.startswith("obstore"):
         return True
-    return isinstance(error, FileNotFoundError | ValueError) and error.__class__.__module__ == "builtins" and "ebug source" in str(error)
+    text = str(error)
+    return (isinstance(error, FileNotFoundError) and "ebug source" in text) or (isinstance(error, ValueError) and _UNFIT in text)
 
 
 def failure_of(name: str, text: str, doing: str) -> Failure:
     """The failure that an error of obstore is told as, by the name of its class and its text."""
+    if _UNFIT in text:
+        return Failure("path", f"{doing}: no key of an object is written so")
     status, code = _STATUS.search(text), _CODE.search(text)
     if code is not None and code[1] in _BY_CODE:
         kind, said = _BY_CODE[code[1]]

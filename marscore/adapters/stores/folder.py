@@ -22,7 +22,7 @@ from marscore.adapters.stores.waiting import each, patiently
 from marscore.destination import LONGEST_KEY, Destination
 from marscore.errors import StorageError
 from marscore.policy.retry import Patience
-from marscore.state import AS_MADE, Attributes, Content, FileIdentity, Measured
+from marscore.state import AS_MADE, Attributes, Content, FileIdentity, Measured, key_of
 from marscore.values import OWN_FOLDER, Failure
 
 #: Up to so many objects are asked for by their names. For more, the prefix is listed, a thousand objects with each request, until so many
@@ -56,7 +56,10 @@ class StoreFolder(Folder):
     def store(self, path: str, content: Content, attributes: Attributes = AS_MADE) -> FileIdentity:
         """Put a whole file as an object. An object has no mode, and when it was put is the store's to say."""
         self.place(path)
-        return self.objects.put(path, content.data, content.digests["sha256"])
+        identity = self.objects.put(path, content.data, content.digests["sha256"])
+        if self._partial_prefix + key_of(path) in self._journals:
+            self.forget_partial(path)
+        return identity
 
     def bring(self, path: str, make: Callable[[str], tuple[os.stat_result, Attributes]], sha256: str) -> FileIdentity:
         """Not for a store: no cache is used with one."""
