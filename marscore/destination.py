@@ -76,6 +76,8 @@ def parse_destination(text: str) -> Destination | str:
     if "@" in rest.partition("/")[0]:
         raise ValueError("must hold no user name, key or token: the store's own variables (AWS_ACCESS_KEY_ID, ...) name them")
     bucket, _, prefix = rest.partition("/")
+    if slashes > 2:
+        bucket = ""
     if not _BUCKET.fullmatch(bucket):
         raise ValueError("must name a bucket behind ://, of three letters, digits, dots, hyphens or underscores and more")
     prefix = prefix.rstrip("/")

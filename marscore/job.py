@@ -30,7 +30,7 @@ from marscore.resolve.secrets import secrets_of
 from marscore.resolve.select import select
 from marscore.resolve.suspicious import suspicions
 from marscore.settings import EngineChoice, ManifestInput, Network, RunSettings
-from marscore.stores import check_store, output_of, store_secrets, work_folder
+from marscore.stores import check_store, in_memory, output_of, store_secrets, work_folder
 from marscore.values import OWN_FOLDER, Failure
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def job_of(parsed: Parsed, downloads: tuple[Download, ...], manifest: ManifestIn
         name=parsed.manifest.name,
         source=parsed.source,
         sha256=None if manifest.text is None else hashlib.sha256(manifest.text.encode()).hexdigest(),
-        execution=_execution(parsed.manifest.execution, settings),
+        execution=_execution(parsed.manifest.execution, replace(settings, processes=1) if in_memory(place) else settings),
         downloads=downloads,
         root=root,
         redactor=Redactor({**ambient, **own.shown}, own.words - ambient.keys()),

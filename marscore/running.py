@@ -362,7 +362,7 @@ class Run:
 
     def _places(self) -> Places:
         named = ((url, each.id) for each in self._job.downloads for url in {each.url, each.original or each.url})
-        return places(self._job.root, named)
+        return places(self._job.root if self._job.store is None else self._job.store.url(), named)
 
     def _junit_written(self, head: Head, trouble: Failure | None) -> tuple[Head, Failure | None]:
         """Write the report as JUnit XML where that is wanted; the report itself tells how the run ended if that cannot be."""

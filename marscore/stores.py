@@ -48,6 +48,11 @@ def output_of(manifest: ManifestInput, settings: RunSettings, parsed: Parsed) ->
     return Path(found) if isinstance(found, str) else found
 
 
+def in_memory(place: Path | Destination) -> bool:
+    """Whether the files go into the memory of this process, which no other reaches."""
+    return isinstance(place, Destination) and place.scheme == "memory"
+
+
 def named_output(settings: RunSettings) -> Path | Destination:
     """Where the caller says that the files are, with no manifest.
 

@@ -22,13 +22,16 @@ _ROWS = 50
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the files of a run are: the output folder, and the downloads' ids by the keys of their URLs, which may hold secrets."""
+    """Where the files of a run are: the output folder, and the downloads' ids by the keys of their URLs, which may hold secrets.
 
-    root: Path
+    `root` is text where it is the URL of an object store.
+    """
+
+    root: Path | str
     ids: Mapping[str, tuple[str, ...]]
 
 
-def places(root: Path, downloads: Iterable[tuple[str, str]]) -> Places:
+def places(root: Path | str, downloads: Iterable[tuple[str, str]]) -> Places:
     """The places of downloads, given as (URL, id)."""
     ids: dict[str, tuple[str, ...]] = {}
     for url, id_ in downloads:
@@ -114,12 +117,15 @@ class Results:
         Raises:
             TypeError: it is no text.
             KeyError: there is no such download.
-            ValueError: there are several of this URL; or the report was read from a file, which does not say where the files are.
+            ValueError: there are several of this URL; or the report was read from a file, which does not say where the files are; or they are
+                in an object store, and have no path.
             DownloadError: it is not in place.
         """
         arguments.text("url_or_id", url_or_id)
         if self._places is None:
             raise ValueError("only the report that a run returned says where its files are")
+        if isinstance(self._places.root, str):
+            raise ValueError(f"the files of this run are objects in {self._places.root}, and have no path")
         entry = self._entry(url_or_id, self._places)
         if entry.status not in IN_PLACE:
             raise DownloadError(self._report.status, (entry,))

@@ -66,7 +66,7 @@ def record_of(data: bytes) -> Record | None:
         return Record(
             str(told["host"])[:255], int(told["pid"]), str(told["token"]), str(told["place"]), float(told["lease_s"]), bool(told["free"])
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

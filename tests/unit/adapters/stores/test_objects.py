@@ -1,0 +1,108 @@
+"""Objects are put whole and proven. The store in memory has ETags that are no digests: what it holds is read back."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import obstore
+import pytest
+
+from marscore.adapters.stores.objects import PART, Objects, select
+from marscore.destination import Destination
+from marscore.errors import StorageError
+from marscore.policy.retry import Patience
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+SMALL, LARGE = b"hello", bytes(range(256)) * (12 * 1024 * 4) + b"end"
+
+
+@pytest.fixture
+def objects() -> Objects:
+    return Objects(Destination("memory", f"bucket-{secrets.token_hex(8)}", "p"), Patience())
+
+
+def there(objects: Objects) -> dict[str, bytes]:
+    return {meta["path"]: bytes(obstore.get(objects.store, meta["path"]).bytes()) for some in obstore.list(objects.store) for meta in some}
+
+
+class Lying:
+    """obstore's `put`, after which the store holds other bytes."""
+
+    def __init__(self, objects: Objects, monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+        put = obstore.put
+
+        def lie(store: Any, path: str, file: Any, **how: Any) -> Any:
+            put(store, path, file, **how)
+            return put(store, path, data)
+
+        monkeypatch.setattr(obstore, "put", lie)
+
+
+@pytest.mark.parametrize("data", [SMALL, LARGE, b""])
+def test_a_file_is_an_object_with_its_bytes(objects: Objects, tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "part").write_bytes(data)
+    identity = objects.put_file("a/b.bin", tmp_path / "part", (len(data), sha256(data)), lambda: True)
+    assert there(objects) == {"p/a/b.bin": data}
+    assert objects.identify("a/b.bin") == identity
+    assert objects.measure("a/b.bin", ["sha256", "md5"]).digests == {"sha256": sha256(data), "md5": hashlib.md5(data).hexdigest()}
+    assert dict(objects.all()) == {"a/b.bin": identity}
+
+
+@pytest.mark.parametrize("data", [SMALL, LARGE])
+@pytest.mark.parametrize(
+    "spoil", [lambda data: data[:-1], lambda data: data + b"x", lambda data: b"x" + data[1:], lambda data: data[:-1] + b"x"]
+)
+def test_a_file_that_changed_after_it_was_verified_becomes_no_object(
+    objects: Objects, tmp_path: Path, data: bytes, spoil: Callable[[bytes], bytes]
+) -> None:
+    (tmp_path / "part").write_bytes(spoil(data))
+    with pytest.raises(StorageError, match="changed the partial file"):
+        objects.put_file("a.bin", tmp_path / "part", (len(data), sha256(data)), lambda: True)
+    assert there(objects) == {}
+
+
+def test_a_file_that_is_not_wanted_any_more_becomes_no_object(objects: Objects, tmp_path: Path) -> None:
+    (tmp_path / "part").write_bytes(LARGE)
+    wanted = iter([True, True, False])
+    with pytest.raises(StorageError, match="interrupted"):
+        objects.put_file("a.bin", tmp_path / "part", (len(LARGE), sha256(LARGE)), lambda: next(wanted))
+    assert there(objects) == {}
+
+
+@pytest.mark.parametrize("data", [b"HELLO", b"hell", b"hello world"])
+def test_a_store_that_holds_other_bytes_is_found_out(objects: Objects, monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    Lying(objects, monkeypatch, data)
+    with pytest.raises(StorageError, match="the store"):
+        objects.put("a.bin", SMALL, sha256(SMALL))
+    assert there(objects) == {} or data != b"HELLO"
+
+
+def test_an_object_that_another_has_put_is_another(objects: Objects) -> None:
+    first = objects.put("a.bin", SMALL, sha256(SMALL))
+    second = objects.put("a.bin", SMALL, sha256(SMALL))
+    assert first != second or objects.where.scheme != "memory"
+    assert objects.identify("nothing") is None
+
+
+def test_a_list_is_given_up_where_others_fill_the_prefix(objects: Objects) -> None:
+    for number in range(30):
+        objects.put(f"{number:02}", b"", sha256(b""))
+    found = select(objects.all(), {"03", "07", "none"}, 100)
+    assert found is not None
+    assert sorted(found) == ["03", "07"]
+    assert select(objects.all(), {"03"}, 10) is None
+
+
+def test_parts_of_a_large_file_are_larger() -> None:
+    from marscore.adapters.stores.objects import _Parts  # noqa: PLC0415 - a figure of the inside
+
+    sizes = {size: _Parts(Path(), (size, ""), lambda: True).size for size in (1, 5 * 2**30, 2**40)}
+    assert sizes == {1: PART, 5 * 2**30: PART, 2**40: -(-(2**40) // 5000)}
