@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marscore.adapters.stores.folder import keys_too_long
-from marscore.adapters.stores.opened import SECRET_VARIABLES, named_by
+from marscore.adapters.stores.opened import SECRET_VARIABLES, is_installed, named_by
 from marscore.caches import platform_folder
 from marscore.destination import LONGEST_KEY, Destination, is_url, parse_destination
 from marscore.errors import ManifestError, Problem
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 #: The variable that names the folder in which runs into stores work.
 VARIABLE = "MARSCORE_WORK_DIR"
 _NUMBER = re.compile(r"downloads\[([0-9]+)\]")
+#: What brings it.
+EXTRA = "marscore[stores]"
 _Path = tuple[str | int, ...]
 
 
@@ -78,6 +80,11 @@ def check_store(where: Destination, parsed: Parsed, downloads: Sequence[Download
     Raises:
         ManifestError: with all of it.
     """
+    if not is_installed():
+        message = f"is an object store, which needs obstore: pip install '{EXTRA}'"
+        if settings.output_dir is not None:
+            raise ManifestError("--output-dir", (Problem("", message),))
+        raise parsed.places.error(parsed.source, [parsed.places.problem(("output_dir",), message)])
     if settings.cache is not None and str(settings.cache).strip().lower() != "off":
         raise ManifestError("--cache", (Problem("", "is of no use where output_dir is an object store: leave it away"),))
     problems = [parsed.places.problem(path, message) for path, message in _refused(where, parsed, downloads)]

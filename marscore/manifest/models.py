@@ -383,7 +383,7 @@ class Manifest(Model):
     name: f.Text | None = None
     """A label for log and report."""
     output_dir: f.Text = "output"
-    """Folder for the files, relative to the manifest's own."""
+    """Folder for the files, relative to the manifest's own; or an object store's bucket and prefix: s3://bucket/prefix, gs:// or az://."""
     public: Annotated[tuple[f.VariableName, ...], BeforeValidator(read_list), f.Also(_ONE_TEXT)] = ()
     """Names of variables of the environment whose values are no secrets and may be shown, such as REGION (those that stand in a path)."""
     execution: Execution = Execution()

@@ -117,8 +117,8 @@ class Results:
         Raises:
             TypeError: it is no text.
             KeyError: there is no such download.
-            ValueError: there are several of this URL; or the report was read from a file, which does not say where the files are; or they are
-                in an object store, and have no path.
+            ValueError: there are several of this URL; or the report was read from a file, which does not say where the files are; or they
+                are in an object store, and have no path.
             DownloadError: it is not in place.
         """
         arguments.text("url_or_id", url_or_id)

@@ -5,6 +5,7 @@ Destination + environment --open_store--> a store of obstore
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import threading
 from collections.abc import Mapping
@@ -12,7 +13,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from marscore.adapters.stores.failures import asking
 from marscore.destination import Destination
 from marscore.errors import StorageError
 from marscore.policy.retry import Patience, RetryRules
@@ -63,15 +63,16 @@ def open_store(where: Destination, patience: Patience, environment: Mapping[str,
             return _Memory.stores.setdefault(where.bucket, stores.MemoryStore())
     told = {"client_options": _client(patience, environment), "retry_config": _retries(patience.retry)}
     try:
-        with asking("cannot open the object store"):
-            if where.scheme == "s3":
-                return stores.S3Store(where.bucket, config=_s3(environment), **told)
-            if where.scheme == "gs":
-                return stores.GCSStore(where.bucket, **told)
-            return stores.AzureStore(where.bucket, **told)
-    except (ValueError, TypeError):
-        # What it says may repeat the value of a variable.
+        if where.scheme == "s3":
+            return stores.S3Store(where.bucket, config=_s3(environment), **told)
+        return stores.GCSStore(where.bucket, **told) if where.scheme == "gs" else stores.AzureStore(where.bucket, **told)
+    except Exception:  # noqa: BLE001 - of many kinds, and what it says may repeat the value of a variable
         raise StorageError(Failure("store", "cannot open the object store: a variable of the environment makes no sense to it")) from None
+
+
+def is_installed() -> bool:
+    """Whether what asks stores is here."""
+    return importlib.util.find_spec("obstore") is not None
 
 
 def named_by(where: Destination, environment: Mapping[str, str] = os.environ) -> str:

@@ -69,7 +69,7 @@ class Commands:
         self._put = put
         self._placing: Placing | None = None
         #: Who places large files, and looks at finished ones, where that goes over a network.
-        self._sending: Helpers | None = None
+        self.sending: Helpers | None = None
         self._unpacking: tuple[Unpacker, Helpers] | None = None
         #: What tells helpers that unpack an archive that nobody waits for that any more.
         self._given_up: dict[str, threading.Event] = {}
@@ -82,10 +82,6 @@ class Commands:
         """Have small files placed by that; what it places later is told to their transfers."""
         self._placing = placing
         placing.placed = self._placed
-
-    def send_by(self, helpers: Helpers) -> None:
-        """Have large files placed, and finished ones looked at, by these helpers: over a network that takes its time."""
-        self._sending = helpers
 
     def unpack_by(self, unpacker: Unpacker, helpers: Helpers) -> None:
         """Have archives unpacked by that, in these helpers."""
@@ -206,7 +202,7 @@ class Commands:
                 return Fingerprinted(moment(), tuple(fingerprint(partial, span) or "" for span in command.ranges))
             return Placed(moment(), partial.finish(path, command.size, command.digests, command.attributes), command.digests)
 
-        sending = self._sending if isinstance(command, Place) else None
+        sending = self.sending if isinstance(command, Place) else None
         if sending is None and not isinstance(command, Fingerprint) and command.size < WORTH_A_HELPER:
             return act()
         (sending or self._helpers).do(act, lambda fact, error: self.helped(transfer, fact, error))
@@ -218,9 +214,9 @@ class Commands:
         def act() -> Fact:
             return Identified(moment(), files.identify(path))
 
-        if self._sending is None:
+        if self.sending is None:
             return act()
-        self._sending.do(act, lambda fact, error: self.helped(transfer, fact, error))
+        self.sending.do(act, lambda fact, error: self.helped(transfer, fact, error))
         return None
 
     def _extract(self, transfer: Transfer, command: Extract) -> None:

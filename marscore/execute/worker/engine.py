@@ -31,7 +31,7 @@ from marscore.values import Access, Failure
 
 #: Reading and hashing keep a core busy each; what waits for a disk gains from more.
 _HASHING, _AT_THE_DISK = 4, 16
-#: What waits for an object store to take a file: each does so for some tens of milliseconds, and for a large file for long.
+#: What waits for an object store to take a file: some tens of milliseconds each, and for a large file long.
 _AT_THE_STORE, _SENDING = 64, 4
 #: Each decompresses one archive.
 _UNPACKING = 2
@@ -77,13 +77,12 @@ class Engine:
         self._hashing, self._at_the_disk = ports.helpers(_HASHING, answer), ports.helpers(_AT_THE_DISK, answer)
         self._unpacking = ports.helpers(_UNPACKING, answer)
         self._fetches = Fetches(ports.transport, self.board)
-        self._sending = [ports.helpers(most, answer) for most in (_AT_THE_STORE, _SENDING)] if ports.is_far else []
+        self._sending = [ports.helpers(count, answer) for count in (_AT_THE_STORE, _SENDING)] if ports.is_far else []
         placing, most = (self._sending[0], _AT_THE_STORE) if ports.is_far else (self._at_the_disk, _AT_THE_DISK)
         self._placing = Placing(ports.files, ports.clock, placing, most, ports.is_far)
         self.commands = Commands(self.board, ports.files, ports.clock, self._hashing, outbox.put)
         self.commands.place_by(self._placing)
-        if ports.is_far:
-            self.commands.send_by(self._sending[1])
+        self.commands.sending = self._sending[1] if ports.is_far else None
         if ports.unpacker is not None:
             self.commands.unpack_by(ports.unpacker, self._unpacking)
         self.commands.let_go = self._let_go_of
