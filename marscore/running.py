@@ -84,7 +84,7 @@ if TYPE_CHECKING:
     from marscore.engines import Staff
 
 #: Seconds that a run which was told to stop takes for what it puts beside the objects of a store.
-_AT_THE_END = 3.0
+_AT_THE_END = 1.0
 #: Outcomes that are told at once.
 _BATCH = 1000
 
@@ -304,9 +304,10 @@ class Run:
         lease = self._lease
         if lease is None or not isinstance(self._state, StoreState):
             return None
+        # Who was told to stop, waits for all of this a moment.
+        seconds = None if self._stop.signal is None else _AT_THE_END
+        lease.patience = seconds or lease.patience
         if lease.lost is None:
-            # Who was told to stop, waits for it a moment.
-            seconds = None if self._stop.signal is None else _AT_THE_END
             try:
                 patiently(self._state.copy, seconds=seconds)
             except StorageError as error:

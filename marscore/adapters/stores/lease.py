@@ -84,6 +84,8 @@ class Lease:
         self.warnings: list[str] = []
         self.lost: Failure | None = None
         self.on_lost: Callable[[Failure], None] = lambda why: None
+        #: Seconds that the end waits for the lock to be given back.
+        self.patience = _GIVE_BACK
         #: What is done with each renewal, in its thread.
         self.meanwhile: Callable[[], None] = lambda: None
 
@@ -205,7 +207,7 @@ class Lease:
         if self.lost is None and self._etag is not None:
             free = replace(self._record, free=True).data()
             with contextlib.suppress(StorageError):
-                patiently(lambda: self.objects.put_own(_NAME, free, _if_still(self._etag)), seconds=_GIVE_BACK)
+                patiently(lambda: self.objects.put_own(_NAME, free, _if_still(self._etag)), seconds=self.patience)
 
 
 def _if_still(meta: Any) -> Any:

@@ -31,7 +31,9 @@ _MOST_PARTS = 5000
 #: Bytes of parts of one file that are on their way at once, and so in memory; one part more is being read.
 _AT_ONCE = 4 * PART
 #: Files that are sent in parts at the same time.
-_UPLOADS = 4
+_UPLOADS = 2
+#: Bytes of a body that are sent in no time.
+_LITTLE = 64 * 1024
 _NANO = 10**9
 #: One object's part that is read at once.
 _READ = 8 * 1024 * 1024
@@ -43,24 +45,27 @@ class Objects:
     def __init__(self, where: Destination, patience: Patience) -> None:
         self.where = where
         self._patience = patience
-        self._opened: Any = None
+        self._opened: dict[bool, Any] = {}
         self._lock = threading.Lock()
         self._uploads = threading.BoundedSemaphore(_UPLOADS)
 
     @property
     def store(self) -> Any:
-        """The store; it is opened when it is needed first, since that takes a tenth of a second."""
+        """The store, for what is asked of it; it is opened when it is needed first, since that takes a tenth of a second."""
+        return self._store(False)
+
+    def _store(self, sends: bool) -> Any:
         with self._lock:
-            if self._opened is None:
-                self._opened = open_store(self.where, self._patience)
-            return self._opened
+            if sends not in self._opened:
+                self._opened[sends] = open_store(self.where, self._patience, sends)
+            return self._opened[sends]
 
     def put(self, path: str, data: bytes, sha256: str) -> FileIdentity:
         """Put a whole object, and prove it; `sha256` is that of these very bytes."""
         import obstore  # noqa: PLC0415 - where a store is used
 
         with asking("cannot put the object"):
-            put = obstore.put(self.store, self.where.key(path), data, attributes={"sha256": sha256}, use_multipart=False)
+            put = obstore.put(self._store(True), self.where.key(path), data, attributes={"sha256": sha256}, use_multipart=False)
         md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
         return self._proven(path, (len(data), sha256), md5, put["e_tag"])
 
@@ -73,7 +78,8 @@ class Objects:
         import obstore  # noqa: PLC0415 - as above
 
         with asking(f"cannot put {OWN_FOLDER}/{name}"):
-            return obstore.put(self.store, self.where.key(f"{OWN_FOLDER}/{name}"), data, mode=mode, use_multipart=False)
+            store = self._store(len(data) > _LITTLE)
+            return obstore.put(store, self.where.key(f"{OWN_FOLDER}/{name}"), data, mode=mode, use_multipart=False)
 
     def put_file(self, path: str, source: Path, known: tuple[int, str], wanted: Callable[[], bool]) -> FileIdentity:
         """Put a file as an object, in parts where it is large; it appears once all of it is there and has its digest.
@@ -100,7 +106,7 @@ class Objects:
         most = max(1, _AT_ONCE // parts.size)
         how: Any = {"attributes": {"sha256": known[1]}, "chunk_size": parts.size, "max_concurrency": most, "use_multipart": True}
         with asking("cannot put the object"):
-            put = obstore.put(self.store, self.where.key(path), iter(parts), **how)
+            put = obstore.put(self._store(True), self.where.key(path), iter(parts), **how)
         if not parts.are_whole:
             raise StorageError(Failure("internal", "the store took an object before all of it was read"))
         return self._proven(path, known, parts.etag, put["e_tag"])

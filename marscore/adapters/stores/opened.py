@@ -18,8 +18,11 @@ from marscore.errors import StorageError
 from marscore.policy.retry import Patience, RetryRules
 from marscore.values import Failure
 
-#: Seconds that one request may take, whatever the run says of requests to origins: a part of 5 MiB at 50 KB/s.
-_LEAST_REQUEST = 100.0
+#: Seconds that one request may take that sends a file or a part: of some ten at once each gets a tenth of what the line carries, so that
+#: 5 MiB take this long at 1.4 Mbit/s. Nothing else bounds them: what obstore calls a read timeout would end while a body is being sent.
+_SENDING = 300.0
+#: The same of one that asks or sends little, at least.
+_ASKING = 60.0
 #: obstore's own bound of all tries of one request, in seconds: what was signed is not sent later.
 _LONGEST = 180.0
 #: Where an endpoint of S3 may be named; the first that is set holds.
@@ -48,8 +51,8 @@ class _Memory:
     lock = threading.Lock()
 
 
-def open_store(where: Destination, patience: Patience, environment: Mapping[str, str] = os.environ) -> Any:
-    """The store of a destination; its keys are whole, without the prefix.
+def open_store(where: Destination, patience: Patience, sends: bool = False, environment: Mapping[str, str] = os.environ) -> Any:
+    """The store of a destination; its keys are whole, without the prefix. `sends` is for requests that have a long body.
 
     Raises:
         StorageError: obstore is not installed, or what the environment says of the store makes no sense.
@@ -61,7 +64,7 @@ def open_store(where: Destination, patience: Patience, environment: Mapping[str,
     if where.scheme == "memory":
         with _Memory.lock:
             return _Memory.stores.setdefault(where.bucket, stores.MemoryStore())
-    told = {"client_options": _client(patience, environment), "retry_config": _retries(patience.retry)}
+    told = {"client_options": _client(patience, sends, environment), "retry_config": _retries(patience.retry)}
     try:
         if where.scheme == "s3":
             return stores.S3Store(where.bucket, config=_s3(environment), **told)
@@ -87,13 +90,14 @@ def _s3(environment: Mapping[str, str]) -> Any:
     return {} if is_unwanted or environment.get("AWS_CHECKSUM_ALGORITHM") else {"checksum_algorithm": "sha256"}
 
 
-def _client(patience: Patience, environment: Mapping[str, str]) -> Any:
+def _client(patience: Patience, sends: bool, environment: Mapping[str, str]) -> Any:
     timeouts = patience.timeouts
     options: dict[str, Any] = {
-        "timeout": timedelta(seconds=max(_LEAST_REQUEST, timeouts.read)),
+        "timeout": timedelta(seconds=_SENDING if sends else max(_ASKING, timeouts.read)),
         "connect_timeout": timedelta(seconds=timeouts.connect),
-        "read_timeout": timedelta(seconds=timeouts.read),
     }
+    if not sends:
+        options["read_timeout"] = timedelta(seconds=timeouts.read)
     if any(_is_plain(environment.get(name)) for name in (*_ENDPOINTS, "AZURE_STORAGE_ENDPOINT")):
         # Who names an endpoint of http has said so, as to AWS's own programs.
         options["allow_http"] = True

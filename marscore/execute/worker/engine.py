@@ -32,7 +32,7 @@ from marscore.values import Access, Failure
 #: Reading and hashing keep a core busy each; what waits for a disk gains from more.
 _HASHING, _AT_THE_DISK = 4, 16
 #: What waits for an object store to take a file: some tens of milliseconds each, and for a large file long.
-_AT_THE_STORE, _SENDING = 64, 4
+_AT_THE_STORE, _SENDING = 64, 8
 #: Each decompresses one archive.
 _UNPACKING = 2
 #: The share of its time that the loop has to wait for bytes for a file to get further connections: one that is busy with those that come

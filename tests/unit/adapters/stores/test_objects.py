@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import socket
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,8 @@ import pytest
 from marscore.adapters.stores.objects import PART, Objects, select
 from marscore.destination import Destination
 from marscore.errors import StorageError
-from marscore.policy.retry import Patience
+from marscore.policy.retry import Patience, RetryRules
+from marscore.values import Timeouts
 
 
 def sha256(data: bytes) -> str:
@@ -106,3 +110,35 @@ def test_parts_of_a_large_file_are_larger() -> None:
 
     sizes = {size: _Parts(Path(), (size, ""), lambda: True).size for size in (1, 5 * 2**30, 2**40)}
     assert sizes == {1: PART, 5 * 2**30: PART, 2**40: -(-(2**40) // 5000)}
+
+
+def test_a_body_may_take_longer_than_an_answer_may_be_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    received = threading.Event()
+
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            head, _, body = connection.recv(65536).partition(b"\r\n\r\n")
+            length = next(int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+            taken = len(body)
+            while taken < length and (data := connection.recv(65536)):
+                taken += len(data)
+                time.sleep(0.02)
+            received.set()
+            connection.sendall(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        for name, value in {
+            "ENDPOINT_URL": f"http://127.0.0.1:{listener.getsockname()[1]}",
+            "ACCESS_KEY_ID": "k",
+            "SECRET_ACCESS_KEY": "s",
+        }.items():
+            monkeypatch.setenv(f"AWS_{name}", value)
+        objects = Objects(Destination("s3", "bucket"), Patience(RetryRules(max_retries=0), Timeouts(read=0.3)))
+        with pytest.raises(StorageError, match="503"):
+            objects.put("a.bin", bytes(4 * 2**20), sha256(bytes(4 * 2**20)))
+    assert received.is_set()
