@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-Extra: TypeAlias = Literal["curl", "zstd", "socks", "otel", "dask", "ray"]
+Extra: TypeAlias = Literal["curl", "zstd", "socks", "otel", "stores", "dask", "ray"]
 
 PACKAGES: dict[Extra, tuple[str, ...]] = {
     "curl": ("pycurl",),
     "zstd": ("zstandard",),
     "socks": ("PySocks",),
+    "stores": ("obstore",),
     "otel": ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"),
     "dask": ("distributed",),
     "ray": ("ray",),

@@ -17,6 +17,7 @@ from marscore.adapters.stores.opened import SECRET_VARIABLES, is_installed, name
 from marscore.caches import platform_folder
 from marscore.destination import LONGEST_KEY, Destination, is_url, parse_destination
 from marscore.errors import ManifestError, Problem
+from marscore.extras import installing
 from marscore.public import MASK
 from marscore.settings import ManifestInput, RunSettings
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 #: The variable that names the folder in which runs into stores work.
 VARIABLE = "MARSCORE_WORK_DIR"
 _NUMBER = re.compile(r"downloads\[([0-9]+)\]")
-#: What brings it.
-EXTRA = "marscore[stores]"
 _Path = tuple[str | int, ...]
 
 
@@ -81,7 +80,7 @@ def check_store(where: Destination, parsed: Parsed, downloads: Sequence[Download
         ManifestError: with all of it.
     """
     if not is_installed():
-        message = f"is an object store, which needs obstore: pip install '{EXTRA}'"
+        message = f"is an object store, which needs obstore: {installing('stores')}"
         if settings.output_dir is not None:
             raise ManifestError("--output-dir", (Problem("", message),))
         raise parsed.places.error(parsed.source, [parsed.places.problem(("output_dir",), message)])

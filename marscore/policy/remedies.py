@@ -142,7 +142,7 @@ _BY_WORDS: dict[FailureKind, _Hints] = {
         ("another region", "set AWS_REGION to the region of the bucket"),
         ("no credentials", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where the machine has a role"),
         ("certificate", "name the store's CA bundle in AWS_CA_BUNDLE"),
-        ("needs obstore", "install it: pip install 'marscore[stores]'"),
+        ("needs obstore", "install it: pip install obstore"),
         ("another run", "wait until the other run has ended, or choose another prefix with --output-dir"),
         ("another program", "see which other program writes below the prefix"),
     ),

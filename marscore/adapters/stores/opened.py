@@ -15,6 +15,7 @@ from typing import Any
 
 from marscore.destination import Destination
 from marscore.errors import StorageError
+from marscore.extras import installing
 from marscore.policy.retry import Patience, RetryRules
 from marscore.values import Failure
 
@@ -60,7 +61,7 @@ def open_store(where: Destination, patience: Patience, sends: bool = False, envi
     try:
         from obstore import store as stores  # noqa: PLC0415 - an extra, for those who write to a store
     except ImportError as error:
-        raise StorageError(Failure("store", "object stores need obstore: pip install 'marscore[stores]'")) from error
+        raise StorageError(Failure("store", f"object stores need obstore: {installing('stores')}")) from error
     if where.scheme == "memory":
         with _Memory.lock:
             return _Memory.stores.setdefault(where.bucket, stores.MemoryStore())
