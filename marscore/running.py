@@ -241,6 +241,9 @@ class Run:
         self._stop.check()
         if self._lease is not None:
             self._lease.on_lost = lambda why: inbox.put(StopRequested(why, why.message))
+            if self._lease.lost is not None:
+                # While it was looked what is in place.
+                self._lease.on_lost(self._lease.lost)
         with contextlib.closing(factory), self._output.watching(factory.readings), self._observers.watching(factory.readings):
             try:
                 supervisor.run(works, self._began)

@@ -106,9 +106,7 @@ class StoreFolder(Folder):
         Raises:
             StorageError: it cannot be put.
         """
-        with naming("cannot read what is to be put beside the objects"):
-            data = source.read_bytes()
-        patiently(lambda: self.objects.put_own(name, data), seconds=seconds)
+        patiently(lambda: self.objects.put_own_file(name, source), seconds=seconds)
 
     def _partial_file(self, base: str, fd: int, journal: int | None = None) -> PartialFile:
         partial = _Uploaded(base, self.place, (self._os, self._io, self._give), fd, journal)

@@ -34,6 +34,8 @@ from marscore.values import OWN_FOLDER, Failure
 _NAME = "lock"
 #: Seconds that a lock holds after it was put; it is renewed three times as often.
 LEASE = 60.0
+#: The part of it after which a run that could not renew it stops, so that it has stopped when the lock is another's to take.
+_IN_DOUBT = 0.75
 #: Seconds after which one that was put without a condition is looked at again.
 _SETTLE = 1.0
 #: Seconds that the end of a run waits for its lock to be given back: it runs out by itself.
@@ -52,11 +54,13 @@ class Record:
     place: str
     lease_s: float = LEASE
     free: bool = False
+    #: How often it was renewed. The ETag of equal bytes is the same, and would not tell a lock that was renewed from what it was before.
+    renewals: int = 0
 
     def data(self) -> bytes:
         """The object."""
         told = {"schema": "marscore/lock-object/v1", "host": self.host, "pid": self.pid, "token": self.token, "place": self.place}
-        return (json.dumps({**told, "lease_s": self.lease_s, "free": self.free}) + "\n").encode()
+        return (json.dumps({**told, "lease_s": self.lease_s, "free": self.free, "renewals": self.renewals}) + "\n").encode()
 
 
 def record_of(data: bytes) -> Record | None:
@@ -168,32 +172,49 @@ class Lease:
         return probe is not None and (probe[1]["last_modified"] - meta["last_modified"]).total_seconds() > min(holder.lease_s, 3600.0) + 2
 
     def _renew(self) -> None:
+        beside: threading.Thread | None = None
         while not self._over.wait(self._seconds / 3):
-            began = time.monotonic()
-            try:
-                self._etag = self.objects.put_own(_NAME, self._record.data(), _if_still(self._etag))
-                self._renewed = began
-            except TakenError:
-                if not self._is_mine():
-                    self._lose(Failure("store", "another run took the lock of this destination, since it was not renewed in time"))
-                    return
-            except StorageError as error:
-                if time.monotonic() - self._renewed > self._seconds:
-                    self._lose(replace(error.failure, message=f"the lock of this destination cannot be renewed: {error.failure.message}"))
-                    return
-            with contextlib.suppress(StorageError):
-                self.meanwhile()
+            if not self._renewed_once():
+                return
+            if beside is None or not beside.is_alive():
+                # A copy of much may take longer than a lock holds.
+                beside = threading.Thread(target=self._do_meanwhile, name="marscore-lease-copies", daemon=True)
+                beside.start()
 
-    def _is_mine(self) -> bool:
-        """Whether the lock is this run's all the same: an answer may have been lost on its way."""
+    def _do_meanwhile(self) -> None:
+        with contextlib.suppress(StorageError):
+            self.meanwhile()
+
+    def _renewed_once(self) -> bool:
+        """Renew it, or see whether that can be tried again; False where it is lost."""
+        began = time.monotonic()
+        self._record = replace(self._record, renewals=self._record.renewals + 1)
+        data, condition = self._record.data(), _if_still(self._etag)
+        left = self._renewed + _IN_DOUBT * self._seconds - began
         try:
-            found = self._read()
+            self._etag = patiently(lambda: self.objects.put_own(_NAME, data, condition), seconds=max(left, 0.0))
+            self._renewed = began
+        except TakenError:
+            if not self._is_mine(left):
+                self._lose(Failure("store", "another run took the lock of this destination, since it was not renewed in time"))
+                return False
+        except StorageError as error:
+            if time.monotonic() - self._renewed >= _IN_DOUBT * self._seconds:
+                self._lose(replace(error.failure, message=f"the lock of this destination cannot be renewed: {error.failure.message}"))
+                return False
+        return True
+
+    def _is_mine(self, seconds: float) -> bool:
+        """Whether the lock is this run's all the same: an answer may have been lost on its way."""
+        began = time.monotonic()
+        try:
+            found = patiently(self._read, seconds=max(seconds, 0.0))
         except StorageError:
-            # Nobody knows; the next renewal says.
-            return True
-        if found is None or found[0] is None or found[0].token != self._record.token:
+            # Nobody knows; the next renewal says, if there is time for one.
+            return time.monotonic() - self._renewed < _IN_DOUBT * self._seconds
+        if found is None or found[0] is None or found[0].token != self._record.token or found[0].free:
             return False
-        self._etag, self._renewed = found[1], time.monotonic()
+        self._etag, self._renewed = found[1], began
         return True
 
     def _lose(self, why: Failure) -> None:

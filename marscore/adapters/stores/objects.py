@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from marscore.adapters.files.failures import naming
 from marscore.adapters.stores.failures import MissingError, asking
 from marscore.adapters.stores.opened import open_store
 from marscore.destination import Destination
@@ -81,6 +82,25 @@ class Objects:
             store = self._store(len(data) > _LITTLE)
             return obstore.put(store, self.where.key(f"{OWN_FOLDER}/{name}"), data, mode=mode, use_multipart=False)
 
+    def put_own_file(self, name: str, source: Path) -> str:
+        """Put a file as an object of marscore's own, in parts where it is large; returns its ETag, empty where it has none."""
+        import obstore  # noqa: PLC0415 - as above
+
+        with naming(f"cannot put {OWN_FOLDER}/{name}"), asking(f"cannot put {OWN_FOLDER}/{name}"):
+            key = self.where.key(f"{OWN_FOLDER}/{name}")
+            put = obstore.put(self._store(True), key, source, chunk_size=_part_of(source.stat().st_size), max_concurrency=2)
+        return put["e_tag"] or ""
+
+    def save(self, path: str, place: Path) -> str | None:
+        """Write an object to a file; returns its ETag, empty where it has none, or None where there is no object."""
+        meta = self._meta(path)
+        if meta is None:
+            return None
+        with naming("cannot write what is beside the objects"), place.open("wb") as file:
+            for data in self._read(path, meta):
+                file.write(data)
+        return meta["e_tag"] or ""
+
     def put_file(self, path: str, source: Path, known: tuple[int, str], wanted: Callable[[], bool]) -> FileIdentity:
         """Put a file as an object, in parts where it is large; it appears once all of it is there and has its digest.
 
@@ -117,7 +137,7 @@ class Objects:
         meta = self._meta(path)
         if meta is None:
             raise StorageError(Failure("store", "the store took the object, and says now that there is none"))
-        if told is not None and meta["e_tag"] != told:
+        if told is not None and _bare(meta["e_tag"]) != _bare(told):
             raise StorageError(Failure("store", "another program put another object in its place"))
         if meta["size"] != size:
             raise StorageError(Failure("store", f"{size} bytes were put, and the store says that it holds {meta['size']}"))
@@ -221,7 +241,7 @@ class _Parts:
         self._source = source
         self._length, self._sha256 = known
         self._wanted = wanted
-        self.size = max(PART, -(-self._length // _MOST_PARTS))
+        self.size = _part_of(self._length)
         self.etag = ""
         self.are_whole = False
 
@@ -245,18 +265,24 @@ class _Parts:
         self.are_whole = True
 
 
+def _part_of(length: int) -> int:
+    """Bytes of each part of a file of this length."""
+    return max(PART, -(-length // _MOST_PARTS))
+
+
 _CHANGED = Failure("path", "another program changed the partial file after it was verified")
 
 
 def identity_of(meta: Mapping[str, Any]) -> FileIdentity:
     """What identifies an object: its size, when it was put, in whole seconds (HEAD tells no more), and its ETag, hashed to a number."""
-    tag = meta["e_tag"] or meta["version"] or ""
+    # A list has it without its quotes where a HEAD has them (Azure).
+    tag = _bare(meta["e_tag"]) or meta["version"] or ""
     number = int.from_bytes(hashlib.sha256(tag.encode()).digest()[:8], "big") >> 1
     return FileIdentity(meta["size"], int(meta["last_modified"].timestamp()) * _NANO, number)
 
 
 def _bare(etag: str | None) -> str:
-    return (etag or "").strip('"').lower()
+    return (etag or "").strip('"')
 
 
 def select(found: Iterable[tuple[str, FileIdentity]], wanted: set[str], most: int) -> dict[str, FileIdentity] | None:

@@ -1,7 +1,7 @@
 """What a destination is known to hold: the state database of this machine, and its copy beside the objects, by which others go on.
 
     <work>/.marscore/state.db            what this machine works with, as for a folder
-    <work>/.marscore/state.remote        the ETag of the copy that this machine put or fetched last
+    <work>/.marscore/state.remote        the ETag of the copy that this machine put or fetched last, and whether it knows more by now
     <destination>/.marscore/state.db     the copy: put at the end, and now and then, for as long as the run holds the lock
 
 A claim is believed only of the very object that it tells of (size, ETag, time), so a copy that is behind costs at worst that a file is
@@ -11,12 +11,11 @@ fetched once more, or read and hashed where its checksum is known.
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from marscore.adapters.files.failures import naming
@@ -44,23 +43,28 @@ class StoreState:
         self._check = check
         self._lock = threading.Lock()
         self._changes = self._copied = 0
-        self._due = time.monotonic() + _EVERY
+        self._known, self._is_ahead = _read_note(self._note)
+        #: When the next copy is due.
+        self.due = time.monotonic() + _EVERY
         self.warnings: list[str] = local.warnings
 
     def claims(self) -> Claims:
         """Every claim, once those of the copy are taken over that another machine has put."""
-        found = patiently(lambda: fetched(self._objects, self._noted()), self._check)
+        found = patiently(lambda: fetched(self._objects, self._known), self._check)
         if found is not None:
             seen, etag = found
             self.warnings += seen.warnings
             rows = [_lasting(row_of(claim)) for claim in seen.claims.values()]
             for start in range(0, len(rows), _ROWS):
                 self._local.record(rows[start : start + _ROWS])
-            self._write_note(etag)
+            self._write_note(etag, self._is_ahead)
         return self._local.claims()
 
     def record(self, rows: Iterable[Row]) -> None:
         """Replace the claims for these paths. What a store has taken lasts."""
+        if not self._is_ahead:
+            # First: a run that is killed leaves word that its copy is to be put by the next.
+            self._write_note(self._known, True)
         self._local.record([_lasting(row) for row in rows])
         self._changes += 1
 
@@ -73,7 +77,7 @@ class StoreState:
         Raises:
             StorageError: it cannot be put.
         """
-        if self._changes != self._copied and time.monotonic() >= self._due:
+        if self._has_more and time.monotonic() >= self.due:
             self.copy()
 
     def copy(self) -> None:
@@ -84,27 +88,38 @@ class StoreState:
         """
         with self._lock:
             changes, began = self._changes, time.monotonic()
-            if changes == self._copied and self._noted():
+            if not self._has_more and self._known:
                 return
             try:
-                self._write_note(self._objects.put_own(_NAME, _copy_of(self._path))["e_tag"] or "")
+                with _copy_of(self._path) as copy:
+                    etag = self._objects.put_own_file(_NAME, copy)
                 self._copied = changes
+                self._write_note(etag, self._changes != changes)
             finally:
-                self._due = time.monotonic() + max(_EVERY, _TIMES * (time.monotonic() - began))
+                self.due = time.monotonic() + max(_EVERY, _TIMES * (time.monotonic() - began))
 
     def close(self) -> None:
         """Close the database."""
         self._local.close()
 
-    def _noted(self) -> str:
-        try:
-            return self._note.read_text()
-        except (OSError, ValueError):
-            return ""
+    @property
+    def _has_more(self) -> bool:
+        """Whether this machine knows more than the copy."""
+        return self._is_ahead or self._changes != self._copied
 
-    def _write_note(self, etag: str) -> None:
+    def _write_note(self, etag: str, is_ahead: bool) -> None:
+        self._known, self._is_ahead = etag, is_ahead
         with contextlib.suppress(OSError):
-            self._note.write_text(etag)
+            self._note.write_text(f"{etag}\n{'ahead' if is_ahead else ''}")
+
+
+def _read_note(note: Path) -> tuple[str, bool]:
+    """The ETag of the copy that this machine knows, empty where it knows none, and whether it knows more than that."""
+    try:
+        etag, _, more = note.read_text().partition("\n")
+    except (OSError, ValueError):
+        return "", False
+    return etag, bool(more)
 
 
 def fetched(objects: Objects, known: str) -> tuple[Seen, str] | None:
@@ -112,23 +127,17 @@ def fetched(objects: Objects, known: str) -> tuple[Seen, str] | None:
     etag = objects.etag_of(f"{OWN_FOLDER}/{_NAME}")
     if etag is None or (etag and etag == known):
         return None
-    found = objects.read(f"{OWN_FOLDER}/{_NAME}")
-    if found is None:
-        return None
     with naming("cannot keep the state that is beside the objects"), tempfile.TemporaryDirectory(prefix="marscore-") as folder:
         place = Path(folder, _NAME)
-        place.write_bytes(found[0])
-        return claims_at(place), found[1]["e_tag"] or ""
+        etag = objects.save(f"{OWN_FOLDER}/{_NAME}", place)
+        return None if etag is None else (claims_at(place), etag)
 
 
 def seen_by(objects: Objects, own: Path) -> Seen:
     """What a look brings that changes nothing: the claims of this machine, and on top those of the copy if another has put it."""
     local = claims_at(own / _NAME)
-    try:
-        note = (own / "state.remote").read_text()
-    except (OSError, ValueError):
-        note = ""
-    found = patiently(lambda: fetched(objects, note))
+    known, _ = _read_note(own / "state.remote")
+    found = patiently(lambda: fetched(objects, known))
     if found is None:
         return local
     rows = {claim.path_key: row_of(claim) for seen in (local, found[0]) for claim in seen.claims.values()}
@@ -139,14 +148,15 @@ def _lasting(row: Row) -> Row:
     return (*row[:-1], 1)
 
 
-def _copy_of(path: Path) -> bytes:
+@contextlib.contextmanager
+def _copy_of(path: Path) -> Iterator[Path]:
     """The database as it is now, whole in one file, while its owner goes on to write to it."""
     try:
         with tempfile.TemporaryDirectory(prefix="marscore-", dir=path.parent) as folder:
-            place = os.path.join(folder, _NAME)  # noqa: PTH118 - as sqlite3 wants it
+            place = Path(folder, _NAME)
             with contextlib.closing(sqlite3.connect(path)) as source, contextlib.closing(sqlite3.connect(place)) as copy:
                 source.backup(copy)
                 copy.execute("PRAGMA journal_mode=DELETE")
-            return Path(place).read_bytes()
+            yield place
     except (sqlite3.DatabaseError, OSError) as error:
         raise StorageError(Failure("path", f"the state database cannot be copied: {error}")) from error

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -57,6 +59,43 @@ def test_what_is_done_meanwhile_is_done_with_each_renewal(first: Lease) -> None:
     done = threading.Event()
     first.meanwhile = done.set
     assert done.wait(30)
+
+
+class Unreachable(Objects):
+    """A store that takes what is put, until it answers no more."""
+
+    def __init__(self, where: Destination) -> None:
+        super().__init__(where, Patience())
+        self.is_gone = threading.Event()
+
+    def put_own(self, name: str, data: bytes, mode: Any = "overwrite") -> Any:
+        if self.is_gone.is_set():
+            # It hangs: nobody answers at all.
+            threading.Event().wait()
+        return super().put_own(name, data, mode)
+
+
+def test_a_lock_that_cannot_be_renewed_is_told_of_before_its_time_is_over() -> None:
+    objects = Unreachable(Destination("memory", f"bucket-{secrets.token_hex(8)}", "p"))
+    lease, heard = Lease(objects, "one", 1.0), threading.Event()
+    lease.on_lost = lambda why: heard.set()
+    lease.take()
+    objects.is_gone.set()
+    assert heard.wait(30)
+    assert lease.lost is not None
+    assert "cannot be renewed" in lease.lost.message
+    lease.give_back()
+
+
+def test_each_renewal_is_another_object_since_equal_bytes_have_one_etag(objects: Objects, first: Lease) -> None:
+    seen: set[bytes] = set()
+    while len(seen) < 3:
+        # It may be renewed between a look at it and the reading.
+        with contextlib.suppress(StorageError):
+            found = objects.read(".marscore/lock")
+            assert found is not None
+            seen.add(found[0])
+    assert len({(record.token, record.free) for data in seen if (record := record_of(data))}) == 1
 
 
 def test_of_many_at_once_one_takes_it(objects: Objects) -> None:
