@@ -86,6 +86,9 @@ def check_store(where: Destination, parsed: Parsed, downloads: Sequence[Download
         raise parsed.places.error(parsed.source, [parsed.places.problem(("output_dir",), message)])
     if settings.cache is not None and str(settings.cache).strip().lower() != "off":
         raise ManifestError("--cache", (Problem("", "is of no use where output_dir is an object store: leave it away"),))
+    if settings.engine != "local":
+        message = "has its workers write to a folder that all machines share, and output_dir is an object store: run it without an engine"
+        raise ManifestError("--engine", (Problem("", message),))
     problems = [parsed.places.problem(path, message) for path, message in _refused(where, parsed, downloads)]
     if problems:
         raise parsed.places.error(parsed.source, problems)

@@ -260,6 +260,8 @@ def test_get_and_a_cache_by_name_are_refused(tmp_path: Path, bucket: Bucket) -> 
     manifest(tmp_path, bucket, ["http://127.0.0.1:9/a.zip"])
     done = run(tmp_path, bucket, "--cache", "on")
     assert (done.code, "--cache: is of no use" in done.err) == (2, True)
+    clustered = run(tmp_path, bucket, "--engine", "dask")
+    assert (clustered.code, "--engine: has its workers write to a folder" in clustered.err) == (2, True)
     got = ended("get", "http://127.0.0.1:9/a.zip", "--output-dir", f"s3://{bucket.name}/data", cwd=tmp_path, env=bucket.env)
     assert (got.returncode, b"folders of this machine alone" in got.stderr) == (2, True)
 
