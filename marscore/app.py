@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from marscore.adapters.clock import cores
 from marscore.adapters.files.regular import demand_folder
+from marscore.adapters.files.row_files import RowFiles
 from marscore.adapters.state.lock import hold
 from marscore.adapters.terminal.named_outputs import Outputs
 from marscore.adapters.terminal.overlaps import refuse_overlap
@@ -72,8 +73,8 @@ def validate(manifest: ManifestInput, settings: RunSettings, unset: Unset = "ref
         ManifestError: it is wrong.
     """
     if unset == "allowed" and manifest.text is not None:
-        least = load_in_part(manifest.text, manifest.source, os.environ, dict(settings.variables))
-        if least is not None:
+        names, rows = dict(settings.variables), RowFiles(manifest.folder)
+        if (least := load_in_part(manifest.text, manifest.source, os.environ, names, rows)) is not None:
             return Validated(least)
     job = prepare(manifest, settings, "written")
     return Validated(len(job.downloads), _shown_hooks(job), job.suspicions)

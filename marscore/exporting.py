@@ -46,7 +46,11 @@ def export(manifest: ManifestInput, settings: RunSettings, target: Target) -> Ex
     if folder is not None and not folder.isprintable():
         raise ManifestError("--output-dir", (Problem("", "must not hold control characters: no other program would read it back"),))
     losses = Losses(manifest.source)
-    outgoing = (Outgoing(download, _line(parsed, download), hidden[download.id]) for download in wanted)
+    outgoing = [Outgoing(download, _line(parsed, download), hidden[download.id]) for download in wanted]
+    for each in outgoing:
+        if each.download.bad is not None:
+            losses.leave_out("the row is bad", each)
+    outgoing = [each for each in outgoing if each.download.bad is None]
     text = "".join(written(outgoing, target, folder, losses))
     unsaid = ["a Metalink names no folder: --output-dir is not in it"] if folder is not None and target == "metalink" else []
     return Exported(text, (*unsaid, *losses.lines()), losses.left_out)

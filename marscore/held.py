@@ -94,7 +94,7 @@ def _problem(parsed: Parsed, download: str | None, message: str) -> Problem:
 
 
 def _demand_checksums(parsed: Parsed, downloads: Iterable[Download]) -> None:
-    without = [download for download in downloads if not download.checksums and not download.awaited]
+    without = [download for download in downloads if not download.checksums and not download.awaited and not download.bad]
     if without:
         message = "has no checksum, in the manifest or in a lock"
         raise parsed.places.error(parsed.source, [_problem(parsed, download.id, f"{message} ({download.path})") for download in without])

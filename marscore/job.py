@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from marscore.adapters.credentials import ambient_secrets
 from marscore.adapters.files.archive_readers import demand_readers
 from marscore.adapters.files.folder import Folder
+from marscore.adapters.files.row_files import RowFiles
 from marscore.adapters.http.tls_check import TlsFiles, check_tls_files
 from marscore.adapters.http.versions import unavailable
 from marscore.adapters.stores.folder import StoreFolder
@@ -28,7 +29,7 @@ from marscore.resolve.expand import expand, load, load_mapping
 from marscore.resolve.model import Download
 from marscore.resolve.secrets import secrets_of
 from marscore.resolve.select import select
-from marscore.resolve.suspicious import suspicions
+from marscore.resolve.suspicious import bad_rows, suspicions
 from marscore.settings import EngineChoice, ManifestInput, Network, RunSettings
 from marscore.stores import check_store, in_memory, output_of, store_secrets, work_folder
 from marscore.values import OWN_FOLDER, Failure
@@ -119,8 +120,9 @@ def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles 
     job = job_of(parsed, held, manifest, settings)
     ids = {download.id for download in wanted} if settings.only else set()
     unwanted = tuple(download.path for download in held if download.id not in ids) if settings.only else ()
+    told = (*suspicions(parsed), *bad_rows(parsed, wanted))
     engine = _engine(settings, wanted)
-    return replace(job, downloads=wanted, not_locked=not_locked, suspicions=suspicions(parsed), unwanted=unwanted, engine=engine)
+    return replace(job, downloads=wanted, not_locked=not_locked, suspicions=told, unwanted=unwanted, engine=engine)
 
 
 def _engine(settings: RunSettings, downloads: tuple[Download, ...]) -> EngineChoice | None:
@@ -190,13 +192,13 @@ def read(manifest: ManifestInput, settings: RunSettings) -> tuple[Parsed, tuple[
     Raises:
         ManifestError: with every problem.
     """
-    variables = dict(settings.variables)
+    variables, rows = dict(settings.variables), RowFiles(manifest.folder)
     if manifest.text is not None:
-        return load(manifest.text, manifest.source, os.environ, variables)
+        return load(manifest.text, manifest.source, os.environ, variables, rows)
     if not isinstance(manifest.data, Mapping):
         parsed = of_manifest(manifest.data)
-        return parsed, expand(parsed)
-    return load_mapping(manifest.data, os.environ, variables, manifest.source)
+        return parsed, expand(parsed, rows)
+    return load_mapping(manifest.data, os.environ, variables, manifest.source, rows)
 
 
 def _execution(execution: Execution | PlainExecution, settings: RunSettings) -> PlainExecution:

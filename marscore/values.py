@@ -37,6 +37,7 @@ FailureKind = Literal[
     "archive",
     "resources",
     "store",
+    "row",
     "offline",
     "interrupted",
     "internal",

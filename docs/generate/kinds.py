@@ -31,6 +31,7 @@ _IS: dict[FailureKind, str] = {
     "archive": "the archive cannot be unpacked",
     "resources": "no memory, threads or open files are left",
     "store": "the object store that the files go to refuses, or cannot be reached",
+    "row": "the row of a list (`from`) is bad, and `on_bad_row` is `skip`",
     "offline": "`--offline`, and the file is neither in place nor cached",
     "interrupted": "the run was told to end",
     "internal": "a defect of marscore",

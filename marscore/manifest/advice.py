@@ -75,7 +75,7 @@ def unknown_key(path: Path, beside: Iterable[object]) -> tuple[str, Advice, str 
         beside: the keys of its mapping.
     """
     text, kind = str(path[-1]), kind_of(path[:-1])
-    known = _keys(_MODELS.get(kind))
+    known = _keys(m.ListEntry if kind == "downloads" and "from" in beside else _MODELS.get(kind))
     allowed = ", ".join(known) or None
     guess = _guess(kind, text, known)
     said = f"unknown key {shown_key(text)!r}"
@@ -140,7 +140,9 @@ def of_value(path: Path, reached: Path, node: Any, error: Mapping[str, Any]) -> 
     """
     is_bare_url = len(reached) == 2 and reached[0] == "downloads"
     model, field = _field(path if is_bare_url else reached)
-    typed = node if isinstance(node, Scalar) and "$" not in node else None
+    # What a list of checksums is called by, is no help with a file of rows.
+    is_file_of_rows = model is m.ListEntry and field == "from"
+    typed = node if isinstance(node, Scalar) and "$" not in node and not is_file_of_rows else None
     help_ = _of_shape(field, node, error) or (None if typed is None else _of_text(field, typed, error))
     examples = [] if model is None else example_of(model.__name__, field)
     if help_ is None and examples and error["type"] not in ("literal_error", "value_error"):
@@ -159,6 +161,8 @@ def _field(path: Path) -> tuple[type[BaseModel] | None, str]:
     if not names:
         return None, ""
     model = _MODELS.get(kind_of(tuple(names[:-1])))
+    if model is m.DownloadEntry and names[-1] in ("from", "on_bad_row"):
+        model = m.ListEntry
     if model is m.Manifest and len(path) == 2 and names == ["downloads"]:
         return None, "downloads"
     return (model, names[-1]) if names[-1] in _keys(model) else (None, names[-1])

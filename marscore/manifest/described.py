@@ -67,6 +67,15 @@ EXAMPLES: dict[str, dict[str, list[Any]]] = {
         "size": [1048576, "1.5GiB"],
         "each": [{"i": {"from": 0, "to": 99}}, {"arch": ["x86_64", "aarch64"]}],
     },
+    "ListEntry": {
+        "from": ["files.csv", "files.jsonl.gz", "files.parquet"],
+        "url": ["url", "https://example.com/{id}.bin"],
+        "path": ["{key:2}/{key}", "images/{id}.jpg"],
+        "mirrors": [["mirror"]],
+        "checksum": ["checksum", "sha256:{digest}"],
+        "size": ["bytes"],
+        "on_bad_row": ["skip"],
+    },
     "Timeout": {"connect": ["10s"], "read": ["30s"], "total": ["1h"]},
     "Retry": {
         "max_retries": [5, 0],
@@ -106,16 +115,26 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 def default_of(model: str, field: str) -> Any:
     """What holds where a field is not written; None where nothing does."""
-    return DEFAULTS["DownloadOptions" if model in ("Defaults", "DownloadEntry") else model].get(field) if model in _DEFAULTED else None
+    return (
+        DEFAULTS["DownloadOptions" if model in ("Defaults", "DownloadEntry", "ListEntry") else model].get(field)
+        if model in _DEFAULTED
+        else None
+    )
 
 
-_DEFAULTED = {*DEFAULTS, "Defaults", "DownloadEntry"}
+_DEFAULTED = {*DEFAULTS, "Defaults", "DownloadEntry", "ListEntry"}
 
 
 def example_of(model: str, field: str) -> list[Any]:
     """Right values of a field; those of the options hold for downloads and defaults alike."""
     own = EXAMPLES.get(model, {}).get(field)
-    return own if own is not None else EXAMPLES["DownloadOptions"].get(field, []) if model in ("Defaults", "DownloadEntry") else []
+    return (
+        own
+        if own is not None
+        else EXAMPLES["DownloadOptions"].get(field, [])
+        if model in ("Defaults", "DownloadEntry", "ListEntry")
+        else []
+    )
 
 
 @cache

@@ -19,6 +19,7 @@ from marscore.manifest.fields import (
     check_each_name,
     check_header_name,
     check_headers,
+    check_list_file,
     check_tag,
     check_url,
     check_username,
@@ -125,6 +126,8 @@ YesNo: TypeAlias = Annotated[bool, BeforeValidator(read_yes_no)]
 FailFast: TypeAlias = Annotated[Literal["never", "first_failure"], BeforeValidator(read_word)]
 Lane: TypeAlias = Annotated[Literal["auto", "requests"], BeforeValidator(read_word)]
 Http: TypeAlias = Annotated[HttpVersion, BeforeValidator(read_version), Shown({"enum": ["auto", "1.1", "2", "3", 1.1, 2, 3]})]
+ListFile: TypeAlias = Annotated[str, BeforeValidator(read_text), AfterValidator(check_list_file), Shown({"type": "string"})]
+OnBadRow: TypeAlias = Annotated[Literal["fail", "skip"], BeforeValidator(read_word)]
 CacheLink: TypeAlias = Annotated[Literal["auto", "copy", "hard"], BeforeValidator(read_word)]
 CacheMatch: TypeAlias = Annotated[Literal["url", "digest"], BeforeValidator(read_word)]
 PrivateAddresses: TypeAlias = Annotated[Literal["allow", "refuse"], BeforeValidator(read_word)]

@@ -31,6 +31,7 @@ _NOT_PASSED = re.compile(r"[\x00\ud800-\udfff]")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _YES_NO = {"yes", "no", "on", "off", "y", "n"}
 _DIRECT = "none"
+_LIST_FILE = re.compile(r"(?i).*\.(?:(?:csv|tsv|jsonl|ndjson)(?:\.gz)?|parquet)")
 _MODE = re.compile(r"(?:0o?)?([0-7]{3,4})")
 
 
@@ -270,6 +271,15 @@ def check_each_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         raise ValueError("must be a name of letters, digits and _")
     return name
+
+
+def check_list_file(text: str) -> str:
+    """Refuse a file of rows whose name does not say how it is to be read, and one that is not on this machine."""
+    if "://" in text:
+        raise ValueError("must be the path of a file: lists elsewhere are not read; the address of a single file is its url")
+    if not _LIST_FILE.fullmatch(text):
+        raise ValueError("must end in .csv, .tsv, .jsonl or .ndjson, or one of these and .gz, or in .parquet")
+    return text
 
 
 def check_variable_name(name: str) -> str:

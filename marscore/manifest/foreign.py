@@ -69,7 +69,7 @@ _WORDS: dict[str, dict[tuple[str, str], str]] = {
         ("path", "the folder is a part of path: FOLDER/NAME; that of all files is output_dir at the top"): "dir directory folder subdir "
         "output_dir outdir output_directory download_dir",
         ("url", "each file is an entry of its own, with one url; other addresses of the same file are its mirrors"): "urls uris links",
-        ("url", "the address of the file is its url"): "uri href link source src address location from download_url remote",
+        ("url", "the address of the file is its url"): "uri href link source src address location download_url remote",
         ("mirrors", "other addresses of the same file are mirrors: [URL, URL]"): "mirror alternates alternatives fallback fallbacks backup "
         "backup_url alternate_urls mirror_urls",
         ("size", "the exact size of the file is its size"): "length filesize file_size bytes content_length expected_size",

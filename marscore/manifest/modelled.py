@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from marscore.manifest.models import Defaults, DownloadEntry, Manifest
+from marscore.manifest.models import Defaults, DownloadEntry, ListEntry, Manifest
 from marscore.manifest.places import Findings
 from marscore.manifest.plain import PlainEntry
 from marscore.manifest.problems import explain
@@ -29,7 +29,7 @@ def defaults_of(data: Mapping[str, Any], findings: Findings) -> Defaults:
     return Defaults() if written is None or findings.wrong("defaults") else Defaults.model_validate(written)
 
 
-def entries_of(data: Mapping[str, Any], findings: Findings) -> dict[int, DownloadEntry | PlainEntry]:
+def entries_of(data: Mapping[str, Any], findings: Findings) -> dict[int, DownloadEntry | ListEntry | PlainEntry]:
     """The downloads in which nothing is wrong."""
     written = data.get("downloads")
     if not isinstance(written, list):
@@ -38,7 +38,9 @@ def entries_of(data: Mapping[str, Any], findings: Findings) -> dict[int, Downloa
     return {index: _entry(entry) for index, entry in enumerate(written) if index not in wrong}
 
 
-def _entry(written: Any) -> DownloadEntry | PlainEntry:
-    if isinstance(written, PlainEntry):
+def _entry(written: Any) -> DownloadEntry | ListEntry | PlainEntry:
+    if isinstance(written, PlainEntry | ListEntry):
         return written
+    if isinstance(written, dict) and "from" in written:
+        return ListEntry.model_validate(written)
     return DownloadEntry.model_validate({"url": written} if isinstance(written, str) else written)

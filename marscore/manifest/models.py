@@ -9,7 +9,7 @@ This file is longer than the house's 300 lines, since all options are to be read
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -208,6 +208,11 @@ def _text_or_mapping(value: object) -> str:
     return "(mapping)" if isinstance(value, Mapping | PublishedChecksum) else "(one)"
 
 
+def _entry_or_list(value: object) -> str:
+    is_list = isinstance(value, ListEntry) or (isinstance(value, Mapping) and "from" in value)
+    return "(list)" if is_list else "(entry)"
+
+
 def _unless_plain(value: object, handler: Callable[[object], object]) -> object:
     return value if type(value) is PlainEntry else handler(value)
 
@@ -215,7 +220,7 @@ def _unless_plain(value: object, handler: Callable[[object], object]) -> object:
 def _entry(value: object) -> object:
     if isinstance(value, str):
         return {"url": value}
-    if isinstance(value, Mapping | DownloadEntry):
+    if isinstance(value, Mapping | DownloadEntry | ListEntry):
         return value
     raise ValueError("must be a URL, or a mapping with url")
 
@@ -279,6 +284,8 @@ class DownloadOptions(Model):
 class DownloadEntry(DownloadOptions):
     """One file, or with `each` many of them."""
 
+    from_: ClassVar[None] = None
+
     # First, since the validators of the templates ask whether there is one.
     each: Annotated[dict[f.EachName, EachOf], Field(min_length=1)] | None = None
     """Makes one entry many downloads: names, each with a list of values or {from, to}, written {name} in url, path and so on."""
@@ -300,6 +307,32 @@ class DownloadEntry(DownloadOptions):
         if path is not None and info.data.get("each") is None:
             check_output(path)
         return path
+
+
+class ListEntry(DownloadOptions):
+    """The downloads of a file's rows, of a table or of JSON Lines. As the only entry, it may stand for the list of downloads."""
+
+    each: ClassVar[None] = None
+
+    from_: f.ListFile = Field(alias="from")
+    """The file, relative to the manifest's own folder: .csv, .tsv, .jsonl or .ndjson, also with .gz, or .parquet; a row is a download."""
+    url: f.Text
+    """The column that holds the URLs; or a template with names of columns in braces, as in https://example.com/{id}.bin."""
+    path: f.Text | None = None
+    """Template of the path under output_dir; {key} is a hash of the URL, {key:2} its beginning (the last part of the URL's path)."""
+    mirrors: tuple[f.Text, ...] | None = None
+    """Columns or templates of other URLs of the same file."""
+    checksum: AnyChecksum | None = None
+    """Column of algorithm:hex or sha256-BASE64; or a template such as sha256:{digest}; {from: LIST}; or a list of them, all must hold."""
+    size: f.Text | None = None
+    """The column that holds the exact sizes."""
+    on_bad_row: f.OnBadRow = "fail"
+    """What a row does in which something is wrong: fail ends all before anything starts, skip makes a failed download of it."""
+
+
+AnyEntry: TypeAlias = Annotated[
+    Annotated[DownloadEntry, Tag("(entry)")] | Annotated[ListEntry, Tag("(list)")], Discriminator(_entry_or_list)
+]
 
 
 class Execution(Model):
@@ -400,5 +433,5 @@ class Manifest(Model):
     """The same, when a download has failed or the machine stood in the way (none)."""
     defaults: Defaults = Defaults()
     """Options of every download that does not say otherwise."""
-    downloads: tuple[Annotated[DownloadEntry, BeforeValidator(_entry), f.Also(_ONE_TEXT), WrapValidator(_unless_plain)], ...]
+    downloads: tuple[Annotated[AnyEntry, BeforeValidator(_entry), f.Also(_ONE_TEXT), WrapValidator(_unless_plain)], ...]
     """The files: bare URLs, or mappings with url and options."""

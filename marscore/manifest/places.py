@@ -249,7 +249,9 @@ class Findings:
         return {
             path[1]
             for path in self.forgiven
-            if path[0] == "downloads" and isinstance(path[1], int) and (len(path) == 2 or path[2] in ("url", "path", "each", "unpack"))
+            if path[0] == "downloads"
+            and isinstance(path[1], int)
+            and (len(path) == 2 or path[2] in ("url", "path", "from", "each", "unpack"))
         }
 
     def error(self, source: str) -> ManifestError:

@@ -27,6 +27,7 @@ class PlainEntry:
     checksum: tuple[str, ...] | None = None
     size: int | None = None
 
+    from_: ClassVar[None] = None
     each: ClassVar[None] = None
     mirrors: ClassVar[None] = None
     headers: ClassVar[None] = None

@@ -59,7 +59,7 @@ def _path_of(error: Any) -> Path:
 
 
 def _is_tag(segment: str | int) -> bool:
-    return isinstance(segment, str) and segment in ("(one)", "(mapping)")
+    return isinstance(segment, str) and segment in ("(one)", "(mapping)", "(entry)", "(list)")
 
 
 def _message(error: Any) -> str:

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from marscore.frozen import dataclass
 from marscore.manifest.environment import Substitution, Unset, Used
-from marscore.manifest.places import Findings, Map, Places
+from marscore.manifest.places import Findings, Map, Places, Seq
 from marscore.manifest.plain import PlainEntry, plain_entry
 from marscore.manifest.plain_manifest import PlainDefaults, PlainManifest, plain_manifest
 from marscore.manifest.text import compose
 
 if TYPE_CHECKING:
-    from marscore.manifest.models import Defaults, DownloadEntry, Manifest
+    from marscore.manifest.models import Defaults, DownloadEntry, ListEntry, Manifest
 
 _NOTHING: Mapping[str, str] = {}
 #: A download, the defaults and a manifest as they were read.
-Entry: TypeAlias = "DownloadEntry | PlainEntry"
+Entry: TypeAlias = "DownloadEntry | ListEntry | PlainEntry"
 AnyDefaults: TypeAlias = "Defaults | PlainDefaults"
 AnyManifest: TypeAlias = "Manifest | PlainManifest"
 
@@ -98,13 +98,14 @@ def examine_text(
 ) -> Examined:
     """Read YAML as far as it goes; with `unset` allowed, what depends on names without a value is left open."""
     root, findings = compose(text)
+    root = _with_a_list(root)
     findings.places = Places(root, text=text)
     if not isinstance(root, Map):
         return Examined(None, PlainDefaults(), {}, findings, {}, source)
     substitution = Substitution(environment, variables, findings, unset=unset)
     data = substitution.data(_without_extensions(root))
     del root
-    findings.places = Places(again=lambda: compose(text)[0], text=text)
+    findings.places = Places(again=lambda: _with_a_list(compose(text)[0]), text=text)
     return replace(_examine(data, source, substitution), has_references="$" in text)
 
 
@@ -112,8 +113,22 @@ def examine_mapping(
     data: Mapping[str, Any], environment: Mapping[str, str], variables: Mapping[str, str] = _NOTHING, source: str = "<dict>"
 ) -> Examined:
     """Read Python objects as far as they go."""
+    data = _with_a_list(data)
     substitution = Substitution(environment, variables, Findings(Places(data)))
     return _examine(substitution.data(_without_extensions(data)), source, substitution)
+
+
+def _with_a_list(root: Any) -> Any:
+    """The manifest with a list of one in the place of a mapping that stands for all downloads; its place is that mapping's."""
+    written = root.get("downloads") if isinstance(root, Mapping) else None
+    if not isinstance(written, Mapping) or "from" not in written:
+        return root
+    if not isinstance(root, Map) or not isinstance(written, Map):
+        return {**root, "downloads": [written]}
+    one, whole = Seq(written.line, written.column), Map(root.line, root.column)
+    one.append(written)
+    whole.update((key, one if key == "downloads" else value) for key, value in root.items())
+    return whole
 
 
 def _without_extensions(root: Mapping[Any, Any]) -> Mapping[Any, Any]:

@@ -32,7 +32,16 @@ def manifest_schema() -> dict[str, Any]:
     # For anchors, and for other programs.
     body["patternProperties"] = {"^x-": {"title": "Extension", "description": "Not read: a place for anchors, or for other programs."}}
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "manifest.v1.schema.json", "title": "marscore manifest"}
-    return {**by_type(_tidy(body)), **head}
+    return {**_with_lists(by_type(_tidy(body))), **head}
+
+
+def _with_lists(schema: dict[str, Any]) -> dict[str, Any]:
+    """Say of a download's mapping that it is of a list where it has `from`, and that one such mapping may stand for all downloads."""
+    entry, rows = ({"$ref": f"#/$defs/{name}"} for name in ("DownloadEntry", "ListEntry"))
+    written = schema["properties"]["downloads"]
+    written["items"]["allOf"] = [{"if": {"type": "object"}, "then": {"if": {"required": ["from"]}, "then": rows, "else": entry}}]
+    written |= {"type": ["array", "object"], "allOf": [{"if": {"type": "object"}, "then": rows}]}
+    return schema
 
 
 def _describe(model: str, schema: dict[str, Any], texts: dict[str, str]) -> None:

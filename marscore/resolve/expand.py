@@ -8,30 +8,34 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from marscore.frozen import dataclass
+from marscore.errors import ManifestError
 from marscore.manifest import Entry, Examined, Findings, Parsed, PlainEntry, examine_mapping, examine_text
 from marscore.manifest.fields import check_header_value, check_tag
-from marscore.manifest.places import NO_ADVICE, Advice, Path, shown
+from marscore.manifest.places import Advice, Path, shown
 from marscore.manifest.urls import check_url_text
 from marscore.resolve.awaited import AwaitedMaker, WrongListError, texts_of
 from marscore.resolve.collisions import between, of_path
+from marscore.resolve.forms import Form, Forms
 from marscore.resolve.model import Download, Options
 from marscore.resolve.options import OptionsMaker
 from marscore.resolve.paths import Outputs, check_output, name_in, without_suffixes
+from marscore.resolve.refused import HiddenError, RefusedError
 from marscore.resolve.rewriting import Rewriting
+from marscore.resolve.rows import NoRows, OpenRows
 from marscore.resolve.templates import MAX_EXPANSIONS, EachSpec, Row, Template, compile_template, count, numeric_names, rows
-from marscore.values import Checksum, parse_checksum
+from marscore.values import parse_checksum
 
 if TYPE_CHECKING:
-    from marscore.manifest import DownloadEntry
+    from marscore.manifest import DownloadEntry, ListEntry
 
 _T = TypeVar("_T")
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+_NO_ROWS = NoRows()
 
 
-def expand(parsed: Parsed) -> tuple[Download, ...]:
+def expand(parsed: Parsed, open_rows: OpenRows = _NO_ROWS) -> tuple[Download, ...]:
     """Turn a manifest into its downloads, in its order.
 
     Raises:
@@ -42,35 +46,41 @@ def expand(parsed: Parsed) -> tuple[Download, ...]:
     options = OptionsMaker(manifest.defaults, manifest.security.private_addresses)
     rewriting = Rewriting(manifest.mirrors)
     expansion = _Expansion(options, rewriting, AwaitedMaker(manifest.defaults.checksum, rewriting), findings)
-    downloads = _expanded(dict(enumerate(manifest.downloads)), expansion)
+    downloads = _expanded(dict(enumerate(manifest.downloads)), expansion, open_rows)
     if findings.found:
         raise findings.error(parsed.source)
     return downloads
 
 
 def load(
-    text: str, source: str, environment: Mapping[str, str], variables: Mapping[str, str] = _NOTHING
+    text: str, source: str, environment: Mapping[str, str], variables: Mapping[str, str] = _NOTHING, open_rows: OpenRows = _NO_ROWS
 ) -> tuple[Parsed, tuple[Download, ...]]:
     """Read and expand a manifest; what is wrong with one download does not hide what is wrong between the others.
 
     Raises:
         ManifestError: with every problem of both stages, in the order of the text.
     """
-    return _loaded(examine_text(text, source, environment, variables))
+    return _loaded(examine_text(text, source, environment, variables), open_rows)
 
 
 def load_mapping(
-    data: Mapping[str, Any], environment: Mapping[str, str], variables: Mapping[str, str] = _NOTHING, source: str = "<dict>"
+    data: Mapping[str, Any],
+    environment: Mapping[str, str],
+    variables: Mapping[str, str] = _NOTHING,
+    source: str = "<dict>",
+    open_rows: OpenRows = _NO_ROWS,
 ) -> tuple[Parsed, tuple[Download, ...]]:
     """Read and expand a manifest of Python objects.
 
     Raises:
         ManifestError: with every problem of both stages.
     """
-    return _loaded(examine_mapping(data, environment, variables, source))
+    return _loaded(examine_mapping(data, environment, variables, source), open_rows)
 
 
-def load_in_part(text: str, source: str, environment: Mapping[str, str], variables: Mapping[str, str] = _NOTHING) -> int | None:
+def load_in_part(
+    text: str, source: str, environment: Mapping[str, str], variables: Mapping[str, str] = _NOTHING, open_rows: OpenRows = _NO_ROWS
+) -> int | None:
     """Check a manifest whose names need no values yet; how many downloads it has at least, None where all have one.
 
     Raises:
@@ -86,71 +96,29 @@ def load_in_part(text: str, source: str, environment: Mapping[str, str], variabl
     expansion = _Expansion(
         OptionsMaker(examined.defaults, "allow"), rewriting, AwaitedMaker(examined.defaults.checksum, rewriting), findings
     )
-    downloads = _expanded(known, expansion)
+    downloads = _expanded(known, expansion, open_rows)
     if findings.found:
         raise findings.error(source)
     return len(downloads) + len(findings.wrong_entries() | left_open)
 
 
-def _loaded(examined: Examined) -> tuple[Parsed, tuple[Download, ...]]:
+def _loaded(examined: Examined, open_rows: OpenRows) -> tuple[Parsed, tuple[Download, ...]]:
     # A manifest that is wrong ends in an error, whatever its downloads would have been allowed to do.
     private = examined.manifest.security.private_addresses if examined.manifest else "allow"
     rewriting = Rewriting(examined.manifest.mirrors if examined.manifest else {})
     lists = AwaitedMaker(examined.defaults.checksum, rewriting)
     expansion = _Expansion(OptionsMaker(examined.defaults, private), rewriting, lists, examined.findings)
-    downloads = _expanded(examined.entries, expansion)
+    downloads = _expanded(examined.entries, expansion, open_rows)
     return examined.parsed(), downloads
 
 
-def _expanded(entries: Mapping[int, Entry], expansion: _Expansion) -> tuple[Download, ...]:
+def _expanded(entries: Mapping[int, Entry], expansion: _Expansion, open_rows: OpenRows) -> tuple[Download, ...]:
     for index, entry in entries.items():
-        expansion.add(("downloads", index), entry)
+        if entry.from_ is None:
+            expansion.add(("downloads", index), entry)
+        else:
+            expansion.add_rows(("downloads", index), entry, open_rows)
     return tuple(expansion.downloads)
-
-
-class _RefusedError(Exception):
-    """A filled-in text is wrong: where it is written, and why; and what helps with it."""
-
-    def __init__(self, where: Path, message: str, advice: Advice = NO_ADVICE) -> None:
-        super().__init__(where, message)
-        self.where, self.message, self.advice = where, message, advice
-
-
-class _HiddenError(Exception):
-    """What is wrong follows from something else that is."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Form(Generic[_T]):
-    """One templated text of an entry and how to read it once it is filled in; `constant` is what it is where it has no names."""
-
-    where: Path
-    template: Template
-    read: Callable[[str], _T]
-    constant: _T | None
-
-    def make(self, row: Row) -> _T:
-        if self.constant is not None:
-            return self.constant
-        try:
-            return self.read(self.template.fill(row))
-        except ValueError as error:
-            raise _RefusedError(self.where, str(error)) from None
-
-
-@dataclass(frozen=True, slots=True)
-class _Forms:
-    """What varies between the downloads of one entry."""
-
-    sources: tuple[_Form[str], ...]
-    path: _Form[str] | None
-    into: _Form[str] | None
-    checksums: tuple[_Form[Checksum], ...]
-    headers: Mapping[str, _Form[str] | None]
-    tags: tuple[_Form[str], ...] | None
-
-    def options_vary(self) -> bool:
-        return any(form and form.constant is None for form in (*self.headers.values(), *(self.tags or ())))
 
 
 class _Expansion:
@@ -159,39 +127,54 @@ class _Expansion:
     def __init__(self, options: OptionsMaker, rewriting: Rewriting, lists: AwaitedMaker, findings: Findings) -> None:
         self.downloads: list[Download] = []
         self._rewriting = rewriting
-        self._lists = lists
+        self.lists = lists
         self._findings = findings
         self._options = options
         self._outputs = Outputs()
 
-    def add(self, where: Path, entry: Entry) -> None:
+    def add(self, where: Path, entry: DownloadEntry | PlainEntry) -> None:
         """Expand one entry; its first problem ends it, but not the others."""
         try:
             if not isinstance(entry, PlainEntry) and entry.each is not None:
                 self._many(where, entry, entry.each)
             else:
                 self._one(where, entry)
-        except _RefusedError as refused:
+        except RefusedError as refused:
             self._findings.add(refused.where, refused.message, "missing", refused.advice)
-        except _HiddenError:
+        except HiddenError:
             pass
         except WrongListError as wrong:
             self._findings.add(wrong.where, wrong.message, "missing")
 
-    def _one(self, where: Path, entry: Entry) -> None:
-        options = self._options_of(where, entry, entry.headers, entry.tags)
+    def add_rows(self, where: Path, entry: ListEntry, open_rows: OpenRows) -> None:
+        """Add the rows of a list, unless something is wrong already.
+
+        Raises:
+            ManifestError: rows are bad, and nothing is wrong with the manifest itself.
+        """
+        if self._findings.found:
+            return
+        from marscore.resolve.listed import ListExpansion  # noqa: PLC0415 - few manifests have lists
+
+        rows = ListExpansion(where, entry, self, self._findings)
+        rows.expand(open_rows)
+        if rows.problems and not self._findings.found:
+            raise ManifestError(open_rows.shown(entry.from_), tuple(rows.problems))
+
+    def _one(self, where: Path, entry: DownloadEntry | PlainEntry) -> None:
+        options = self.options_of(where, entry, entry.headers, entry.tags)
         checksums = tuple(map(parse_checksum, texts_of(entry))) if entry.checksum else ()
         urls = tuple(dict.fromkeys((entry.url, *entry.mirrors))) if entry.mirrors else (entry.url,)
         # As `shown` writes it.
         name = f"{where[0]}[{where[1]}]"
-        path = self._output(where, entry.path, entry.url, name)
-        into = None if options.unpack is None else self._folder_of(where, options.unpack.into, path, name)
-        awaited = self._lists.of(where, entry, entry.url) if self._lists.may_be_named(entry) else ()
-        self._add(Download(name, urls, path, options, checksums, entry.size, into=into, awaited=awaited))
+        path = self.output(where, entry.path, entry.url, name)
+        into = None if options.unpack is None else self.folder_of(where, options.unpack.into, path, name)
+        awaited = self.lists.of(where, entry, entry.url) if self.lists.may_be_named(entry) else ()
+        self.add_download(Download(name, urls, path, options, checksums, entry.size, into=into, awaited=awaited))
 
     def _many(self, where: Path, entry: DownloadEntry, each: EachSpec) -> None:
         if count(each) > MAX_EXPANSIONS:
-            raise _RefusedError((*where, "each"), f"makes {count(each):,} downloads; one entry may make {MAX_EXPANSIONS:,}")
+            raise RefusedError((*where, "each"), f"makes {count(each):,} downloads; one entry may make {MAX_EXPANSIONS:,}")
         forms = self._forms(where, entry, numeric_names(each))
         if forms is None:
             return
@@ -204,13 +187,13 @@ class _Expansion:
             checksums = tuple([form.make(row) for form in forms.checksums]) if forms.checksums else ()
             path = forms.path.make(row) if forms.path else None
             own = f"{name}[{number}]"
-            place, into = self._output(where, path, first, own), None
+            place, into = self.output(where, path, first, own), None
             if options.unpack is not None:
-                into = self._folder_of(where, forms.into.make(row) if forms.into else options.unpack.into, place, own)
-            awaited = self._lists.of(where, entry, first, row) if self._lists.may_be_named(entry) else ()
-            self._add(Download(own, urls, place, options, checksums, entry.size, into=into, awaited=awaited))
+                into = self.folder_of(where, forms.into.make(row) if forms.into else options.unpack.into, place, own)
+            awaited = self.lists.of(where, entry, first, row) if self.lists.may_be_named(entry) else ()
+            self.add_download(Download(own, urls, place, options, checksums, entry.size, into=into, awaited=awaited))
 
-    def _add(self, download: Download) -> None:
+    def add_download(self, download: Download) -> None:
         """Add a download, with what the manifest's mirrors put in the place of its URLs."""
         urls = download.sources
         sources = self._rewriting.sources_of(urls)
@@ -218,22 +201,22 @@ class _Expansion:
             download = replace(download, sources=sources, original=None if sources[0] == urls[0] else urls[0])
         self.downloads.append(download)
 
-    def _options_of(self, where: Path, entry: Entry, headers: Mapping[str, str | None] | None, tags: tuple[str, ...] | None) -> Options:
+    def options_of(self, where: Path, entry: Entry, headers: Mapping[str, str | None] | None, tags: tuple[str, ...] | None) -> Options:
         try:
             return self._options.of(entry, headers, tags)
         except ValueError as error:
             if self._findings.wrong("defaults"):
                 # A part of what is merged was not read, and has been told of.
-                raise _HiddenError from None
+                raise HiddenError from None
             told = Advice(help='write auth: {username: NAME, password: "${PASSWORD}"}')
-            raise _RefusedError(where, str(error), told) from None
+            raise RefusedError(where, str(error), told) from None
 
-    def _options_for(self, where: Path, entry: DownloadEntry, forms: _Forms, row: Row) -> Options:
+    def _options_for(self, where: Path, entry: DownloadEntry, forms: Forms, row: Row) -> Options:
         headers = {name: None if form is None else form.make(row) for name, form in forms.headers.items()}
         tags = None if forms.tags is None else tuple([form.make(row) for form in forms.tags])
-        return self._options_of(where, entry, headers, tags)
+        return self.options_of(where, entry, headers, tags)
 
-    def _output(self, where: Path, path: str | None, url: str, name: str) -> str:
+    def output(self, where: Path, path: str | None, url: str, name: str) -> str:
         try:
             if path is None:
                 path = name_in(url)
@@ -241,12 +224,12 @@ class _Expansion:
                 check_output(path)
             taken = self._outputs.claim(path, name)
         except ValueError as error:
-            raise _RefusedError((*where, "path"), str(error), of_path(str(error))) from None
+            raise RefusedError((*where, "path"), str(error), of_path(str(error))) from None
         if taken:
-            raise _RefusedError((*where, "path"), taken.message, between(taken, name))
+            raise RefusedError((*where, "path"), taken.message, between(taken, name))
         return path
 
-    def _folder_of(self, where: Path, into: str | None, path: str, name: str) -> str:
+    def folder_of(self, where: Path, into: str | None, path: str, name: str) -> str:
         """The folder that an archive is unpacked into."""
         at = (*where, "unpack") if into is None else (*where, "unpack", "into")
         try:
@@ -254,24 +237,24 @@ class _Expansion:
             check_output(into)
             taken = self._outputs.claim_tree(into, name)
         except ValueError as error:
-            raise _RefusedError(at, str(error)) from None
+            raise RefusedError(at, str(error)) from None
         if taken:
-            raise _RefusedError(at, taken.message, between(taken, name))
+            raise RefusedError(at, taken.message, between(taken, name))
         return into
 
-    def _forms(self, where: Path, entry: DownloadEntry, numeric: Mapping[str, bool]) -> _Forms | None:
+    def _forms(self, where: Path, entry: DownloadEntry, numeric: Mapping[str, bool]) -> Forms | None:
         """Compile every template of an entry; None, with all problems noted, where one is wrong."""
         before = len(self._findings.found)
 
-        def form(at: Path, text: str, read: Callable[[str], _T]) -> _Form[_T]:
+        def form(at: Path, text: str, read: Callable[[str], _T]) -> Form[_T]:
             try:
                 template = compile_template(text, numeric)
-                return _Form((*where, *at), template, read, read(template.text) if template.format is None else None)
+                return Form((*where, *at), template, read, read(template.text) if template.format is None else None)
             except ValueError as error:
                 self._findings.add((*where, *at), str(error))
-                return _Form((*where, *at), Template(text), read, None)
+                return Form((*where, *at), Template(text), read, None)
 
-        forms = _Forms(
+        forms = Forms(
             sources=(
                 form(("url",), entry.url, check_url_text),
                 *(form(("mirrors", n), m, check_url_text) for n, m in enumerate(entry.mirrors or ())),

@@ -120,6 +120,7 @@ class Download:
     `into` is the folder that it is unpacked into, relative to the output folder; None: it is not. `awaited` are further checksums, which
     have to be looked up in lists first. `original` is the URL as it is written, where that is not the first source; it is what
     the download is known by. `standing` is a file under its name that is not replaced, with its sha256: what comes is held against it.
+    `bad` says what is wrong with the row of a list that it is of: such a download is never begun, and fails.
     """
 
     id: str
@@ -133,6 +134,7 @@ class Download:
     awaited: tuple[Awaited, ...] = ()
     original: str | None = None
     standing: Claim | None = None
+    bad: str | None = None
 
     @property
     def url(self) -> str:

@@ -126,6 +126,8 @@ Decision: TypeAlias = UpToDate | Cached | Fetch | Resume | Refresh | Prove | Ref
 
 def reconcile(download: Download, found: Found) -> Decision:
     """Decide what one download needs."""
+    if download.bad is not None:
+        return Refuse(download, "its row is bad", Failure("row", download.bad))
     if found.file is None:
         return _missing(download, found)
     if found.file.kind != "file":

@@ -24,7 +24,8 @@ def select(downloads: Sequence[Download], patterns: Sequence[str]) -> tuple[Down
             problems.append(Problem("", f"no download has the tag, the path or the id {pattern!r}"))
     if problems:
         raise ManifestError("--only", tuple(problems))
-    return tuple(download for download in downloads if download.id in named)
+    # What a bad row would have been nobody knows: it fails whatever is named.
+    return tuple(download for download in downloads if download.id in named or download.bad is not None)
 
 
 def _is_named(download: Download, pattern: str) -> bool:

@@ -1,15 +1,17 @@
-"""What is right in a manifest and is hardly what was meant: `{i}` in a download without `each`."""
+"""What is right in a manifest and is hardly what was meant: `{i}` in a download without `each`; and what will fail for sure: bad rows."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from marscore.errors import Problem
 from marscore.manifest import Entry, Parsed
 from marscore.manifest.places import Advice, Findings, Path, Scalar
+from marscore.resolve.model import Download
 
 _NAME = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*(?::[0-9]*[dxX]?)?\}")
+_INDEX = re.compile(r"downloads\[(\d+)\]")
 #: So many are told; they are most often one mistake.
 _MOST = 20
 
@@ -20,7 +22,7 @@ def suspicions(parsed: Parsed) -> tuple[Problem, ...]:
     suspects = [
         (("downloads", index), entry.url, entry.path)
         for index, entry in enumerate(entries)
-        if entry.each is None and ("{" in entry.url or (entry.path is not None and "{" in entry.path))
+        if entry.from_ is None and entry.each is None and ("{" in entry.url or (entry.path is not None and "{" in entry.path))
     ]
     if not suspects:
         return ()
@@ -29,6 +31,21 @@ def suspicions(parsed: Parsed) -> tuple[Problem, ...]:
         for key, text in (("url", url), ("path", path)):
             if text is not None:
                 _look(findings, (*where, key), text)
+    return findings.error(parsed.source).problems
+
+
+def bad_rows(parsed: Parsed, downloads: Iterable[Download]) -> tuple[Problem, ...]:
+    """What is said of the lists that have bad rows which are to fail by themselves: how many, and the first of each."""
+    found: dict[int, list[str]] = {}
+    for download in downloads:
+        if download.bad is not None and (place := _INDEX.match(download.id)):
+            found.setdefault(int(place[1]), []).append(download.bad)
+    if not found:
+        return ()
+    findings = Findings(parsed.places)
+    for index, told in found.items():
+        count = "1 row is bad and fails" if len(told) == 1 else f"{len(told):,} rows are bad and fail"
+        findings.add(("downloads", index), f"{count}, the first: {told[0]}")
     return findings.error(parsed.source).problems
 
 

@@ -18,6 +18,7 @@ from marscore.manifest.fields import read_algorithm
 from marscore.public import REFERENCE, public_as_typed
 from marscore.resolve.awaited import lists_in
 from marscore.resolve.model import Download
+from marscore.resolve.rows import pieces
 from marscore.resolve.templates import Row, compile_template, numeric_names, rows
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ class _Written:
         index, number = int(place[1]), place[2]
         entry = self._entries[index]
         text = str(entry if isinstance(entry, str) else entry["url"])
-        each = self._manifest.downloads[index].each
+        written, each = self._manifest.downloads[index], self._manifest.downloads[index].each
+        if written.from_ is not None:
+            return download.url if download.bad is not None else _of_row(download.url, written.url, text)
         if number is None or each is None:
             return text
         if self._last[0] != index:
@@ -84,6 +87,21 @@ class _Written:
         found = written.get("checksum") if isinstance(written, Mapping) else None
         lists = found if isinstance(found, list) else [found or self._default]
         return [_of_text(each, self._default or {}) for each in lists if isinstance(each, Mapping)]
+
+
+def _of_row(url: str, template: str, typed: str) -> str:
+    """The URL of a row with what was typed around its cells in the place of what came of that.
+
+    Cells are no values of the environment. What they are is read off the URL; where that cannot be, the template itself is shown.
+    """
+    if "${" not in typed or not ("{" in template or "}" in template):
+        return url
+    around, names = pieces(template)
+    as_written, same = pieces(REFERENCE.sub(lambda found: found[0].replace("{", "{{").replace("}", "}}"), typed))
+    cells = re.fullmatch("(.*?)".join(map(re.escape, around)), url, re.DOTALL) if names == same else None
+    if cells is None:
+        return typed
+    return "".join([as_written[0], *(cell + behind for cell, behind in zip(cells.groups(), as_written[1:], strict=True))])
 
 
 def _of_model(written: PublishedChecksum | None, default: PublishedChecksum | None) -> str:

@@ -34,9 +34,13 @@ from marscore.state import Claim, Claims, FileIdentity, Measured, key_of
 def look(folder: Folder, claims: Claims, downloads: Sequence[Download]) -> list[Decision]:
     """Decide for every download from what the folder holds now, without reading a payload file."""
     partials = folder.partial_keys()
-    identify = folder.looker([download.path for download in downloads])
-    decisions = []
+    identify = folder.looker([download.path for download in downloads if download.bad is None])
+    decisions: list[Decision] = []
     for download in downloads:
+        if download.bad is not None:
+            # Its path is a name for people, and nothing of it is looked at.
+            decisions.append(reconcile(download, Found()))
+            continue
         path = download.path
         key, file = key_of(path), identify(path)
         row = claims.row(key)

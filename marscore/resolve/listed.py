@@ -1,0 +1,295 @@
+"""An entry with `from`: the rows of a file become downloads, one after the other; no row is kept.
+
+    entry + columns --_forms--> RowForms      each row --_download--> Download, or a problem at file:line:column
+
+What is wrong with the entry itself is told at its place in the manifest, what is wrong with a row at that row's: with `on_bad_row: fail`
+all such rows are told and nothing starts; with `skip` a bad row is a download that fails, under a name of its own, so that it counts.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from marscore.errors import Problem
+from marscore.frozen import dataclass
+from marscore.manifest import Entry, Findings
+from marscore.manifest.fields import MAX_SIZE, check_header_value, check_tag, read_size, read_text
+from marscore.manifest.places import Path, shown
+from marscore.manifest.urls import check_url_text
+from marscore.resolve.awaited import AwaitedMaker, WrongListError, texts_of
+from marscore.resolve.model import Download, Options
+from marscore.resolve.refused import RefusedError
+from marscore.resolve.rows import BadRow, Cell, CellError, OpenRows, RowFile, RowForm, RowsError, Slots, Values
+from marscore.values import Checksum, parse_checksum
+
+if TYPE_CHECKING:
+    from marscore.manifest import ListEntry
+
+_T = TypeVar("_T")
+
+#: So many bad rows are told.
+MOST_TOLD = 50
+#: What is known of a bad row is no URL. No host is called so (RFC 2606 section 2), and nothing is ever sent there.
+NO_URL = "https://bad-row.invalid/"
+
+
+class _BadCellError(Exception):
+    """Something is wrong with a row: at which place of the entry, what, and which column is meant."""
+
+    def __init__(self, at: Path, message: str, column: str | None) -> None:
+        super().__init__(at, message, column)
+        self.at, self.message, self.column = at, message, column
+
+
+class Expanding(Protocol):
+    """What collects the downloads of a manifest (`expand`), and knows which paths are taken."""
+
+    lists: AwaitedMaker
+
+    def options_of(self, where: Path, entry: Entry, headers: Mapping[str, str | None] | None, tags: tuple[str, ...] | None) -> Options:
+        """The options of a download."""
+
+    def output(self, where: Path, path: str | None, url: str, name: str) -> str:
+        """The path of a download, which is then taken."""
+
+    def folder_of(self, where: Path, into: str | None, path: str, name: str) -> str:
+        """The folder that an archive is unpacked into, which is then taken."""
+
+    def add_download(self, download: Download) -> None:
+        """Add a download."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Forms:
+    """The texts of an entry."""
+
+    url: RowForm[str]
+    path: RowForm[str] | None
+    mirrors: tuple[RowForm[str], ...]
+    checksums: tuple[RowForm[Checksum], ...]
+    size: RowForm[int] | None
+    into: RowForm[str] | None
+    headers: Mapping[str, RowForm[str] | None]
+    tags: tuple[RowForm[str], ...] | None
+
+    def options_vary(self) -> bool:
+        return any(form and form.format is not None for form in (*self.headers.values(), *(self.tags or ())))
+
+    def first_column(self, at: Path) -> str | None:
+        """The first column of the text at a place in the entry; that of the URL where there is none, as it names the file then."""
+        forms = (self.path, *self.mirrors, *self.checksums, self.size, self.into, *self.headers.values(), *(self.tags or ()))
+        named = next((form.column for form in forms if form is not None and form.where == at), None)
+        return named or self.url.column
+
+
+class ListExpansion:
+    """The rows of one entry on their way to downloads. `problems` are those of rows, which end the run before it begins."""
+
+    def __init__(self, where: Path, entry: ListEntry, expanding: Expanding, findings: Findings) -> None:
+        self.problems: list[Problem] = []
+        self._where = where
+        self._entry = entry
+        self._expanding = expanding
+        self._findings = findings
+        self._name = shown(where)
+        #: The line of each row, by its number: whose path is taken is told with it.
+        self._lines = array("Q")
+        #: The entry without checksums: for rows that have none, `defaults` may name a list.
+        self._bare = entry.model_copy(update={"checksum": None})
+
+    def expand(self, open_rows: OpenRows) -> None:
+        """Add a download for each row."""
+        try:
+            file = open_rows.open(self._entry.from_)
+        except RowsError as error:
+            if error.line is None:
+                self._findings.add((*self._where, "from"), error.message)
+            else:
+                self._broken(error)
+            return
+        slots = Slots(file.columns)
+        forms = self._forms(slots)
+        if forms is None:
+            return
+        try:
+            self._read(file, slots, forms)
+        except RowsError as error:
+            self._broken(error)
+        except WrongListError as wrong:
+            self._findings.add(wrong.where, wrong.message, "missing")
+        for name in sorted(file.never_seen()):
+            self._findings.add(self._where, f"names {name[:64]!r}, which no row of the file has", "missing")
+
+    def _broken(self, error: RowsError) -> None:
+        self.problems.append(Problem(f"{self._name}.from", error.message, error.line or 1, error.column or 1))
+
+    def _read(self, file: RowFile, slots: Slots, forms: _Forms) -> None:
+        shared = None if forms.options_vary() else self._options(forms, ())
+        for number, (line, cells) in enumerate(file.rows(slots.names)):
+            self._lines.append(line)
+            own = f"{self._name}[{number}]"
+            if isinstance(cells, BadRow):
+                self._bad(own, Problem(own, cells.message, line, cells.column), NO_URL)
+            else:
+                self._row(own, slots, forms, cells, shared)
+            if len(self.problems) >= MOST_TOLD:
+                self.problems.append(Problem(self._name, "more rows may be bad: they were not read", line, 1))
+                return
+
+    def _row(self, own: str, slots: Slots, forms: _Forms, cells: tuple[Cell, ...], shared: Options | None) -> None:
+        url = NO_URL
+        try:
+            values = _values(slots, cells)
+            found = _made(forms.url, values)
+            if found is None:
+                raise _BadCellError(("url",), "is empty", forms.url.column)
+            url = found
+            if slots.has_key:
+                slots.put_key(values, url)
+            self._expanding.add_download(self._download(own, url, forms, values, shared))
+        except RefusedError as refused:
+            at = refused.where[len(self._where) :]
+            self._bad_cell(own, _BadCellError(at, self._told(refused.message), forms.first_column(at)), url, slots)
+        except _BadCellError as bad:
+            self._bad_cell(own, bad, url, slots)
+
+    def _download(self, own: str, url: str, forms: _Forms, values: list[str | int | None], shared: Options | None) -> Download:
+        entry, where, expanding = self._entry, self._where, self._expanding
+        options = shared or self._options(forms, values)
+        mirrors = [mirror for form in forms.mirrors if (mirror := _made(form, values)) is not None]
+        checksums = tuple([each for form in forms.checksums if (each := _made(form, values)) is not None]) if forms.checksums else ()
+        size = None if forms.size is None else _made(forms.size, values)
+        path = None if forms.path is None else _made(forms.path, values)
+        into = None if forms.into is None else _made(forms.into, values)
+        entry = entry if checksums or not texts_of(entry) else self._bare
+        awaited = expanding.lists.of(where, entry, url) if expanding.lists.may_be_named(entry) else ()
+        place, folder = expanding.output(where, path, url, own), None
+        if options.unpack is not None:
+            folder = expanding.folder_of(where, into if forms.into else options.unpack.into, place, own)
+        urls = tuple(dict.fromkeys([url, *mirrors])) if mirrors else (url,)
+        return Download(own, urls, place, options, checksums, size, into=folder, awaited=awaited)
+
+    def _options(self, forms: _Forms, values: Values) -> Options:
+        headers: dict[str, str | None] = {}
+        for name, form in forms.headers.items():
+            value = None if form is None else _made(form, values)
+            # One that is to be removed is None; one of an empty cell is as if it were not written.
+            if form is None or value is not None:
+                headers[name] = value
+        made = None if forms.tags is None else [_made(form, values) for form in forms.tags]
+        tags = None if made is None else tuple([tag for tag in made if tag is not None])
+        return self._expanding.options_of(self._where, self._entry, headers, tags)
+
+    def _told(self, message: str) -> str:
+        """A message with the line beside each row of this list that it names."""
+        head, mark, number = message.rpartition(f"{self._name}[")
+        digits = number.partition("]")[0]
+        if not mark or not digits.isdigit() or int(digits) >= len(self._lines):
+            return message
+        line = self._lines[int(digits)]
+        return f"{head}{mark}{digits}] ({PurePath(self._entry.from_).name}:{line}){number.partition(']')[2]}"
+
+    def _bad_cell(self, own: str, bad: _BadCellError, url: str, slots: Slots) -> None:
+        named = "" if bad.column is None else f" (column {bad.column[:64]})"
+        path = f"{own}.{shown(bad.at)}" if bad.at else own
+        self._bad(own, Problem(path, f"{bad.message}{named}", self._lines[-1], slots.position(bad.column)), url)
+
+    def _bad(self, own: str, problem: Problem, url: str) -> None:
+        """A row is bad: a problem, or a download that fails with it."""
+        if self._entry.on_bad_row == "fail":
+            self.problems.append(problem)
+            return
+        name = PurePath(self._entry.from_).name
+        message = f"{name}:{problem.line}:{problem.column}: {problem.path}: {problem.message}"
+        options = self._expanding.options_of(self._where, self._bare, None, None)
+        path = self._place_of_bad(name, own)
+        self._expanding.add_download(Download(own, (url,), path, options, bad=message))
+
+    def _place_of_bad(self, name: str, own: str) -> str:
+        """A path for a row that has none: nothing is ever put there."""
+        for candidate in self._candidates(name):
+            try:
+                return self._expanding.output(self._where, candidate, NO_URL, own)
+            except RefusedError:
+                continue
+        raise AssertionError("some name is free")
+
+    def _candidates(self, name: str) -> Iterator[str]:
+        line = self._lines[-1]
+        yield f"{name}, line {line}"
+        count = 1
+        while True:
+            yield f"line {line} of a list ({count})"
+            count += 1
+
+    def _forms(self, slots: Slots) -> _Forms | None:
+        """Read every text of the entry; None, with all problems noted, where one is wrong."""
+        before, entry = len(self._findings.found), self._entry
+
+        def form(at: Path, text: str, read: Callable[[str], _T], is_column: bool = False) -> RowForm[_T]:
+            try:
+                return slots.form(at, text, read, is_column)
+            except ValueError as error:
+                self._findings.add((*self._where, *at), str(error))
+                return RowForm(at, None, (), alone=False, read=read)
+
+        url = form(("url",), entry.url, _read_url, is_column=True)
+        if len(self._findings.found) == before and (url.format is None or slots.has_key):
+            self._findings.add((*self._where, "url"), "must name a column, by itself or in braces")
+        made = _Forms(
+            url=url,
+            path=None if entry.path is None else form(("path",), entry.path, read_text),
+            mirrors=tuple([form(("mirrors", n), text, _read_url, is_column=True) for n, text in enumerate(entry.mirrors or ())]),
+            checksums=tuple([form(("checksum", n), text, parse_checksum, is_column=True) for n, text in enumerate(texts_of(entry))]),
+            size=None if entry.size is None else form(("size",), entry.size, _read_size, is_column=True),
+            into=form(("unpack", "into"), entry.unpack.into, read_text) if entry.unpack and entry.unpack.into else None,
+            headers={
+                name: None if value is None else form(("headers", name), value, _read_header)
+                for name, value in (entry.headers or {}).items()
+            },
+            tags=None if entry.tags is None else tuple([form(("tags", n), tag, _read_tag) for n, tag in enumerate(entry.tags)]),
+        )
+        return made if len(self._findings.found) == before else None
+
+
+def _made(form: RowForm[_T], values: Values) -> _T | None:
+    """What a row makes of a text.
+
+    Raises:
+        _BadCellError: it lacks what that takes, or what comes of it is wrong.
+    """
+    try:
+        return form.make(values)
+    except CellError as error:
+        raise _BadCellError(form.where, str(error), error.column) from None
+    except ValueError as error:
+        raise _BadCellError(form.where, str(error), form.column) from None
+
+
+def _values(slots: Slots, cells: tuple[Cell, ...]) -> list[str | int | None]:
+    try:
+        return slots.values(cells)
+    except CellError as error:
+        raise _BadCellError((), str(error), error.column) from None
+
+
+def _read_url(text: str) -> str:
+    return check_url_text(read_text(text))
+
+
+def _read_header(text: str) -> str:
+    return check_header_value(read_text(text)) if text else ""
+
+
+def _read_tag(text: str) -> str:
+    return check_tag(read_text(text))
+
+
+def _read_size(text: str) -> int:
+    size = read_size(text)
+    if not 0 <= size <= MAX_SIZE:
+        raise ValueError(f"must be at most {MAX_SIZE}")
+    return size
