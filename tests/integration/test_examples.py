@@ -25,7 +25,8 @@ def test_there_are_examples() -> None:
 
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
 def test_an_example_runs(path: Path, tmp_path: Path) -> None:
-    shutil.copy(path, tmp_path)
+    for each in (path, *path.parent.glob("*.csv")):
+        shutil.copy(each, tmp_path)
     with dressed(Origin()) as origin:
         run = marscore("run", path.name, "--output-dir", "data", cwd=tmp_path, env={"ORIGIN": origin.url("")})
     assert run.code == 0, run.err
