@@ -124,7 +124,7 @@ def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = F
         KeyboardInterrupt: without `handle_signals`, after everything was put in order.
     """
     with listening(handle_signals) as stop, caller.watching(stop):
-        job = prepare(manifest, settings if caller.session is None else replace(settings, processes=1))
+        job = prepare(manifest, settings if caller.session is None else replace(settings, processes=1), lists="streamed")
         return _carried_out(job, manifest, settings, stop, caller)
 
 
@@ -154,6 +154,7 @@ def get(manifest: ManifestInput, settings: RunSettings, overwrite: bool = False,
 def _carried_out(job: Job, manifest: ManifestInput, settings: RunSettings, stop: Stop, caller: Caller = NOBODY) -> Ended:
     if settings.files:
         refuse_overlap(settings, _files_of(manifest, job), Path(job.root))
+        job = _keeping_off(job, settings)
     with Outputs(settings) as outputs, working_in(job) as place:
         job = replace(job, own=place.own)
         outputs.open_log()
@@ -232,6 +233,19 @@ def diff_lock(manifest: ManifestInput, settings: RunSettings, old: Path) -> list
     from marscore import locking  # noqa: PLC0415 - as above
 
     return locking.difference(manifest, settings, old)
+
+
+def _keeping_off(job: Job, settings: RunSettings) -> Job:
+    """The job with downloads that are still to be read kept off the files that the settings name."""
+    if job.rows is None:
+        return job
+    root, named = os.path.realpath(job.root), {}
+    for option in ("report", "log_file", "report_junit", "metrics"):
+        if (path := getattr(settings, option)) is not None:
+            place = os.path.realpath(path)
+            if place.startswith(os.path.join(root, "")):  # noqa: PTH118 - as below
+                named[os.path.relpath(place, root).replace(os.sep, "/")] = f"what --{option.replace('_', '-')} names"
+    return replace(job, rows=replace(job.rows, named=named))
 
 
 def _files_of(manifest: ManifestInput, job: Job) -> dict[str, str]:

@@ -176,7 +176,9 @@ class _Asking:
         )
         with Outputs(self._settings.of_inner_run()) as outputs:
             outputs.open_log()
-            with RunOutput(outputs, facts, lambda: self._stop.signal is not None) as self._output:
+            with RunOutput(
+                outputs, facts, lambda: self._stop.signal is not None, {each.id: each for each in self._job.downloads}
+            ) as self._output:
                 self._ask(works, self._output)
         if self._stop.signal is not None:
             raise Interrupted(self._stop.signal)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from marscore.adapters.credentials import ambient_secrets
 from marscore.adapters.files.archive_readers import demand_readers
@@ -20,15 +20,16 @@ from marscore.caches import CacheChoice, choose_cache
 from marscore.destination import Destination
 from marscore.errors import Problem, StorageError
 from marscore.frozen import dataclass
-from marscore.held import held_to_lock
+from marscore.held import held_to_lock, lock_of
 from marscore.hooks import Hooks, hooks_of
-from marscore.manifest import Parsed, PlainExecution, of_manifest
+from marscore.manifest import Examined, Parsed, PlainExecution, examine_mapping, examine_text, of_manifest
 from marscore.policy.redact import Redactor
 from marscore.policy.retry import Patience
-from marscore.resolve.expand import expand, load, load_mapping
+from marscore.resolve.expand import expand, loaded
 from marscore.resolve.model import Download
 from marscore.resolve.secrets import secrets_of
 from marscore.resolve.select import select
+from marscore.resolve.streamed import Streamed, load_or_stream
 from marscore.resolve.suspicious import bad_rows, suspicions
 from marscore.settings import EngineChoice, ManifestInput, Network, RunSettings
 from marscore.stores import check_store, in_memory, output_of, store_secrets, work_folder
@@ -36,6 +37,10 @@ from marscore.values import OWN_FOLDER, Failure
 
 if TYPE_CHECKING:
     from marscore.manifest import Execution
+
+
+#: What becomes of the downloads of long lists: all are made at once, or they are made while the run goes on.
+Lists: TypeAlias = Literal["kept", "streamed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,8 @@ class Job:
     engine: EngineChoice | None = None
     #: Where the files go, if that is an object store: then `root` is a folder of this machine to work in.
     store: Destination | None = None
+    #: Those of long lists, which are read while the run goes on. Then there are no `downloads`.
+    rows: Streamed | None = None
 
     @property
     def output_dir(self) -> str:
@@ -104,15 +111,22 @@ class Job:
         return StoreFolder(self.root, self.store, self.patience, own=self.own)
 
 
-def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles = "all") -> Job:
+def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles = "all", lists: Lists = "kept") -> Job:
     """Read, check and expand a manifest, and look at the files of certificates that it names, and for what reads its archives.
 
     Raises:
         ManifestError: it is wrong, or its lock is; every problem is told.
         StorageError: the system has no such place as the output folder is to be.
     """
-    parsed, everything = read(manifest, settings)
+    may_stream = lists == "streamed" and _may_stream(manifest, settings)
+    parsed, everything = _read_or_stream(manifest, settings) if may_stream else read(manifest, settings)
     check_whole(parsed, tls_files)
+    if isinstance(everything, Streamed):
+        job = job_of(parsed, everything.first, manifest, settings)
+        if job.store is None:
+            return replace(job, downloads=(), rows=everything, suspicions=suspicions(parsed))
+        # What is in a store is told by one list of its objects, which is held against all downloads.
+        parsed, everything = read(manifest, settings)
     held, lacking = held_to_lock(manifest, settings, parsed, everything)
     wanted = select(held, settings.only) if settings.only else held
     demand_readers(parsed, wanted)
@@ -131,6 +145,13 @@ def _engine(settings: RunSettings, downloads: tuple[Download, ...]) -> EngineCho
     from marscore.adapters.cluster.session import choice_of  # noqa: PLC0415 - few runs have any
 
     return choice_of(settings.engine, settings.engine_address, downloads)
+
+
+def _may_stream(manifest: ManifestInput, settings: RunSettings) -> bool:
+    """Whether nothing that is asked for takes all downloads at once."""
+    if settings.only or settings.checksums == "required" or settings.locking == "exact" or settings.engine != "local":
+        return False
+    return settings.locking == "none" or lock_of(manifest, settings) is None
 
 
 def check_whole(parsed: Parsed, tls_files: TlsFiles = "all") -> None:
@@ -192,13 +213,27 @@ def read(manifest: ManifestInput, settings: RunSettings) -> tuple[Parsed, tuple[
     Raises:
         ManifestError: with every problem.
     """
-    variables, rows = dict(settings.variables), RowFiles(manifest.folder)
-    if manifest.text is not None:
-        return load(manifest.text, manifest.source, os.environ, variables, rows)
-    if not isinstance(manifest.data, Mapping):
+    rows = RowFiles(manifest.folder)
+    examined = _examined(manifest, settings)
+    if examined is None:
         parsed = of_manifest(manifest.data)
         return parsed, expand(parsed, rows)
-    return load_mapping(manifest.data, os.environ, variables, manifest.source, rows)
+    return loaded(examined, rows)
+
+
+def _read_or_stream(manifest: ManifestInput, settings: RunSettings) -> tuple[Parsed, tuple[Download, ...] | Streamed]:
+    examined = _examined(manifest, settings)
+    return read(manifest, settings) if examined is None else load_or_stream(examined, RowFiles(manifest.folder))
+
+
+def _examined(manifest: ManifestInput, settings: RunSettings) -> Examined | None:
+    """What stands in a manifest; None of one that a program made."""
+    variables = dict(settings.variables)
+    if manifest.text is not None:
+        return examine_text(manifest.text, manifest.source, os.environ, variables)
+    if isinstance(manifest.data, Mapping):
+        return examine_mapping(manifest.data, os.environ, variables, manifest.source)
+    return None
 
 
 def _execution(execution: Execution | PlainExecution, settings: RunSettings) -> PlainExecution:

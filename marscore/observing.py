@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from marscore.adapters.terminal.named_outputs import Output, Outputs
@@ -25,14 +25,20 @@ if TYPE_CHECKING:
     from marscore.adapters.telemetry.tracing import Tracing
     from marscore.job import Job
     from marscore.report.spans import SpanFold
+    from marscore.resolve.model import Download
 
 
 class Observers:
-    """Those of one run, which began at `ticks`: a context, at whose end none works any more, however the run ended."""
+    """Those of one run, which began at `ticks`: a context, at whose end none works any more, however the run ended.
 
-    def __init__(self, job: Job, outputs: Outputs, facts: RunFacts, clock: SystemClock, ticks: float) -> None:
+    `known` are its downloads by id, which may come while it goes on.
+    """
+
+    def __init__(
+        self, job: Job, outputs: Outputs, facts: RunFacts, clock: SystemClock, ticks: float, known: Mapping[str, Download]
+    ) -> None:
         self._metrics = None if outputs.metrics is None else _metrics_file(job, outputs.metrics, facts, clock, ticks)
-        self._spans = None if outputs.settings.traces == "none" or not _may_be_traced() else _Spans(job, facts)
+        self._spans = None if outputs.settings.traces == "none" or not _may_be_traced() else _Spans(job, facts, known)
 
     @property
     def looks(self) -> bool:
@@ -91,8 +97,9 @@ class Observers:
 class _Spans:
     """The spans of one run. Whatever goes wrong there, exporters and processors being others' code, ends them and not the run."""
 
-    def __init__(self, job: Job, facts: RunFacts) -> None:
+    def __init__(self, job: Job, facts: RunFacts, known: Mapping[str, Download]) -> None:
         self._job = job
+        self._known = known
         self._facts = facts
         self._fold: SpanFold | None = None
         self._tracing: Tracing | None = None
@@ -111,7 +118,7 @@ class _Spans:
 
             self._tracing = open_tracing(os.environ)
             if self._tracing and self._tracing.start(self._facts.started_at, run_attributes(self._facts, self._job.redactor)):
-                self._fold = SpanFold(self._facts.downloads, self._job.redactor)
+                self._fold = SpanFold(self._known, self._job.redactor)
 
     def add(self, events: Iterable[Event]) -> None:
         """Take events."""

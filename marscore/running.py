@@ -13,7 +13,7 @@ import signal
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from marscore import deciding
 from marscore.adapters.clock import SystemClock, cores
@@ -24,6 +24,7 @@ from marscore.adapters.files.from_cache import Keeper
 from marscore.adapters.files.kept import kept_of
 from marscore.adapters.files.put_away import PutAway, remove_unfinished
 from marscore.adapters.files.reserve import Reserve
+from marscore.adapters.files.spool import FileSpool
 from marscore.adapters.records import RecordMaker
 from marscore.adapters.state.claim_writer import ClaimWriter
 from marscore.adapters.state.workplace import Workplace
@@ -38,6 +39,7 @@ from marscore.adapters.unchanged_records import UnchangedRecords
 from marscore.caller import NOBODY, Caller
 from marscore.errors import StorageError, told
 from marscore.events import (
+    AnyOutcome,
     DownloadFailed,
     DownloadFinished,
     Event,
@@ -51,11 +53,12 @@ from marscore.events import (
 from marscore.execute.supervisor.messages import Inbox, StopRequested, Told
 from marscore.execute.transfer.protocol import InPlace, Work
 from marscore.exhaustive import assert_never
+from marscore.feeding import Chunk, Chunks, Feeder, batched
 from marscore.hooks import Surroundings, after
 from marscore.job import Job
 from marscore.observing import Observers
 from marscore.own_folder import Leased, State
-from marscore.planning.model import Plan, compile_plan
+from marscore.planning.model import MANY, Plan, compile_plan
 from marscore.report.ended import Ended
 from marscore.report.fold import ReportFold, RunFacts, run_finished, undelivered
 from marscore.report.head import Head
@@ -75,6 +78,7 @@ from marscore.resolve.reconcile import (
     Unpacking,
     UpToDate,
 )
+from marscore.resolve.streamed import Streamed
 from marscore.values import OWN_FOLDER, Failure
 from marscore.version import __version__
 
@@ -116,11 +120,12 @@ class Run:
             downloads=job.downloads,
             name=job.name,
         )
-        self._fold = ReportFold(self._facts, job.redactor)
-        by_id = {download.id: download for download in job.downloads}
-        self._claims = ClaimWriter(state, self._folder, self._clock, by_id)
-        self._output = RunOutput(outputs, self._facts, lambda: stop.signal is not None)
-        self._observers = Observers(job, outputs, self._facts, self._clock, self._began)
+        self._fold = ReportFold(self._facts, job.redactor, lambda: FileSpool(job.root / job.own))
+        #: The downloads by id: all, or, of those that are read while the run goes on, those without an outcome.
+        self._by_id = {download.id: download for download in job.downloads}
+        self._claims = ClaimWriter(state, self._folder, self._clock, self._by_id)
+        self._output = RunOutput(outputs, self._facts, lambda: stop.signal is not None, self._by_id)
+        self._observers = Observers(job, outputs, self._facts, self._clock, self._began, self._by_id)
         self._claims.urls_of_cached = job.cache is not None and job.cache.match == "url"
         self._away = PutAway(self._folder)
         self._cache = None if job.cache is None else job.cache.open()
@@ -128,10 +133,12 @@ class Run:
         #: The file that holds the report, once it does; and where it is for people, also where that is a stream.
         self._report: Path | None = None
         self._reported_to: str | None = None
+        #: Why a list could not be read to its end.
+        self._unread: Failure | None = None
         #: The paths of files that were cut short by a signal.
         self._interrupted: list[str] = []
         self._lines = replace(self._output.log, tells=caller.hears)
-        self._records = RecordMaker(job.redactor, self._lines, by_id)
+        self._records = RecordMaker(job.redactor, self._lines, self._by_id)
         self._unchanged = UnchangedRecords(job.redactor, self._output.log)
 
     def carry_out(self) -> Ended:
@@ -145,8 +152,12 @@ class Run:
             self._emit(*(NotLocked(self._clock.now(), download.id, download.path) for download in self._job.not_locked))
             try:
                 self._observers.start()
-                self._fetch(self._plan())
-                trouble = None if self._staff is None else self._staff.trouble
+                if self._job.rows is None:
+                    compiled = self._plan()
+                    self._fetch(compiled, [work for decision in compiled.decisions if (work := _work_of(decision))])
+                    trouble = None if self._staff is None else self._staff.trouble
+                else:
+                    self._stream(self._job.rows)
             except KeyboardInterrupt as error:
                 self._stop.signal = self._stop.signal or signal.SIGINT
                 # One of the host's own is raised in the end, whatever was asked before.
@@ -182,6 +193,48 @@ class Run:
             self._close(decisions[start : start + _BATCH])
         return compiled
 
+    def _stream(self, rows: Streamed) -> None:
+        """Fetch what is read while that goes on. As long as all is in place there is no need of a worker."""
+        around = deciding.Surroundings(self._clock, self._take, self._proving, self._stop.check)
+        assert not isinstance(self._state, StoreState), "lists of such runs are read at once"
+        chunks = Chunks(self._job, self._state, around)
+        works: Sequence[Work] = ()
+        over: Literal["yes", "no"] = "no"
+        while not works and over == "no":
+            with self._stop.interrupting():
+                chunk = chunks.next()
+            works, over = self._take_chunk(chunk), "yes" if chunk is None else "no"
+        compiled = compile_plan(self._job.execution, (), cores(), MANY if works else 0)
+        in_place = self._fold.totals.up_to_date
+        self._emit(PlanCompiled(self._clock.now(), compiled.processes, compiled.threads, rows.count or self._fold.expected, in_place))
+        self._fetch(compiled, works, chunks)
+        self._fold.add(PlanCompiled(self._clock.now(), compiled.processes, compiled.threads, self._fold.expected, in_place))
+        if self._unread is not None:
+            raise StorageError(self._unread)
+
+    def _take_chunk(self, chunk: Chunk | Failure | None) -> Sequence[Work]:
+        """Take in further downloads: tell of those that need no transfer, and return what is to be done for the others."""
+        assert self._job.rows is not None
+        if isinstance(chunk, Failure):
+            self._unread = chunk
+            return ()
+        if chunk is None:
+            if self._job.rows.count not in (None, self._fold.expected):
+                self._unread = Failure("row", "the list has changed since it was checked, just before: it has another number of rows")
+            self._fold.read_to_the_end()
+            return ()
+        self._by_id.update((download.id, download) for download in chunk.downloads)
+        self._fold.expect(chunk.downloads)
+        self._claims.expect(chunk.downloads, chunk.claims)
+        self._records.guard(chunk.secrets.items())
+        self._warn_of_the_state()
+        self._emit(*chunk.events)
+        self._warn_of(chunk.downloads)
+        for decisions in batched(chunk.decisions, _BATCH):
+            self._close(decisions)
+        works = [work for decision in chunk.decisions if (work := _work_of(decision))]
+        return [replace(work, secrets=own) if (own := chunk.secrets.get(work.download.id)) else work for work in works]
+
     def _proving(self, reading: ProofMade) -> None:
         self._stop.check()
         self._output.show([reading], ())
@@ -208,14 +261,24 @@ class Run:
         for event in events:
             self._fold.add(event)
         self._tell(events, told)
+        if self._job.rows is not None:
+            self._forget(at_once.entries if at_once else ())
+            self._forget(event.download for event in outcomes if isinstance(event, AnyOutcome))
 
-    def _fetch(self, compiled: Plan) -> None:
-        works = [work for decision in compiled.decisions if (work := _work_of(decision))]
+    def _forget(self, ids: Iterable[str]) -> None:
+        """Forget downloads that are over, of those that are read while the run goes on."""
+        for name in ids:
+            if download := self._by_id.pop(name, None):
+                self._claims.forget(download)
+                self._records.forget(name)
+
+    def _fetch(self, compiled: Plan, works: Sequence[Work], chunks: Chunks | None = None) -> None:
+        """Have the works done, and those of further `chunks`."""
         if not works:
             return
         if self._observers.traces:
             works = [replace(work, traced=True) for work in works]
-        self._reserve = Reserve(self._job.root / self._job.own, len(self._job.downloads))
+        self._reserve = Reserve(self._job.root / self._job.own, MANY if chunks else len(self._job.downloads))
         # requests and all else that sends and receives takes a tenth of a second to import, and more open files than there may be.
         with naming("cannot load what fetches"):
             from marscore.adapters.processes.workers import ProcessWorkerFactory  # noqa: PLC0415
@@ -244,9 +307,15 @@ class Run:
             if self._lease.lost is not None:
                 # While it was looked what is in place.
                 self._lease.on_lost(self._lease.lost)
-        with contextlib.closing(factory), self._output.watching(factory.readings), self._observers.watching(factory.readings):
+        feeder = None if chunks is None else Feeder(chunks, inbox, self._take_chunk)
+        with (
+            contextlib.closing(factory),
+            contextlib.nullcontext() if feeder is None else contextlib.closing(feeder),
+            self._output.watching(factory.readings),
+            self._observers.watching(factory.readings),
+        ):
             try:
-                supervisor.run(works, self._began)
+                supervisor.run(works, self._began, feeder)
             except KeyboardInterrupt:
                 inbox.put(stop_of(signal.SIGINT))
                 supervisor.wind_up()
@@ -409,7 +478,10 @@ class Run:
     def _warn(self) -> None:
         self._warn_of_the_state()
         self._emit(*(Warned(self._clock.now(), None, told(self._job.source, each)[0]) for each in self._job.suspicions))
-        for download in self._job.downloads:
+        self._warn_of(self._job.downloads)
+
+    def _warn_of(self, downloads: Iterable[Download]) -> None:
+        for download in downloads:
             if download.options.verify is False:
                 self._emit(Warned(self._clock.now(), download.id, "verify is false: nothing proves whose server this is"))
 
@@ -418,6 +490,9 @@ class Run:
 
     def _take(self, events: Iterable[Event], told: Told | None = None) -> None:
         """Add events up and show them; those of which nothing is made yet are this process's own, and not fit to be seen so far."""
+        if self._job.rows is not None:
+            # What comes of a download that is over is too late.
+            events = [event for event in events if not isinstance(event, AnyOutcome) or event.download in self._by_id]
         if told is None:
             events, told = self._records.tell(events)
         for event in events:
@@ -429,11 +504,13 @@ class Run:
             if isinstance(event, DownloadFinished):
                 self._keep(self._claims.download(download), event)
         self._tell(events, told)
+        if self._job.rows is not None:
+            self._forget(event.download for event in events if isinstance(event, AnyOutcome))
 
     def _tell(self, events: Iterable[Event], told: Told) -> None:
         self._observers.add(events)
         self._output.show(events, told.lines)
-        self._caller.tell(events, lambda download: self._claims.download(download).path)
+        self._caller.tell(events, lambda name: "" if (download := self._by_id.get(name)) is None else download.path)
 
     def _keep(self, download: Download, event: DownloadFinished) -> None:
         """Let the cache have what was fetched, and then let an archive go that is not to stay."""

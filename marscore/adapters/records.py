@@ -34,6 +34,8 @@ from marscore.state import Row, row_of
 
 #: What only the log tells.
 _ONLY_LOGGED = frozenset({ChecksumVerified, HostPaced, Redirected})
+#: So many of what keeps secrets are kept.
+_KNOWN = 1000
 #: As a tuple: a test against the union takes five times as long.
 _OUTCOMES = (DownloadFinished, DownloadFailed, DownloadSkipped)
 
@@ -50,14 +52,33 @@ class RecordMaker:
         self._wanted = wanted_from(settings.tells)
         self._expected: dict[str, Download] = {}
         self._known = known or {}
+        #: What keeps the secrets of single downloads, by id, and by the secrets: many downloads may share them.
+        self._guarded: dict[str, Redactor] = {}
+        self._made: dict[tuple[tuple[str, str], ...], Redactor] = {}
 
     def expect(self, works: Iterable[Work]) -> None:
         """Take note of downloads that are going to be closed here."""
+        works = list(works)
         self._expected.update((work.download.id, work.download) for work in works)
+        self.guard((work.download.id, work.secrets) for work in works if work.secrets)
+
+    def guard(self, secrets: Iterable[tuple[str, tuple[tuple[str, str], ...]]]) -> None:
+        """Keep the secrets of single downloads, by id, out of what is told of these, until they are closed."""
+        for name, own in secrets:
+            redactor = self._made.get(own)
+            if redactor is None:
+                if len(self._made) >= _KNOWN:
+                    self._made.clear()
+                redactor = self._made[own] = Redactor({**self._redactor.secrets, **dict(own)}, self._redactor.words)
+            self._guarded[name] = redactor
+
+    def forget(self, download: str) -> None:
+        """Forget the secrets of a download that was closed elsewhere."""
+        self._guarded.pop(download, None)
 
     def tell(self, events: Iterable[Event]) -> tuple[list[Event], Told]:
         """The events that others need, redacted, and what is made of all."""
-        shown = list(map(self._redactor.event, events))
+        shown = self._redacted(events)
         # Before downloads that are over are forgotten.
         texts = self._maker.texts(shown)
         over: set[str] = set()
@@ -67,12 +88,18 @@ class RecordMaker:
             if isinstance(event, _OUTCOMES):
                 over.add(event.download)
                 if self._expected and (download := self._expected.pop(event.download, None)):
-                    entries[event.download] = entry_of(download, event, self._redactor)
+                    entries[event.download] = entry_of(download, event, self._guarded.pop(event.download, self._redactor))
                     if isinstance(event, DownloadFinished):
                         rows[event.download] = row_of(claim_of(event, download))
         # An outcome says when its download began.
         kept = [event for event in shown if not self._is_left_behind(event, over)]
         return kept, Told(texts, entries, rows)
+
+    def _redacted(self, events: Iterable[Event]) -> list[Event]:
+        if not self._guarded:
+            return list(map(self._redactor.event, events))
+        guarded, usual = self._guarded, self._redactor
+        return [guarded.get(getattr(event, "download", None) or "", usual).event(event) for event in events]
 
     def _path_of(self, name: str) -> str | None:
         download = self._expected.get(name) or self._known.get(name)

@@ -48,9 +48,9 @@ class Plan:
         return len(self.decisions)
 
 
-def compile_plan(execution: PlainExecution, decisions: Sequence[Decision], cores: int) -> Plan:
-    """Decide on processes and threads for what has to be done."""
-    active = sum([isinstance(decision, _ACTIVE) for decision in decisions])
+def compile_plan(execution: PlainExecution, decisions: Sequence[Decision], cores: int, further: int = 0) -> Plan:
+    """Decide on processes and threads for what has to be done; `further` is of how many downloads that is known beside the decisions."""
+    active = sum([isinstance(decision, _ACTIVE) for decision in decisions]) + further
     processes = _processes(execution, active, cores)
     may_be_small = execution.processes == "auto" and processes < execution.per_host and active < MANY
     return Plan(

@@ -9,9 +9,9 @@ where its worker has written it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from marscore.events import (
     BytesReceived,
@@ -32,6 +32,7 @@ from marscore.events import (
 )
 from marscore.frozen import dataclass
 from marscore.policy.redact import Redactor
+from marscore.report.entries import Entries, Spool
 from marscore.report.entry import completed, entry_of, status_of, unfinished_entry
 from marscore.report.head import Head, ManifestNamed, PlanSums, Samples, Sums
 from marscore.report.pauses import Pauses
@@ -58,7 +59,10 @@ _WORDS: dict[type[Event], str] = {
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What is known of a run before its first event. `started_at` is Unix time; `manifest` is the manifest's name, as in messages."""
+    """What is known of a run before its first event. `started_at` is Unix time; `manifest` is the manifest's name, as in messages.
+
+    `downloads` are all of them, or none where they are read while the run goes on.
+    """
 
     run_id: str
     version: str
@@ -80,15 +84,22 @@ class _Open:
 
 
 class ReportFold:
-    """Adds up the events of one run. Not safe to share between threads."""
+    """Adds up the events of one run. Not safe to share between threads.
 
-    def __init__(self, facts: RunFacts, redactor: Redactor) -> None:
+    Downloads that are read while the run goes on are told of by `expect`, and forgotten with their outcome.
+    """
+
+    def __init__(self, facts: RunFacts, redactor: Redactor, make_spool: Callable[[], Spool] | None = None) -> None:
         self._facts = facts
         self._redactor = redactor
         self._plan = PlanSums(downloads=len(facts.downloads))
+        #: Where each stands that has no outcome yet, and those that stand there.
         self._place = {download.id: number for number, download in enumerate(facts.downloads)}
+        self._downloads: Sequence[Download] | dict[int, Download] = facts.downloads
         self._open: dict[str, _Open] = {}
-        self._entries: list[str | None] = [None] * len(facts.downloads)
+        self._entries = Entries(make_spool)
+        self._entries.grow(len(facts.downloads))
+        self._unread: Literal["nothing", "some"] = "nothing"
         self._ended: Counter[str] = Counter()
         self._bytes_downloaded = 0
         self._bytes_resumed = 0
@@ -100,6 +111,25 @@ class ReportFold:
         #: What is to be known of downloads besides their outcome: ids and sentences.
         self.noted: list[tuple[str, str]] = []
         self._broken_off: Failure | None = None
+
+    def expect(self, downloads: Sequence[Download]) -> None:
+        """Take note of further downloads, in their order. Until `read_to_the_end` there may be more, and the run is no success."""
+        if not isinstance(self._downloads, dict):
+            self._downloads, self._unread = {}, "some"
+        first = len(self._entries)
+        self._entries.grow(len(downloads))
+        for number, download in enumerate(downloads, first):
+            self._place[download.id] = number
+            self._downloads[number] = download
+
+    def read_to_the_end(self) -> None:
+        """Take note that there are no more downloads."""
+        self._unread = "nothing"
+
+    @property
+    def expected(self) -> int:
+        """How many downloads are known of."""
+        return len(self._entries)
 
     def add(self, event: Event, entry: str | None = None) -> None:
         """Take the next event, an outcome with its entry if that is written; those that the report does not tell of are ignored."""
@@ -132,10 +162,15 @@ class ReportFold:
     def add_in_place(self, entries: Mapping[str, str]) -> None:
         """Take the entries, by download, of files that need nothing: what `add` does with their outcomes, all at once."""
         for download, entry in entries.items():
-            number = self._place[download]
-            if self._entries[number] is None:
-                self._entries[number] = entry
+            number = self._place.get(download)
+            if number is not None and not self._entries.has(number):
+                self._end(download, number, entry)
                 self._ended["up_to_date"] += 1
+
+    def _end(self, download: str, number: int, entry: str) -> None:
+        self._entries.add(number, entry)
+        if isinstance(self._downloads, dict):
+            del self._place[download], self._downloads[number]
 
     @property
     def totals(self) -> Sums:
@@ -144,7 +179,7 @@ class ReportFold:
 
     def exit_code(self, signal: int | None = None) -> int:
         """How the run ends if it ends now; `signal` is the one that told it to, if any did."""
-        if self._broken_off is None and sum(self._ended[status] for status in IN_PLACE) == len(self._entries):
+        if self._broken_off is None and self._unread == "nothing" and sum(self._ended[status] for status in IN_PLACE) == len(self._entries):
             # A signal that came when all was in place changed nothing.
             return 0
         if signal is not None:
@@ -174,18 +209,18 @@ class ReportFold:
 
     def entries(self, signal: int | None = None) -> Iterator[str]:
         """The entries of all downloads, in the manifest's order, each as JSON."""
-        for download, entry in zip(self._facts.downloads, self._entries, strict=True):
-            yield entry or self._unfinished(download, signal)
+        for number in range(len(self._entries)):
+            yield self._entries.get(number) or self._unfinished(self._downloads[number], signal)
 
     def _close(self, event: Outcome, entry: str | None) -> None:
-        number = self._place[event.download]
-        if self._entries[number] is not None:
+        number = self._place.get(event.download)
+        if number is None or self._entries.has(number):
             # It has ended before, and is not to be counted twice.
             return
         if entry is None:
-            entry = entry_of(self._facts.downloads[number], event, self._redactor)
+            entry = entry_of(self._downloads[number], event, self._redactor)
         begun = self._open.pop(event.download, None)
-        self._entries[number] = self._completed(entry, begun, self._facts.downloads[number]) if begun else entry
+        self._end(event.download, number, self._completed(entry, begun, self._downloads[number]) if begun else entry)
         self._ended[status_of(event)] += 1
         if isinstance(event, DownloadSkipped):
             return

@@ -92,8 +92,9 @@ class _Open:
 class SpanFold:
     """Makes spans of one run's events. Not safe to share between threads."""
 
-    def __init__(self, downloads: Iterable[Download], redactor: Redactor) -> None:
-        self._downloads = {download.id: download for download in downloads}
+    def __init__(self, downloads: Mapping[str, Download], redactor: Redactor) -> None:
+        """Begin; `downloads` are known by id, each at least until it is over."""
+        self._downloads = downloads
         self._redactor = redactor
         self._open: dict[str, _Open] = {}
 

@@ -5,7 +5,7 @@ entry --OptionsMaker--> Options    entry + each --templates--> URLs and paths --
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,7 +20,7 @@ from marscore.resolve.collisions import between, of_path
 from marscore.resolve.forms import Form, Forms
 from marscore.resolve.model import Download, Options
 from marscore.resolve.options import OptionsMaker
-from marscore.resolve.paths import Outputs, check_output, name_in, without_suffixes
+from marscore.resolve.paths import Outputs, TakesPaths, check_output, name_in, without_suffixes
 from marscore.resolve.refused import HiddenError, RefusedError
 from marscore.resolve.rewriting import Rewriting
 from marscore.resolve.rows import NoRows, OpenRows
@@ -29,6 +29,7 @@ from marscore.values import parse_checksum
 
 if TYPE_CHECKING:
     from marscore.manifest import DownloadEntry, ListEntry
+    from marscore.resolve.listed import Reading
 
 _T = TypeVar("_T")
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -45,7 +46,7 @@ def expand(parsed: Parsed, open_rows: OpenRows = _NO_ROWS) -> tuple[Download, ..
     manifest = parsed.manifest
     options = OptionsMaker(manifest.defaults, manifest.security.private_addresses)
     rewriting = Rewriting(manifest.mirrors)
-    expansion = _Expansion(options, rewriting, AwaitedMaker(manifest.defaults.checksum, rewriting), findings)
+    expansion = Expansion(options, rewriting, AwaitedMaker(manifest.defaults.checksum, rewriting), findings)
     downloads = _expanded(dict(enumerate(manifest.downloads)), expansion, open_rows)
     if findings.found:
         raise findings.error(parsed.source)
@@ -60,7 +61,7 @@ def load(
     Raises:
         ManifestError: with every problem of both stages, in the order of the text.
     """
-    return _loaded(examine_text(text, source, environment, variables), open_rows)
+    return loaded(examine_text(text, source, environment, variables), open_rows)
 
 
 def load_mapping(
@@ -75,7 +76,7 @@ def load_mapping(
     Raises:
         ManifestError: with every problem of both stages.
     """
-    return _loaded(examine_mapping(data, environment, variables, source), open_rows)
+    return loaded(examine_mapping(data, environment, variables, source), open_rows)
 
 
 def load_in_part(
@@ -93,7 +94,7 @@ def load_in_part(
     left_open = findings.open_entries()
     known = {index: entry for index, entry in examined.entries.items() if index not in left_open}
     rewriting = Rewriting(examined.manifest.mirrors if examined.manifest else {})
-    expansion = _Expansion(
+    expansion = Expansion(
         OptionsMaker(examined.defaults, "allow"), rewriting, AwaitedMaker(examined.defaults.checksum, rewriting), findings
     )
     downloads = _expanded(known, expansion, open_rows)
@@ -102,35 +103,47 @@ def load_in_part(
     return len(downloads) + len(findings.wrong_entries() | left_open)
 
 
-def _loaded(examined: Examined, open_rows: OpenRows) -> tuple[Parsed, tuple[Download, ...]]:
+def loaded(examined: Examined, open_rows: OpenRows) -> tuple[Parsed, tuple[Download, ...]]:
+    """The whole of a manifest that was looked at.
+
+    Raises:
+        ManifestError: with every problem.
+    """
+    downloads = _expanded(examined.entries, expansion_of(examined), open_rows)
+    return examined.parsed(), downloads
+
+
+def expansion_of(examined: Examined, findings: Findings | None = None, outputs: TakesPaths | None = None) -> Expansion:
+    """What makes the downloads of a manifest; where no `findings` are given, in those of its reading."""
     # A manifest that is wrong ends in an error, whatever its downloads would have been allowed to do.
     private = examined.manifest.security.private_addresses if examined.manifest else "allow"
     rewriting = Rewriting(examined.manifest.mirrors if examined.manifest else {})
     lists = AwaitedMaker(examined.defaults.checksum, rewriting)
-    expansion = _Expansion(OptionsMaker(examined.defaults, private), rewriting, lists, examined.findings)
-    downloads = _expanded(examined.entries, expansion, open_rows)
-    return examined.parsed(), downloads
+    return Expansion(OptionsMaker(examined.defaults, private), rewriting, lists, findings or examined.findings, outputs)
 
 
-def _expanded(entries: Mapping[int, Entry], expansion: _Expansion, open_rows: OpenRows) -> tuple[Download, ...]:
+def _expanded(entries: Mapping[int, Entry], expansion: Expansion, open_rows: OpenRows) -> tuple[Download, ...]:
     for index, entry in entries.items():
         if entry.from_ is None:
             expansion.add(("downloads", index), entry)
         else:
-            expansion.add_rows(("downloads", index), entry, open_rows)
+            for _ in expansion.add_rows(("downloads", index), entry, open_rows):
+                pass
     return tuple(expansion.downloads)
 
 
-class _Expansion:
+class Expansion:
     """Collects the downloads of a manifest and what is wrong between them."""
 
-    def __init__(self, options: OptionsMaker, rewriting: Rewriting, lists: AwaitedMaker, findings: Findings) -> None:
+    def __init__(
+        self, options: OptionsMaker, rewriting: Rewriting, lists: AwaitedMaker, findings: Findings, outputs: TakesPaths | None = None
+    ) -> None:
         self.downloads: list[Download] = []
         self._rewriting = rewriting
         self.lists = lists
         self._findings = findings
         self._options = options
-        self._outputs = Outputs()
+        self._outputs = outputs or Outputs()
 
     def add(self, where: Path, entry: DownloadEntry | PlainEntry) -> None:
         """Expand one entry; its first problem ends it, but not the others."""
@@ -146,8 +159,8 @@ class _Expansion:
         except WrongListError as wrong:
             self._findings.add(wrong.where, wrong.message, "missing")
 
-    def add_rows(self, where: Path, entry: ListEntry, open_rows: OpenRows) -> None:
-        """Add the rows of a list, unless something is wrong already.
+    def add_rows(self, where: Path, entry: ListEntry, open_rows: OpenRows, reading: Reading | None = None) -> Iterator[None]:
+        """Add the rows of a list, a step for each, unless something is wrong already.
 
         Raises:
             ManifestError: rows are bad, and nothing is wrong with the manifest itself.
@@ -156,8 +169,8 @@ class _Expansion:
             return
         from marscore.resolve.listed import ListExpansion  # noqa: PLC0415 - few manifests have lists
 
-        rows = ListExpansion(where, entry, self, self._findings)
-        rows.expand(open_rows)
+        rows = ListExpansion(where, entry, self, self._findings, reading)
+        yield from rows.read(open_rows)
         if rows.problems and not self._findings.found:
             raise ManifestError(open_rows.shown(entry.from_), tuple(rows.problems))
 

@@ -11,18 +11,18 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from marscore.errors import Problem
 from marscore.frozen import dataclass
 from marscore.manifest import Entry, Findings
-from marscore.manifest.fields import MAX_SIZE, check_header_value, check_tag, read_size, read_text
+from marscore.manifest.fields import read_text
 from marscore.manifest.places import Path, shown
-from marscore.manifest.urls import check_url_text
 from marscore.resolve.awaited import AwaitedMaker, WrongListError, texts_of
+from marscore.resolve.cells import BadCellError, filled, read_header, read_row_size, read_tag, read_url, values_of
 from marscore.resolve.model import Download, Options
 from marscore.resolve.refused import RefusedError
-from marscore.resolve.rows import BadRow, Cell, CellError, OpenRows, RowFile, RowForm, RowsError, Slots, Values
+from marscore.resolve.rows import BadRow, Cell, OpenRows, RowFile, RowForm, RowsError, Slots, Values
 from marscore.values import Checksum, parse_checksum
 
 if TYPE_CHECKING:
@@ -34,14 +34,6 @@ _T = TypeVar("_T")
 MOST_TOLD = 50
 #: What is known of a bad row is no URL. No host is called so (RFC 2606 section 2), and nothing is ever sent there.
 NO_URL = "https://bad-row.invalid/"
-
-
-class _BadCellError(Exception):
-    """Something is wrong with a row: at which place of the entry, what, and which column is meant."""
-
-    def __init__(self, at: Path, message: str, column: str | None) -> None:
-        super().__init__(at, message, column)
-        self.at, self.message, self.column = at, message, column
 
 
 class Expanding(Protocol):
@@ -85,37 +77,37 @@ class _Forms:
         return named or self.url.column
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What becomes of bad rows, and the line of each row by its number, where they are kept: whose path is taken is told with it."""
+
+    on_bad_row: Literal["fail", "skip"]
+    lines: array[int] | None = None
+
+
 class ListExpansion:
     """The rows of one entry on their way to downloads. `problems` are those of rows, which end the run before it begins."""
 
-    def __init__(self, where: Path, entry: ListEntry, expanding: Expanding, findings: Findings) -> None:
+    def __init__(self, where: Path, entry: ListEntry, expanding: Expanding, findings: Findings, reading: Reading | None = None) -> None:
         self.problems: list[Problem] = []
+        self._reading = reading or Reading(entry.on_bad_row, array("Q"))
         self._where = where
         self._entry = entry
         self._expanding = expanding
         self._findings = findings
         self._name = shown(where)
-        #: The line of each row, by its number: whose path is taken is told with it.
-        self._lines = array("Q")
+        self._line = 0
         #: The entry without checksums: for rows that have none, `defaults` may name a list.
         self._bare = entry.model_copy(update={"checksum": None})
 
-    def expand(self, open_rows: OpenRows) -> None:
-        """Add a download for each row."""
-        try:
-            file = open_rows.open(self._entry.from_)
-        except RowsError as error:
-            if error.line is None:
-                self._findings.add((*self._where, "from"), error.message)
-            else:
-                self._broken(error)
+    def read(self, open_rows: OpenRows) -> Iterator[None]:
+        """Add a download for each row, or note what is wrong with it; a step for each row."""
+        opened = self._opened(open_rows)
+        if opened is None:
             return
-        slots = Slots(file.columns)
-        forms = self._forms(slots)
-        if forms is None:
-            return
+        file, slots, forms = opened
         try:
-            self._read(file, slots, forms)
+            yield from self._read(file, slots, forms)
         except RowsError as error:
             self._broken(error)
         except WrongListError as wrong:
@@ -123,13 +115,32 @@ class ListExpansion:
         for name in sorted(file.never_seen()):
             self._findings.add(self._where, f"names {name[:64]!r}, which no row of the file has", "missing")
 
+    def look(self, open_rows: OpenRows) -> None:
+        """Note what is wrong with the entry, as far as that shows without its rows."""
+        self._opened(open_rows)
+
+    def _opened(self, open_rows: OpenRows) -> tuple[RowFile, Slots, _Forms] | None:
+        try:
+            file = open_rows.open(self._entry.from_)
+        except RowsError as error:
+            if error.line is None:
+                self._findings.add((*self._where, "from"), error.message)
+            else:
+                self._broken(error)
+            return None
+        slots = Slots(file.columns)
+        forms = self._forms(slots)
+        return None if forms is None else (file, slots, forms)
+
     def _broken(self, error: RowsError) -> None:
         self.problems.append(Problem(f"{self._name}.from", error.message, error.line or 1, error.column or 1))
 
-    def _read(self, file: RowFile, slots: Slots, forms: _Forms) -> None:
+    def _read(self, file: RowFile, slots: Slots, forms: _Forms) -> Iterator[None]:
         shared = None if forms.options_vary() else self._options(forms, ())
         for number, (line, cells) in enumerate(file.rows(slots.names)):
-            self._lines.append(line)
+            self._line = line
+            if self._reading.lines is not None:
+                self._reading.lines.append(line)
             own = f"{self._name}[{number}]"
             if isinstance(cells, BadRow):
                 self._bad(own, Problem(own, cells.message, line, cells.column), NO_URL)
@@ -138,32 +149,33 @@ class ListExpansion:
             if len(self.problems) >= MOST_TOLD:
                 self.problems.append(Problem(self._name, "more rows may be bad: they were not read", line, 1))
                 return
+            yield
 
     def _row(self, own: str, slots: Slots, forms: _Forms, cells: tuple[Cell, ...], shared: Options | None) -> None:
         url = NO_URL
         try:
-            values = _values(slots, cells)
-            found = _made(forms.url, values)
+            values = values_of(slots, cells)
+            found = filled(forms.url, values)
             if found is None:
-                raise _BadCellError(("url",), "is empty", forms.url.column)
+                raise BadCellError(("url",), "is empty", forms.url.column)
             url = found
             if slots.has_key:
                 slots.put_key(values, url)
             self._expanding.add_download(self._download(own, url, forms, values, shared))
         except RefusedError as refused:
             at = refused.where[len(self._where) :]
-            self._bad_cell(own, _BadCellError(at, self._told(refused.message), forms.first_column(at)), url, slots)
-        except _BadCellError as bad:
+            self._bad_cell(own, BadCellError(at, self._told(refused.message), forms.first_column(at)), url, slots)
+        except BadCellError as bad:
             self._bad_cell(own, bad, url, slots)
 
     def _download(self, own: str, url: str, forms: _Forms, values: list[str | int | None], shared: Options | None) -> Download:
         entry, where, expanding = self._entry, self._where, self._expanding
         options = shared or self._options(forms, values)
-        mirrors = [mirror for form in forms.mirrors if (mirror := _made(form, values)) is not None]
-        checksums = tuple([each for form in forms.checksums if (each := _made(form, values)) is not None]) if forms.checksums else ()
-        size = None if forms.size is None else _made(forms.size, values)
-        path = None if forms.path is None else _made(forms.path, values)
-        into = None if forms.into is None else _made(forms.into, values)
+        mirrors = [mirror for form in forms.mirrors if (mirror := filled(form, values)) is not None]
+        checksums = tuple([each for form in forms.checksums if (each := filled(form, values)) is not None]) if forms.checksums else ()
+        size = None if forms.size is None else filled(forms.size, values)
+        path = None if forms.path is None else filled(forms.path, values)
+        into = None if forms.into is None else filled(forms.into, values)
         entry = entry if checksums or not texts_of(entry) else self._bare
         awaited = expanding.lists.of(where, entry, url) if expanding.lists.may_be_named(entry) else ()
         place, folder = expanding.output(where, path, url, own), None
@@ -175,11 +187,11 @@ class ListExpansion:
     def _options(self, forms: _Forms, values: Values) -> Options:
         headers: dict[str, str | None] = {}
         for name, form in forms.headers.items():
-            value = None if form is None else _made(form, values)
+            value = None if form is None else filled(form, values)
             # One that is to be removed is None; one of an empty cell is as if it were not written.
             if form is None or value is not None:
                 headers[name] = value
-        made = None if forms.tags is None else [_made(form, values) for form in forms.tags]
+        made = None if forms.tags is None else [filled(form, values) for form in forms.tags]
         tags = None if made is None else tuple([tag for tag in made if tag is not None])
         return self._expanding.options_of(self._where, self._entry, headers, tags)
 
@@ -187,19 +199,20 @@ class ListExpansion:
         """A message with the line beside each row of this list that it names."""
         head, mark, number = message.rpartition(f"{self._name}[")
         digits = number.partition("]")[0]
-        if not mark or not digits.isdigit() or int(digits) >= len(self._lines):
+        lines = self._reading.lines or ()
+        if not mark or not digits.isdigit() or int(digits) >= len(lines):
             return message
-        line = self._lines[int(digits)]
+        line = lines[int(digits)]
         return f"{head}{mark}{digits}] ({PurePath(self._entry.from_).name}:{line}){number.partition(']')[2]}"
 
-    def _bad_cell(self, own: str, bad: _BadCellError, url: str, slots: Slots) -> None:
+    def _bad_cell(self, own: str, bad: BadCellError, url: str, slots: Slots) -> None:
         named = "" if bad.column is None else f" (column {bad.column[:64]})"
         path = f"{own}.{shown(bad.at)}" if bad.at else own
-        self._bad(own, Problem(path, f"{bad.message}{named}", self._lines[-1], slots.position(bad.column)), url)
+        self._bad(own, Problem(path, f"{bad.message}{named}", self._line, slots.position(bad.column)), url)
 
     def _bad(self, own: str, problem: Problem, url: str) -> None:
         """A row is bad: a problem, or a download that fails with it."""
-        if self._entry.on_bad_row == "fail":
+        if self._reading.on_bad_row == "fail":
             self.problems.append(problem)
             return
         name = PurePath(self._entry.from_).name
@@ -218,7 +231,7 @@ class ListExpansion:
         raise AssertionError("some name is free")
 
     def _candidates(self, name: str) -> Iterator[str]:
-        line = self._lines[-1]
+        line = self._line
         yield f"{name}, line {line}"
         count = 1
         while True:
@@ -236,60 +249,20 @@ class ListExpansion:
                 self._findings.add((*self._where, *at), str(error))
                 return RowForm(at, None, (), alone=False, read=read)
 
-        url = form(("url",), entry.url, _read_url, is_column=True)
+        url = form(("url",), entry.url, read_url, is_column=True)
         if len(self._findings.found) == before and (url.format is None or slots.has_key):
             self._findings.add((*self._where, "url"), "must name a column, by itself or in braces")
         made = _Forms(
             url=url,
             path=None if entry.path is None else form(("path",), entry.path, read_text),
-            mirrors=tuple([form(("mirrors", n), text, _read_url, is_column=True) for n, text in enumerate(entry.mirrors or ())]),
+            mirrors=tuple([form(("mirrors", n), text, read_url, is_column=True) for n, text in enumerate(entry.mirrors or ())]),
             checksums=tuple([form(("checksum", n), text, parse_checksum, is_column=True) for n, text in enumerate(texts_of(entry))]),
-            size=None if entry.size is None else form(("size",), entry.size, _read_size, is_column=True),
+            size=None if entry.size is None else form(("size",), entry.size, read_row_size, is_column=True),
             into=form(("unpack", "into"), entry.unpack.into, read_text) if entry.unpack and entry.unpack.into else None,
             headers={
-                name: None if value is None else form(("headers", name), value, _read_header)
+                name: None if value is None else form(("headers", name), value, read_header)
                 for name, value in (entry.headers or {}).items()
             },
-            tags=None if entry.tags is None else tuple([form(("tags", n), tag, _read_tag) for n, tag in enumerate(entry.tags)]),
+            tags=None if entry.tags is None else tuple([form(("tags", n), tag, read_tag) for n, tag in enumerate(entry.tags)]),
         )
         return made if len(self._findings.found) == before else None
-
-
-def _made(form: RowForm[_T], values: Values) -> _T | None:
-    """What a row makes of a text.
-
-    Raises:
-        _BadCellError: it lacks what that takes, or what comes of it is wrong.
-    """
-    try:
-        return form.make(values)
-    except CellError as error:
-        raise _BadCellError(form.where, str(error), error.column) from None
-    except ValueError as error:
-        raise _BadCellError(form.where, str(error), form.column) from None
-
-
-def _values(slots: Slots, cells: tuple[Cell, ...]) -> list[str | int | None]:
-    try:
-        return slots.values(cells)
-    except CellError as error:
-        raise _BadCellError((), str(error), error.column) from None
-
-
-def _read_url(text: str) -> str:
-    return check_url_text(read_text(text))
-
-
-def _read_header(text: str) -> str:
-    return check_header_value(read_text(text)) if text else ""
-
-
-def _read_tag(text: str) -> str:
-    return check_tag(read_text(text))
-
-
-def _read_size(text: str) -> int:
-    size = read_size(text)
-    if not 0 <= size <= MAX_SIZE:
-        raise ValueError(f"must be at most {MAX_SIZE}")
-    return size

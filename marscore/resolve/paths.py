@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Protocol
 from urllib.parse import unquote
 
 from marscore.frozen import dataclass
@@ -71,6 +72,16 @@ class Taken:
 
     message: str
     owner: str
+
+
+class TakesPaths(Protocol):
+    """Remembers which paths are taken."""
+
+    def claim(self, path: str, owner: str) -> Taken | None:
+        """Take a path for a download; None, or what stands in the way."""
+
+    def claim_tree(self, into: str, owner: str) -> Taken | None:
+        """Take a folder for what is in an archive, and nothing else; None, or what stands in the way."""
 
 
 class Outputs:

@@ -56,6 +56,11 @@ def secrets_of(parsed: Parsed, downloads: Iterable[Download]) -> Secrets:
     return Secrets({**credentials, **ordinary}, _words(ordinary.keys() - credentials.keys(), parsed.manifest))
 
 
+def own_secrets(download: Download) -> dict[str, str]:
+    """What must not be shown of a download by itself, as `secrets_of` has it for all."""
+    return _of_downloads((download,))
+
+
 def _of_downloads(downloads: Iterable[Download]) -> dict[str, str]:
     found: dict[str, str] = {}
     seen: set[int] = set()

@@ -10,12 +10,14 @@ is tried again after a pause that grows. What is not written in the end is noted
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
+from marscore.adapters.files.flushing import Flushing
 from marscore.adapters.files.folder import Folder
-from marscore.adapters.files.leftovers import forgotten, told
+from marscore.adapters.files.leftovers import Leftover, forgotten, told
 from marscore.adapters.state.claims import claim_of
 from marscore.errors import StorageError
 from marscore.events import DownloadFinished, Event
@@ -29,10 +31,16 @@ from marscore.validator import Validator
 _COMMIT_EVERY = 0.25
 #: The longest pause after claims could not be written, in seconds; the first is `_COMMIT_EVERY`, and each is twice the one before.
 _LONGEST_PAUSE = 8.0
+#: After so many files that came they are flushed while the run goes on: a run of millions that is killed has most of them to its credit.
+_MANY = 50_000
 
 
 class ClaimWriter:
-    """Keeps claims for finished downloads; one thread uses it. `trouble` says why some are not written down, if so."""
+    """Keeps claims for finished downloads; one thread uses it. `trouble` says why some are not written down, if so.
+
+    Where downloads are read while the run goes on, `downloads` grows with them: `expect` says what was known of their files, and `forget`
+    that they are over.
+    """
 
     def __init__(self, state: StateStore, folder: Folder, clock: Clock, downloads: Mapping[str, Download]) -> None:
         self.trouble: str | None = None
@@ -51,11 +59,34 @@ class ClaimWriter:
         self._at_stake = 0
         self._committed_at = clock.ticks()
         self._pause = 0.0
+        self._flushing: Flushing | None = None
+        #: Where downloads come while the run goes on: the rows of their claims, what was left here before, and whose of it is theirs.
+        self._rows: dict[str, tuple[Any, ...]] | None = None
+        self._old: set[str] = set()
+        self._own: set[str] = set()
 
     @cached_property
     def before(self) -> Claims:
         """What was known when the run began."""
         return self._state.claims()
+
+    def expect(self, downloads: Iterable[Download], claims: Claims) -> None:
+        """Take note of downloads, and of what was known of their files."""
+        if self._rows is None:
+            self._rows = {}
+            self.before = Claims(self._rows)
+            self._old = set(self._folder.leftovers())
+        for download in downloads:
+            key = key_of(download.path)
+            if row := claims.row(key):
+                self._rows[key] = row
+            if key in self._old:
+                self._own.add(key)
+
+    def forget(self, download: Download) -> None:
+        """Forget what was known of a download that is over."""
+        if self._rows is not None:
+            self._rows.pop(key_of(download.path), None)
 
     def download(self, id_: str) -> Download:
         """The download of this id."""
@@ -70,10 +101,12 @@ class ClaimWriter:
         if row is None or event.status != "downloaded":
             row = self._row(event)
         key, durable = row[0], row[-1]
-        self._finished.add(key)
         # Only these can have a journal: a small file that came at once has none, and there may be a million of them.
-        if event.size >= PIECE_SIZE or event.segments > 1 or key in self._left:
+        may_be_left = event.size >= PIECE_SIZE or event.segments > 1 or key in self._left
+        if may_be_left:
             self._done_with.append(path)
+        if may_be_left or self._rows is None or key in self._own:
+            self._finished.add(key)
         if not durable or claim_in(row) != self.before.get(key):
             self._open.append(row)
             self._at_stake += event.size
@@ -111,18 +144,41 @@ class ClaimWriter:
             self._folder.forget_partial(path)
         self._open = []
         self._done_with = []
+        if len(self._written) >= _MANY:
+            self._flush_some()
+
+    def _flush_some(self) -> None:
+        """Have what came so far flushed by a helper, and mark what the last one has flushed."""
+        if self._flushing is not None and not self._flushing.is_over:
+            return
+        self._mark_flushed()
+        written, self._written = self._written, {}
+        self._flushing = Flushing(self._folder, written)
+
+    def _mark_flushed(self) -> None:
+        if self._flushing is None:
+            return
+        flushing, self._flushing = self._flushing, None
+        if not flushing.result() or not self._marked(flushing.files):
+            # They are tried once more at the end.
+            self._written = {**flushing.files, **self._written}
+
+    def _marked(self, keys: Iterable[str]) -> bool:
+        """Mark claims durable. That this can be written does not mend what could not be before."""
+        before = self.trouble
+        marked = self._tried(lambda: self._state.flushed(keys))
+        self.trouble = before or self.trouble
+        return marked
 
     def close(self) -> None:
         """Flush all finished files to the disk and mark their claims durable."""
         self.commit()
+        self._mark_flushed()
         for row in self._open:
             if path := self._written.get(row[0]):
                 self._folder.note_finished(path, *_noted(row))
         if self._written and self._folder.flush([path for path in self._written.values() if path is not None]):
-            # That this can be written does not mend what could not be before.
-            before = self.trouble
-            self._tried(lambda: self._state.flushed(self._written))
-            self.trouble = before or self.trouble
+            self._marked(self._written)
         self._written = {}
 
     def clear(self, all_in_place: bool) -> str | None:
@@ -131,12 +187,19 @@ class ClaimWriter:
         Whatever else is there belongs to others, who may go on with it. Returns what there is to say of what was forgotten.
         """
         left = self._folder.leftovers()
-        own = {key_of(download.path) for download in self._downloads.values()} if left else set()
+        own = self._own_of(left)
         claimed = (own if all_in_place else self._finished) - {row[0] for row in self._open}
         old = forgotten(left, own, self._clock.now()) if all_in_place else {}
         self._folder.remove_left(left.keys() & (claimed | old.keys()))
         self._folder.leave_empty()
         return told(old.values()) if old else None
+
+    def _own_of(self, left: Mapping[str, Leftover]) -> set[str]:
+        """Which keys are those of this run's downloads, at least of those under which something is left."""
+        if self._rows is None:
+            return {key_of(download.path) for download in self._downloads.values()} if left else set()
+        # What was not there when the run began, under the folder's lock, is its own.
+        return {key for key in left if key not in self._old or key in self._own}
 
     def _tried(self, write: Callable[[], None]) -> bool:
         try:

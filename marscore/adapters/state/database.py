@@ -106,7 +106,7 @@ def connect(path: Path) -> sqlite3.Connection:
         head = file.read(20)
         if head.startswith(b"SQLite format 3\0") and any(version > _LATEST_FORMAT for version in head[18:20]):
             raise OtherMakeError("a later version of SQLite than this one")
-    return sqlite3.connect(_uri(path, "mode=rw"), uri=True, timeout=_WAIT, isolation_level="IMMEDIATE")
+    return sqlite3.connect(_uri(path, "mode=rw"), uri=True, timeout=_WAIT, isolation_level="IMMEDIATE", check_same_thread=False)
 
 
 def put_aside(path: Path, begin: Callable[[Path], None]) -> None:

@@ -10,7 +10,9 @@ for a moment only where a claim is to be written. Who only looks changes nothing
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,6 +42,8 @@ CREATE TABLE IF NOT EXISTS files (
 """
 _COLUMNS = "path_key, url_key, size, mtime_ns, inode, digests, etag, last_modified, validator_of, verified_size, durable"
 _READ = f"SELECT {_COLUMNS} FROM files"  # noqa: S608 - constants
+#: So many keys are asked for at once: every SQLite takes 999 (https://sqlite.org/limits.html).
+_ASKED = 500
 _FLUSHED = "UPDATE files SET durable = 1 WHERE path_key = ?"
 _WRITE = f"INSERT OR REPLACE INTO files ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
 _FORMAT = 3
@@ -85,6 +89,10 @@ class NoState:
         """Say why there are none."""
         raise StorageError(self._failure)
 
+    def claims_of(self, path_keys: Sequence[str]) -> Claims:
+        """Say why there are none."""
+        raise StorageError(self._failure)
+
     def record(self, rows: Iterable[Row]) -> None:
         """Say why none can be written."""
         raise StorageError(self._failure)
@@ -98,7 +106,7 @@ class NoState:
 
 
 class SqliteState:
-    """Implements `ports.StateStore`. Used by one thread, under the run's lock.
+    """Implements `ports.StateStore`. Used under the run's lock, by one thread at a time: what decides may ask while the run goes on.
 
     Raises StorageError from every method where the system is in the way. `warnings` says of each database that was put aside what was
     wrong and where it is; who has told of it may take it away.
@@ -108,6 +116,7 @@ class SqliteState:
         """Open the database, and make it if there is none; `give_up` says whether another program's lock is waited for no longer."""
         self.warnings: list[str] = []
         self._path = path
+        self._turn = threading.Lock()
         self._database: sqlite3.Connection | None = None
         # What was read once is not lost with a database that is damaged afterwards.
         self._known: dict[str, tuple[Any, ...]] = {}
@@ -126,6 +135,25 @@ class SqliteState:
 
     def claims(self) -> Claims:
         """Every claim, by path key."""
+        with self._turn:
+            return self._all_claims()
+
+    def claims_of(self, path_keys: Sequence[str]) -> Claims:
+        """The claims for these keys: for who asks for some of millions."""
+        with self._turn:
+            rows: dict[str, tuple[Any, ...]] = {}
+            try:
+                for start in range(0, len(path_keys), _ASKED):
+                    rows.update(patiently(functools.partial(self._rows_of, path_keys[start : start + _ASKED])))
+            except sqlite3.DatabaseError as error:
+                return self._save_what_can_be_read(error)
+            return Claims(rows)
+
+    def _rows_of(self, path_keys: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+        marks = ",".join("?" * len(path_keys))
+        return {row[0]: row for row in self._open_one.execute(f"{_READ} WHERE path_key IN ({marks})", path_keys)}
+
+    def _all_claims(self) -> Claims:
         try:
             self._known = patiently(lambda: {row[0]: row for row in self._open_one.execute(_READ)})
             return Claims(self._known)
@@ -153,6 +181,10 @@ class SqliteState:
         return self._database
 
     def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        with self._turn:
+            self._write_down(statement, rows)
+
+    def _write_down(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         try:
             self._commit(statement, rows)
         except sqlite3.DatabaseError as error:

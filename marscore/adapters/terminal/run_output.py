@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TextIO
 
@@ -30,19 +30,23 @@ _LOOK_EVERY = 0.2
 class RunOutput:
     """Log and progress of one run, as a context."""
 
-    def __init__(self, outputs: Outputs, facts: RunFacts, hurried: Callable[[], bool]) -> None:
-        """Open them; `hurried` says whether the run is told to stop, so that nobody waits for who does not read."""
+    def __init__(self, outputs: Outputs, facts: RunFacts, hurried: Callable[[], bool], known: Mapping[str, Download]) -> None:
+        """Open them; `hurried` says whether the run is told to stop, so that nobody waits for who does not read.
+
+        `known` are the downloads by id, which may come while the run goes on.
+        """
         settings, stream = outputs.settings, sys.stderr
         self._lock = threading.Lock()
         writer = Writer(target_of(stream), hurried)
         file = None if outputs.log_target is None else Writer(outputs.log_target, hurried)
         self._writers = [writer] if file is None else [writer, file]
         self._outputs, self._file = outputs, file
-        self._progress = make_progress(settings.progress, stream, writer, facts.downloads, hurried)
+        paths = _Paths(known)
+        sizes = {download.id: download.size for download in facts.downloads if download.size is not None}
+        self._progress = make_progress(settings.progress, stream, writer, (sizes, paths), hurried)
         #: Where what needs attention is told in place of the log.
         self._people: People | None = None
         if wants_notices(settings, stream):
-            paths = {download.id: download.path for download in facts.downloads}
             self._people = People(paths.get, settings.log_level, wants_color(stream))
         self._log = open_log(facts.run_id, settings, stream, self._write, _to_file(file, outputs))
 
@@ -136,18 +140,34 @@ def _to_file(file: Writer | None, outputs: Outputs) -> Callable[[str], bool] | N
     return lambda lines: file.write(disarmed(lines))
 
 
+class _Paths(Mapping[str, str]):
+    """The paths of downloads that are known now, by id."""
+
+    def __init__(self, downloads: Mapping[str, Download]) -> None:
+        self._downloads = downloads
+
+    def __getitem__(self, name: str) -> str:
+        return self._downloads[name].path
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._downloads)
+
+    def __len__(self) -> int:
+        return len(self._downloads)
+
+
 def make_progress(
     mode: ProgressMode,
     stream: TextIO | None,
     writer: Writer,
-    downloads: Sequence[Download] = (),
+    of: tuple[Mapping[str, int], Mapping[str, str]] = ({}, {}),
     hurried: Callable[[], bool] = lambda: False,
 ) -> NoProgress:
     """Choose how progress is shown on `stream`, standard error, through its writer. A live display is for a terminal only.
 
-    A person whose terminal cannot move its cursor gets a line now and then.
+    A person whose terminal cannot move its cursor gets a line now and then. `of` are sizes and paths by id, as far as they are known.
     """
-    sizes = {download.id: download.size for download in downloads if download.size is not None}
+    sizes, paths = of
     if mode == "plain":
         return PlainProgress(writer, sizes)
     if mode == "none" or stream is None or not is_person(stream):
@@ -158,5 +178,5 @@ def make_progress(
         from marscore.adapters.terminal.painter import understands_escapes  # noqa: PLC0415 - as said
 
         if understands_escapes(stream):
-            return a_display(stream, writer, sizes, {download.id: download.path for download in downloads}, hurried)
+            return a_display(stream, writer, sizes, paths, hurried)
     return PlainProgress(writer, sizes, at_the_end="nothing")

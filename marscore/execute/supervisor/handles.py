@@ -18,6 +18,14 @@ class Sink(Protocol):
     def __call__(self, events: Iterable[Event], told: Told | None = None) -> None: ...
 
 
+class Feed(Protocol):
+    """Where further works come from while a run goes on."""
+
+    def more(self) -> None:
+        """Have more put into the inbox, as `Fed`; returns at once."""
+        ...
+
+
 class WorkerHandle(Protocol):
     """A worker, wherever it runs. No call waits for it; what it has to say comes to the inbox."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from marscore.events import Event
+from marscore.execute.transfer.protocol import Work
 from marscore.frozen import dataclass
 from marscore.state import Row
 from marscore.values import Failure
@@ -87,5 +88,13 @@ class Unfit:
     reason: str
 
 
-Message: TypeAlias = Batch | Paused | Paced | Alive | Gone | StopRequested | Joined | Unfit
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """More work is there: `take` brings it, in the supervisor's thread. After the `last` there is none."""
+
+    take: Callable[[], Sequence[Work]]
+    order: Literal["more", "last"] = "more"
+
+
+Message: TypeAlias = Batch | Fed | Paused | Paced | Alive | Gone | StopRequested | Joined | Unfit
 Inbox: TypeAlias = "queue.SimpleQueue[Message]"

@@ -1,5 +1,6 @@
 """Hands the work to workers, wherever they run, and passes their events on: the only place that knows how many there are.
 
+    feed --Fed--> works, asked for while few wait
     works --batches--> whichever worker has room --Batch(events, told)--> sink
                        Paused, Paced (host) --> every other worker;  Gone --> its downloads go to another (`deaths`)
                        nothing, for too long --> it is ended (`members`)
@@ -9,6 +10,8 @@ Nothing here waits for a worker: one that stands still holds up neither the othe
 The per-host and rate limits of the run are shared out evenly; when a worker leaves, the others get what it had. Shares only grow, but for
 that of the worker here, which has all until others join; they join once it holds no more than its new share. So the sum never exceeds the
 limit.
+
+This file is longer than the house's 300 lines, since who hires, hands out and takes back has to know all of it.
 """
 
 from __future__ import annotations
@@ -21,9 +24,9 @@ from dataclasses import replace
 from marscore.errors import StorageError
 from marscore.events import AnyOutcome, DownloadFailed, DownloadSkipped, Warned
 from marscore.execute.supervisor.deaths import MOST_IN_A_ROW, Deaths
-from marscore.execute.supervisor.handles import LocalHandle, Sink, WorkerFactory, WorkerHandle
+from marscore.execute.supervisor.handles import Feed, LocalHandle, Sink, WorkerFactory, WorkerHandle
 from marscore.execute.supervisor.members import LOOK_EVERY, PATIENCE, Member, first_depth
-from marscore.execute.supervisor.messages import Alive, Batch, Gone, Inbox, Joined, Paced, Paused, StopRequested, Unfit
+from marscore.execute.supervisor.messages import Alive, Batch, Fed, Gone, Inbox, Joined, Paced, Paused, StopRequested, Unfit
 from marscore.execute.transfer.protocol import Work
 from marscore.execute.worker.setup import Share
 from marscore.planning.model import Plan
@@ -35,6 +38,8 @@ from marscore.values import Failure
 SMALL_JOB = 0.4
 #: The share of its processor time above which a process is taken to have too little of it.
 BUSY = 0.7
+#: Where fewer works wait, and there is a feed, more are asked for: what half a second takes.
+FEW = 4_000
 
 
 class Supervisor:
@@ -58,13 +63,20 @@ class Supervisor:
         self._looked = (0.0, 0.0)
         self._growing = False
         self._stopping: StopRequested | None = None
+        #: Whether there is a feed that may bring more, and whether it was asked to.
+        self._feed: Feed | None = None
+        self._asked = False
         self._timers: list[tuple[float, Callable[[], None]]] = []
 
-    def run(self, works: Sequence[Work], since: float | None = None) -> None:
-        """Hand out the works and return when each has its outcome. `since` is when the run began, in ticks, if that was before."""
-        if not works:
+    def run(self, works: Sequence[Work], since: float | None = None, feed: Feed | None = None) -> None:
+        """Hand out the works, and those that `feed` brings, and return when each has its outcome.
+
+        `since` is when the run began, in ticks, if that was before.
+        """
+        if not works and feed is None:
             return
         self._waiting.extend(works)
+        self._feed = feed
         now = self._clock.ticks()
         if self._plan.deadline is not None:
             self._timers.append(((now if since is None else since) + self._plan.deadline, self._expire))
@@ -74,7 +86,7 @@ class Supervisor:
 
     def wind_up(self) -> None:
         """Go on until every worker has left; for a caller that was interrupted in `run` and has asked to stop since."""
-        while self._goes_on:
+        while self._goes_on or self._awaits_more():
             now = self._clock.ticks()
             due = [timer for timer in self._timers if timer[0] <= now]
             self._timers = [timer for timer in self._timers if timer[0] > now]
@@ -82,7 +94,7 @@ class Supervisor:
                 act()
             next_timer = min((at for at, _ in self._timers), default=None)
             # Whoever was abandoned just now need not have anything more to say.
-            if self._goes_on:
+            if self._goes_on or self._feed is not None:
                 self._read(None if next_timer is None else max(0.0, next_timer - self._clock.ticks()))
         why = self._stopping.unbegun if self._stopping else "no worker was left"
         self._sink([DownloadSkipped(self._clock.now(), work.download.id, why) for work in self._waiting])
@@ -190,6 +202,9 @@ class Supervisor:
         if isinstance(message, StopRequested | Joined | Unfit):
             self._stop(message) if isinstance(message, StopRequested) else self._meet(message)
             return
+        if isinstance(message, Fed):
+            self._take_more(message)
+            return
         sender = self._members.get(message.worker)
         if sender and not isinstance(message, Gone):
             sender.hear()
@@ -212,6 +227,32 @@ class Supervisor:
                         handle.pace(message.host)
             case Gone():
                 self._lose(message)
+
+    def _awaits_more(self) -> bool:
+        """Whether more works may come where no worker is left: they have all died, or none could be started."""
+        if self._feed is None or self._stopping is not None:
+            return False
+        if self._waiting:
+            self._hire(self._factory.here)
+        self._ask()
+        return True
+
+    def _ask(self) -> None:
+        """Have more works brought where few wait."""
+        if self._feed is not None and not self._asked and self._stopping is None and len(self._waiting) < FEW:
+            self._asked = True
+            self._feed.more()
+
+    def _take_more(self, fed: Fed) -> None:
+        self._asked = False
+        if self._stopping is not None:
+            return
+        if fed.order == "last":
+            self._feed = None
+        self._waiting.extend(fed.take())
+        self._fill()
+        for member in list(self._members.values()):
+            self._retire_if_done(member)
 
     def _take_in(self, batch: Batch) -> None:
         member = self._members.get(batch.worker)
@@ -243,9 +284,11 @@ class Supervisor:
             if works:
                 member.works.update((work.download.id, work) for work in works)
                 member.handle.submit(works)
+        self._ask()
 
     def _retire_if_done(self, member: Member) -> None:
-        if not member.works and (member.retiring or not self._waiting) and member.number in self._members and not self._stopping:
+        is_done = not self._waiting and self._feed is None
+        if not member.works and (member.retiring or is_done) and member.number in self._members and not self._stopping:
             member.retiring = True
             member.handle.close()
 

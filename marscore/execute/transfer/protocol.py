@@ -42,7 +42,8 @@ class Work:
     `known` is the claim of the file now in place, to ask the server whether it is still current; `unpacked` is what was unpacked of it,
     if that stands. `untouched` tells that nothing can be left of an earlier try, so that nobody needs to look. Where `in_place` says so,
     there is nothing to ask anybody.
-    With `purpose` ask, the server is asked what it has, and nothing is fetched. Where it is `traced`, its requests are told.
+    With `purpose` ask, the server is asked what it has, and nothing is fetched. Where it is `traced`, its requests are told. `secrets` are
+    those of this download alone, with what is shown for them.
     """
 
     download: Download
@@ -52,6 +53,7 @@ class Work:
     in_place: InPlace | None = None
     purpose: Literal["fetch", "ask"] = "fetch"
     traced: bool = False
+    secrets: tuple[tuple[str, str], ...] = ()
 
 
 class Moment(NamedTuple):

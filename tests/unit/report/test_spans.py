@@ -29,7 +29,7 @@ REDACTOR = Redactor({"hunter2": "${PASSWORD}"})
 
 
 def a_fold(*sources):
-    return SpanFold([Download(ID, sources or (URL, MIRROR), "a/file.bin", Options())], REDACTOR)
+    return SpanFold({ID: Download(ID, sources or (URL, MIRROR), "a/file.bin", Options())}, REDACTOR)
 
 
 def finished(status="downloaded", started_at=100.0, **more):

@@ -1,0 +1,163 @@
+"""Downloads that are read while the run goes on: looked at by a helper, some thousand at a time, and handed to the supervisor.
+
+    Streamed --batches--> Downloads + claims --decide--> Chunk --Fed--> the supervisor's inbox
+
+So neither a list of millions, nor a file that has to be hashed, holds up what is under way.
+"""
+
+from __future__ import annotations
+
+import functools
+import queue
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from marscore.adapters.credentials import ambient_secrets
+from marscore.adapters.files.folder import Folder
+from marscore.adapters.state.store import NoState, SqliteState
+from marscore.deciding import Surroundings, decide
+from marscore.errors import ManifestError, StorageError
+from marscore.events import Event
+from marscore.execute.supervisor.messages import Fed, Inbox
+from marscore.execute.transfer.protocol import Work
+from marscore.frozen import dataclass
+from marscore.job import Job
+from marscore.resolve.model import Download, Options
+from marscore.resolve.reconcile import Decision
+from marscore.resolve.secrets import own_secrets
+from marscore.state import Claims, key_of
+from marscore.values import Failure, internal
+
+#: The secrets of one download, with what is shown for them.
+Own = tuple[tuple[str, str], ...]
+#: So many options are remembered to have no secret of their own.
+_KNOWN = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some downloads, in the manifest's order, and what is to be done about each.
+
+    `claims` is what the state knows of their files, `events` what is to be told of the look at them, `secrets` those of single downloads,
+    by id, which the run does not know so far.
+    """
+
+    downloads: Sequence[Download]
+    claims: Claims
+    decisions: Sequence[Decision]
+    events: Sequence[Event]
+    secrets: Mapping[str, Own]
+
+
+class Chunks:
+    """Makes one after the other; for one thread at a time."""
+
+    def __init__(self, job: Job, state: SqliteState | NoState, around: Surroundings) -> None:
+        assert job.rows is not None
+        self._job = job
+        self._state = state
+        self._around = around
+        self._folder = Folder(job.root, own=job.own)
+        self._cache = None if job.cache is None else job.cache.open()
+        self._batches = job.rows.batches()
+        self._secrets = _Secrets(job.redactor.secrets)
+
+    def next(self) -> Chunk | None:
+        """The next one; None after the last.
+
+        Raises:
+            StorageError: the list cannot be read to its end, or the state or the system is in the way.
+        """
+        try:
+            downloads = next(self._batches, None)
+        except ManifestError as error:
+            raise StorageError(Failure("row", str(error))) from error
+        if downloads is None:
+            return None
+        claims = self._state.claims_of([key_of(download.path) for download in downloads])
+        events: list[Event] = []
+        around = replace(self._around, emit=events.extend)
+        decisions = decide(replace(self._job, downloads=tuple(downloads)), self._folder, claims, self._cache, around)
+        return Chunk(downloads, claims, decisions, events, self._secrets.of(downloads))
+
+
+class _Secrets:
+    """Which downloads have secrets of their own: a login in a URL, a header made of a column, what netrc has for their host."""
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self._known = known
+        self._harmless: dict[int, Options] = {}
+
+    def of(self, downloads: Sequence[Download]) -> dict[str, Own]:
+        """Those of the downloads that have any, by id."""
+        found: dict[str, Own] = {}
+        netrc = [download for download in downloads if download.options.auth == "netrc"]
+        ambient = ambient_secrets(netrc) if netrc else {}
+        for download in downloads:
+            if id(download.options) in self._harmless and not any("@" in url for url in (download.url, *download.sources)):
+                continue
+            secrets = {**own_secrets(download), **(ambient if download.options.auth == "netrc" else {})}
+            own = tuple(sorted((text, shown) for text, shown in secrets.items() if text not in self._known))
+            if own:
+                found[download.id] = own
+            elif download.options.auth != "netrc":
+                if len(self._harmless) >= _KNOWN:
+                    self._harmless.clear()
+                # Kept, since another could get its id.
+                self._harmless[id(download.options)] = download.options
+        return found
+
+
+class Feeder:
+    """Implements `handles.Feed`: a helper makes the next chunk when one is asked for, and puts it into the inbox.
+
+    `take` is given each in the supervisor's thread, and returns the works of it: None after the last; a Failure where there is no next one.
+    """
+
+    def __init__(self, chunks: Chunks, inbox: Inbox, take: Callable[[Chunk | Failure | None], Sequence[Work]]) -> None:
+        self._chunks = chunks
+        self._inbox = inbox
+        self._take = take
+        self._wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._feed, name="marscore-feed", daemon=True)
+        self.is_over = False
+
+    def more(self) -> None:
+        """As `Feed` says; where the system starts no thread, it takes its time."""
+        if self._thread.ident is None:
+            try:
+                self._thread.start()
+            except RuntimeError:
+                self._one()
+                return
+        self._wanted.put(True)
+
+    def close(self) -> None:
+        """End it. What looks at files is asked to stop, and waited for."""
+        self.is_over = True
+        self._wanted.put(False)
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _feed(self) -> None:
+        while self._wanted.get() and self._one():
+            pass
+
+    def _one(self) -> bool:
+        """Put the next chunk into the inbox; whether there may be another."""
+        made: Chunk | Failure | None
+        try:
+            made = self._chunks.next()
+        except StorageError as error:
+            made = error.failure
+        except BaseException as error:  # noqa: BLE001 - the supervisor waits for an answer, whatever it is
+            made = internal(error)
+        is_last = not isinstance(made, Chunk)
+        self._inbox.put(Fed(functools.partial(self._take, made), "last" if is_last else "more"))
+        return not is_last
+
+
+def batched(items: Sequence[Decision], size: int) -> Iterable[Sequence[Decision]]:
+    """So many at a time."""
+    return (items[start : start + size] for start in range(0, len(items), size))
