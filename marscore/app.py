@@ -37,6 +37,7 @@ from marscore.planning.model import compile_plan
 from marscore.report.ended import Ended
 from marscore.report.record import well_formed
 from marscore.resolve.expand import load_in_part
+from marscore.resolve.suspicious import told_of
 from marscore.running import Run
 from marscore.settings import ManifestInput, RunSettings
 from marscore.values import OWN_FOLDER
@@ -76,8 +77,11 @@ def validate(manifest: ManifestInput, settings: RunSettings, unset: Unset = "ref
         names, rows = dict(settings.variables), RowFiles(manifest.folder)
         if (least := load_in_part(manifest.text, manifest.source, os.environ, names, rows)) is not None:
             return Validated(least)
-    job = prepare(manifest, settings, "written")
-    return Validated(len(job.downloads), _shown_hooks(job), job.suspicions)
+    job = prepare(manifest, settings, "written", "streamed")
+    if job.rows is None:
+        return Validated(len(job.downloads), _shown_hooks(job), job.suspicions)
+    looked = job.rows.looked or job.rows.look()
+    return Validated(looked.count, _shown_hooks(job), (*job.suspicions, *told_of(job.rows.examined.parsed(), looked.bad)))
 
 
 def _told_of(job: Job) -> list[str]:

@@ -19,20 +19,13 @@ from marscore.resolve.expand import Expansion, expansion_of, loaded
 from marscore.resolve.listed import ListExpansion, Reading
 from marscore.resolve.model import Download
 from marscore.resolve.rows import OpenRows
+from marscore.resolve.suspicious import BadRows, count_bad
 from marscore.resolve.taken import HashedOutputs
 
 #: So many downloads are made before it is known whether there are more.
 MOST = 10_000
 #: So many are made at a time afterwards.
 BATCH = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class BadRows:
-    """The bad rows of a list: how many, and what is wrong with the first of them."""
-
-    count: int
-    first: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +38,20 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class Streamed:
-    """The downloads of one manifest. `first` are some of them; `count` is how many there are, where that is known; `named` are paths
-    that something else is written to, and what that is.
+    """The downloads of one manifest. `first` are some of them; `looked` says what a look at all has brought, where there was one; `named`
+    are paths that something else is written to, and what that is.
     """
 
     examined: Examined
     open_rows: OpenRows
     first: tuple[Download, ...]
-    count: int | None = None
+    looked: Looked | None = None
     named: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int | None:
+        """How many downloads there are, where that is known."""
+        return None if self.looked is None else self.looked.count
 
     @property
     def ends_with_bad_rows(self) -> bool:
@@ -93,11 +91,7 @@ class Streamed:
         bad: dict[int, BadRows] = {}
         for batch in self.batches("told"):
             count += len(batch)
-            for download in batch:
-                if download.bad is not None:
-                    index = int(download.id[len("downloads[") : download.id.index("]")])
-                    known = bad.get(index, BadRows(0, download.bad))
-                    bad[index] = replace(known, count=known.count + 1)
+            count_bad(bad, batch)
         return Looked(count, bad)
 
     def _others(self, expansion: Expansion, findings: Findings) -> dict[int, list[Download]]:
@@ -136,7 +130,7 @@ def load_or_stream(examined: Examined, open_rows: OpenRows) -> tuple[Parsed, tup
         # What is wrong with entries shows with the first.
         break
     if streamed.ends_with_bad_rows:
-        streamed = replace(streamed, count=streamed.look().count)
+        streamed = replace(streamed, looked=streamed.look())
     return examined.parsed(), streamed
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from marscore.errors import Problem
+from marscore.frozen import dataclass
 from marscore.manifest import Entry, Parsed
 from marscore.manifest.places import Advice, Findings, Path, Scalar
 from marscore.resolve.model import Download
@@ -14,6 +16,14 @@ _NAME = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*(?::[0-9]*[dxX]?)?\}")
 _INDEX = re.compile(r"downloads\[(\d+)\]")
 #: So many are told; they are most often one mistake.
 _MOST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class BadRows:
+    """The bad rows of a list: how many, and what is wrong with the first of them."""
+
+    count: int
+    first: str
 
 
 def suspicions(parsed: Parsed) -> tuple[Problem, ...]:
@@ -36,16 +46,26 @@ def suspicions(parsed: Parsed) -> tuple[Problem, ...]:
 
 def bad_rows(parsed: Parsed, downloads: Iterable[Download]) -> tuple[Problem, ...]:
     """What is said of the lists that have bad rows which are to fail by themselves: how many, and the first of each."""
-    found: dict[int, list[str]] = {}
+    return told_of(parsed, count_bad({}, downloads))
+
+
+def count_bad(found: dict[int, BadRows], downloads: Iterable[Download]) -> dict[int, BadRows]:
+    """Add the bad rows among some downloads to what was found before, by the index of their entry; returns the same."""
     for download in downloads:
         if download.bad is not None and (place := _INDEX.match(download.id)):
-            found.setdefault(int(place[1]), []).append(download.bad)
+            known = found.get(int(place[1]), BadRows(0, download.bad))
+            found[int(place[1])] = replace(known, count=known.count + 1)
+    return found
+
+
+def told_of(parsed: Parsed, found: Mapping[int, BadRows]) -> tuple[Problem, ...]:
+    """The same of lists whose rows were counted."""
     if not found:
         return ()
     findings = Findings(parsed.places)
-    for index, told in found.items():
-        count = "1 row is bad and fails" if len(told) == 1 else f"{len(told):,} rows are bad and fail"
-        findings.add(("downloads", index), f"{count}, the first: {told[0]}")
+    for index, bad in found.items():
+        count = "1 row is bad and fails" if bad.count == 1 else f"{bad.count:,} rows are bad and fail"
+        findings.add(("downloads", index), f"{count}, the first: {bad.first}")
     return findings.error(parsed.source).problems
 
 

@@ -5,11 +5,12 @@ A disk that is full, or that fails to write, ends nothing: what cannot be writte
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
+import weakref
 from collections import OrderedDict
 from pathlib import Path
-from typing import IO
 
 from marscore.adapters.files.failures import naming
 
@@ -26,13 +27,12 @@ class FileSpool:
 
     def __init__(self, folder: Path) -> None:
         """Begin one beside what is in a folder; where none can be made there, all stays in memory."""
-        self._file: IO[bytes] | None = None
-        try:
-            self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - held as long as the texts are wanted
-        except OSError:
-            self._fails = True
-        else:
-            self._fails = False
+        self._file: int | None = None
+        with contextlib.suppress(OSError), tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            self._file = os.dup(file.fileno())
+            # As long as the texts are wanted, which is known to who has this.
+            weakref.finalize(self, os.close, self._file)
+        self._fails = self._file is None
         #: Bytes in the file, and those that are to follow.
         self._size = 0
         self._open = bytearray()
@@ -74,7 +74,7 @@ class FileSpool:
         assert self._file is not None
         try:
             while self._open:
-                written = self._file.write(self._open) or 0
+                written = os.write(self._file, self._open)
                 self._size += written
                 del self._open[:written]
         except OSError:
@@ -87,7 +87,7 @@ class FileSpool:
             self._pieces.move_to_end(number)
             return known
         assert self._file is not None
-        piece = os.pread(self._file.fileno(), min(_PIECE, self._size - number * _PIECE), number * _PIECE)
+        piece = os.pread(self._file, min(_PIECE, self._size - number * _PIECE), number * _PIECE)
         # The last one may grow yet.
         if (number + 1) * _PIECE <= self._size:
             self._pieces[number] = piece

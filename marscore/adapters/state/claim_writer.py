@@ -31,16 +31,17 @@ from marscore.validator import Validator
 _COMMIT_EVERY = 0.25
 #: The longest pause after claims could not be written, in seconds; the first is `_COMMIT_EVERY`, and each is twice the one before.
 _LONGEST_PAUSE = 8.0
-#: After so many files that came they are flushed while the run goes on: a run of millions that is killed has most of them to its credit.
-_MANY = 50_000
 
 
 class ClaimWriter:
     """Keeps claims for finished downloads; one thread uses it. `trouble` says why some are not written down, if so.
 
     Where downloads are read while the run goes on, `downloads` grows with them: `expect` says what was known of their files, and `forget`
-    that they are over.
+    that they are over. After `many` files that came they are flushed while the run goes on, so that one of millions that is killed has most
+    of them to its credit.
     """
+
+    many = 50_000
 
     def __init__(self, state: StateStore, folder: Folder, clock: Clock, downloads: Mapping[str, Download]) -> None:
         self.trouble: str | None = None
@@ -144,7 +145,7 @@ class ClaimWriter:
             self._folder.forget_partial(path)
         self._open = []
         self._done_with = []
-        if len(self._written) >= _MANY:
+        if len(self._written) >= self.many:
             self._flush_some()
 
     def _flush_some(self) -> None:

@@ -142,6 +142,7 @@ class SqliteState:
         """The claims for these keys: for who asks for some of millions."""
         with self._turn:
             rows: dict[str, tuple[Any, ...]] = {}
+            path_keys = sorted(path_keys)
             try:
                 for start in range(0, len(path_keys), _ASKED):
                     rows.update(patiently(functools.partial(self._rows_of, path_keys[start : start + _ASKED])))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import pytest
 
 from marscore.errors import StorageError
 from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, DownloadStarted, Event, Warned
-from marscore.execute.supervisor.messages import Alive, Batch, Gone, Inbox, Paced, Paused, StopRequested
+from marscore.execute.supervisor.messages import Alive, Batch, Fed, Gone, Inbox, Paced, Paused, StopRequested
 from marscore.execute.supervisor.supervise import Supervisor
 from marscore.execute.transfer.protocol import Work
 from marscore.execute.worker.setup import Share
@@ -405,3 +406,77 @@ def test_where_the_last_worker_dies_and_no_other_can_be_started_this_process_doe
     factory, events = play(replace(PLAN, processes=2), 6, script, children=1)
     assert [w.kind for w in factory.workers] == ["child", "here"]
     assert len(ids(events, DownloadFinished)) == 6
+
+
+class FakeFeed:
+    """Brings chunks of works when it is asked, one at a time."""
+
+    def __init__(self, inbox: Inbox, chunks: Iterable[Sequence[Work]]) -> None:
+        self.inbox = inbox
+        self.chunks = list(chunks)
+        self.asked = 0
+
+    def more(self) -> None:
+        self.asked += 1
+        if self.chunks:
+            works = self.chunks.pop(0)
+            self.inbox.put(Fed(lambda: works))
+        else:
+            self.inbox.put(Fed(lambda: (), "last"))
+
+
+class Fedout(NamedTuple):
+    factory: FakeWorkerFactory
+    events: list[Event]
+    feed: FakeFeed
+
+
+def feed(plan: Plan, chunks: Sequence[Sequence[Work]], script: Callable[[FakeWorker, Work], object], children: int | None = None) -> Fedout:
+    factory, events = FakeWorkerFactory(script), list[Event]()
+    factory.children_left = children
+    brought = FakeFeed(factory.inbox, chunks[1:])
+    Supervisor(plan, factory, factory.inbox, FakeClock(), lambda batch, told=None: events.extend(batch)).run(chunks[0], feed=brought)
+    return Fedout(factory, events, brought)
+
+
+CHUNKS = [[work(n) for n in range(start, start + 20)] for start in range(0, 200, 20)]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_works_that_come_while_the_run_goes_on_get_their_outcomes_too(processes: int) -> None:
+    ended = feed(replace(PLAN, processes=processes), [*CHUNKS[:5], [], *CHUNKS[5:]], lambda _, w: finished(w))
+    assert len(ids(ended.events, DownloadFinished)) == 200
+    assert ended.feed.asked == 11, "the last time there was nothing more"
+    assert len(ended.factory.workers) == processes, "who has nothing to do waits for more"
+
+
+def test_a_run_whose_workers_die_goes_on_with_what_comes() -> None:
+    deaths = iter(range(2))
+
+    def script(worker: FakeWorker, done: Work) -> object:
+        return finished(done) if next(deaths, None) is None else Gone(worker.number, "signal 9")
+
+    ended = feed(PLAN, CHUNKS, script)
+    assert len(ids(ended.events, DownloadFinished)) + len(ids(ended.events, DownloadFailed)) == 200
+    assert len(ids(ended.events, DownloadFinished)) >= 198
+
+
+def test_where_no_worker_can_be_started_all_that_comes_fails() -> None:
+    class NoWorkers(FakeWorkerFactory):
+        def here(self, number: int, share: Share) -> FakeWorker:
+            raise StorageError(Failure("resources", "no thread"))
+
+    factory, events = NoWorkers(lambda _, w: finished(w)), list[Event]()
+    factory.children_left = 0
+    brought = FakeFeed(factory.inbox, CHUNKS[1:])
+    Supervisor(PLAN, factory, factory.inbox, FakeClock(), lambda batch, told=None: events.extend(batch)).run(CHUNKS[0], feed=brought)
+    assert len(ids(events, DownloadFailed)) == 200
+
+
+def test_a_run_that_is_told_to_stop_asks_for_no_more() -> None:
+    def script(worker: FakeWorker, done: Work) -> object:
+        return StopRequested(Failure("interrupted", "stop"), "stop")
+
+    ended = feed(PLAN, CHUNKS, script)
+    assert ended.feed.chunks, "not all was asked for"
+    assert not ids(ended.events, DownloadFinished)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -303,3 +303,68 @@ def test_what_is_not_written_in_the_end_is_noted_in_a_journal(tmp_path: Path) ->
     assert journal.header == Header(key_of("http://origin.example/a"), event.size, Validator('"v1"'))
     assert desk.books.clear(all_in_place=True) is None
     assert desk.folder.partial_keys() == {key_of("folder/a")}
+
+
+def test_of_downloads_that_come_while_the_run_goes_on_only_theirs_is_cleared(desk: Desk) -> None:
+    for name in "ab":
+        desk.folder.create(f"folder/{name}").describe(Header("source", None, Validator()))
+    desk.folder.create("folder/of-others").describe(Header("source", None, Validator()))
+    desk.open()
+    left = set(desk.folder.leftovers())
+    desk.books.expect([DOWNLOADS["a"], DOWNLOADS["c"]], desk.state.claims())
+    desk.finish("c", segments=2)
+    desk.folder.create("folder/new").describe(Header("source", None, Validator()))
+    desk.books.close()
+    desk.books.clear(all_in_place=False)
+    assert set(desk.folder.leftovers()) == {*left, key_of("folder/new")}
+    desk.books.clear(all_in_place=True)
+    assert set(desk.folder.leftovers()) == {key_of("folder/b"), key_of("folder/of-others")}
+
+
+def test_what_was_known_of_a_download_counts_until_it_is_over(desk: Desk) -> None:
+    event = desk.finish("a")
+    desk.books.close()
+    desk.open()
+    desk.books.expect(DOWNLOADS.values(), desk.state.claims())
+    desk.books.note(replace(event, status="up_to_date"))
+    desk.books.commit()
+    assert desk.state.commits == [], "the state says so already"
+    desk.books.forget(DOWNLOADS["a"])
+    assert key_of("folder/a") not in desk.books.before
+
+
+@pytest.mark.parametrize("flushes", [True, False])
+def test_many_files_are_flushed_while_the_run_goes_on(desk: Desk, flushes: bool) -> None:
+    class Disk(Folder):
+        def flush(self, paths: Sequence[str]) -> bool:
+            flushed.append(sorted(paths))
+            return flushes
+
+    flushed: list[list[str]] = []
+    desk.folder = Disk(desk.root)
+    desk.open()
+    desk.books.many = 2
+    desk.finish("a")
+    desk.finish("b")
+    desk.books.commit()
+    desk.finish("c")
+    desk.books.close()
+    assert flushed[0] == ["folder/a", "folder/b"]
+    assert [desk.claim(name).durable for name in "abc"] == [flushes] * 3
+    if not flushes:
+        assert flushed[1] == ["folder/a", "folder/b", "folder/c"], "they are tried once more"
+
+
+def test_what_could_not_be_written_on_the_way_is_not_marked_as_flushed(desk: Desk) -> None:
+    desk.books.many = 1
+    desk.state.record = refusing  # type: ignore[method-assign]  # a disk that is full
+    desk.finish("a")
+    desk.books.commit()
+    assert desk.books.trouble == "no space"
+    desk.books.close()
+    assert desk.books.trouble == "no space"
+    assert not desk.state.kept
+
+
+def refusing(rows: Iterable[Row]) -> None:
+    raise StorageError(Failure("disk_full", "no space"))
