@@ -244,11 +244,10 @@ def _keeping_off(job: Job, settings: RunSettings) -> Job:
     if job.rows is None:
         return job
     root, named = os.path.realpath(job.root), {}
-    for option in ("report", "log_file", "report_junit", "metrics"):
-        if (path := getattr(settings, option)) is not None:
-            place = os.path.realpath(path)
-            if place.startswith(os.path.join(root, "")):  # noqa: PTH118 - as below
-                named[os.path.relpath(place, root).replace(os.sep, "/")] = f"what --{option.replace('_', '-')} names"
+    for option, path in settings.files:
+        place = os.path.realpath(path)
+        if place.startswith(os.path.join(root, "")):  # noqa: PTH118 - as below
+            named[os.path.relpath(place, root).replace(os.sep, "/")] = f"what {option} names"
     return replace(job, rows=replace(job.rows, named=named))
 
 
@@ -258,6 +257,7 @@ def _files_of(manifest: ManifestInput, job: Job) -> dict[str, str]:
     files = {os.path.join(root, download.path): f"the file of {download.id}" for download in job.downloads}  # noqa: PTH118 - may be a million
     files |= {os.path.join(root, path): "a file of the manifest" for path in job.unwanted}  # noqa: PTH118 - as above
     files |= {os.path.join(root, OWN_FOLDER, name): "what the output folder knows of its files" for name in _STATE}  # noqa: PTH118 - as above
+    files |= {os.path.realpath(place): "a list of the manifest" for place in job.inputs}
     if manifest.text is not None:
         files[os.path.realpath(manifest.source)] = "the manifest"
     return files

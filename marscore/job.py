@@ -92,6 +92,8 @@ class Job:
     store: Destination | None = None
     #: Those of long lists, which are read while the run goes on. Then there are no `downloads`.
     rows: Streamed | None = None
+    #: The lists that are read.
+    inputs: tuple[Path, ...] = ()
 
     @property
     def output_dir(self) -> str:
@@ -192,6 +194,7 @@ def job_of(parsed: Parsed, downloads: tuple[Download, ...], manifest: ManifestIn
         network=settings.network,
         hooks=hooks_of(parsed.manifest, manifest.folder) if settings.hooks == "run" else None,
         folder=manifest.folder,
+        inputs=tuple(manifest.folder / entry.from_ for entry in parsed.manifest.downloads if entry.from_ is not None),
     )
 
 

@@ -16,7 +16,7 @@ from marscore.settings import RunSettings
 
 if TYPE_CHECKING:
     from marscore.events import LogLevel
-    from marscore.settings import Checksums, EngineName, HookMode, Locking, LogChoice, Network, ProgressMode, TraceMode
+    from marscore.settings import Checksums, EngineName, HookMode, Locking, LogChoice, Network, ProgressMode, ReportFormat, TraceMode
 
 #: In a program nothing is drawn and nothing logged to standard error unless it is asked for.
 _QUIET = RunSettings(log_level="warning", log_format="none", progress="none")
@@ -61,6 +61,7 @@ class Options(TypedDict, total=False):
     traces: TraceMode
     engine: EngineName
     engine_address: str | None
+    report_format: ReportFormat
     log_file_level: LogLevel
     offline: bool
     locked: bool

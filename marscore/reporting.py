@@ -5,17 +5,24 @@ REPORT --report_at--> text --report.reading--> Report --page, with the assets of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 
 from marscore.adapters.files.text import cannot_read
 from marscore.adapters.terminal.named_outputs import Output
 from marscore.errors import ManifestError, Problem
 from marscore.public import public_word
+from marscore.report.lines import report_of_lines, summary_in
 from marscore.report.model import Report
 from marscore.report.page import ASSETS, page
+from marscore.report.reading import report_of
+from marscore.report.words import IN_PLACE
 from marscore.values import OWN_FOLDER
+
+#: So many downloads a browser shows without a long wait.
+MOST_ON_A_PAGE = 100_000
 
 
 def report_at(source: str) -> tuple[Path, str]:
@@ -35,8 +42,55 @@ def report_at(source: str) -> tuple[Path, str]:
         raise ManifestError(str(path) if path.exists() else public_word(source), (Problem("", cannot_read(error)),)) from error
 
 
+def report_from(text: str, place: Path | None, source: str) -> Report:
+    """The report of a text; where that is a summary, with its entries, which are read from beside it when they are asked for.
+
+    Raises:
+        ManifestError: it is none, or something in it is wrong, or its entries are not there.
+    """
+    summary = summary_in(text)
+    if summary is None:
+        return report_of(text, source)
+
+    def opened(name: str, size: int) -> Callable[[], Iterator[str]]:
+        if place is None:
+            raise ManifestError(source, (Problem("entries", "are in a file beside the summary: name that one"),))
+        listed = place.parent / name
+        try:
+            found = listed.stat().st_size
+        except OSError as error:
+            raise ManifestError(str(listed), (Problem("", cannot_read(error)),)) from error
+        if found != size:
+            raise ManifestError(str(listed), (Problem("", f"has {found:,} bytes, and the summary says {size:,}: it is another run's"),))
+        return lambda: _lines_of(listed)
+
+    return report_of_lines(summary, source, opened)
+
+
+def _lines_of(path: Path) -> Iterator[str]:
+    try:
+        # A text may hold what else Python takes for the end of a line.
+        with path.open(encoding="utf-8", newline="\n") as file:
+            yield from file
+    except (OSError, UnicodeDecodeError) as error:
+        told = cannot_read(error) if isinstance(error, OSError) else "is not UTF-8 text"
+        raise ManifestError(str(path), (Problem("", told),)) from error
+
+
+def _fit_for_a_page(report: Report) -> Report:
+    """The report with as many entries as a page may hold, what is not in place before all else."""
+    count = len(report.downloads)
+    if count <= MOST_ON_A_PAGE:
+        return report
+    wrong = list(islice((entry for entry in report.downloads if entry.status not in IN_PLACE), MOST_ON_A_PAGE))
+    right = islice((entry for entry in report.downloads if entry.status in IN_PLACE), MOST_ON_A_PAGE - len(wrong))
+    told = f"this page lists {MOST_ON_A_PAGE:,} of {count:,} downloads, those that are not in place before all others"
+    return report.model_copy(update={"downloads": (*wrong, *right), "warnings": (*report.warnings, told)})
+
+
 def page_of(report: Report) -> Iterator[str]:
     """The page, in pieces."""
+    report = _fit_for_a_page(report)
     folder = files("marscore.report") / "assets"
     return page(report, {name: folder.joinpath(*name.split("/")).read_text(encoding="utf-8") for name in ASSETS})
 

@@ -10,7 +10,7 @@ import functools
 import os
 import queue
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -65,7 +65,7 @@ from marscore.report.head import Head
 from marscore.report.outcome import outcome_of
 from marscore.report.record import well_formed
 from marscore.report.results import Places, places
-from marscore.report.writers import iter_json
+from marscore.report.writers import Lines, iter_json, summary_json
 from marscore.resolve.model import Download
 from marscore.resolve.reconcile import (
     Cached,
@@ -79,6 +79,7 @@ from marscore.resolve.reconcile import (
     UpToDate,
 )
 from marscore.resolve.streamed import Streamed
+from marscore.settings import beside
 from marscore.values import OWN_FOLDER, Failure
 from marscore.version import __version__
 
@@ -410,17 +411,22 @@ class Run:
         entries = functools.partial(self._fold.entries, self._stop.signal)
         if report is None and self._job.leaves == "nothing":
             return Ended(head, None, entries, trouble, noted=self._fold.noted, places=self._places)
-        beside = None if self._job.store is None else self._job.store.url(f"{OWN_FOLDER}/report.json")
-        shown_as = report.shown if report else beside or shown(own)
+        stored = None if self._job.store is None else self._job.store.url(f"{OWN_FOLDER}/report.json")
+        shown_as = report.shown if report else stored or shown(own)
         ended = Ended(head, shown_as, entries, trouble, noted=self._fold.noted, places=self._places)
         try:
             if report is None:
                 if not self._folder.is_there:
                     # The report of another run may be there.
                     raise StorageError(MOVED)
-                write_text(own, iter_json(head, entries()), "cannot write the report")
+                self._write_own(own, head, entries)
                 if isinstance(self._folder, StoreFolder) and (self._lease is None or self._lease.lost is None):
-                    self._folder.put_own("report.json", own, None if self._stop.signal is None else _AT_THE_END)
+                    for file in (beside(own), own) if self._outputs.settings.report_format == "jsonl" else (own,):
+                        self._folder.put_own(file.name, file, None if self._stop.signal is None else _AT_THE_END)
+            elif (listed := self._outputs.entries) is not None:
+                lines, name = Lines(entries), listed.name
+                listed.write_whole(lambda: lines)
+                report.write_whole(lambda: [summary_json(head, name, lines)])
             else:
                 # On a stream a CI's runner may look for commands.
                 fit = disarmed if report.is_stream else str
@@ -432,6 +438,18 @@ class Run:
         self._report = own if report is None else report.file
         self._reported_to = well_formed((ended.file or "") if self._report is None else str(self._report))
         return ended
+
+    def _write_own(self, own: Path, head: Head, entries: Callable[[], Iterator[str]]) -> None:
+        """Write the report where it is by itself. What lies beside it is of this one, or goes."""
+        doing, listed = "cannot write the report", beside(own)
+        if self._outputs.settings.report_format == "json":
+            write_text(own, iter_json(head, entries()), doing)
+            with contextlib.suppress(OSError):
+                listed.unlink()
+            return
+        lines = Lines(entries)
+        write_text(listed, lines, doing)
+        write_text(own, [summary_json(head, listed.name, lines)], doing)
 
     def _places(self) -> Places:
         named = ((url, each.id) for each in self._job.downloads for url in {each.url, each.original or each.url})

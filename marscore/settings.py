@@ -28,6 +28,8 @@ ProgressMode: TypeAlias = Literal["auto", "rich", "plain", "none"]
 Locking: TypeAlias = Literal["if_there", "exact", "none"]
 Checksums: TypeAlias = Literal["optional", "required"]
 Network: TypeAlias = Literal["used", "offline"]
+#: How a report is written: all in one document, or its entries as JSON Lines beside a small summary.
+ReportFormat: TypeAlias = Literal["json", "jsonl"]
 #: Whether the programs are run that the manifest names for the end of a run.
 HookMode: TypeAlias = Literal["run", "none"]
 #: Whether spans are told, where the environment (OTEL_*) or the program around wants them.
@@ -48,9 +50,15 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "checksums": get_args(Checksums),
     "network": get_args(Network),
     "hooks": get_args(HookMode),
+    "report_format": get_args(ReportFormat),
     "traces": get_args(TraceMode),
     "engine": get_args(EngineName),
 }
+
+
+def beside(report: Path | str) -> Path:
+    """Where the entries are of a report that is a summary."""
+    return Path(report).with_suffix(".jsonl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,7 @@ class RunSettings:
     go before the environment in `${name}`. `lock` is the lock's path, without it the one beside the manifest is meant; `checksums`
     "required" refuses a manifest of which a download has none, from itself or from the lock. `cache` is the folder of the cache, or `on`
     (the platform's), or `off`, before what the environment (MARSCORE_CACHE) and the manifest say; `network` "offline" sends no request;
+    `report_format` "jsonl" writes the report's entries as JSON Lines beside it, where its name ends in `.jsonl`;
     `hooks` "none" runs none of the manifest's own programs; `traces` "none" tells no OpenTelemetry of the run.
     `engine` "dask" or "ray" has the workers run on the machines of such a cluster, which is at `engine_address`; None is the one that its
     own configuration names, or else one that is started on this machine.
@@ -97,6 +106,7 @@ class RunSettings:
     traces: TraceMode = "wanted"
     engine: EngineName = "local"
     engine_address: str | None = None
+    report_format: ReportFormat = "json"
 
     def __post_init__(self) -> None:
         for name in ("output_dir", "lock", "cache", *_FILES):
@@ -117,12 +127,13 @@ class RunSettings:
     @property
     def files(self) -> list[tuple[str, Path | str]]:
         """The files that are named, with the command's options for them."""
-        return [(f"--{name.replace('_', '-')}", path) for name in _FILES if (path := getattr(self, name)) is not None]
+        named = [(f"--{name.replace('_', '-')}", path) for name in _FILES if (path := getattr(self, name)) is not None]
+        return [*named, ("--report-format", beside(self.report))] if self.report_format == "jsonl" and self.report is not None else named
 
     def of_inner_run(self) -> RunSettings:
         """The same for a run within another, which writes the log alone and draws nothing."""
         documents: dict[str, Any] = {name: None for name in _FILES if name != "log_file"}
-        return replace(self, **documents, progress="none")
+        return replace(self, **documents, report_format="json", progress="none")
 
     def _agree(self) -> None:
         if self.engine_address is not None:
@@ -131,6 +142,8 @@ class RunSettings:
                 raise ValueError("engine_address names a cluster, and engine is local")
         if self.lock is not None and self.locking == "none":
             raise ValueError("lock names a lock, and locking says to look at none")
+        if self.report_format == "jsonl" and self.report is not None and Path(self.report).suffix in (".jsonl", ""):
+            raise ValueError("report needs a name such as run.json with report_format jsonl: its entries go to run.jsonl beside it")
         both = [name for name in _FILES if str(getattr(self, name)) == str(STANDARD_OUTPUT)]
         if len(both) > 1:
             raise ValueError(f"{both[0]} and {both[1]} cannot both be standard output")

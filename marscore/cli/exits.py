@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -25,6 +26,8 @@ from marscore.errors import Interrupted, ManifestError, MarscoreError, StorageEr
 
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
+#: Lines that are written at once: there may be a million.
+_AT_ONCE = 1000
 #: What a tone looks like.
 _TONES = {tone: f"\x1b[{code}m{{}}\x1b[0m\n" for tone, code in {"good": 32, "warning": 33, "error": 31, "faint": 2}.items()}
 
@@ -112,7 +115,12 @@ def say(text: str) -> None:
 
 def say_lines(lines: Iterable[str]) -> None:
     """The same with lines for people, in which text of strangers may stand: it neither steers a terminal nor commands a CI's runner."""
-    say("\n".join(printable(disarmed(line)) for line in lines))
+    left = iter(lines)
+    some = list(itertools.islice(left, _AT_ONCE))
+    while True:
+        say("\n".join(printable(disarmed(line)) for line in some))
+        if not (some := list(itertools.islice(left, _AT_ONCE))):
+            return
 
 
 def say_json(text: str) -> None:

@@ -11,7 +11,7 @@ import click
 
 from marscore.cli.complete import selections
 from marscore.events import LogLevel
-from marscore.settings import STANDARD_OUTPUT, EngineName, LogFormat, ProgressMode
+from marscore.settings import STANDARD_OUTPUT, EngineName, LogFormat, ProgressMode, ReportFormat
 from marscore.values import parse_duration, parse_size
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -159,6 +159,13 @@ _WRITING = (
     click.option("--max-rate", callback=_rate, metavar="RATE", help="Receive at most so many bytes a second in all, such as 10MiB."),
 )
 
+_REPORT_FORMAT = click.option(
+    "--report-format",
+    type=click.Choice(get_args(ReportFormat)),
+    default="json",
+    show_default=True,
+    help="jsonl: a small summary, and the entries beside it as JSON Lines, in a file of the same name that ends in .jsonl.",
+)
 _JUNIT = click.option(
     "--report-junit",
     type=_FILE,
@@ -212,7 +219,7 @@ outdated_options = _all(
 )
 #: For the verbs that download.
 run_options = _all(
-    *(_OUTPUT_DIR, *_LOCKING, *_CACHING, _WRITING[0], _JUNIT, _WRITING[1], *_OBSERVING, *_WRITING[2:5], *_TALKING),
+    *(_OUTPUT_DIR, *_LOCKING, *_CACHING, _WRITING[0], _REPORT_FORMAT, _JUNIT, _WRITING[1], *_OBSERVING, *_WRITING[2:5], *_TALKING),
     *(*_SHARING, _WRITING[5], *_SELECTING, _VARIABLES),
 )
 #: For the verb that takes bare URLs. What speaks of manifests is taken, as it was always, and not shown.

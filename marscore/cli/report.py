@@ -28,10 +28,9 @@ def report(source: str, target: str | None, style: Literal["table", "markdown"] 
     if target is not None and style is not None:
         raise click.UsageError("--html writes a page and --format a text: give one of them")
     from marscore import reporting  # noqa: PLC0415 - pydantic, which --help has no use for
-    from marscore.report.reading import report_of  # noqa: PLC0415 - as above
 
     place, text = (None, _stdin()) if source == "-" else reporting.report_at(source)
-    told = report_of(text, source if place is None else str(place))
+    told = reporting.report_from(text, place, source if place is None else str(place))
     if target is None:
         _write(told, style or "table")
     elif target == "-":

@@ -8,6 +8,7 @@ What a report holds may be a stranger's text: it is made fit for Markdown here, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
 from marscore.report.failed import alone_or_by_cause, host_of, remedy_of
 from marscore.report.markdown import code_cell, text_cell
@@ -17,6 +18,8 @@ from marscore.values import format_size
 
 #: Files that Markdown lists: what shows it takes a megabyte, and no more.
 _MOST_LISTED = 1000
+#: Failures that are told: they are held in memory to be sorted by their causes.
+_MOST_FAILED = 50_000
 
 
 def table(report: Report) -> Iterator[str]:
@@ -28,6 +31,7 @@ def table(report: Report) -> Iterator[str]:
     for group in alone_or_by_cause(_failed_in(report)):
         yield ""
         yield from _failure(group, report.manifest.path)
+    yield from _unsaid(report)
     if report.downloads:
         yield ""
         yield f"{'STATUS':<12}{'SIZE':>11}{'TOOK':>12}{'SPEED':>13}{'RETRIES':>9}  PATH"
@@ -45,6 +49,7 @@ def markdown(report: Report) -> Iterator[str]:
     if groups:
         yield from ("", "| Failed | Why | What to do |", "|---|---|---|")
         yield from (f"| {' | '.join(_told_of(group, report.manifest.path))} |" for group in groups[:_MOST_LISTED])
+        yield from (line for said in _unsaid(report) for line in ("", said))
     if report.downloads:
         yield from _files(report.downloads)
 
@@ -62,7 +67,14 @@ def _files(downloads: Sequence[DownloadReport]) -> Iterator[str]:
 
 
 def _failed_in(report: Report) -> list[DownloadReport]:
-    return [entry for entry in report.downloads if entry.error is not None]
+    return list(islice((entry for entry in report.downloads if entry.error is not None), _MOST_FAILED))
+
+
+def _unsaid(report: Report) -> Iterator[str]:
+    """What is left out of the failures, if anything is."""
+    count = report.totals.failed + report.totals.interrupted
+    if count > _MOST_FAILED:
+        yield f"these are the first {_MOST_FAILED:,} of {count:,} failures"
 
 
 def _heading(report: Report, shown: Callable[[str], str]) -> str:

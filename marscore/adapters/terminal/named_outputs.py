@@ -23,7 +23,9 @@ from typing import Literal
 from marscore.adapters.files.atomic import encoded, replace
 from marscore.adapters.files.failures import naming
 from marscore.adapters.terminal.writer import Descriptor, Stream, Target, write_all
-from marscore.settings import STANDARD_OUTPUT, RunSettings
+from marscore.errors import StorageError
+from marscore.settings import STANDARD_OUTPUT, RunSettings, beside
+from marscore.values import Failure
 
 _WRITE = os.O_WRONLY | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 #: Where a folder lets no file be made or renamed (its permissions, a sticky bit, a file that is mounted), the file itself may be writable.
@@ -62,6 +64,11 @@ class Output:
     def is_stream(self) -> bool:
         """Whether what is written may appear on a terminal."""
         return self._standard or self._descriptor is not None or not is_file_or_nothing(self._path)
+
+    @property
+    def name(self) -> str:
+        """Its last part."""
+        return Path(self._path).name
 
     @property
     def file(self) -> Path | None:
@@ -152,10 +159,19 @@ class Outputs:
         self._open = contextlib.ExitStack()
         with contextlib.ExitStack() as until_all_are_there:
             self.report = self._take(settings.report, "the report", until_all_are_there)
+            self.entries = None if settings.report_format == "json" else self._beside(settings, until_all_are_there)
             self.log_file = self._take(settings.log_file, "the log file", until_all_are_there)
             self.junit = self._take(settings.report_junit, "the JUnit report", until_all_are_there)
             self.metrics = self._take(settings.metrics, "the metrics", until_all_are_there)
             self._open = until_all_are_there.pop_all()
+
+    def _beside(self, settings: RunSettings, until: contextlib.ExitStack) -> Output | None:
+        """Where the entries of a report go whose summary the user named."""
+        if settings.report is None or self.report is None:
+            return None
+        if self.report.is_stream:
+            raise StorageError(Failure("path", f"the report cannot be jsonl: {self.report.shown} is no file"))
+        return self._take(beside(settings.report), "the report's entries", until)
 
     def open_log(self) -> None:
         """Open the log file, which waits for the reader of a pipe. It is its writer's to close.
