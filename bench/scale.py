@@ -41,6 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__)
     parser.add_argument("--counts", type=lambda text: [int(word) for word in text.split(",")], default=_COUNTS, metavar="N,...")
     parser.add_argument("--million", action="store_true", help="1,000,000 downloads as well: some minutes, and 6 GiB of tmpfs")
+    parser.add_argument(
+        "--lists",
+        action="store_true",
+        help="of the rows of a file, in 256 folders by the hash of their URLs, in place of one entry with each",
+    )
     parser.add_argument("--results", type=Path, default=_RESULTS, metavar="FOLDER", help="where results go")
     options = parser.parse_args(argv)
     here = Path(tempfile.mkdtemp(prefix="marscore-scale-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
@@ -48,22 +53,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         with origin(here) as server:
             server.make([SAME])
             base = f"{server.base('plain')}/same"
-            rows = [row for count in [*options.counts, *([1_000_000] if options.million else [])] for row in _both(here, base, count)]
+            rows = [
+                row
+                for count in [*options.counts, *([1_000_000] if options.million else [])]
+                for row in _both(here, base, count, lists=options.lists)
+            ]
         options.results.mkdir(parents=True, exist_ok=True)
         when = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
         result = {"work": "scale", "date": when, "machine": machine(here), "memory_is": "peak RSS of the largest process", "runs": rows}
-        (options.results / "scale.json").write_text(json.dumps(result, indent=1) + "\n")
+        (options.results / f"scale{'-lists' if options.lists else ''}.json").write_text(json.dumps(result, indent=1) + "\n")
     finally:
         shutil.rmtree(here, ignore_errors=True)
     return int(any(row["exit_code"] for row in rows))
 
 
-def _both(here: Path, base: str, count: int) -> list[dict[str, object]]:
+def _both(here: Path, base: str, count: int, lists: bool) -> list[dict[str, object]]:
     """Fetch so many files, then find them in place."""
     folder = here / "files"
     manifest = here / "downloads.yaml"
     # One entry, so that what is measured is the run and not the YAML.
-    entry = {"url": base + "/{i:07d}.bin", "each": {"i": {"from": 0, "to": count - 1}}}
+    entry: dict[str, object] = {"url": base + "/{i:07d}.bin", "each": {"i": {"from": 0, "to": count - 1}}}
+    if lists:
+        with (here / "rows.csv").open("w") as file:
+            file.write("link\n")
+            file.writelines(f"{base}/{number:07d}.bin\n" for number in range(count))
+        entry = {"from": "rows.csv", "url": "link", "path": "{key:2}/{key}", "on_bad_row": "skip"}
     execution = {"threads": 16, "per_host": 16}
     manifest.write_text(yaml.safe_dump({"version": 1, "output_dir": str(folder), "execution": execution, "downloads": [entry]}))
     fetched = []

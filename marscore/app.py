@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from marscore.adapters.clock import cores
 from marscore.adapters.files.regular import demand_folder
-from marscore.adapters.files.row_files import RowFiles
+from marscore.adapters.files.row_folder import RowFiles
 from marscore.adapters.state.lock import hold
 from marscore.adapters.terminal.named_outputs import Outputs
 from marscore.adapters.terminal.overlaps import refuse_overlap

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import queue
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from marscore.adapters.credentials import ambient_secrets
@@ -156,8 +156,3 @@ class Feeder:
         is_last = not isinstance(made, Chunk)
         self._inbox.put(Fed(functools.partial(self._take, made), "last" if is_last else "more"))
         return not is_last
-
-
-def batched(items: Sequence[Decision], size: int) -> Iterable[Sequence[Decision]]:
-    """So many at a time."""
-    return (items[start : start + size] for start in range(0, len(items), size))

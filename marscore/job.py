@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from marscore.adapters.credentials import ambient_secrets
 from marscore.adapters.files.archive_readers import demand_readers
 from marscore.adapters.files.folder import Folder
-from marscore.adapters.files.row_files import RowFiles
+from marscore.adapters.files.row_folder import RowFiles
 from marscore.adapters.http.tls_check import TlsFiles, check_tls_files
 from marscore.adapters.http.versions import unavailable
 from marscore.adapters.stores.folder import StoreFolder
@@ -29,7 +29,6 @@ from marscore.resolve.expand import expand, loaded
 from marscore.resolve.model import Download
 from marscore.resolve.secrets import secrets_of
 from marscore.resolve.select import select
-from marscore.resolve.streamed import Streamed, load_or_stream
 from marscore.resolve.suspicious import bad_rows, suspicions
 from marscore.settings import EngineChoice, ManifestInput, Network, RunSettings
 from marscore.stores import check_store, in_memory, output_of, store_secrets, work_folder
@@ -37,6 +36,7 @@ from marscore.values import OWN_FOLDER, Failure
 
 if TYPE_CHECKING:
     from marscore.manifest import Execution
+    from marscore.resolve.streamed import Streamed
 
 
 #: What becomes of the downloads of long lists: all are made at once, or they are made while the run goes on.
@@ -123,7 +123,7 @@ def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles 
     may_stream = lists == "streamed" and _may_stream(manifest, settings)
     parsed, everything = _read_or_stream(manifest, settings) if may_stream else read(manifest, settings)
     check_whole(parsed, tls_files)
-    if isinstance(everything, Streamed):
+    if not isinstance(everything, tuple):
         job = job_of(parsed, everything.first, manifest, settings)
         if job.store is None:
             return replace(job, downloads=(), rows=everything, suspicions=suspicions(parsed))
@@ -225,8 +225,14 @@ def read(manifest: ManifestInput, settings: RunSettings) -> tuple[Parsed, tuple[
 
 
 def _read_or_stream(manifest: ManifestInput, settings: RunSettings) -> tuple[Parsed, tuple[Download, ...] | Streamed]:
-    examined = _examined(manifest, settings)
-    return read(manifest, settings) if examined is None else load_or_stream(examined, RowFiles(manifest.folder))
+    examined, rows = _examined(manifest, settings), RowFiles(manifest.folder)
+    if examined is None:
+        return read(manifest, settings)
+    if all(entry.from_ is None for entry in examined.entries.values()):
+        return loaded(examined, rows)
+    from marscore.resolve.streamed import load_or_stream  # noqa: PLC0415 - few manifests have lists
+
+    return load_or_stream(examined, rows)
 
 
 def _examined(manifest: ManifestInput, settings: RunSettings) -> Examined | None:

@@ -53,7 +53,6 @@ from marscore.events import (
 from marscore.execute.supervisor.messages import Inbox, StopRequested, Told
 from marscore.execute.transfer.protocol import InPlace, Work
 from marscore.exhaustive import assert_never
-from marscore.feeding import Chunk, Chunks, Feeder, batched
 from marscore.hooks import Surroundings, after
 from marscore.job import Job
 from marscore.observing import Observers
@@ -78,7 +77,6 @@ from marscore.resolve.reconcile import (
     Unpacking,
     UpToDate,
 )
-from marscore.resolve.streamed import Streamed
 from marscore.settings import beside
 from marscore.values import OWN_FOLDER, Failure
 from marscore.version import __version__
@@ -87,6 +85,8 @@ if TYPE_CHECKING:
     from marscore.adapters.cluster.hiring import ClusterWorkerFactory
     from marscore.adapters.cluster.session import Session
     from marscore.engines import Staff
+    from marscore.feeding import Chunk, Chunks
+    from marscore.resolve.streamed import Streamed
 
 #: Seconds that a run which was told to stop takes for what it puts beside the objects of a store.
 _AT_THE_END = 1.0
@@ -196,6 +196,8 @@ class Run:
 
     def _stream(self, rows: Streamed) -> None:
         """Fetch what is read while that goes on. As long as all is in place there is no need of a worker."""
+        from marscore.feeding import Chunks  # noqa: PLC0415 - few runs have long lists
+
         around = deciding.Surroundings(self._clock, self._take, self._proving, self._stop.check)
         assert not isinstance(self._state, StoreState), "lists of such runs are read at once"
         chunks = Chunks(self._job, self._state, around)
@@ -231,8 +233,8 @@ class Run:
         self._warn_of_the_state()
         self._emit(*chunk.events)
         self._warn_of(chunk.downloads)
-        for decisions in batched(chunk.decisions, _BATCH):
-            self._close(decisions)
+        for start in range(0, len(chunk.decisions), _BATCH):
+            self._close(chunk.decisions[start : start + _BATCH])
         works = [work for decision in chunk.decisions if (work := _work_of(decision))]
         return [replace(work, secrets=own) if (own := chunk.secrets.get(work.download.id)) else work for work in works]
 
@@ -301,6 +303,11 @@ class Run:
 
             self._staff = Staff(self._session, compiled, settings, inbox, self._clock, self._take)
             factory, supervisor = self._staff.factory, self._staff.supervisor
+        feeder = None
+        if chunks is not None:
+            from marscore.feeding import Feeder  # noqa: PLC0415 - as above
+
+            feeder = Feeder(chunks, inbox, self._take_chunk)
         self._stop.on_signal = lambda number: inbox.put(stop_of(number, self._stop.asked))
         self._stop.check()
         if self._lease is not None:
@@ -308,7 +315,6 @@ class Run:
             if self._lease.lost is not None:
                 # While it was looked what is in place.
                 self._lease.on_lost(self._lease.lost)
-        feeder = None if chunks is None else Feeder(chunks, inbox, self._take_chunk)
         with (
             contextlib.closing(factory),
             contextlib.nullcontext() if feeder is None else contextlib.closing(feeder),

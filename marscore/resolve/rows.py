@@ -15,10 +15,12 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
 
 from marscore.frozen import dataclass
-from marscore.manifest.places import Path
+
+if TYPE_CHECKING:
+    from marscore.manifest.places import Path
 
 _T = TypeVar("_T")
 

@@ -26,28 +26,21 @@ MAX_LINE = 1024 * 1024
 _BROKEN = (OSError, EOFError, zlib.error, UnicodeDecodeError)
 
 
-class RowFiles:
-    """Opens files by the paths that a manifest in `folder` names."""
+def rows_at(path: Path, name: str) -> RowFile:
+    """Open a file of rows; `name` says in lower case what it is.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    Raises:
+        RowsError: it cannot be read, or what reads it is not installed.
+    """
+    if name.endswith(".parquet"):
+        from marscore.adapters.files.row_parquet import ParquetRows  # noqa: PLC0415 - pyarrow takes 0.2 s to load
 
-    def shown(self, place: str) -> str:
-        """As `OpenRows` says."""
-        return str(self._folder / place)
-
-    def open(self, place: str) -> RowFile:
-        """As `OpenRows` says."""
-        path, name = self._folder / place, place.lower()
-        if name.endswith(".parquet"):
-            from marscore.adapters.files.row_parquet import ParquetRows  # noqa: PLC0415 - pyarrow takes 0.2 s to load
-
-            return ParquetRows(path)
-        packed = name.endswith(".gz")
-        plain = name.removesuffix(".gz")
-        if plain.endswith((".jsonl", ".ndjson")):
-            return JsonRows(path, packed)
-        return CsvRows(path, packed, "\t" if plain.endswith(".tsv") else ",")
+        return ParquetRows(path)
+    packed = name.endswith(".gz")
+    plain = name.removesuffix(".gz")
+    if plain.endswith((".jsonl", ".ndjson")):
+        return JsonRows(path, packed)
+    return CsvRows(path, packed, "\t" if plain.endswith(".tsv") else ",")
 
 
 class _Unpacked(gzip.GzipFile):
