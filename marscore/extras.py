@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-Extra: TypeAlias = Literal["curl", "zstd", "socks", "otel", "stores", "dask", "ray"]
+Extra: TypeAlias = Literal["curl", "zstd", "socks", "otel", "stores", "lists", "dask", "ray"]
 
 PACKAGES: dict[Extra, tuple[str, ...]] = {
     "curl": ("pycurl",),
     "zstd": ("zstandard",),
     "socks": ("PySocks",),
     "stores": ("obstore",),
+    "lists": ("pyarrow",),
     "otel": ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"),
     "dask": ("distributed",),
     "ray": ("ray",),

@@ -18,7 +18,7 @@ from marscore.adapters.files.folder import Folder
 from marscore.adapters.state.store import NoState, SqliteState
 from marscore.deciding import Surroundings, decide
 from marscore.errors import ManifestError, StorageError
-from marscore.events import Event
+from marscore.events import Event, ProofMade
 from marscore.execute.supervisor.messages import Fed, Inbox
 from marscore.execute.transfer.protocol import Work
 from marscore.frozen import dataclass
@@ -57,11 +57,23 @@ class Chunks:
         assert job.rows is not None
         self._job = job
         self._state = state
-        self._around = around
+        #: Whether nobody wants another, nor the rest of this one.
+        self.are_over = False
+        self._around = replace(around, show=self._show, check=self._check)
+        self._outside = around
         self._folder = Folder(job.root, own=job.own)
         self._cache = None if job.cache is None else job.cache.open()
         self._batches = job.rows.batches()
         self._secrets = _Secrets(job.redactor.secrets)
+
+    def _check(self) -> None:
+        self._outside.check()
+        if self.are_over:
+            raise KeyboardInterrupt
+
+    def _show(self, reading: ProofMade) -> None:
+        self._check()
+        self._outside.show(reading)
 
     def next(self) -> Chunk | None:
         """The next one; None after the last.
@@ -121,7 +133,6 @@ class Feeder:
         self._take = take
         self._wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._feed, name="marscore-feed", daemon=True)
-        self.is_over = False
 
     def more(self) -> None:
         """As `Feed` says; where the system starts no thread, it takes its time."""
@@ -135,7 +146,7 @@ class Feeder:
 
     def close(self) -> None:
         """End it. What looks at files is asked to stop, and waited for."""
-        self.is_over = True
+        self._chunks.are_over = True
         self._wanted.put(False)
         if self._thread.ident is not None:
             self._thread.join()

@@ -233,6 +233,10 @@ class Run:
         self._warn_of_the_state()
         self._emit(*chunk.events)
         self._warn_of(chunk.downloads)
+        # What is drawn and measured hears how many there are as far as that is known; the log is told once.
+        grown = PlanCompiled(self._clock.now(), 0, 0, self._job.rows.count or self._fold.expected, 0)
+        self._observers.add([grown])
+        self._output.show([grown], ())
         for start in range(0, len(chunk.decisions), _BATCH):
             self._close(chunk.decisions[start : start + _BATCH])
         works = [work for decision in chunk.decisions if (work := _work_of(decision))]

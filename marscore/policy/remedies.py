@@ -41,7 +41,7 @@ _BY_KIND: dict[FailureKind, str] = {
     "archive": "see with `tar -t` or `unzip -t` whether the archive is whole; leave `unpack` away to have it as it is",
     "resources": "close other programs or raise the limits (`ulimit -n`, `ulimit -u`); lower --processes and --threads",
     "store": "see whether the store is up and AWS_ENDPOINT_URL or its like are right, then run again: what has come is kept",
-    "row": "correct the row in the list that the manifest names, then run again: what is in place is kept",
+    "row": "correct that row of the list, then run again: what is in place is kept",
     "offline": "run once without --offline to fetch it, or with --cache where it is known",
     "interrupted": "run the same command again: it goes on where it can",
     "internal": "run again; if it fails again, report it with the log file and the report",

@@ -4,6 +4,8 @@
 
 Events come redacted; what is taken from the downloads themselves is redacted here, but for paths. An outcome comes with its entry
 where its worker has written it.
+
+This file is longer than the house's 300 lines, since what is known of a download until its entry is written is kept in one place.
 """
 
 from __future__ import annotations
@@ -267,7 +269,7 @@ class ReportFold:
 
     def _sources_of(self, download: str) -> tuple[str, ...]:
         number = self._place.get(download)
-        return () if number is None else self._facts.downloads[number].sources
+        return () if number is None else self._downloads[number].sources
 
     def _totals(self, ended: Counter[str]) -> Sums:
         return Sums(

@@ -157,8 +157,10 @@ class ProgressFold:
         return path or event.download
 
     def _plan(self, event: PlanCompiled, now: float) -> None:
+        if not self._files_total:
+            # Of a list that is read while the run goes on, it is told again and again.
+            self._started = now
         self._files_total = event.downloads
-        self._started = now
         if len(self._sizes) == event.downloads:
             self._bytes_total = sum(self._sizes.values())
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from marscore.adapters.files.row_source import cell_of, opened
+from marscore.extras import installing
 from marscore.resolve.rows import BadRow, Cell, RowsError
 
 #: Rows that are held at once.
@@ -22,7 +23,7 @@ class ParquetRows:
             import pyarrow  # noqa: PLC0415 - an extra
             import pyarrow.parquet  # noqa: PLC0415 - as above
         except ImportError as error:
-            raise RowsError("takes the extra lists: pip install 'marscore[lists]'") from error
+            raise RowsError(f"needs pyarrow: {installing('lists')}") from error
         self._broken: tuple[type[Exception], ...] = (OSError, ValueError, pyarrow.ArrowException)
         self._raw = opened(path)
         try:

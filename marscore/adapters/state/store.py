@@ -5,6 +5,8 @@ only keys. A damaged database is put aside and begun anew with what could be rea
 written. The files themselves can be proven again. That the system keeps us from one (no permission, no space, a lock, an error of the
 disk) is no damage, and is told. Another program's lock is waited for before a run begins, when it is not known yet what is in place, and
 for a moment only where a claim is to be written. Who only looks changes nothing.
+
+This file is longer than the house's 300 lines, since what becomes of a damaged database, whoever finds it, is to be read in one place.
 """
 
 from __future__ import annotations
