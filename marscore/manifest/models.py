@@ -1,7 +1,8 @@
 """The manifest as pydantic models: the one place that says which options there are.
 
 An option that was not written is None, so that `defaults` and a download can be merged by key; what holds where neither says
-anything is decided in `resolve`. Every option has a description below it, which editors show from the JSON Schema (`schema`).
+anything is decided in `resolve`. Every option has a description below it, which editors show from the JSON Schema (`schema`); its
+examples and default stand in `described`.
 
 This file is longer than the house's 300 lines, since all options are to be read in one place.
 """

@@ -1,6 +1,7 @@
 """`defaults` and what a download says itself become one Options value: merged by key, with nothing left open.
 
-What holds where neither says anything stands here and in `policy.retry`.
+What holds where neither says anything stands in the classes of the values (`resolve.model`, `values`, `policy.retry`), and here for retries
+by kind.
 """
 
 from __future__ import annotations
@@ -123,7 +124,8 @@ def _written(model: BaseModel) -> dict[str, Any]:
 def retry_rules(retry: Retry | None) -> RetryRules:
     """What `retry` means: max_retries, where it is written, holds for every kind that is not named, and the table does otherwise.
 
-    A wrong checksum is tried once more at most unless named, since a server that sends wrong bytes twice will send them again.
+    A wrong checksum is tried once more at most unless named, since a server that sends wrong bytes twice will send them again. A key of
+    `retry` that is not named here is dropped.
     """
     if retry is None:
         return RetryRules(by_kind=tuple(_differing(RETRIES_BY_KIND, _STANDARD.max_retries)))

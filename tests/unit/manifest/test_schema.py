@@ -88,7 +88,7 @@ def test_every_key_has_a_title_a_description_and_an_example_that_is_right() -> N
     for name, schema in properties({"Manifest": {"properties": SCHEMA["properties"]}, **SCHEMA["$defs"]}):
         assert schema["title"], name
         assert schema["description"], name
-        assert schema["examples"], name
+        assert schema["examples"], f"{name}: EXAMPLES in manifest/described.py has none"
         for value in [*schema["examples"], *([schema["default"]] if "default" in schema else [])]:
             assert VALIDATOR.evolve(schema={**schema, "$defs": SCHEMA["$defs"]}).is_valid(value), (name, value)
 
