@@ -30,6 +30,7 @@ from marscore.caller import NOBODY, Caller
 from marscore.deciding import foresee
 from marscore.errors import ManifestError, Problem, told
 from marscore.frozen import dataclass
+from marscore.held import place_of_lock
 from marscore.job import Job, prepare
 from marscore.manifest.environment import Unset
 from marscore.own_folder import own_folder_of, seen_by, state_of, working_in
@@ -157,7 +158,7 @@ def get(manifest: ManifestInput, settings: RunSettings, overwrite: bool = False,
 
 def _carried_out(job: Job, manifest: ManifestInput, settings: RunSettings, stop: Stop, caller: Caller = NOBODY) -> Ended:
     if settings.files:
-        refuse_overlap(settings, _files_of(manifest, job), Path(job.root))
+        refuse_overlap(settings, _files_of(manifest, job, settings), Path(job.root))
         job = _keeping_off(job, settings)
     with Outputs(settings) as outputs, working_in(job) as place:
         job = replace(job, own=place.own)
@@ -251,7 +252,7 @@ def _keeping_off(job: Job, settings: RunSettings) -> Job:
     return replace(job, rows=replace(job.rows, named=named))
 
 
-def _files_of(manifest: ManifestInput, job: Job) -> dict[str, str]:
+def _files_of(manifest: ManifestInput, job: Job, settings: RunSettings) -> dict[str, str]:
     """The files that a run reads or makes, by their real paths."""
     root = os.path.realpath(job.root)
     files = {os.path.join(root, download.path): f"the file of {download.id}" for download in job.downloads}  # noqa: PTH118 - may be a million
@@ -260,6 +261,8 @@ def _files_of(manifest: ManifestInput, job: Job) -> dict[str, str]:
     files |= {os.path.realpath(place): "a list of the manifest" for place in job.inputs}
     if manifest.text is not None:
         files[os.path.realpath(manifest.source)] = "the manifest"
+    if (lock := settings.lock or place_of_lock(manifest)) is not None:
+        files[os.path.realpath(lock)] = "the lock"
     return files
 
 

@@ -5,6 +5,7 @@ The command line and the Python functions both end in these two values; None mea
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -38,6 +39,8 @@ TraceMode: TypeAlias = Literal["wanted", "none"]
 EngineKind: TypeAlias = Literal["dask", "ray"]
 EngineName: TypeAlias = Literal["local", "dask", "ray"]
 
+#: How a URL begins, also where a Path has made one slash of two. A drive of Windows has one letter.
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 #: What a caller may name a file for, besides what goes into the output folder. All but the log tell of one run as a whole.
 _FILES = ("report", "log_file", "report_junit", "metrics")
 
@@ -112,6 +115,9 @@ class RunSettings:
         for name in ("output_dir", "lock", "cache", *_FILES):
             if (place := getattr(self, name)) is not None:
                 arguments.path(name, place)
+                if name != "output_dir" and _URL.match(str(place)):
+                    # It would make a folder `s3:` here.
+                    raise ValueError(f"{name} is a path of this machine, and no URL")
         # Python's own way to fill in a frozen value while it is made.
         object.__setattr__(self, "max_rate", _rate(self.max_rate))
         for name in ("processes", "threads", "max_rate"):

@@ -77,6 +77,9 @@ class Wanted:
 
     def _defaults(self) -> dict[str, Any]:
         defaults: dict[str, Any] = {}
+        if self.checksum is None:
+            # What an earlier call left finished is of that time: only its server knows whether it still has the same.
+            defaults["if_exists"] = "refresh"
         if self.headers:
             named = dict(self.variables)
             defaults["headers"] = {

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 
+#: More than the seconds within which a second signal says nothing new (`adapters/terminal/signals.py`).
+APART_S = 0.7
 #: pathlib lists a folder by the one or the other, as Python's version has it.
 _ALIKE = {"os.listdir": ("os.listdir", "os.scandir")}
 
 
 def send_at(moment: str, number: int, times: int) -> None:
-    """Send this process a signal when that comes for the first time, so many times."""
+    """Send this process a signal when that comes for the first time, so many times, each as a wish of its own."""
     name, _, about = moment.partition(" ")
     left = [times]
 
     def send() -> None:
         while left[0]:
             left[0] -= 1
+            if left[0] < times - 1:
+                time.sleep(APART_S)
             os.kill(os.getpid(), number)
 
     def hear(event: str, arguments: tuple[object, ...]) -> None:

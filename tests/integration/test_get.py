@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -110,6 +111,23 @@ def test_after_an_end_too_early_the_same_call_resumes_and_leaves_nothing(origin:
     assert got.report["downloads"][0]["bytes_resumed"] >= 8 * MIB
     assert names(here) == ["big.bin"]
     assert hashlib.sha256((here / "big.bin").read_bytes()).hexdigest() == hashlib.sha256(content(BIG)).hexdigest()
+
+
+@pytest.mark.parametrize("more", [(), ("--overwrite",)], ids=["as it was", "--overwrite"])
+@pytest.mark.parametrize("etag", ['"v1"', None], ids=["with a validator", "without"])
+def test_what_an_earlier_call_finished_is_never_taken_for_what_the_server_has_now(
+    origin: Origin, here: Path, more: tuple[str, ...], etag: str | None
+) -> None:
+    urls = [origin.serve("/one.bin", replace(ONE, etag=etag, last_modified=None)), origin.url("/late.bin")]
+    assert Got(here, *urls).code == 1
+    assert (here / "one.bin").read_bytes() == content(ONE)
+    other = Body(ONE.length, seed=77, etag=etag and '"v2"', last_modified=None)
+    origin.serve("/one.bin", other)
+    origin.serve("/late.bin", TWO)
+    got = Got(here, *urls, *more)
+    # Without a validator nobody can tell that an earlier call made it, which is no reason to replace it.
+    is_new = etag is not None or more
+    assert (got.code, (here / "one.bin").read_bytes()) == ((0, content(other)) if is_new else (1, content(ONE)))
 
 
 def test_who_interrupts_it_is_told_how_much_is_kept(origin: Origin, here: Path) -> None:

@@ -195,6 +195,19 @@ def test_a_second_run_on_the_same_folder_is_refused_and_names_the_first(origin: 
     assert marscore("run", manifest, cwd=tmp_path).code == 0
 
 
+@pytest.mark.parametrize("apart_s", [0, 0.001, 0.005])
+def test_a_signal_that_is_told_twice_is_one(origin: Origin, tmp_path: Path, apart_s: float) -> None:
+    """As by GNU timeout, which sends it to the process and to its group."""
+    process = start(tmp_path, write(tmp_path, [origin.serve("/big.bin", BIG, [Good(stall_after=1, stall_s=20)])]))
+    wait_until(lambda: bool(origin.requests), "a request")
+    process.send_signal(signal.SIGTERM)
+    time.sleep(apart_s)
+    process.send_signal(signal.SIGTERM)
+    run = end(tmp_path, process)
+    assert (run.code, run.report["status"]) == (143, "interrupted")
+    assert "interrupted: 0 of 1 file is in place" in run.err
+
+
 def test_the_second_signal_ends_at_once(origin: Origin, tmp_path: Path) -> None:
     process = start(tmp_path, write(tmp_path, [origin.serve("/big.bin", BIG, [Good(stall_after=1, stall_s=20)])]))
     wait_until(lambda: bool(origin.requests), "a request")

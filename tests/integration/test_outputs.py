@@ -403,8 +403,9 @@ def test_what_would_be_written_over_another_file_of_the_run_is_refused(origin: O
     manifest = write(tmp_path, [origin.serve("/a.bin", Body(10))])
     (tmp_path / "link").symlink_to(manifest)
     before = (tmp_path / manifest).read_bytes()
-    for place in ("data/a.bin", manifest, "link"):
+    for place in ("data/a.bin", manifest, "link", "downloads.lock", "s3://k:hunter2@b/x"):
         run = run_command("run", manifest, option, place, cwd=tmp_path)
+        assert "hunter2" not in run.err
         assert (run.code, option in run.err) == (2, True), place
     assert run_command("run", manifest, "--report", "x", "--log-file", "x", cwd=tmp_path).code == 2
     assert (tmp_path / manifest).read_bytes() == before

@@ -1,5 +1,8 @@
 """Signals as a wish to stop in order: the first does what the moment asks for, the second ends the process at once.
 
+One that follows within half a second is the same wish, told twice: GNU timeout sends its signal to the process and to the group, and a
+terminal's Ctrl-C reaches the group as well as whoever passes it on.
+
 leave       before a run has begun: a line on standard error, and the end
 interrupt   while a run looks at what is there: KeyboardInterrupt, which it catches
 note        while it puts everything in order and writes its report: nothing, but it is known
@@ -14,6 +17,7 @@ import os
 import select
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _WATCHED = ("SIGINT", "SIGTERM", "SIGHUP")
+#: Seconds after a signal in which another says nothing new.
+SAME_WISH = 0.5
 
 
 def leave(number: int) -> None:
@@ -55,6 +61,7 @@ class Stop:
     def __init__(self, handled: bool = True) -> None:
         self.handled = handled
         self.signal: int | None = None
+        self._came = 0.0
         #: Whether it is the program's own wish, and no signal.
         self.asked = False
         self.on_signal: Callable[[int], None] = leave
@@ -64,6 +71,9 @@ class Stop:
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Take a signal."""
+        now = time.monotonic()
+        if self.signal is not None and not self.asked and now - self._came < SAME_WISH:
+            return
         if self.signal is not None:
             # Children notice that their input ends, and record what they have.
             if self.before_exit is not None:
@@ -71,7 +81,7 @@ class Stop:
             if self.clear_display is not None:
                 self.clear_display()
             os._exit(128 + number)
-        self.signal = number
+        self.signal, self._came = number, now
         self.on_signal(number)
 
     def ask(self, number: int) -> None:

@@ -106,7 +106,8 @@ def test_urls_on_the_command_line_are_taken_literally(folder):
     app = FakeApp(an_end())
     call("get", "https://e.com/$HOME/a", "https://e.com/b?x=$$", app=app)
     manifest = app.calls[0][1]
-    assert manifest.data == {"version": 1, "downloads": ["https://e.com/$$HOME/a", "https://e.com/b?x=$$$$"]}
+    urls = ["https://e.com/$$HOME/a", "https://e.com/b?x=$$$$"]
+    assert manifest.data == {"version": 1, "downloads": urls, "defaults": {"if_exists": "refresh"}}
     assert (manifest.folder.absolute(), manifest.text) == (folder, None)
 
 
@@ -118,6 +119,7 @@ def test_what_get_is_told_stands_in_the_manifest_and_secrets_are_variables(folde
     assert manifest.data == {
         "version": 1,
         "defaults": {
+            "if_exists": "refresh",
             "headers": {"Accept": "a/b", "X-Key": "${HEADER_2}"},
             "auth": {"username": "m$$", "password": "${PASSWORD}"},
             "retry": {"max_retries": 2},
