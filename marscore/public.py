@@ -42,6 +42,10 @@ _MARK = re.compile("[\0\1\2]")
 #: How a URL begins on a command line, mistyped or not, and a user with a password and no scheme in front; no drive of Windows.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+")
 _LOGIN = re.compile(r"\A(?![A-Za-z]:[\\/])[^/\\:@]+:[^@]*(?=@)")
+#: How a URL begins whose scheme, or the colon behind it, was left away or mistyped.
+_ADDRESS = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*)?(?:[:;]?//+|:/+)")
+#: A proxy as some lists write it, HOST:PORT:USER:PASSWORD.
+_PROXY = re.compile(r"\A([^/:@\s]+:\d+):[^/\s]+:[^/\s]+")
 #: What may stand between the slashes of a URL without a login; an IPv6 address may be cut off.
 _HOST_AND_PORT = re.compile(r"[^:]*(:\d*)?|\[.*")
 _WORD = re.compile(r"[^\s'\"()<>]+")
@@ -118,7 +122,7 @@ def public_as_typed(url: str) -> str:
 def public_word(text: str) -> str:
     """A word of a command line fit to be shown, where a path was expected, and a URL or a part of one may have been given."""
     before, mark, query = text.partition("?")
-    if written := _SCHEME.match(before):
+    if written := _ADDRESS.match(before):
         start = written.end()
         authority = before[start:].partition("/")[0]
         at = authority.rfind("@")
@@ -127,7 +131,7 @@ def public_word(text: str) -> str:
             at = before[start:].rfind("@")
         before = before if at < 0 else f"{before[:start]}{MASK}{before[start + at :]}"
     else:
-        before = _LOGIN.sub(MASK, before)
+        before = _PROXY.sub(rf"\1:{MASK}", _LOGIN.sub(MASK, before))
     return before + mark + "&".join(map(_public_pair, query.split("&")))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -69,22 +69,29 @@ def init(context: click.Context, /, urls: Sequence[str], output: str) -> None:
             raise click.UsageError("- prints the manifest, and --output writes it to a file: give one of them")
         urls, output = [url for url in urls if url != "-"], "-"
     given = distinct(map(GivenUrl, urls or ["https://example.com/file1.zip"]))
-    text = _text(given, _DEFAULT if output == "-" else output)
+    text, secrets = _text(given, _DEFAULT if output == "-" else output)
     try:
-        engine(context).validate(ManifestInput(_DEFAULT, Path(), text=text), RunSettings())
+        engine(context).validate(ManifestInput(_DEFAULT, Path(), text=text), RunSettings(variables=tuple(secrets.items())))
     except ManifestError as error:
         raise ManifestError("marscore init", tuple(named_of(problem, given) for problem in error.problems)) from None
     if output == "-":
         say(text.removesuffix("\n"))
-        return
-    _write(output, text)
-    complain(printable(f"wrote {output}; next: marscore plan {output}"))
+    else:
+        _write(output, text)
+    for name in secrets:
+        complain(printable(f"a secret is not written: set {name} in the environment to what stands in the URL"))
+    if output != "-":
+        complain(printable(f"wrote {output}; next: marscore plan {output}"))
 
 
-def _text(given: Sequence[GivenUrl], file: str) -> str:
-    names = _names(given)
-    entries = "".join(_entry(each.text, name) for each, name in zip(given, names, strict=True))
-    return _HEAD.format(version=__version__, file=printable(file)) + entries + _TAIL
+def _text(given: Sequence[GivenUrl], file: str) -> tuple[str, Mapping[str, str]]:
+    """The manifest, and what was secret in the URLs, by the names that stand there for it: a manifest is there to be committed."""
+    from marscore.lists.model import Listing  # noqa: PLC0415 - of a use to this verb alone
+    from marscore.lists.secret_names import Secrets  # noqa: PLC0415 - as above
+
+    names, secrets = _names(given), Secrets("named", Listing())
+    entries = "".join(_entry(secrets.url(each.text, number), name) for number, (each, name) in enumerate(zip(given, names, strict=True)))
+    return _HEAD.format(version=__version__, file=printable(file)) + entries + _TAIL, secrets.values
 
 
 def _names(given: Sequence[GivenUrl]) -> list[str | None]:
@@ -107,8 +114,7 @@ def _names(given: Sequence[GivenUrl]) -> list[str | None]:
 def _entry(url: str, name: str | None) -> str:
     from marscore.lists.manifest_text import scalar  # noqa: PLC0415 - as above
 
-    text = scalar(url.replace("$", "$$"))
-    return f"  - {text}\n" if name is None else f"  - url: {text}\n    path: {scalar(name.replace('$', '$$'))}\n"
+    return f"  - {scalar(url)}\n" if name is None else f"  - url: {scalar(url)}\n    path: {scalar(name.replace('$', '$$'))}\n"
 
 
 def _write(output: str, text: str) -> None:

@@ -150,6 +150,8 @@ def test_nothing_in_a_quoted_line_steers_a_terminal(tmp_path: Path) -> None:
     assert "\u202e" not in run.err
 
 
+#: Those whose scheme, or the colon behind it, was left away, and a proxy as some lists have it.
+_MISTYPED = ("//u:hunter2@host/x", "https//u:hunter2@h/x", "http;//u:hunter2@h/x", "host:80:u:hunter2")
 #: A URL with a password, and one that lacks a slash.
 _URLS = ("http://u:hunter2@h/x?token=hunter2", "https:/u:hunter2@h/x?token=hunter2")
 
@@ -166,6 +168,7 @@ _URLS = ("http://u:hunter2@h/x?token=hunter2", "https:/u:hunter2@h/x?token=hunte
         ["init", "u:hunter2@host/x"],
         ["u:hunter2@host"],
         ["u:hunter2@host/x.yaml"],
+        *([*verb, word] for verb in (["get"], ["init"], ["run"], []) for word in _MISTYPED),
         ["run", "a.yaml", "http://u:hunter2@h/x"],
     ],
     ids=" ".join,

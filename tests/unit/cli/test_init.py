@@ -29,6 +29,14 @@ def test_urls_become_downloads_each_with_a_path_of_its_own(folder):
     assert call("validate", "downloads.yaml", app=app).stdout == "downloads.yaml: ok, 4 downloads\n"
 
 
+def test_what_is_secret_in_a_url_is_not_written(folder):
+    result = init("https://u:hunter2@h.example/x?token=hunter3")
+    text = (folder / "downloads.yaml").read_text()
+    assert "hunter" not in text + result.stderr
+    assert yaml.safe_load(text)["downloads"] == ["https://u:${H_EXAMPLE_PASSWORD}@h.example/x?token=${H_EXAMPLE_TOKEN}"]
+    assert "a secret is not written: set H_EXAMPLE_PASSWORD in the environment" in result.stderr
+
+
 def test_a_dash_prints_it_and_writes_nothing(folder):
     before = sorted(folder.iterdir())
     for arguments in (["-"], ["-o", "-"], ["-", "http://h/a"]):
