@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from marscore import arguments
 from marscore.errors import StorageError
 from marscore.keywords import Options, settings_of
+from marscore.public import is_url, public_url, public_word
 from marscore.settings import ManifestInput, RunSettings
 
 if TYPE_CHECKING:
@@ -185,6 +186,8 @@ def input_of(manifest: object) -> ManifestInput:
     """
     if isinstance(manifest, (str, Path)):
         arguments.path("manifest", manifest)
+        if isinstance(manifest, str) and is_url(manifest):
+            raise ValueError(f"manifest is a URL, {public_url(public_word(manifest))}: marscore.downloader fetches one")
         path = Path(manifest)
         return ManifestInput(str(manifest), path.parent, text=path.read_text(encoding="utf-8"))
     from marscore.manifest import Manifest  # noqa: PLC0415 - as in _carried_out

@@ -119,6 +119,11 @@ def public_as_typed(url: str) -> str:
     return _MARK.sub(lambda mark: _shown_reference(next(left), mark[0]), "".join(parts))
 
 
+def is_url(word: str) -> bool:
+    """Whether a word that stands for a path is a URL, also where a Path has made one slash of two. A drive of Windows has one letter."""
+    return _SCHEME.match(word) is not None
+
+
 def public_word(text: str) -> str:
     """A word of a command line fit to be shown, where a path was expected, and a URL or a part of one may have been given."""
     before, mark, query = text.partition("?")

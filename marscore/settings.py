@@ -5,7 +5,6 @@ The command line and the Python functions both end in these two values; None mea
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -13,6 +12,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from marscore import arguments
 from marscore.events import LogLevel
 from marscore.frozen import dataclass
+from marscore.public import is_url
 from marscore.values import parse_size
 
 #: The largest manifest that is read, in bytes. A hundred thousand downloads with checksums take 20 MB.
@@ -39,8 +39,6 @@ TraceMode: TypeAlias = Literal["wanted", "none"]
 EngineKind: TypeAlias = Literal["dask", "ray"]
 EngineName: TypeAlias = Literal["local", "dask", "ray"]
 
-#: How a URL begins, also where a Path has made one slash of two. A drive of Windows has one letter.
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 #: What a caller may name a file for, besides what goes into the output folder. All but the log tell of one run as a whole.
 _FILES = ("report", "log_file", "report_junit", "metrics")
 
@@ -115,7 +113,7 @@ class RunSettings:
         for name in ("output_dir", "lock", "cache", *_FILES):
             if (place := getattr(self, name)) is not None:
                 arguments.path(name, place)
-                if name != "output_dir" and _URL.match(str(place)):
+                if name != "output_dir" and is_url(str(place)):
                     # It would make a folder `s3:` here.
                     raise ValueError(f"{name} is a path of this machine, and no URL")
         # Python's own way to fill in a frozen value while it is made.

@@ -68,7 +68,10 @@ def settings_of(options: Mapping[str, Any]) -> RunSettings:
     try:
         return RunSettings(**given, locking="exact" if locked else "none" if unlocked else "if_there")
     except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        # It names a field of the settings, which is an option here.
+        field, space, message = str(error).partition(" ")
+        option = f"--{field.replace('_', '-')}" if field in given else field
+        raise click.UsageError(option + space + message) from error
 
 
 def _set_verbosity(given: dict[str, Any], quiet: bool, verbose: int) -> None:

@@ -11,6 +11,7 @@ from marscore import arguments
 from marscore.errors import DownloadError, Unfinished
 from marscore.frozen import dataclass
 from marscore.policy.remedies import remedy
+from marscore.public import public_word
 from marscore.report.words import IN_PLACE, duration, endings
 from marscore.state import key_of
 from marscore.values import format_size
@@ -137,7 +138,7 @@ class Results:
         # Secrets are masked in the URLs that a report shows, so that several may look alike.
         found = found or [entry for entry in self._report.downloads if entry.url == wanted]
         if not found:
-            raise KeyError(wanted)
+            raise KeyError(public_word(wanted))
         if len(found) > 1:
             raise ValueError(f"{len(found)} downloads are meant: {', '.join(entry.id for entry in found[:5])}")
         return found[0]

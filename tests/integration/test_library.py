@@ -498,3 +498,9 @@ def test_a_report_that_was_read_from_its_file_is_the_one_that_was_returned(origi
     assert report.path("a.bin").is_file()
     with pytest.raises(ValueError, match="only the report that a run returned"):
         again.path("a.bin")
+
+
+def test_a_url_in_the_place_of_a_manifest_is_told_without_its_password() -> None:
+    with pytest.raises(ValueError, match=r"manifest is a URL, .*marscore\.downloader") as told:
+        marscore.run("http://u:hunter2@h.example/x?token=hunter2")
+    assert "hunter2" not in str(told.value)
