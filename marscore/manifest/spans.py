@@ -40,12 +40,14 @@ _QUERY = re.compile(r"[?&#;]([^=&#;?\s]{1,80})=")
 _SCHEME_WORD = re.compile(r"(?i)\b(?:bearer|basic)\s+(?!\$\{)([^\s\"'].*)")
 #: Names with a value behind them, as in `-H "Authorization: abc"`.
 _NAMED = re.compile(r"(?<![\w.-])([\w.-]{2,64})[\"']?\s*[:=]\s*")
+#: Options of curl and its like whose words are headers and logins, as in a line that was pasted.
+_PASTED = re.compile(r"(?:^|\s)(?:-[Hub]|--(?:header|user|proxy-user|cookie|password))[\s=]*[\"']?(\S.*)")
 #: A name and its value without a colon between.
 _SPACED = re.compile(r"\s*(?:- +)*[\"']?([\w.-]{2,64})\s+(?=[^\s:=])")
 #: More of a value is not looked at, and hidden.
 _LONGEST = 4000
 #: Without any of these there is nothing to be hidden in a value that is no secret as a whole. A scheme's `://` is no reason yet.
-_SUSPECT = re.compile(r"(?i)[@?#;&]|\$\{|bearer|basic|://[^/?#\s]*:(?!\d{1,5}[/\"'\s])|[\w.-]\s*[:=]\s*[^/\s]")
+_SUSPECT = re.compile(r"(?i)[@?#;&]|\s-[-Hub]|\$\{|bearer|basic|://[^/?#\s]*:(?!\d{1,5}[/\"'\s])|[\w.-]\s*[:=]\s*[^/\s]")
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^:\"'@]*)(?::(?:\d+|\$\{\w+\}))?")
 _DEFAULT = re.compile(r"\$\{(\w+):-([^}$]+)\}")
 
@@ -216,12 +218,20 @@ class _Reader:
             return False
         if holds_headers(above):
             return is_sensitive(key) or bool(key and not is_harmless_header(key))
+        if above[-1:] in (("query",), ("params",)) and is_token_like(key):
+            return True
+        if above and key[:2] in ("X-", "x-") and not is_harmless_header(key):
+            # A header that stands one level too high. At the top it is for anchors.
+            return True
         return is_sensitive(key) or (above[-1:] == ("auth",)) or not _VARIABLES.isdisjoint(above[-1:])
 
     def _is_secret(self, value: str) -> bool:
         names, hushed = self._place()
         last = names[-1] if names else ""
         if last == "user" and ":" in value:
+            return True
+        if last in ("on_success", "on_failure") and ":" in value and "://" not in value:
+            # As in `[curl, -u, "me:abc"]`.
             return True
         if last == "cert" and not self._frames[-1].is_map and not _CERTIFICATE_FILE.fullmatch(value):
             # The password of a key, as other programs take it there.
@@ -271,13 +281,14 @@ def _in_value(raw: str) -> Iterator[Stretch]:
     for found in _DEFAULT.finditer(raw):
         if is_sensitive(found[1]):
             yield found.span(2)
-    if "://" not in raw:
+    yield from (found.span(1) for found in _PASTED.finditer(raw))
+    if "://" not in raw or re.search(r"\s", raw.strip()):
         yield from (found.span(1) for found in _SCHEME_WORD.finditer(raw))
         yield from _named(raw.rstrip("\"'"))
 
 
 def _userinfo(raw: str) -> Iterator[Stretch]:
-    starts = [found.end() for found in re.finditer("://", raw)] or ([re.match(r"[\"']?", raw).end()] if "@" in raw else [])  # type: ignore[union-attr]
+    starts = [found.end() for found in re.finditer("//", raw)] or ([re.match(r"[\"']?", raw).end()] if "@" in raw else [])  # type: ignore[union-attr]
     for start in starts:
         rest = raw[start:]
         authority = re.split(r"[/?#\s]", rest, maxsplit=1)[0]

@@ -40,6 +40,12 @@ def test_no_text_shows_a_secret() -> None:
         "    password hunter2\n    path: x",
         "    env: {FOO: hunter2}",
         '    on_success: {cmd: "tok hunter2"}',
+        '    on_success: [curl, -u, "me:hunter2", http://h]',
+        "    on_failure: \"curl -H 'Authorization: Bearer hunter2' http://h\"",
+        '  - url: http://h/x -H "X-Foo: hunter2"',
+        '  - "http//u:hunter2@h/x"',
+        "    query: {sig: hunter2}",
+        "    X-Foo: hunter2",
     ],
 )
 def test_what_may_be_a_secret_is_not_shown_wherever_it_was_written(written: str) -> None:
