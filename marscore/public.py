@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote, unquote_plus, urlencode
+from urllib.parse import parse_qsl, quote_plus, unquote, unquote_plus, urlencode
 
 MASK = "***"
 #: How a URL is written: `scheme`, what is before the `userinfo`'s @, the `place` (host and port), `path`, `query`. A fragment is left out.
@@ -92,9 +92,9 @@ def public_url(url: str) -> str:
 
 def _public_query(query: str) -> str:
     pairs = parse_qsl(query, keep_blank_values=True)
-    if not any(_TOKEN_LIKE.search(name) for name, _ in pairs):
-        return query
-    return urlencode([(k, MASK if _TOKEN_LIKE.search(k) else v) for k, v in pairs], safe="*")
+    # Redirectors and proxies of images have whole URLs for values.
+    shown = [(name, MASK if _TOKEN_LIKE.search(name) else public_url(value) if "://" in value else value) for name, value in pairs]
+    return query if shown == pairs else urlencode(shown, safe="*")
 
 
 def public_as_typed(url: str) -> str:
@@ -148,7 +148,9 @@ def public_words(text: str) -> str:
 def _public_pair(pair: str) -> str:
     name, equals, value = pair.partition("=")
     if not value or not _TOKEN_LIKE.search(unquote(name)):
-        return pair
+        inner = unquote_plus(value)
+        shown = public_url(inner) if "://" in inner and "\0" not in inner else inner
+        return pair if shown == inner else name + equals + quote_plus(shown, safe="*")
     if not value.strip("\0"):
         return name + equals + value.replace("\0", "\1")
     return name + equals + MASK + "\2" * value.count("\0")
@@ -163,7 +165,8 @@ def token_values(query: str) -> list[str]:
     """The values of token-like query names, as they are written and as they are meant."""
     pairs = [pair.partition("=") for pair in query.split("&")]
     written = [value for name, _, value in pairs if value and _TOKEN_LIKE.search(unquote(name))]
-    return [*written, *map(unquote_plus, written)]
+    inner = [unquote_plus(value).partition("?")[2] for _, _, value in pairs if "://" in unquote_plus(value)]
+    return [*written, *map(unquote_plus, written), *(each for query in inner if query for each in token_values(query))]
 
 
 # Representations

@@ -22,6 +22,7 @@ from marscore.cli.options import get_options
 from marscore.cli.verb import Verb
 from marscore.cli.wanted import GivenUrl, Wanted, distinct, headers_of, listed, login_of, named
 from marscore.errors import ManifestError, StorageError
+from marscore.public import is_url
 from marscore.settings import RunSettings
 
 
@@ -103,6 +104,8 @@ def _place(output: str | None, output_dir: Path | None) -> tuple[Path, str | Non
         raise click.UsageError("--output names the whole path, so leave --output-dir away")
     if output == "-":
         raise click.UsageError("--output - would print what is not verified yet: write to a file, and `cat` it")
+    if is_url(output):
+        raise click.UsageError("--output is a path of this machine, and no URL")
     if output.endswith("/") or os.path.isdir(output):  # noqa: PTH112 - of a name too long to be one, a Path raises
         raise click.UsageError(f"--output names a file, and {output} is a folder: --output-dir puts files there")
     return Path(output).parent, Path(output).name

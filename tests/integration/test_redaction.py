@@ -159,6 +159,17 @@ def test_a_secret_of_any_place_of_the_manifest_is_never_written(origin: Origin, 
     assert all(f"${{{name}}}" in shown for name in ("IN_QUERY", "IN_PATH", "IN_MIRROR", "IN_NAME", "IN_EACH"))
 
 
+def test_a_url_within_a_query_is_shown_without_its_secrets(origin: Origin, tmp_path: Path) -> None:
+    """As redirectors and proxies of images have them."""
+    origin.handle_rest(lambda seen: Good(Body(10)))
+    inner = quote("https://u:hunter2-0123456789@h.example/p.bin?sig=hunter3-0123456789&w=5", safe="")
+    write(tmp_path, [origin.url("/p") + f"?loc={inner}&x=1"])
+    run, written = run_watched(tmp_path, {})
+    assert run.code == 0
+    assert (told(written, "hunter2-0123456789"), told(written, "hunter3-0123456789")) == ([], [])
+    assert "sig%3D***" in run.entry()["url"]
+
+
 def test_a_host_in_lower_case_is_no_way_around(origin: Origin, tmp_path: Path) -> None:
     url = origin.serve("/f", Body(10)).replace("127.0.0.1", "${WHERE}")
     write(tmp_path, [url])

@@ -41,6 +41,7 @@ def manifests(draw: st.DrawFn) -> tuple[dict[str, Any], list[str]]:
                 [
                     f"https://alice:{secret()}@{host}/a.bin",
                     f"https://{secret()}@{host}/b.bin",
+                    f"https://{host}/p?loc=https%3A%2F%2Fo.example%2Fq%3Fa%3D1%26sig%3D{secret()}&w=5",
                     f"https://{host}/c.bin?{draw(st.sampled_from(['token', 'X-Amz-Signature', 'api_key', 'sig', 'k%65y']))}={secret()}&a=1",
                 ]
             )
