@@ -74,7 +74,7 @@ def run(folder: Path, port: int, files: int, options: Sequence[str]) -> tuple[fl
     subprocess.run(line, cwd=folder, check=True, capture_output=True, timeout=300)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     at = {(event := json.loads(line))["event"]: event["timestamp"] for line in (folder / "log").read_text().splitlines()}
-    # What a desk takes to be opened counts; what Dask takes to be imported does not.
+    # What a relay takes to be opened counts; what Dask takes to be imported does not.
     seconds = _unix(at["run_finished"]) - _unix(at["plan_compiled"])
     return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

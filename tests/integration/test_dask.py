@@ -131,7 +131,7 @@ def test_nothing_of_a_secret_is_in_the_logs_of_dask(origin: Origin, tmp_path: Pa
     assert run.code == 0, run.err
     assert {seen.fields["authorization"] for seen in origin.requests} == {SECRET}
     assert "DEBUG" in logs
-    assert "marscore-desk" in logs
+    assert "marscore-relay" in logs
     assert SECRET not in logs
     assert SECRET not in run.err
     found = [path for path in tmp_path.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]

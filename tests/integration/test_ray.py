@@ -43,12 +43,12 @@ def engine(cluster: Ray) -> list[str]:
 
 def actors() -> list[int]:
     """Ray names its processes by what they do."""
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal() and _is_desk(entry)]
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal() and _is_relay(entry)]
 
 
-def _is_desk(entry: Path) -> bool:
+def _is_relay(entry: Path) -> bool:
     try:
-        return (entry / "cmdline").read_bytes().startswith(b"ray::RayDesk")
+        return (entry / "cmdline").read_bytes().startswith(b"ray::RayRelay")
     except OSError:
         return False
 
@@ -99,7 +99,7 @@ def test_a_signal_ends_the_run_in_order_and_nothing_of_a_secret_is_in_the_logs(o
     assert run.report["downloads"][0]["status"] == "interrupted"
     assert not (run.folder / ".marscore" / "workers").exists()
     assert {seen.fields["authorization"] for seen in origin.requests} == {SECRET}
-    assert b"RayDesk" in (logs := cluster.logs())
+    assert b"RayRelay" in (logs := cluster.logs())
     assert SECRET.encode() not in logs
     origin.serve("/big", big)
     again = marscore("run", "downloads.yaml", cwd=tmp_path)

@@ -1,7 +1,7 @@
-"""Workers of a Dask cluster: one desk (`desk`) in each, and one task that says it is in use.
+"""Workers of a Dask cluster: one relay (`relay`) in each, and one task that says it is in use.
 
-    client --actor call--> scheduler --> Dask worker: Desk --pipe--> worker process
-           (Ask, sealed)                 a task, `occupy`, that lasts for as long as the desk does
+    client --actor call--> scheduler --> Dask worker: Relay --pipe--> worker process
+           (Ask, sealed)                 a task, `occupy`, that lasts for as long as the relay does
 
 Why not one task for each shard, which is what Dask is made for? A task tells nothing before its end: no event, no progress, no pause of a
 host, no new share of a limit. Its connections, and what was learned of how fast a host may be asked, would go with it. A scheduler that
@@ -11,13 +11,13 @@ worker has two of them at work on one task. And each task stays in the logs of s
 
 An actor is what can be called while it works. Dask gives it no place of its own: to the scheduler a worker that has one is idle, and
 whatever scales a cluster ends idle workers. (Executors that were ended while idle are why a run of img2dataset lost shards:
-rom1504/img2dataset#159.) The second task takes a thread of the worker from the start of its desk to the end. Neither is retried, neither
+rom1504/img2dataset#159.) The second task takes a thread of the worker from the start of its relay to the end. Neither is retried, neither
 may move: `workers`, `allow_other_workers=False`, `retries=0`, `pure=False`.
 
 What else there would be for messages: queues, variables, Pub/Sub and logged events pass all data through the scheduler's memory, where it
 stays and is shown; `Client.run` writes a line into each worker's log, at the level info, for each call.
 
-What can be seen: keys `marscore-desk-RUN-N` and `marscore-worker-RUN-N`, and tickets, which hold a path and a random token. Orders and
+What can be seen: keys `marscore-relay-RUN-N` and `marscore-worker-RUN-N`, and tickets, which hold a path and a random token. Orders and
 answers are arguments of calls, and closed (`sealed`).
 """
 
@@ -32,8 +32,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from marscore.adapters.cluster.desk import Desk
 from marscore.adapters.cluster.engine import EngineError, LineError
+from marscore.adapters.cluster.relay import Relay
 from marscore.adapters.cluster.sealed import Sealed, Ticket
 from marscore.errors import StorageError
 from marscore.values import Failure
@@ -46,37 +46,37 @@ _LOOK = 0.5
 _CLOSE_WITHIN = 3.0
 #: What of Dask's log at a client is shown, where nobody says.
 _QUIET = dict.fromkeys(("distributed", "distributed.client", "tornado", "tornado.application"), "critical")
-#: The desks of this process, a Dask worker's, by the names of their tickets.
-_DESKS: dict[str, Desk] = {}
+#: The relays of this process, a Dask worker's, by the names of their tickets.
+_RELAYS: dict[str, Relay] = {}
 
 
-class DaskDesk:
-    """The actor: a desk for whoever calls through Dask."""
+class DaskRelay:
+    """The actor: a relay for whoever calls through Dask."""
 
     def __init__(self, ticket: Ticket) -> None:
-        self._desk = _DESKS[ticket.name] = Desk(ticket)
+        self._relay = _RELAYS[ticket.name] = Relay(ticket)
 
     async def exchange(self, sealed: Sealed) -> Sealed:
-        """As the desk's, without holding up the worker's own loop."""
-        return await asyncio.to_thread(self._desk.exchange, sealed)
+        """As the relay's, without holding up the worker's own loop."""
+        return await asyncio.to_thread(self._relay.exchange, sealed)
 
 
 def occupy(name: str) -> None:
-    """Last for as long as the desk of this name has something to do."""
-    desk = _DESKS.get(name)
-    if desk is None:
+    """Last for as long as the relay of this name has something to do."""
+    relay = _RELAYS.get(name)
+    if relay is None:
         # Of a worker that took the place of one that was lost.
         return
-    desk.seated.set()
-    desk.over.wait()
-    _DESKS.pop(name, None)
+    relay.seated.set()
+    relay.over.wait()
+    _RELAYS.pop(name, None)
 
 
 def leave(name: str) -> None:
-    """Let the desk of this name go."""
-    desk = _DESKS.pop(name, None)
-    if desk is not None:
-        threading.Thread(target=desk.leave, name="marscore-leave", daemon=True).start()
+    """Let the relay of this name go."""
+    relay = _RELAYS.pop(name, None)
+    if relay is not None:
+        threading.Thread(target=relay.leave, name="marscore-leave", daemon=True).start()
 
 
 class DaskEngine:
@@ -129,18 +129,18 @@ class DaskEngine:
             raise EngineError(f"{self.name} is gone; run again to go on")
 
     def open(self, place: str, ticket: Ticket) -> DaskLine:
-        """Open a desk in the worker at this address, once that has a thread for it."""
+        """Open a relay in the worker at this address, once that has a thread for it."""
         only: dict[str, Any] = {"workers": [place], "allow_other_workers": False, "pure": False, "retries": 0}
         name = ticket.name.removeprefix("marscore-")
-        desk = self._client.submit(DaskDesk, ticket, actor=True, key=f"marscore-desk-{name}", **only)
+        relay = self._client.submit(DaskRelay, ticket, actor=True, key=f"marscore-relay-{name}", **only)
         try:
             with self._client.as_current():
-                actor = desk.result()
+                actor = relay.result()
         except Exception as error:
-            desk.cancel()
-            raise LineError(f"{place}: no desk can be opened there: {_reason(error)}") from error
+            relay.cancel()
+            raise LineError(f"{place}: no relay can be opened there: {_reason(error)}") from error
         task = self._client.submit(occupy, ticket.name, key=f"marscore-worker-{name}", **only)
-        return DaskLine(self, self._client, place, ticket.name, (actor, desk, task))
+        return DaskLine(self, self._client, place, ticket.name, (actor, relay, task))
 
     def close(self) -> None:
         """Leave the scheduler, and end a cluster of our own."""
@@ -152,11 +152,11 @@ class DaskEngine:
 class DaskLine:
     """Implements `engine.Line`."""
 
-    def __init__(self, engine: DaskEngine, client: Any, place: str, desk: str, held: tuple[Any, Any, Any]) -> None:
+    def __init__(self, engine: DaskEngine, client: Any, place: str, relay: str, held: tuple[Any, Any, Any]) -> None:
         self.name = place
         self._engine = engine
         self._client = client
-        self._desk = desk
+        self._relay = relay
         self._actor, self._future, self._task = held
 
     def exchange(self, sealed: Sealed, within: float) -> Sealed:
@@ -187,13 +187,13 @@ class DaskLine:
             raise LineError(f"the Dask worker {self.name} was lost")
 
     def close(self) -> None:
-        """Let the desk and its task go."""
+        """Let the relay and its task go."""
         threading.Thread(target=self._let_go, name="marscore-leave", daemon=True).start()
 
     def _let_go(self) -> None:
         with contextlib.suppress(Exception):
             # A task that runs is not ended by being cancelled.
-            self._client.run(leave, self._desk, workers=[self.name], on_error="ignore")
+            self._client.run(leave, self._relay, workers=[self.name], on_error="ignore")
         with contextlib.suppress(Exception):
             self._client.cancel([self._task, self._future], force=True)
 

@@ -1,4 +1,4 @@
-"""What is asked of an engine, whichever it is (`dask`, `ray`): who is there, and a line to a desk at one of them."""
+"""What is asked of an engine, whichever it is (`dask`, `ray`): who is there, and a line to a relay at one of them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Protocol
 from marscore.adapters.cluster.sealed import Answer, Ask, Begin, End, Sealed, Ticket, seal, unseal
 from marscore.adapters.processes.frames import Call
 
-#: Seconds that an answer may take beyond those that its desk was asked to wait, before the desk counts as lost. An engine tells of most
+#: Seconds that an answer may take beyond those that its relay was asked to wait, before the relay counts as lost. An engine tells of most
 #: losses at once; these are for those of which nobody tells, such as a network that is cut.
 ANSWER_WITHIN = 15.0
 
 
 class LineError(Exception):
-    """A desk cannot be reached any more, or serves no more; the text is for a person."""
+    """A relay cannot be reached any more, or serves no more; the text is for a person."""
 
 
 class EngineError(Exception):
@@ -22,7 +22,7 @@ class EngineError(Exception):
 
 
 class Line(Protocol):
-    """A way to one desk. `name` is what people know its place by."""
+    """A way to one relay. `name` is what people know its place by."""
 
     name: str
 
@@ -36,7 +36,7 @@ class Line(Protocol):
         ...
 
     def close(self) -> None:
-        """Let the desk go, and its place in the engine; waits for nothing."""
+        """Let the relay go, and its place in the engine; waits for nothing."""
         ...
 
 
@@ -55,7 +55,7 @@ class Engine(Protocol):
         ...
 
     def open(self, place: str, ticket: Ticket) -> Line:
-        """Open a desk at one of its workers; waits until that has taken it.
+        """Open a relay at one of its workers; waits until that has taken it.
 
         Raises:
             LineError: it cannot be opened there.

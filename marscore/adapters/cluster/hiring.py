@@ -1,10 +1,10 @@
-"""Hires workers on the machines of an engine: looks who is there, opens desks, and gives the run a worker at each.
+"""Hires workers on the machines of an engine: looks who is there, opens relays, and gives the run a worker at each.
 
-    Engine.places --> a desk at each, proven --> a free seat --Joined--> supervisor --child--> RemoteHandle
+    Engine.places --> a relay at each, proven --> a free seat --Joined--> supervisor --child--> RemoteHandle
                                              \\-> of no use --Unfit--> supervisor
     Engine gone --StopRequested--> supervisor
 
-Nothing of the size of the plan is ever in the engine: for each of its workers that is used one desk, and what is on its way to one of them
+Nothing of the size of the plan is ever in the engine: for each of its workers that is used one relay, and what is on its way to one of them
 and back. Which download a worker gets is the supervisor's matter, as on one machine.
 """
 
@@ -29,7 +29,7 @@ from marscore.version import __version__
 
 #: Seconds between two looks at who is there.
 LOOK_EVERY = 1.0
-#: Seconds that what a desk wrote may take to be seen here.
+#: Seconds that what a relay wrote may take to be seen here.
 SEEN_WITHIN = 10.0
 #: Seconds that the ends of workers get once the run is over.
 CLOSE_WITHIN = 8.0
@@ -48,7 +48,7 @@ class ClusterWorkerFactory:
         self._most = most
         self._guard = threading.Lock()
         self._free: deque[Seat] = deque()
-        #: Those at which a desk was opened, or is of no use.
+        #: Those at which a relay was opened, or is of no use.
         self._known: dict[str, bool] = {}
         self._opened = 0
         self._handles: list[RemoteHandle] = []
@@ -113,7 +113,7 @@ class ClusterWorkerFactory:
         seat.close()
 
     def _look(self) -> None:
-        """Open a desk wherever one is missing, for as long as the run lasts."""
+        """Open a relay wherever one is missing, for as long as the run lasts."""
         while not self._closed.is_set():
             try:
                 places = self._engine.places()

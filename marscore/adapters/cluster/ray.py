@@ -1,6 +1,6 @@
 """Workers of a Ray cluster: an actor for each, which has a processor of the cluster for as long as the run lasts.
 
-    run --frames--> gateway process: Ray's client --actor call--> RayDesk: Desk --pipe--> worker process
+    run --frames--> gateway process: Ray's client --actor call--> RayRelay: Relay --pipe--> worker process
                                                    (Ask, sealed)
 
 Why actors, and not a task for each shard: as for Dask (`dask`). Of what users of Ray report: tasks that wait are memory (its docs' pattern
@@ -26,9 +26,9 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from marscore.adapters.cluster.desk import Desk
 from marscore.adapters.cluster.engine import EngineError, LineError
 from marscore.adapters.cluster.gateway import Gateway, Outcome, serve
+from marscore.adapters.cluster.relay import Relay
 from marscore.adapters.cluster.sealed import Sealed, Ticket
 from marscore.errors import StorageError
 from marscore.values import Failure
@@ -41,13 +41,13 @@ PLACES_WITHIN = 10.0
 _PIECE = 64 * 1024
 
 
-class RayDesk:
-    """The actor: a desk for whoever calls through Ray."""
+class RayRelay:
+    """The actor: a relay for whoever calls through Ray."""
 
     def __init__(self, ticket: Ticket) -> None:
-        self._desk = Desk(ticket)
+        self._relay = Relay(ticket)
         # It has its processor by now.
-        self._desk.seated.set()
+        self._relay.seated.set()
         #: Of what is going to be asked, and which call that is.
         self._pieces: tuple[int, list[bytes]] = (-1, [])
 
@@ -58,9 +58,9 @@ class RayDesk:
         self._pieces[1].append(piece.data)
 
     async def exchange(self, call: int, last: Sealed) -> Sealed:
-        """As the desk's, with the pieces that came before."""
+        """As the relay's, with the pieces that came before."""
         before = self._pieces[1] if self._pieces[0] == call else []
-        return await asyncio.to_thread(self._desk.exchange, Sealed(b"".join([*before, last.data])))
+        return await asyncio.to_thread(self._relay.exchange, Sealed(b"".join([*before, last.data])))
 
 
 class RayEngine:
@@ -100,13 +100,13 @@ class RayEngine:
         return [f"Ray worker {number}" for number in range(1, count + 1)]
 
     def open(self, place: str, ticket: Ticket) -> RayLine:
-        """Open a desk on any of its processors, once one is free."""
+        """Open a relay on any of its processors, once one is free."""
         try:
             return RayLine(self._gateway, place, self._gateway.call("open", ticket))
         except EngineError as error:
             raise LineError(str(error)) from error
         except LineError as error:
-            raise LineError(f"{place}: no desk can be opened there: {error}") from error
+            raise LineError(f"{place}: no relay can be opened there: {error}") from error
 
     def close(self) -> None:
         """Leave the cluster; what is left of ours there ends with that."""
@@ -116,15 +116,15 @@ class RayEngine:
 class RayLine:
     """Implements `engine.Line`."""
 
-    def __init__(self, gateway: Gateway, name: str, desk: int) -> None:
+    def __init__(self, gateway: Gateway, name: str, relay: int) -> None:
         self.name = name
         self._gateway = gateway
-        self._desk = desk
+        self._relay = relay
 
     def exchange(self, sealed: Sealed, within: float) -> Sealed:
         """Ask, and be answered."""
         try:
-            answer: Sealed = self._gateway.call("exchange", self._desk, sealed, within, within=within + 1)
+            answer: Sealed = self._gateway.call("exchange", self._relay, sealed, within, within=within + 1)
             return answer
         except EngineError as error:
             raise LineError(str(error)) from error
@@ -132,9 +132,9 @@ class RayLine:
             raise LineError(f"{self.name} was lost: {error}") from error
 
     def close(self) -> None:
-        """Let the desk go."""
+        """Let the relay go."""
         with contextlib.suppress(TimeoutError, LineError, EngineError):
-            self._gateway.call("close", self._desk, within=0.0)
+            self._gateway.call("close", self._relay, within=0.0)
 
 
 class _Client:
@@ -142,7 +142,7 @@ class _Client:
 
     def __init__(self) -> None:
         self._ray: Any = None
-        self._desks: dict[int, Any] = {}
+        self._relays: dict[int, Any] = {}
         self._numbers = itertools.count()
 
     def answer(self, operation: str, arguments: tuple[Any, ...]) -> tuple[Outcome, Any]:
@@ -171,27 +171,27 @@ class _Client:
     def open(self, ticket: Ticket) -> int:
         """Have an actor, once there is a place for it."""
         options = {"num_cpus": 1, "max_restarts": 0, "max_task_retries": 0, "scheduling_strategy": "SPREAD"}
-        desk = self._ray.remote(RayDesk).options(**options).remote(ticket)
+        relay = self._ray.remote(RayRelay).options(**options).remote(ticket)
         # An actor without a place answers nothing, for however long.
-        self._ray.get(desk.hold.remote(-1, Sealed(b"")))
+        self._ray.get(relay.hold.remote(-1, Sealed(b"")))
         number = next(self._numbers)
-        self._desks[number] = desk
+        self._relays[number] = relay
         return number
 
     def exchange(self, number: int, sealed: Sealed, within: float) -> Sealed:
         """Call an actor."""
-        desk = self._desks[number]
+        relay = self._relays[number]
         pieces = [sealed.data[at : at + _PIECE] for at in range(0, len(sealed.data), _PIECE)]
         call = next(self._numbers)
         for piece in pieces[:-1]:
-            desk.hold.remote(call, Sealed(piece))
-        answer: Sealed = self._ray.get(desk.exchange.remote(call, Sealed(pieces[-1])), timeout=within)
+            relay.hold.remote(call, Sealed(piece))
+        answer: Sealed = self._ray.get(relay.exchange.remote(call, Sealed(pieces[-1])), timeout=within)
         return answer
 
     def close(self, number: int) -> None:
         """End an actor."""
-        if (desk := self._desks.pop(number, None)) is not None:
-            self._ray.kill(desk, no_restart=True)
+        if (relay := self._relays.pop(number, None)) is not None:
+            self._ray.kill(relay, no_restart=True)
 
     def leave(self) -> None:
         """Leave the cluster."""

@@ -1,10 +1,10 @@
 """A worker on another machine as its run holds it.
 
-    supervisor --orders--> [a thread of each] --Ask--> Seat ... Desk --> worker process
+    supervisor --orders--> [a thread of each] --Ask--> Seat ... Relay --> worker process
     inbox <-------messages------- [the same]  <-Answer--
 
-The thread asks again as soon as it is answered, which is at least every `WAIT` seconds; so the desk knows that the run is alive, and the
-run that the desk is. How a worker leaves decides what becomes of its folder: where its end was seen by who waited for it, what it left is
+The thread asks again as soon as it is answered, which is at least every `WAIT` seconds; so the relay knows that the run is alive, and the
+run that the relay is. How a worker leaves decides what becomes of its folder: where its end was seen by who waited for it, what it left is
 put back; where it was lost, the folder is taken away from it first, and only then it is told as gone.
 """
 
@@ -26,7 +26,7 @@ from marscore.execute.worker.setup import Share, WorkerSettings
 from marscore.frozen import dataclass
 from marscore.values import Failure, internal
 
-#: Seconds that a desk waits for something to tell, which is how long an order may take to get there.
+#: Seconds that a relay waits for something to tell, which is how long an order may take to get there.
 WAIT = 0.25
 #: Seconds that the end of a worker gets which is to be ended; then it counts as lost.
 END_WITHIN = 3.0

@@ -1,4 +1,4 @@
-"""What a run and a desk say to each other, closed: an engine that logs, shows or repeats what it carries has nothing to show of it.
+"""What a run and a relay say to each other, closed: an engine that logs, shows or repeats what it carries has nothing to show of it.
 
 Orders hold the headers of requests and all secrets of a run. They travel as arguments of a call, never in a task's name, key or graph; and
 an engine that writes down the arguments of a call (Dask does where one fails, and at its debug level) writes down this class's name.
@@ -38,12 +38,12 @@ def seal(value: Ask | Answer) -> Sealed:
 
 def unseal(sealed: Sealed) -> Any:
     """Open it. The other end is this program itself, of the same version, so pickle is safe."""
-    return pickle.loads(sealed.data)  # noqa: S301 - made by seal in our own run or desk
+    return pickle.loads(sealed.data)  # noqa: S301 - made by seal in our own run or relay
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What a desk is opened with, which may be seen: the version that it has to be of, and how it proves which folder it sees.
+    """What a relay is opened with, which may be seen: the version that it has to be of, and how it proves which folder it sees.
 
     `folder` is where the workers' folders are, absolute; `proof` the name of the file to be written there.
     """
@@ -82,7 +82,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a worker told since. `trouble` says why the desk cannot serve, if so; `seated`, whether the engine lets it work by now."""
+    """What a worker told since. `trouble` says why the relay cannot serve, if so; `seated`, whether the engine lets it work by now."""
 
     turn: int
     messages: tuple[Message, ...] = field(default=())

@@ -1,4 +1,4 @@
-"""A desk in an engine's worker: what makes it unfit, what it answers twice, and that nothing it says can be read."""
+"""A relay in an engine's worker: what makes it unfit, what it answers twice, and that nothing it says can be read."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from marscore.adapters.cluster import desk as module
-from marscore.adapters.cluster.desk import Desk
+from marscore.adapters.cluster import relay as module
 from marscore.adapters.cluster.engine import LineError, Seat
+from marscore.adapters.cluster.relay import Relay
 from marscore.adapters.cluster.sealed import Answer, Ask, Begin, Sealed, Ticket, seal, unseal
 from marscore.adapters.files.leases import Leases
 from marscore.adapters.processes.frames import Call
@@ -22,63 +22,63 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="engines are POS
 
 
 class Line:
-    """To a desk in this process; what goes wrong on the way is put in place of an exchange."""
+    """To a relay in this process; what goes wrong on the way is put in place of an exchange."""
 
     name = "here"
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, relay: Relay) -> None:
+        self.relay = relay
         self.faults: list[str] = []
 
     def exchange(self, sealed: Sealed, within: float) -> Sealed:
         fault = self.faults.pop(0) if self.faults else ""
         if fault == "request lost":
             raise TimeoutError
-        answer = self.desk.exchange(sealed)
+        answer = self.relay.exchange(sealed)
         if fault == "answer lost":
             raise TimeoutError
         return answer
 
     def close(self) -> None:
-        self.desk.leave()
+        self.relay.leave()
 
 
 def ticket(root: Path, leases: Leases, version: str = __version__, token: str | None = None) -> Ticket:
-    return Ticket("desk", version, f"{root}/{leases.place}", leases.token if token is None else token, "seen.1")
+    return Ticket("relay", version, f"{root}/{leases.place}", leases.token if token is None else token, "seen.1")
 
 
 def settings(root: Path, own: str) -> WorkerSettings:
     return WorkerSettings(str(root), 2, 1024, Share(2), own_folder=own, leased=True)
 
 
-def test_a_desk_of_another_version_serves_nobody(tmp_path: Path) -> None:
+def test_a_relay_of_another_version_serves_nobody(tmp_path: Path) -> None:
     leases = Leases(tmp_path, "run")
-    desk = Desk(ticket(tmp_path, leases, version="0.0"))
+    relay = Relay(ticket(tmp_path, leases, version="0.0"))
     with pytest.raises(LineError, match=f"it has marscore {__version__}, and the run is of 0.0"):
-        Seat(Line(desk)).ask((), 0.0)
+        Seat(Line(relay)).ask((), 0.0)
     assert not leases.has_seen("seen.1")
-    desk.leave()
+    relay.leave()
 
 
-def test_a_desk_that_sees_another_folder_serves_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relay_that_sees_another_folder_serves_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SEEN_WITHIN", 0.0)
     leases = Leases(tmp_path, "run")
     for wrong, told in (
         (ticket(tmp_path, leases, token="other"), "another folder"),
         (ticket(tmp_path / "x", leases), "all machines have to"),
     ):
-        desk = Desk(wrong)
+        relay = Relay(wrong)
         with pytest.raises(LineError, match=told):
-            Seat(Line(desk)).ask((Begin(1, settings(tmp_path, "x")),), 0.0)
+            Seat(Line(relay)).ask((Begin(1, settings(tmp_path, "x")),), 0.0)
         assert not leases.has_seen("seen.1")
-        desk.leave()
+        relay.leave()
 
 
 def test_orders_are_obeyed_once_though_requests_and_answers_are_lost(tmp_path: Path) -> None:
     leases = Leases(tmp_path, "run")
-    desk = Desk(ticket(tmp_path, leases))
+    relay = Relay(ticket(tmp_path, leases))
     assert leases.has_seen("seen.1")
-    line = Line(desk)
+    line = Line(relay)
     seat = Seat(line)
     line.faults = ["answer lost", "request lost"]
     told = list(seat.ask([Begin(7, settings(tmp_path, leases.lend(7)))], 10.0).messages)
@@ -92,37 +92,37 @@ def test_orders_are_obeyed_once_though_requests_and_answers_are_lost(tmp_path: P
     assert [type(message) for message in told].count(Gone) == 1
     leases.give_back(7)
     seat.close()
-    assert desk.over.is_set()
+    assert relay.over.is_set()
 
 
 def test_an_ask_that_arrives_after_it_was_asked_again_is_not_obeyed_twice(tmp_path: Path) -> None:
     leases = Leases(tmp_path, "run")
-    desk = Desk(ticket(tmp_path, leases))
+    relay = Relay(ticket(tmp_path, leases))
     late = seal(Ask(1, [Begin(1, settings(tmp_path, leases.lend(1)))], 0.0))  # type: ignore[arg-type]  # whatever has an order
-    first, second = desk.exchange(late), desk.exchange(seal(Ask(2, (), 0.0)))
-    child = desk._child
+    first, second = relay.exchange(late), relay.exchange(seal(Ask(2, (), 0.0)))
+    child = relay._child
     assert unseal(first).turn == 1
-    assert unseal(desk.exchange(late)) == unseal(second)
-    assert desk._child is child
-    desk.leave()
+    assert unseal(relay.exchange(late)) == unseal(second)
+    assert relay._child is child
+    relay.leave()
 
 
 def test_a_line_on_which_nothing_comes_is_lost(tmp_path: Path) -> None:
-    desk = Desk(ticket(tmp_path, Leases(tmp_path, "run")))
-    line = Line(desk)
+    relay = Relay(ticket(tmp_path, Leases(tmp_path, "run")))
+    line = Line(relay)
     line.faults = ["answer lost"] * 3
     with pytest.raises(LineError, match="has not answered"):
         Seat(line).ask((), 0.0)
-    desk.leave()
+    relay.leave()
 
 
-def test_a_desk_that_nobody_asks_ends_its_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relay_that_nobody_asks_ends_its_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LEASE", 0.5)
     leases = Leases(tmp_path, "run")
-    desk = Desk(ticket(tmp_path, leases))
-    Seat(Line(desk)).ask([Begin(1, settings(tmp_path, leases.lend(1)))], 0.0)
-    assert desk.over.wait(30)
-    answer: Answer = unseal(desk.exchange(seal(Ask(2, (), 10.0))))
+    relay = Relay(ticket(tmp_path, leases))
+    Seat(Line(relay)).ask([Begin(1, settings(tmp_path, leases.lend(1)))], 0.0)
+    assert relay.over.wait(30)
+    answer: Answer = unseal(relay.exchange(seal(Ask(2, (), 10.0))))
     assert any(isinstance(message, Gone) for message in answer.messages)
 
 

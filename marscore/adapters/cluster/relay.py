@@ -1,6 +1,6 @@
 """What runs inside of an engine's worker: it starts a worker process, passes orders on to it, and keeps what it tells until it is asked.
 
-    run --Ask--> engine --> Desk --orders--> worker process (`adapters/processes`, the same as for a run on one machine)
+    run --Ask--> engine --> Relay --orders--> worker process (`adapters/processes`, the same as for a run on one machine)
         <-Answer--      <--      <-messages-
 
 The process is a child, so that a run's work is apart from the engine's own: its memory, its loop and its lock are not used, it is ended by
@@ -36,7 +36,7 @@ GATHER = 0.15
 SEEN_WITHIN = 5.0
 
 
-class Desk:
+class Relay:
     """Serves one run in one worker of an engine. `over` is set once it has nothing to do any more."""
 
     def __init__(self, ticket: Ticket) -> None:
@@ -49,7 +49,7 @@ class Desk:
         self._last = Answer(0)
         self._asked = time.monotonic()
         self._trouble = _unfit(ticket)
-        threading.Thread(target=self._watch, name="marscore-desk", daemon=True).start()
+        threading.Thread(target=self._watch, name="marscore-relay", daemon=True).start()
 
     def exchange(self, sealed: Sealed) -> Sealed:
         """Take orders and tell what has come. Raises nothing: what goes wrong is told."""
