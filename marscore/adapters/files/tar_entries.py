@@ -228,6 +228,9 @@ def _entries(source: _Forward) -> Iterator[Entry]:
 def _members(source: _Forward) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
     # Names that are not UTF-8 keep their bytes.
     with tarfile.open(fileobj=source, mode="r:", encoding="utf-8", errors="surrogateescape") as archive:  # type: ignore[call-overload]
+        if not archive.members:
+            # The first is read when it is opened. Where there is none, Python 3.10 would go back to read it again.
+            return
         while (member := archive.next()) is not None:
             # tarfile keeps all that it has seen.
             archive.members = []
