@@ -5,24 +5,39 @@ import sys
 
 from marscore.adapters.terminal.signals import take_for_good
 
+#: What a loader says of a library for which there is no memory.
+_NO_ROOM = ("failed to map segment", "cannot allocate memory", "Cannot allocate memory")
+
 
 def main() -> None:
     """Run the command line and exit with its code. Signals are taken before anything that takes time is imported."""
     take_for_good()
+    try:
+        _run()
+    except SystemExit as ended:
+        _leave(ended.code)
+        raise
+    except MemoryError:
+        _tell_of_too_little()
+    except ImportError as error:
+        if not any(words in str(error) for words in _NO_ROOM):
+            raise
+        _tell_of_too_little()
+
+
+def _run() -> None:
     from marscore.adapters.terminal.streams import occupy_standard_descriptors, start_again_in_utf8  # noqa: PLC0415  as said
     from marscore.cli.main import cli  # noqa: PLC0415  as said
 
     start_again_in_utf8()
     occupy_standard_descriptors()
-    try:
-        cli(prog_name="marscore")
-    except SystemExit as ended:
-        _leave(ended.code)
-        raise
-    except MemoryError:
-        # Nothing that takes memory, such as Python's own way out with its traceback.
-        os.write(2, b"marscore: the system gives too little memory\n")
-        os._exit(3)
+    cli(prog_name="marscore")
+
+
+def _tell_of_too_little() -> None:
+    # Nothing that takes memory, such as Python's own way out with its traceback.
+    os.write(2, b"marscore: the system gives too little memory\n")
+    os._exit(3)
 
 
 def _leave(code: object) -> None:
