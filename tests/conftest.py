@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -26,6 +27,13 @@ for variable in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
 # each of pytest's processes all tests.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A suite makes and deletes a quarter of a million files, and what runs wait for most is a disk that flushes. `make test-long` is for disks,
+# and so is whoever says where temporary files go.
+_MEMORY = Path("/dev/shm")
+_SAID = {"TMPDIR", "PYTEST_DEBUG_TEMPROOT"} & os.environ.keys()
+if not ALL and not _SAID and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 8 << 30:
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = os.fspath(_MEMORY)
 
 # A shell's background job starts with SIGINT ignored and what nohup starts with SIGHUP; that is inherited, and marscore leaves ignored
 # signals alone.

@@ -45,6 +45,8 @@ _IMPORTED = (
     "idna",
     "urllib.request",
 )
+#: What it imports where libcurl is to be had.
+_IMPORTED_WITH_CURL = ("pycurl", "marscore.adapters.http.curl_transport", "marscore.workers")
 _MESSAGE = 1 << 20
 
 
@@ -175,4 +177,7 @@ if __name__ == "__main__":
     with only_needed():
         for name in _IMPORTED:
             importlib.import_module(name)
+        with contextlib.suppress(ImportError):
+            for name in _IMPORTED_WITH_CURL:
+                importlib.import_module(name)
     _serve(socket.socket(fileno=int(sys.argv[1])))

@@ -127,6 +127,8 @@ def test_a_worker_keeps_no_more_connections_than_threads_over_all_hosts(tmp_path
 
 
 def test_a_worker_that_makes_room_for_others_lets_go_of_connections_that_wait(origin: Origin, tmp_path: Path) -> None:
+    origin.watch_connections()
+
     def once_there_are_four(seen: Seen) -> Step:
         return Good(Body(1000)) if origin.wait_for_connections(4) else Status(504)
 

@@ -32,6 +32,7 @@ def test_the_same_url_twice_is_fetched_once(origin: Origin, tmp_path: Path) -> N
 
 def test_every_parameter_of_downloader_is_in_effect(origin: Origin, tmp_path: Path) -> None:
     url = origin.serve("/a.bin", Body(20 * MIB), [busy(503), Good(rate=20 * MIB)])
+    origin.watch_connections()
     done = marscore.downloader(
         url=url,
         output_dir=tmp_path / "o",

@@ -104,6 +104,7 @@ def test_many_files_over_several_processes(web: Nginx, tmp_path: Path) -> None:
 
 def once_there_are(connections: int, origin: Origin, body: Body) -> Handler:
     """Answers when the client has opened so many connections, and a little later, so that one more would be seen."""
+    origin.watch_connections()
     return lambda seen: Good(body, delay_s=0.03) if origin.wait_for_connections(connections) else Status(504)
 
 

@@ -95,6 +95,7 @@ def test_what_was_asked_is_recorded(origin: Origin) -> None:
 
 
 def test_open_connections_are_counted(origin: Origin) -> None:
+    origin.watch_connections()
     with connected(origin) as one, connected(origin) as two:
         ask(one, "/a")
         ask(two, "/a")
@@ -103,6 +104,7 @@ def test_open_connections_are_counted(origin: Origin) -> None:
 
 def test_a_connection_that_its_client_closed_is_not_counted_though_it_is_still_served(origin: Origin) -> None:
     go_on = threading.Event()
+    origin.watch_connections()
     origin.handle("/slow", lambda seen: Good(Body(10)) if go_on.wait(60) else Status(504))
     for number in range(3):
         with socket.create_connection((origin.host, origin.port)) as sock:
