@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -19,6 +20,10 @@ from tests.servers import Nginx, Proxy, Tls, make_tls, nginx, tinyproxy
 # How long an example takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None, max_examples=200 if ALL else 40, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+# Eight thousand tests are collected by each of pytest's processes, and live to the end: to look through them for garbage took a third of
+# the time that collecting takes, and some of every test's.
+gc.disable()
 
 # What is run by tests tells nothing to the job that they are a part of.
 for variable in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
@@ -40,6 +45,12 @@ if not ALL and not _SAID and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).fre
 for number, usual in ((signal.SIGINT, signal.default_int_handler), (getattr(signal, "SIGHUP", None), signal.SIG_DFL)):
     if number is not None and signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, usual)
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage again from here on."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 
 from tests.integration.command import LIMIT_S, command, environment, read_report, write
 from tests.integration.command import marscore as called
+from tests.long import ALL
 from tests.origin import Body, Good, Origin, Status
 
 FILES = [Body(300_000, seed=n) for n in range(4)]
@@ -89,11 +90,12 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", place], check=True)
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize(
-    "arguments", ["schema manifest", "report made.json --html -", "--help", "get --help", "--version", "cache dir --help"]
-)
-@pytest.mark.parametrize("room", [0, 10])
+WRITTEN = ["schema manifest", "report made.json --html -", "--help", "get --help", "--version", "cache dir --help"]
+FULL = [(argv, unbuffered, room) for argv in WRITTEN for unbuffered in ("", "1") for room in (0, 10)]
+
+
+# A third of them has each line, and each of the four ways.
+@pytest.mark.parametrize(("arguments", "unbuffered", "room"), FULL if ALL else FULL[::3])
 def test_what_does_not_fit_onto_the_disk_of_standard_output_is_told(
     origin: Origin, tmp_path: Path, tiny_disk: Path, arguments: str, unbuffered: str, room: int
 ) -> None:

@@ -13,6 +13,7 @@ import yaml
 
 import marscore
 from tests.integration.command import environment
+from tests.long import ALL
 from tests.origin import Body, Good, Origin, busy, redirect
 
 MIB = 1024 * 1024
@@ -101,7 +102,7 @@ print(marscore.downloader(urls={urls!r}, process=4, threads=4, output_dir={out!r
 """
 
 
-@pytest.mark.parametrize("method", ["", "spawn", "forkserver", "fork"])
+@pytest.mark.parametrize("method", ["", "spawn", "forkserver", "fork"] if ALL else ["", "spawn"])
 def test_a_plain_script_without_a_guard_works_with_several_processes(origin: Origin, tmp_path: Path, method: str) -> None:
     urls = [origin.serve(f"/{n}.bin", Body(100_000, seed=n)) for n in range(12)]
     script = tmp_path / "script.py"

@@ -120,8 +120,8 @@ def test_a_long_text_is_written_in_no_time(text, end):
     assert len(scalar(text * 20_000 + end)) > 20_000
 
 
-#: What takes the square of it is a minute.
-LONG = 10_000
+#: What takes the square of it is a quarter of a minute.
+LONG = 5_000
 
 
 @pytest.mark.parametrize("form", get_args(Format))

@@ -216,7 +216,7 @@ def test_utf_16_as_powershell_writes_it() -> None:
 
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=30).filter(
-    lambda name: name.strip("\n\r") == name and not name.startswith((" ", "\t", "./")) and name not in ("-", "stdin")
+    lambda name: name.strip("\n\r") == name and not name.startswith((" ", "\t", "./")) and name.strip() not in ("-", "stdin")
 )
 
 
