@@ -196,7 +196,10 @@ RunOutput.show = broken
 try:
     marscore.run(sys.argv[1], RunSettings(processes=int(sys.argv[2])))
 except ZeroDivisionError:
-    print(*[thread.name for thread in threading.enumerate() if thread.name.startswith("marscore")])
+    ours = [thread for thread in threading.enumerate() if thread.name.startswith("marscore")]
+    for thread in ours:
+        thread.join(10)  # who listened to a child that has ended is about to
+    print(*[thread.name for thread in ours if thread.is_alive()])
     sys.exit(17)
 """
 
