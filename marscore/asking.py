@@ -20,7 +20,7 @@ from marscore.adapters.terminal.run_output import RunOutput
 from marscore.adapters.terminal.signals import Stop, note
 from marscore.errors import Interrupted, StorageError
 from marscore.events import DownloadAsked, DownloadFailed, Event
-from marscore.execute.supervisor.messages import Inbox, Told
+from marscore.execute.supervisor.messages import Inbox, Told, stop_of
 from marscore.execute.transfer.protocol import Work
 from marscore.frozen import dataclass
 from marscore.held import lock_of
@@ -32,7 +32,6 @@ from marscore.published import filled
 from marscore.report.fold import RunFacts
 from marscore.resolve.model import Download
 from marscore.resolve.outdated import Known, Looked, Standing, standing_of
-from marscore.running import stop_of
 from marscore.settings import ManifestInput, RunSettings
 from marscore.state import UNKNOWN_URL, Claim, Claims, FileIdentity, key_of
 from marscore.validator import Validator

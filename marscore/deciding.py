@@ -14,8 +14,23 @@ from marscore.adapters.files.decisions import look, not_replacing_others, prove,
 from marscore.adapters.files.foreseen import with_kept
 from marscore.adapters.files.from_cache import bring_all, cached_sha256
 from marscore.events import Event, ProofMade, ProvingStarted, UrlChanged, Warned
+from marscore.execute.transfer.protocol import InPlace, Work
+from marscore.exhaustive import assert_never
 from marscore.frozen import dataclass
-from marscore.resolve.reconcile import Cached, Decision, Prove, UpToDate, refusing, without_network
+from marscore.report.outcome import outcome_of
+from marscore.resolve.reconcile import (
+    Cached,
+    Decision,
+    Fetch,
+    Prove,
+    Refresh,
+    Refuse,
+    Resume,
+    Unpacking,
+    UpToDate,
+    refusing,
+    without_network,
+)
 
 if TYPE_CHECKING:
     from marscore.adapters.files.cache import Cache
@@ -96,3 +111,25 @@ def _from_cache(job: Job, folder: Folder, cache: Cache, decisions: list[Decision
 
 def _within_reach(job: Job, decisions: list[Decision]) -> list[Decision]:
     return list(map(without_network, decisions)) if job.network == "offline" else decisions
+
+
+def work_of(decision: Decision) -> Work | None:
+    """What a decision leaves to be done by a worker; None where it needs no transfer."""
+    match decision:
+        case Fetch():
+            return Work(decision.download, untouched=True)
+        case Resume():
+            return Work(decision.download)
+        case Refresh():
+            return Work(decision.download, decision.claim, unpacked=decision.unpacked)
+        case Unpacking():
+            return Work(decision.download, in_place=InPlace(decision.status, decision.reason, decision.claim))
+        case UpToDate() | Cached() | Refuse() | Prove():
+            return None
+        case _:
+            assert_never(decision)
+
+
+def outcomes_of(decisions: Iterable[Decision], at: float) -> list[Event]:
+    """The outcomes of those that need no transfer."""
+    return [event for decision in decisions if (event := outcome_of(decision, at))]

@@ -6,20 +6,16 @@ This file is longer than the house's 300 lines, since the order of a run, to its
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import queue
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from marscore import deciding
 from marscore.adapters.clock import SystemClock, cores
-from marscore.adapters.files.atomic import write_text
 from marscore.adapters.files.failures import naming
-from marscore.adapters.files.folder import MOVED
 from marscore.adapters.files.from_cache import Keeper
 from marscore.adapters.files.kept import kept_of
 from marscore.adapters.files.put_away import PutAway, remove_unfinished
@@ -28,15 +24,15 @@ from marscore.adapters.files.spool import FileSpool
 from marscore.adapters.records import RecordMaker
 from marscore.adapters.state.claim_writer import ClaimWriter
 from marscore.adapters.state.workplace import Workplace
-from marscore.adapters.stores.folder import StoreFolder
 from marscore.adapters.stores.state import StoreState
-from marscore.adapters.stores.waiting import patiently
-from marscore.adapters.terminal.named_outputs import Output, Outputs, shown
+from marscore.adapters.terminal.named_outputs import Outputs
 from marscore.adapters.terminal.run_output import RunOutput
-from marscore.adapters.terminal.runner import disarmed
 from marscore.adapters.terminal.signals import Stop, StopAsked, note
 from marscore.adapters.unchanged_records import UnchangedRecords
+from marscore.at_store import AtStore
 from marscore.caller import NOBODY, Caller
+from marscore.deciding import outcomes_of, work_of
+from marscore.delivering import Delivery
 from marscore.errors import StorageError, told
 from marscore.events import (
     AnyOutcome,
@@ -50,46 +46,28 @@ from marscore.events import (
     RunStarted,
     Warned,
 )
-from marscore.execute.supervisor.messages import Inbox, StopRequested, Told
-from marscore.execute.transfer.protocol import InPlace, Work
-from marscore.exhaustive import assert_never
+from marscore.execute.supervisor.handles import Desk
+from marscore.execute.supervisor.messages import Inbox, Told, stop_of
+from marscore.execute.transfer.protocol import Work
 from marscore.hooks import Surroundings, after
 from marscore.job import Job
 from marscore.observing import Observers
-from marscore.own_folder import Leased, State
+from marscore.own_folder import State
 from marscore.planning.model import MANY, Plan, compile_plan
 from marscore.report.ended import Ended
-from marscore.report.fold import ReportFold, RunFacts, run_finished, undelivered
-from marscore.report.head import Head
-from marscore.report.outcome import outcome_of
+from marscore.report.fold import ReportFold, RunFacts, run_finished
 from marscore.report.record import well_formed
-from marscore.report.results import Places, places
-from marscore.report.writers import Lines, iter_json, summary_json
 from marscore.resolve.model import Download
-from marscore.resolve.reconcile import (
-    Cached,
-    Decision,
-    Fetch,
-    Prove,
-    Refresh,
-    Refuse,
-    Resume,
-    Unpacking,
-    UpToDate,
-)
-from marscore.settings import beside
-from marscore.values import OWN_FOLDER, Failure
+from marscore.resolve.reconcile import Decision, UpToDate
+from marscore.staffing import staff_of
+from marscore.values import Failure
 from marscore.version import __version__
 
 if TYPE_CHECKING:
-    from marscore.adapters.cluster.hiring import ClusterWorkerFactory
-    from marscore.adapters.cluster.session import Session
-    from marscore.engines import Staff
+    from marscore.execute.worker.setup import WorkerSettings
     from marscore.feeding import Chunk, Chunks
     from marscore.resolve.streamed import Streamed
 
-#: Seconds that a run which was told to stop takes for what it puts beside the objects of a store.
-_AT_THE_END = 1.0
 #: Outcomes that are told at once.
 _BATCH = 1000
 
@@ -103,12 +81,9 @@ class Run:
         self._stop = stop
         self._state = state
         self._place = place
-        self._lease = place.lease if isinstance(place, Leased) else None
         self._caller = caller
         self._reserve: Reserve | None = None
-        #: At an engine, where the workers are there.
-        self._session: Session | None = None
-        self._staff: Staff | None = None
+        self._staff = staff_of(job, place.lock, caller.session)
         self._clock = SystemClock()
         started_at, self._began = job.began or (self._clock.now(), self._clock.ticks())
         self._folder = job.output_folder()
@@ -131,9 +106,8 @@ class Run:
         self._away = PutAway(self._folder)
         self._cache = None if job.cache is None else job.cache.open()
         self._keeper = None if self._cache is None else Keeper(self._cache, self._folder, self._away.remove)
-        #: The file that holds the report, once it does; and where it is for people, also where that is a stream.
-        self._report: Path | None = None
-        self._reported_to: str | None = None
+        self._at_store = AtStore(place, state, self._folder, stop, self._warn_that)
+        self._delivery = Delivery(job, self._folder, self._fold, outputs, self._output, stop, self._at_store, self._warn_that)
         #: Why a list could not be read to its end.
         self._unread: Failure | None = None
         #: The paths of files that were cut short by a signal.
@@ -155,8 +129,8 @@ class Run:
                 self._observers.start()
                 if self._job.rows is None:
                     compiled = self._plan()
-                    self._fetch(compiled, [work for decision in compiled.decisions if (work := _work_of(decision))])
-                    trouble = None if self._staff is None else self._staff.trouble
+                    self._fetch(compiled, [work for decision in compiled.decisions if (work := work_of(decision))])
+                    trouble = self._staff.trouble
                 else:
                     self._stream(self._job.rows)
             except KeyboardInterrupt as error:
@@ -167,7 +141,7 @@ class Run:
                 trouble = error.failure
             ended = self._finish(trouble)
         # The last lines of the log are known to be written now, or not to be.
-        ended = self._told_of_the_log(ended)
+        ended = self._delivery.told_of_the_log(ended)
         if self._stop.signal is not None and not self._stop.handled and not self._stop.asked:
             raise KeyboardInterrupt
         return ended
@@ -178,14 +152,11 @@ class Run:
             self._warn_of_the_state()
             around = deciding.Surroundings(self._clock, self._take, self._proving, self._stop.check)
             decisions = deciding.decide(self._job, self._folder, known, self._cache, around)
-        execution = self._job.execution
-        if self._job.engine is not None and any(map(_work_of, decisions)):
-            from marscore.engines import reach, unused  # noqa: PLC0415 - few runs have any
-
-            self._session, execution = reach(self._job, self._facts.run_id, self._stop)
+        some = any(map(work_of, decisions))
+        execution = self._staff.reach(self._facts.run_id, self._stop) if some else self._job.execution
         compiled = compile_plan(execution, decisions, cores())
-        if self._session is not None and (told := unused(self._session, compiled)):
-            self._emit(Warned(self._clock.now(), None, told))
+        if told := self._staff.unused(compiled):
+            self._warn_that(told)
         current = sum(isinstance(decision, UpToDate) for decision in decisions)
         self._emit(PlanCompiled(self._clock.now(), compiled.processes, compiled.threads, compiled.downloads, current))
         # Many at a time, and not all at once, since there may be a million.
@@ -239,7 +210,7 @@ class Run:
         self._output.show([grown], ())
         for start in range(0, len(chunk.decisions), _BATCH):
             self._close(chunk.decisions[start : start + _BATCH])
-        works = [work for decision in chunk.decisions if (work := _work_of(decision))]
+        works = [work for decision in chunk.decisions if (work := work_of(decision))]
         return [replace(work, secrets=own) if (own := chunk.secrets.get(work.download.id)) else work for work in works]
 
     def _proving(self, reading: ProofMade) -> None:
@@ -251,7 +222,7 @@ class Run:
         now = self._clock.now()
         noted = [decision for decision in decisions if isinstance(decision, UpToDate) and decision.noted]
         others = [decision for decision in decisions if not (isinstance(decision, UpToDate) and decision.noted)]
-        outcomes = _outcomes_of(others, now)
+        outcomes = outcomes_of(others, now)
         for event in outcomes:
             self._claims.note(event)
             if isinstance(event, DownloadFinished) and event.unpacked is not None:
@@ -263,7 +234,7 @@ class Run:
             self._observers.add_in_place(len(at_once.entries))
             self._output.show((), at_once.lines)
         else:
-            outcomes = _outcomes_of(decisions, now)
+            outcomes = outcomes_of(decisions, now)
         events, told = self._records.tell(outcomes)
         for event in events:
             self._fold.add(event)
@@ -286,39 +257,16 @@ class Run:
         if self._observers.traces:
             works = [replace(work, traced=True) for work in works]
         self._reserve = Reserve(self._job.root / self._job.own, MANY if chunks else len(self._job.downloads))
-        # requests and all else that sends and receives takes a tenth of a second to import, and more open files than there may be.
-        with naming("cannot load what fetches"):
-            from marscore.adapters.processes.workers import ProcessWorkerFactory  # noqa: PLC0415
-            from marscore.execute.supervisor.supervise import Supervisor  # noqa: PLC0415
-            from marscore.workers import worker_settings  # noqa: PLC0415
-
         inbox: Inbox = queue.SimpleQueue()
-        settings = replace(
-            worker_settings(self._job, compiled, self._lines),
-            output_identity=self._folder.identity,
-            progress="shared" if self._output.draws or self._observers.looks else "none",
-        )
-        factory: ProcessWorkerFactory | ClusterWorkerFactory
-        if self._session is None:
-            factory = ProcessWorkerFactory(settings, inbox, self._place.lock, self._caller.session)
-            supervisor = Supervisor(compiled, factory, inbox, self._clock, self._take)
-        else:
-            from marscore.engines import Staff  # noqa: PLC0415 - few runs have any
-
-            self._staff = Staff(self._session, compiled, settings, inbox, self._clock, self._take)
-            factory, supervisor = self._staff.factory, self._staff.supervisor
+        factory, supervisor = self._staff.hired(compiled, self._worker_settings(compiled), Desk(inbox, self._clock, self._take))
         feeder = None
         if chunks is not None:
-            from marscore.feeding import Feeder  # noqa: PLC0415 - as above
+            from marscore.feeding import Feeder  # noqa: PLC0415 - few runs have long lists
 
             feeder = Feeder(chunks, inbox, self._take_chunk)
         self._stop.on_signal = lambda number: inbox.put(stop_of(number, self._stop.asked))
         self._stop.check()
-        if self._lease is not None:
-            self._lease.on_lost = lambda why: inbox.put(StopRequested(why, why.message))
-            if self._lease.lost is not None:
-                # While it was looked what is in place.
-                self._lease.on_lost(self._lease.lost)
+        self._at_store.watch(inbox)
         with (
             contextlib.closing(factory),
             contextlib.nullcontext() if feeder is None else contextlib.closing(feeder),
@@ -334,14 +282,23 @@ class Run:
             finally:
                 self._stop.on_signal = note
 
+    def _worker_settings(self, compiled: Plan) -> WorkerSettings:
+        with naming("cannot load what fetches"):
+            from marscore.workers import worker_settings  # noqa: PLC0415 - it brings what workers need
+
+        return replace(
+            worker_settings(self._job, compiled, self._lines),
+            output_identity=self._folder.identity,
+            progress="shared" if self._output.draws or self._observers.looks else "none",
+        )
+
     def _finish(self, trouble: Failure | None) -> Ended:
         """Put everything in order; `trouble` is what stood in the way of the run itself."""
         if self._reserve is not None:
             self._reserve.release()
-        if self._session is not None:
-            self._session.close(self._fold.exit_code() == 0)
+        self._staff.close(self._fold.exit_code() == 0)
         self._claims.close()
-        trouble = trouble or self._left_beside()
+        trouble = trouble or self._at_store.leave_state()
         self._close_cache()
         if self._folder.is_there and self._job.leaves == "state":
             remove_unfinished(self._job.root, lambda: self._stop.signal is None)
@@ -349,59 +306,29 @@ class Run:
         self._warn_of_the_state()
         if trouble:
             self._fold.break_off(trouble)
-            self._emit(Warned(self._clock.now(), None, trouble.message))
+            self._warn_that(trouble.message)
         if self._claims.trouble:
             message = f"not all that is in place could be noted ({self._claims.trouble}); the next run looks at these files again"
-            self._emit(Warned(self._clock.now(), None, message))
+            self._warn_that(message)
         forgotten = self._claims.clear(all_in_place=self._fold.exit_code(self._stop.signal) == 0)
         if forgotten:
-            self._emit(Warned(self._clock.now(), None, forgotten))
+            self._warn_that(forgotten)
         duration = self._clock.ticks() - self._began
         head = self._fold.head(finished_at=self._clock.now(), duration_s=duration, signal=self._stop.signal)
-        ended = self._reported(*self._junit_written(*self._logged(head, trouble)))
-        ended = self._hooked(ended)
+        ended = self._hooked(self._delivery.deliver(head, trouble))
         if ended.head.status == "interrupted":
             ended = replace(ended, kept=kept_of(self._folder, self._interrupted))
-        finished = run_finished(ended.head, self._clock.now(), self._reported_to, well_formed(self._job.output_dir))
+        finished = run_finished(ended.head, self._clock.now(), self._delivery.reported_to, well_formed(self._job.output_dir))
         # What goes wrong with them is told before the last word.
-        self._emit(*(Warned(self._clock.now(), None, message) for message in self._observers.finish(finished, self._write_through)))
+        for message in self._observers.finish(finished, self._delivery.write_through):
+            self._warn_that(message)
         self._emit(finished)
         return ended
-
-    def _logged(self, head: Head, trouble: Failure | None) -> tuple[Head, Failure | None]:
-        """How the run ends where the log file already takes no more."""
-        lost = self._output.lost
-        if lost is None:
-            return head, trouble
-        self._emit(Warned(self._clock.now(), None, lost.message))
-        return undelivered(replace(head, warnings=(*head.warnings, lost.message)), lost, self._stop.signal), trouble or lost
-
-    def _told_of_the_log(self, ended: Ended) -> Ended:
-        lost = self._output.lost
-        if lost is None:
-            return ended
-        return replace(ended, head=undelivered(ended.head, lost, self._stop.signal), trouble=ended.trouble or lost)
-
-    def _left_beside(self) -> Failure | None:
-        """Put a copy of the state beside the objects of a store; returns what has stood in the way of the run there."""
-        lease = self._lease
-        if lease is None or not isinstance(self._state, StoreState):
-            return None
-        # Who was told to stop, waits for all of this a moment.
-        seconds = None if self._stop.signal is None else _AT_THE_END
-        lease.patience = seconds or lease.patience
-        if lease.lost is None:
-            try:
-                patiently(self._state.copy, seconds=seconds)
-            except StorageError as error:
-                message = f"the state could not be put beside the objects ({error.failure.message}): another machine would not know of them"
-                self._emit(Warned(self._clock.now(), None, message))
-        return lease.lost
 
     def _hooked(self, ended: Ended) -> Ended:
         if self._job.hooks is None:
             return ended
-        around = Surroundings(self._stop, self._clock, self._job.output_dir, self._report, self._emit, self._output.still)
+        around = Surroundings(self._stop, self._clock, self._job.output_dir, self._delivery.report, self._emit, self._output.still)
         ended = after(ended, self._job.hooks, around)
         return ended if ended.hook is None else replace(ended, hook=self._job.redactor.text(ended.hook))
 
@@ -410,98 +337,14 @@ class Run:
             return
         self._keeper.close(lambda: self._stop.signal is not None)
         if self._keeper.trouble:
-            self._emit(Warned(self._clock.now(), None, f"not all that was fetched is in the cache: {self._keeper.trouble}"))
+            self._warn_that(f"not all that was fetched is in the cache: {self._keeper.trouble}")
         if self._job.cache.max_size is not None and self._stop.signal is None:
             with contextlib.suppress(OSError):
                 self._cache.prune(self._job.cache.max_size, None, self._clock.now())
 
-    def _reported(self, head: Head, trouble: Failure | None) -> Ended:
-        """Write the report. That it cannot be written is told, and the rest of the outcome with it."""
-        report, own = self._outputs.report, self._job.root / OWN_FOLDER / "report.json"
-        entries = functools.partial(self._fold.entries, self._stop.signal)
-        if report is None and self._job.leaves == "nothing":
-            return Ended(head, None, entries, trouble, noted=self._fold.noted, places=self._places)
-        stored = None if self._job.store is None else self._job.store.url(f"{OWN_FOLDER}/report.json")
-        shown_as = report.shown if report else stored or shown(own)
-        ended = Ended(head, shown_as, entries, trouble, noted=self._fold.noted, places=self._places)
-        try:
-            if report is None:
-                if not self._folder.is_there:
-                    # The report of another run may be there.
-                    raise StorageError(MOVED)
-                self._write_own(own, head, entries)
-                if isinstance(self._folder, StoreFolder) and (self._lease is None or self._lease.lost is None):
-                    for file in (beside(own), own) if self._outputs.settings.report_format == "jsonl" else (own,):
-                        self._folder.put_own(file.name, file, None if self._stop.signal is None else _AT_THE_END)
-            elif (listed := self._outputs.entries) is not None:
-                lines, name = Lines(entries), listed.name
-                listed.write_whole(lambda: lines)
-                report.write_whole(lambda: [summary_json(head, name, lines)])
-            else:
-                # On a stream a CI's runner may look for commands.
-                fit = disarmed if report.is_stream else str
-                self._write_through(report, lambda: map(fit, iter_json(head, entries())))
-        except StorageError as error:
-            self._emit(Warned(self._clock.now(), None, error.failure.message))
-            head = undelivered(head, error.failure, self._stop.signal)
-            return replace(ended, head=head, trouble=error.failure, has_report=False)
-        self._report = own if report is None else report.file
-        self._reported_to = well_formed((ended.file or "") if self._report is None else str(self._report))
-        return ended
-
-    def _write_own(self, own: Path, head: Head, entries: Callable[[], Iterator[str]]) -> None:
-        """Write the report where it is by itself. What lies beside it is of this one, or goes."""
-        doing, listed = "cannot write the report", beside(own)
-        if self._outputs.settings.report_format == "json":
-            write_text(own, iter_json(head, entries()), doing)
-            with contextlib.suppress(OSError):
-                listed.unlink()
-            return
-        lines = Lines(entries)
-        write_text(listed, lines, doing)
-        write_text(own, [summary_json(head, listed.name, lines)], doing)
-
-    def _places(self) -> Places:
-        named = ((url, each.id) for each in self._job.downloads for url in {each.url, each.original or each.url})
-        return places(self._job.root if self._job.store is None else self._job.store.url(), named)
-
-    def _junit_written(self, head: Head, trouble: Failure | None) -> tuple[Head, Failure | None]:
-        """Write the report as JUnit XML where that is wanted; the report itself tells how the run ended if that cannot be."""
-        if self._outputs.junit is None:
-            return head, trouble
-        from marscore.report.junit import iter_junit  # noqa: PLC0415 - only where it is wanted
-
-        entries = functools.partial(self._fold.entries, self._stop.signal)
-        try:
-            self._write_through(self._outputs.junit, lambda: iter_junit(head, entries(), trouble))
-        except StorageError as error:
-            self._emit(Warned(self._clock.now(), None, error.failure.message))
-            return undelivered(head, error.failure, self._stop.signal), trouble or error.failure
-        return head, trouble
-
-    def _write_through(self, output: Output, text: Callable[[], Iterable[str]]) -> None:
-        if not output.is_stream:
-            output.write_whole(text)
-            return
-        self._output.still()
-        if self._stop.signal is not None:
-            # Who was told to stop, waits for no reader of a pipe.
-            output.write_whole(text, "there")
-            return
-        try:
-            with self._stop.interrupting():
-                output.write_whole(text)
-        except KeyboardInterrupt:
-            if self._stop.signal is None:
-                # The host's own.
-                raise
-            raise StorageError(
-                Failure("interrupted", f"{output.what} had to be given up: {output.shown} was not read to the end")
-            ) from None
-
     def _warn_of_the_state(self) -> None:
         while self._state.warnings:
-            self._emit(Warned(self._clock.now(), None, self._state.warnings.pop(0)))
+            self._warn_that(self._state.warnings.pop(0))
 
     def _warn(self) -> None:
         self._warn_of_the_state()
@@ -512,6 +355,9 @@ class Run:
         for download in downloads:
             if download.options.verify is False:
                 self._emit(Warned(self._clock.now(), download.id, "verify is false: nothing proves whose server this is"))
+
+    def _warn_that(self, message: str) -> None:
+        self._emit(Warned(self._clock.now(), None, message))
 
     def _emit(self, *events: Event) -> None:
         self._take(events)
@@ -546,30 +392,3 @@ class Run:
             self._keeper.put(download, event)
         else:
             self._away.remove(download, event)
-
-
-def _work_of(decision: Decision) -> Work | None:
-    match decision:
-        case Fetch():
-            return Work(decision.download, untouched=True)
-        case Resume():
-            return Work(decision.download)
-        case Refresh():
-            return Work(decision.download, decision.claim, unpacked=decision.unpacked)
-        case Unpacking():
-            return Work(decision.download, in_place=InPlace(decision.status, decision.reason, decision.claim))
-        case UpToDate() | Cached() | Refuse() | Prove():
-            return None
-        case _:
-            assert_never(decision)
-
-
-def _outcomes_of(decisions: Iterable[Decision], at: float) -> list[Event]:
-    return [event for decision in decisions if (event := outcome_of(decision, at))]
-
-
-def stop_of(number: int, asked: bool = False) -> StopRequested:
-    """What a signal asks of a run, or the program that it is in."""
-    by = "the program that runs it" if asked else f"signal {int(number)}"
-    reason = f"interrupted by {by}; run again to resume"
-    return StopRequested(Failure("interrupted", reason), reason)

@@ -15,6 +15,7 @@ from marscore.adapters.files.decisions import look, prove
 from marscore.adapters.files.folder import Folder
 from marscore.adapters.records import RecordMaker
 from marscore.adapters.state.claim_writer import ClaimWriter
+from marscore.deciding import work_of
 from marscore.errors import StorageError
 from marscore.events import Event
 from marscore.execute.supervisor.messages import StopRequested, Told
@@ -28,7 +29,6 @@ from marscore.report.fold import ReportFold, RunFacts
 from marscore.report.outcome import outcome_of
 from marscore.resolve.model import Download
 from marscore.resolve.reconcile import Decision
-from marscore.running import _work_of
 from marscore.settings import LineSettings
 from marscore.values import Failure
 from tests.simulation.crew import Machine, SimulatedInbox, SimulatedWorkerFactory
@@ -145,7 +145,7 @@ class SimulatedRun:
         return plan
 
     def _fetch(self, plan: Plan, folder: Folder) -> None:
-        works: list[Work] = [work for decision in plan.decisions if (work := _work_of(decision))]
+        works: list[Work] = [work for decision in plan.decisions if (work := work_of(decision))]
         if not works:
             return
         settings = WorkerSettings(

@@ -13,18 +13,18 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from marscore.adapters.cluster.engine import LineError, Seat
 from marscore.adapters.cluster.sealed import Begin, End
 from marscore.adapters.files.leases import Leases
 from marscore.adapters.processes.frames import Call
+from marscore.adapters.processes.orders import Orders
 from marscore.errors import StorageError
 from marscore.execute.supervisor.messages import Gone, Inbox, StopRequested
-from marscore.execute.transfer.protocol import Work
-from marscore.execute.worker.setup import Share, WorkerSettings
+from marscore.execute.worker.setup import WorkerSettings
 from marscore.frozen import dataclass
-from marscore.values import Failure, internal
+from marscore.values import internal
 
 #: Seconds that a relay waits for something to tell, which is how long an order may take to get there.
 WAIT = 0.25
@@ -42,7 +42,7 @@ class Around:
     drop: Callable[[Seat], None]
 
 
-class RemoteHandle:
+class RemoteHandle(Orders):
     """Implements `handles.WorkerHandle`. `over` is set once it is told as gone, and its folder is nobody's."""
 
     def __init__(self, number: int, seat: Seat, settings: WorkerSettings, around: Around) -> None:
@@ -56,30 +56,6 @@ class RemoteHandle:
         self._ended = False
         threading.Thread(target=self._talk, name=f"marscore-remote-{number}", daemon=True).start()
 
-    def submit(self, works: Sequence[Work]) -> None:
-        """Give it more to do."""
-        self._call("submit", list(works))
-
-    def pause(self, host: str, seconds: float) -> None:
-        """Let it know that a server wants to be left alone."""
-        self._call("pause", host, seconds)
-
-    def pace(self, host: str) -> None:
-        """Let it know that a server was asked too fast."""
-        self._call("pace", host)
-
-    def widen(self, share: Share) -> None:
-        """Give it a larger share."""
-        self._call("widen", share)
-
-    def stop(self, failure: Failure, unbegun: str) -> None:
-        """Tell it to stop now, and to leave."""
-        self._call("stop", failure, unbegun)
-
-    def close(self) -> None:
-        """Tell it to leave."""
-        self._call("close")
-
     def kill(self) -> None:
         """End it, also where it stands still, or cannot be reached."""
         self._orders.put(End())
@@ -87,8 +63,8 @@ class RemoteHandle:
         late.daemon = True
         late.start()
 
-    def _call(self, method: str, *arguments: object) -> None:
-        self._orders.put(Call(method, arguments))
+    def _pass_on(self, call: Call) -> None:
+        self._orders.put(call)
 
     def _talk(self) -> None:
         try:

@@ -21,17 +21,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import IO, Any
 
 from marscore.adapters.processes.frames import TOO_LITTLE, Call, read_frame, write_frame
+from marscore.adapters.processes.orders import Orders
 from marscore.adapters.processes.shared_progress import SharedProgress
 from marscore.adapters.state.lock import LEAVE
 from marscore.execute.supervisor.messages import Gone, Inbox
-from marscore.execute.transfer.protocol import Work
-from marscore.execute.worker.setup import Share, WorkerSettings
-from marscore.values import Failure, internal
+from marscore.execute.worker.setup import WorkerSettings
+from marscore.values import internal
 
 #: A parent that is killed before it wrote a whole line is nobody to be told anything. What else goes wrong before there is anybody to speak
 #: for the child is one line: its name, and no traceback.
@@ -58,7 +57,7 @@ except BaseException as error:
 """
 
 
-class ChildHandle:
+class ChildHandle(Orders):
     """Implements `handles.WorkerHandle`. No call waits for the child, but for `reap`."""
 
     def __init__(self, number: int, settings: WorkerSettings, inbox: Inbox, folder_lock: int | None, shared: SharedProgress | None) -> None:
@@ -88,32 +87,6 @@ class ChildHandle:
             self.reap(time.monotonic())
             raise OSError(errno.EAGAIN, "") from None
 
-    def submit(self, works: Sequence[Work]) -> None:
-        """Give it more to do."""
-        self._call("submit", list(works))
-
-    def pause(self, host: str, seconds: float) -> None:
-        """Let it know that a server wants to be left alone."""
-        self._call("pause", host, seconds)
-
-    def pace(self, host: str) -> None:
-        """Let it know that a server was asked too fast."""
-        self._call("pace", host)
-
-    def widen(self, share: Share) -> None:
-        """Give it a larger share."""
-        self._call("widen", share)
-
-    def stop(self, failure: Failure, unbegun: str) -> None:
-        """Tell it to stop now, and to leave."""
-        self._told_to_leave = True
-        self._call("stop", failure, unbegun)
-
-    def close(self) -> None:
-        """Tell it to leave."""
-        self._told_to_leave = True
-        self._call("close")
-
     def kill(self) -> None:
         """End it, also where it stands still."""
         self._process.kill()
@@ -133,8 +106,9 @@ class ChildHandle:
             return True
         return False
 
-    def _call(self, method: str, *arguments: Any) -> None:
-        self._orders.put(Call(method, arguments))
+    def _pass_on(self, call: Call) -> None:
+        self._told_to_leave |= call.method in ("stop", "close")
+        self._orders.put(call)
 
     def _write(self) -> None:
         """Write orders as the child takes them; the only one who touches its input."""

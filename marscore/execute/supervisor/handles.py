@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from marscore.events import Event
-from marscore.execute.supervisor.messages import Told
+from marscore.events import Event, ProgressMade
+from marscore.execute.supervisor.messages import Inbox, Told
 from marscore.execute.transfer.protocol import Work
 from marscore.execute.worker.setup import Share
+from marscore.frozen import dataclass
+from marscore.ports import Clock
 from marscore.values import Failure
 
 
@@ -61,3 +63,24 @@ class WorkerFactory(Protocol):
     def here(self, number: int, share: Share) -> LocalHandle: ...
 
     def child(self, number: int, share: Share) -> WorkerHandle: ...
+
+
+class RunFactory(WorkerFactory, Protocol):
+    """Who hires the workers of one run; that closes it in the end."""
+
+    def readings(self) -> list[ProgressMade]:
+        """How far files are, as far as workers tell it otherwise than by events."""
+        ...
+
+    def close(self) -> None:
+        """End the workers that are left."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where a run hears its workers, and who takes what they tell."""
+
+    inbox: Inbox
+    clock: Clock
+    sink: Sink

@@ -98,3 +98,10 @@ class Fed:
 
 Message: TypeAlias = Batch | Fed | Paused | Paced | Alive | Gone | StopRequested | Joined | Unfit
 Inbox: TypeAlias = "queue.SimpleQueue[Message]"
+
+
+def stop_of(number: int, asked: bool = False) -> StopRequested:
+    """What a signal asks of a run, or the program that it is in."""
+    by = "the program that runs it" if asked else f"signal {int(number)}"
+    reason = f"interrupted by {by}; run again to resume"
+    return StopRequested(Failure("interrupted", reason), reason)
