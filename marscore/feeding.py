@@ -12,10 +12,12 @@ import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from marscore.adapters.credentials import ambient_secrets
 from marscore.adapters.files.folder import Folder
-from marscore.adapters.state.store import NoState, SqliteState
+from marscore.adapters.stores.folder import StoreFolder
+from marscore.adapters.stores.listing import Listing
 from marscore.deciding import Surroundings, decide
 from marscore.errors import ManifestError, StorageError
 from marscore.events import Event, ProofMade
@@ -23,6 +25,7 @@ from marscore.execute.supervisor.messages import Fed, Inbox
 from marscore.execute.transfer.protocol import Work
 from marscore.frozen import dataclass
 from marscore.job import Job
+from marscore.own_folder import State
 from marscore.resolve.model import Download, Options
 from marscore.resolve.reconcile import Decision
 from marscore.resolve.secrets import own_secrets
@@ -53,7 +56,7 @@ class Chunk:
 class Chunks:
     """Makes one after the other; for one thread at a time."""
 
-    def __init__(self, job: Job, state: SqliteState | NoState, around: Surroundings) -> None:
+    def __init__(self, job: Job, state: State, around: Surroundings) -> None:
         assert job.rows is not None
         self._job = job
         self._state = state
@@ -61,10 +64,16 @@ class Chunks:
         self.are_over = False
         self._around = replace(around, show=self._show, check=self._check)
         self._outside = around
-        self._folder = Folder(job.root, own=job.own)
+        self._folder = job.output_folder()
+        self._listing = _listing(self._folder, job.root / job.own, self._check)
         self._cache = None if job.cache is None else job.cache.open()
         self._batches = job.rows.batches()
         self._secrets = _Secrets(job.redactor.secrets)
+
+    def close(self) -> None:
+        """Let go what was held to make them."""
+        if self._listing is not None:
+            self._listing.close()
 
     def _check(self) -> None:
         self._outside.check()
@@ -92,6 +101,14 @@ class Chunks:
         around = replace(self._around, emit=events.extend)
         decisions = decide(replace(self._job, downloads=tuple(downloads)), self._folder, claims, self._cache, around)
         return Chunk(downloads, claims, decisions, events, self._secrets.of(downloads))
+
+
+def _listing(folder: Folder, own: Path, check: Callable[[], None]) -> Listing | None:
+    """What tells of the objects of a store without asking for each; None for a folder of this machine."""
+    if not isinstance(folder, StoreFolder):
+        return None
+    folder.listing = Listing(folder.objects, own, check)
+    return folder.listing
 
 
 class _Secrets:

@@ -29,7 +29,7 @@ from marscore.resolve.expand import expand, loaded
 from marscore.resolve.model import Download
 from marscore.resolve.secrets import secrets_of
 from marscore.resolve.select import select
-from marscore.resolve.suspicious import bad_rows, suspicions
+from marscore.resolve.suspicious import bad_rows, held_at_once, suspicions
 from marscore.settings import EngineChoice, ManifestInput, Network, RunSettings
 from marscore.stores import check_store, in_memory, output_of, store_secrets, work_folder
 from marscore.values import OWN_FOLDER, Failure
@@ -103,7 +103,8 @@ class Job:
     @property
     def patience(self) -> Patience:
         """How a store is asked: by the rules of the downloads that try most often."""
-        options = max((each.options for each in self.downloads), key=lambda each: each.retry.max_retries, default=None)
+        some = self.downloads if self.rows is None else self.rows.first
+        options = max((each.options for each in some), key=lambda each: each.retry.max_retries, default=None)
         return Patience() if options is None else Patience(options.retry, options.access.timeouts)
 
     def output_folder(self) -> Folder:
@@ -120,15 +121,13 @@ def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles 
         ManifestError: it is wrong, or its lock is; every problem is told.
         StorageError: the system has no such place as the output folder is to be.
     """
-    may_stream = lists == "streamed" and _may_stream(manifest, settings)
+    takes_all = _what_takes_all(manifest, settings) if lists == "streamed" else None
+    may_stream = lists == "streamed" and takes_all is None
     parsed, everything = _read_or_stream(manifest, settings) if may_stream else read(manifest, settings)
     check_whole(parsed, tls_files)
     if not isinstance(everything, tuple):
         job = job_of(parsed, everything.first, manifest, settings)
-        if job.store is None:
-            return replace(job, downloads=(), rows=everything, suspicions=suspicions(parsed))
-        # What is in a store is told by one list of its objects, which is held against all downloads.
-        parsed, everything = read(manifest, settings)
+        return replace(job, downloads=(), rows=everything, suspicions=suspicions(parsed), engine=_engine(settings, ()))
     held, lacking = held_to_lock(manifest, settings, parsed, everything)
     wanted = select(held, settings.only) if settings.only else held
     demand_readers(parsed, wanted)
@@ -136,7 +135,7 @@ def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles 
     job = job_of(parsed, held, manifest, settings)
     ids = {download.id for download in wanted} if settings.only else set()
     unwanted = tuple(download.path for download in held if download.id not in ids) if settings.only else ()
-    told = (*suspicions(parsed), *bad_rows(parsed, wanted))
+    told = (*suspicions(parsed), *bad_rows(parsed, wanted), *(held_at_once(parsed, everything, takes_all) if lists == "streamed" else ()))
     engine = _engine(settings, wanted)
     return replace(job, downloads=wanted, not_locked=not_locked, suspicions=told, unwanted=unwanted, engine=engine)
 
@@ -149,11 +148,15 @@ def _engine(settings: RunSettings, downloads: tuple[Download, ...]) -> EngineCho
     return choice_of(settings.engine, settings.engine_address, downloads)
 
 
-def _may_stream(manifest: ManifestInput, settings: RunSettings) -> bool:
-    """Whether nothing that is asked for takes all downloads at once."""
-    if settings.only or settings.checksums == "required" or settings.locking == "exact" or settings.engine != "local":
-        return False
-    return settings.locking == "none" or lock_of(manifest, settings) is None
+def _what_takes_all(manifest: ManifestInput, settings: RunSettings) -> str | None:
+    """What of all that is asked for takes all downloads at once, for people; None: nothing does."""
+    if settings.only:
+        return "--only"
+    if settings.checksums == "required":
+        return "--require-checksums"
+    if settings.locking == "exact":
+        return "--locked"
+    return None if settings.locking == "none" or lock_of(manifest, settings) is None else "the lock"
 
 
 def check_whole(parsed: Parsed, tls_files: TlsFiles = "all") -> None:

@@ -130,9 +130,9 @@ class Run:
                 if self._job.rows is None:
                     compiled = self._plan()
                     self._fetch(compiled, [work for decision in compiled.decisions if (work := work_of(decision))])
-                    trouble = self._staff.trouble
                 else:
                     self._stream(self._job.rows)
+                trouble = self._staff.trouble
             except KeyboardInterrupt as error:
                 self._stop.signal = self._stop.signal or signal.SIGINT
                 # One of the host's own is raised in the end, whatever was asked before.
@@ -152,11 +152,7 @@ class Run:
             self._warn_of_the_state()
             around = deciding.Surroundings(self._clock, self._take, self._proving, self._stop.check)
             decisions = deciding.decide(self._job, self._folder, known, self._cache, around)
-        some = any(map(work_of, decisions))
-        execution = self._staff.reach(self._facts.run_id, self._stop) if some else self._job.execution
-        compiled = compile_plan(execution, decisions, cores())
-        if told := self._staff.unused(compiled):
-            self._warn_that(told)
+        compiled = self._compiled(decisions)
         current = sum(isinstance(decision, UpToDate) for decision in decisions)
         self._emit(PlanCompiled(self._clock.now(), compiled.processes, compiled.threads, compiled.downloads, current))
         # Many at a time, and not all at once, since there may be a million.
@@ -165,26 +161,37 @@ class Run:
             self._close(decisions[start : start + _BATCH])
         return compiled
 
+    def _compiled(self, decisions: Sequence[Decision], further: int = 0) -> Plan:
+        """The plan for the decisions, and for so many further downloads; who carries it out is reached where there is work for it."""
+        some = bool(further) or any(map(work_of, decisions))
+        execution = self._staff.reach(self._facts.run_id, self._stop) if some else self._job.execution
+        compiled = compile_plan(execution, decisions, cores(), further)
+        if told := self._staff.unused(compiled):
+            self._warn_that(told)
+        return compiled
+
     def _stream(self, rows: Streamed) -> None:
         """Fetch what is read while that goes on. As long as all is in place there is no need of a worker."""
         from marscore.feeding import Chunks  # noqa: PLC0415 - few runs have long lists
 
         around = deciding.Surroundings(self._clock, self._take, self._proving, self._stop.check)
-        assert not isinstance(self._state, StoreState), "lists of such runs are read at once"
-        chunks = Chunks(self._job, self._state, around)
+        with contextlib.closing(Chunks(self._job, self._state, around)) as chunks:
+            self._stream_chunks(rows, chunks)
+        if self._unread is not None:
+            raise StorageError(self._unread)
+
+    def _stream_chunks(self, rows: Streamed, chunks: Chunks) -> None:
         works: Sequence[Work] = ()
         over: Literal["yes", "no"] = "no"
         while not works and over == "no":
             with self._stop.interrupting():
                 chunk = chunks.next()
             works, over = self._take_chunk(chunk), "yes" if chunk is None else "no"
-        compiled = compile_plan(self._job.execution, (), cores(), MANY if works else 0)
+        compiled = self._compiled((), MANY if works else 0)
         in_place = self._fold.totals.up_to_date
         self._emit(PlanCompiled(self._clock.now(), compiled.processes, compiled.threads, rows.count or self._fold.expected, in_place))
         self._fetch(compiled, works, chunks)
         self._fold.add(PlanCompiled(self._clock.now(), compiled.processes, compiled.threads, self._fold.expected, in_place))
-        if self._unread is not None:
-            raise StorageError(self._unread)
 
     def _take_chunk(self, chunk: Chunk | Failure | None) -> Sequence[Work]:
         """Take in further downloads: tell of those that need no transfer, and return what is to be done for the others."""

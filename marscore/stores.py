@@ -102,8 +102,10 @@ def _refused(where: Destination, parsed: Parsed, downloads: Sequence[Download]) 
     for download in downloads:
         if download.into is not None:
             yield _place_of(download, "unpack"), "cannot be done in an object store: unpack in a folder of this machine"
-        if download.options.mode is not None:
-            yield _place_of(download, "mode"), "is nothing that an object has: leave it away where output_dir is an object store"
+    # Of a long list, not all downloads are known yet.
+    for index, entry in enumerate(parsed.manifest.downloads):
+        if getattr(entry, "mode", None) is not None or parsed.manifest.defaults.mode is not None:
+            yield ("downloads", index, "mode"), "is nothing that an object has: leave it away where output_dir is an object store"
 
 
 def _place_of(download: Download, key: str) -> _Path:

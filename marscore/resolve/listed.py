@@ -8,6 +8,7 @@ all such rows are told and nothing starts; with `skip` a bad row is a download t
 
 from __future__ import annotations
 
+import contextlib
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePath
@@ -106,6 +107,10 @@ class ListExpansion:
         if opened is None:
             return
         file, slots, forms = opened
+        with contextlib.closing(file):
+            yield from self._read_to_the_end(file, slots, forms)
+
+    def _read_to_the_end(self, file: RowFile, slots: Slots, forms: _Forms) -> Iterator[None]:
         try:
             yield from self._read(file, slots, forms)
         except RowsError as error:
@@ -117,7 +122,8 @@ class ListExpansion:
 
     def look(self, open_rows: OpenRows) -> None:
         """Note what is wrong with the entry, as far as that shows without its rows."""
-        self._opened(open_rows)
+        if opened := self._opened(open_rows):
+            opened[0].close()
 
     def _opened(self, open_rows: OpenRows) -> tuple[RowFile, Slots, _Forms] | None:
         try:
@@ -130,7 +136,10 @@ class ListExpansion:
             return None
         slots = Slots(file.columns)
         forms = self._forms(slots)
-        return None if forms is None else (file, slots, forms)
+        if forms is None:
+            file.close()
+            return None
+        return file, slots, forms
 
     def _broken(self, error: RowsError) -> None:
         self.problems.append(Problem(f"{self._name}.from", error.message, error.line or 1, error.column or 1))

@@ -74,6 +74,9 @@ class RowFile(Protocol):
     def never_seen(self) -> frozenset[str]:
         """After the last row: names that were asked for and that no row has, where each names its own."""
 
+    def close(self) -> None:
+        """Close it; more than once is as well."""
+
 
 class OpenRows(Protocol):
     """Opens the files that a manifest names."""

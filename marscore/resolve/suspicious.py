@@ -16,6 +16,8 @@ _NAME = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*(?::[0-9]*[dxX]?)?\}")
 _INDEX = re.compile(r"downloads\[(\d+)\]")
 #: So many are told; they are most often one mistake.
 _MOST = 20
+#: From so many downloads on it is told that they are in memory, and what each takes there, in bytes (docs/scale.md).
+MANY, BYTES_HELD = 100_000, 760
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,31 @@ def suspicions(parsed: Parsed) -> tuple[Problem, ...]:
             if text is not None:
                 _look(findings, (*where, key), text)
     return findings.error(parsed.source).problems
+
+
+def held_at_once(parsed: Parsed, downloads: Sequence[Download], takes_all: str | None) -> tuple[Problem, ...]:
+    """What is said of so many downloads of `from` or `each` that it is told; `takes_all` is what of the call asks that."""
+    index = next(
+        (index for index, entry in enumerate(parsed.manifest.downloads) if entry.from_ is not None or entry.each is not None), None
+    )
+    if len(downloads) < MANY or index is None:
+        return ()
+    findings = Findings(parsed.places)
+    why = takes_all or _taking_all(parsed, downloads)
+    memory = f"some {len(downloads) * BYTES_HELD // 1_000_000:,} MB of memory"
+    told = f"all {len(downloads):,} downloads are held at once, in {memory}: {why} needs that; else rows are read while the run goes on"
+    findings.add(("downloads", index), told)
+    return findings.error(parsed.source).problems
+
+
+def _taking_all(parsed: Parsed, downloads: Iterable[Download]) -> str:
+    """What in a manifest takes all downloads at once."""
+    entries: Sequence[Entry] = parsed.manifest.downloads
+    if parsed.manifest.defaults.unpack is not None or any(getattr(entry, "unpack", None) is not None for entry in entries):
+        return "unpack"
+    if any(download.awaited for download in downloads):
+        return "a list of checksums (checksum: {from})"
+    return "each" if any(entry.each is not None for entry in entries) else "a manifest that a program made"
 
 
 def bad_rows(parsed: Parsed, downloads: Iterable[Download]) -> tuple[Problem, ...]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from marscore.resolve.streamed import BATCH, MOST
 from tests.disk import contradictions, files_in, wrong_in
 from tests.integration.command import command, environment, marscore
 from tests.integration.test_interrupt_and_resume import wait_until
@@ -214,3 +215,20 @@ def test_connections_to_a_host_are_shared_out_over_the_cluster_and_a_pause_holds
     assert len([at for at in came if at > busy[0] + 3.5]) > 100
     assert run.events("host_paused")
     assert wrong_in(run.folder, BODIES) == []
+
+
+def test_a_long_list_is_read_while_the_cluster_works(origin: Origin, tmp_path: Path, cluster: Dask) -> None:
+    count = MOST + 2 * BATCH
+    good = [0, 1, MOST - 1, MOST + BATCH, count - 1]
+    bodies = {f"{number:06d}": Body(500 + number % 97, seed=number) for number in good}
+    links = {name: origin.serve(f"/{name}", body) for name, body in bodies.items()}
+    rows = (f"{links.get(f'{number:06d}', '')},{number:06d}\n" for number in range(count))
+    (tmp_path / "rows.csv").write_text("link,name\n" + "".join(rows))
+    entry = {"from": "rows.csv", "url": "link", "path": "{name}", "on_bad_row": "skip"}
+    (tmp_path / "downloads.yaml").write_text(json.dumps({"version": 1, "output_dir": "data", "downloads": entry}))
+    run = end(tmp_path, run_of(tmp_path, *command("run", "downloads.yaml", *engine(cluster))))
+    assert run.code == 1, run.err[-2000:]
+    totals = run.report["totals"]
+    assert (totals["downloaded"], totals["failed"], run.report["plan"]["processes"]) == (len(good), count - len(good), 3)
+    assert wrong_in(run.folder, bodies) == []
+    assert len(origin.requests) == len(good)

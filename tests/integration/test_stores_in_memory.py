@@ -16,6 +16,7 @@ from marscore.adapters.stores.lease import Lease, Record
 from marscore.adapters.stores.opened import open_store
 from marscore.destination import Destination
 from marscore.policy.retry import Patience
+from marscore.resolve.streamed import BATCH, MOST
 from tests.origin import Body, Origin
 from tests.origin.steps import Good
 
@@ -88,3 +89,23 @@ def test_a_variable_that_makes_no_sense_is_not_repeated(where: Destination, monk
     with pytest.raises(marscore.StorageError, match="a variable of the environment makes no sense") as error:
         marscore.run({**manifest(where, "http://127.0.0.1:9/a.bin"), "output_dir": "s3://bucket/p"})
     assert "a-secret-value" not in str(error.value)
+
+
+def test_a_long_list_is_read_while_the_run_goes_on(origin: Origin, where: Destination, tmp_path: Path) -> None:
+    count = MOST + BATCH + 5
+    good = [0, MOST - 1, count - 1]
+    links = {number: origin.serve(f"/{number}.bin", Body(2_000 + number % 97, seed=number)) for number in good}
+    (tmp_path / "rows.csv").write_text("link,name\n" + "".join(f"{links.get(number, 'none')},{number:06d}\n" for number in range(count)))
+    entry = {"from": str(tmp_path / "rows.csv"), "url": "link", "path": "{name:3}/{name}", "on_bad_row": "skip"}
+    job = {"version": 1, "output_dir": where.url(), "downloads": entry, "defaults": {"retry": {"max_retries": 0}}}
+    report = marscore.run(job)
+    assert (report.totals.downloaded, report.totals.failed, len(report.downloads)) == (len(good), count - len(good), count)
+    for number in good:
+        path = f"{number:06d}"
+        assert data(where, f"{path[:3]}/{path}") == Body(2_000 + number % 97, seed=number).read(0, 2_000 + number % 97)
+    # What is in the store is known by one list of it.
+    again = marscore.run(job)
+    assert (again.totals.up_to_date, again.totals.failed) == (len(good), count - len(good))
+    assert len(origin.requests) == len(good)
+    with pytest.raises(marscore.ManifestError, match=r"downloads\[1\]\.mode: is nothing that an object has"):
+        marscore.run({**job, "downloads": [entry, {"url": links[0], "path": "last", "mode": "0644"}]})

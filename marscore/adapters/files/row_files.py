@@ -128,6 +128,10 @@ class CsvRows:
         finally:
             self._lines.close()
 
+    def close(self) -> None:
+        """As `RowFile` says."""
+        self._lines.close()
+
     def never_seen(self) -> frozenset[str]:
         """As `RowFile` says."""
         return frozenset()
@@ -162,6 +166,10 @@ class JsonRows:
             self._lines.close()
         if not any_row:
             self._missing.clear()
+
+    def close(self) -> None:
+        """As `RowFile` says."""
+        self._lines.close()
 
     def never_seen(self) -> frozenset[str]:
         """As `RowFile` says."""

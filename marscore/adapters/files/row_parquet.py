@@ -46,6 +46,10 @@ class ParquetRows:
         finally:
             self._raw.close()
 
+    def close(self) -> None:
+        """As `RowFile` says."""
+        self._raw.close()
+
     def never_seen(self) -> frozenset[str]:
         """As `RowFile` says."""
         return frozenset()

@@ -16,6 +16,7 @@ import functools
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,6 +47,8 @@ _COLUMNS = "path_key, url_key, size, mtime_ns, inode, digests, etag, last_modifi
 _READ = f"SELECT {_COLUMNS} FROM files"  # noqa: S608 - constants
 #: So many keys are asked for at once: every SQLite takes 999 (https://sqlite.org/limits.html).
 _ASKED = 500
+#: So many rows are given to who reads them all.
+_GIVEN = 10_000
 _FLUSHED = "UPDATE files SET durable = 1 WHERE path_key = ?"
 _WRITE = f"INSERT OR REPLACE INTO files ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
 _FORMAT = 3
@@ -250,6 +253,30 @@ def claims_at(path: Path) -> Seen:
                     Claims({}), (f"{damage_in(error, 'is damaged')}. Files count as unknown here, and a run puts it aside as {_ASIDE}",)
                 )
             raise storage_error_of(error, "cannot read the state database") from error
+
+
+def rows_at(path: Path, take: Callable[[list[Row]], None]) -> tuple[str, ...]:
+    """Give `take` the rows of the database at this path, some thousand at a time; some may come twice. Returns what a user has to know.
+
+    Raises:
+        StorageError: the system is in the way.
+    """
+    with naming("cannot read the state database"):
+        try:
+            if damage := _cut_short(path):
+                raise damage
+            read(path, lambda database: _give_rows(database, take))
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                return (f"{damage_in(error, 'is damaged')}. Some files count as unknown here",)
+            raise storage_error_of(error, "cannot read the state database") from error
+    return ()
+
+
+def _give_rows(database: sqlite3.Connection, take: Callable[[list[Row]], None]) -> None:
+    rows = iter(_rows_in(database))
+    while some := {row[0]: row for row in islice(rows, _GIVEN)}:
+        take([row_of(claim) for claim in Claims(some).values()])
 
 
 def _cut_short(path: Path) -> sqlite3.DatabaseError | None:

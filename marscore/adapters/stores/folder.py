@@ -17,6 +17,7 @@ from marscore.adapters.files.failures import naming
 from marscore.adapters.files.folder import MOVED, Folder
 from marscore.adapters.files.partial import PartialFile, part_of
 from marscore.adapters.files.rename import Verified
+from marscore.adapters.stores.listing import Listing
 from marscore.adapters.stores.objects import Objects, select
 from marscore.adapters.stores.waiting import each, patiently
 from marscore.destination import LONGEST_KEY, Destination
@@ -38,6 +39,8 @@ class StoreFolder(Folder):
     ) -> None:
         super().__init__(root, identity=identity, own=own)
         self.objects = Objects(where, patience)
+        #: What is there, for who asks for some paths after the other.
+        self.listing: Listing | None = None
 
     def place(self, path: str) -> str:
         """The object's path, unless the folder where this machine works is gone."""
@@ -79,6 +82,8 @@ class StoreFolder(Folder):
 
     def looker(self, paths: Sequence[str]) -> Callable[[str], FileIdentity | None]:
         """What is there of these paths, asked for at once: by their names, or by a list of all where they are many."""
+        if self.listing is not None:
+            return self.listing.identities(paths).get
         found = None
         if len(paths) > _FEW:
             wanted = set(paths)

@@ -15,11 +15,11 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from marscore.adapters.files.failures import naming
-from marscore.adapters.state.store import Seen, SqliteState, claims_at
+from marscore.adapters.state.store import Seen, SqliteState, claims_at, rows_at
 from marscore.adapters.stores.objects import Objects
 from marscore.adapters.stores.waiting import patiently
 from marscore.errors import StorageError
@@ -29,8 +29,6 @@ from marscore.values import OWN_FOLDER, Failure
 _NAME = "state.db"
 #: Seconds between two copies while a run goes on, and how often longer than the last took.
 _EVERY, _TIMES = 60.0, 20.0
-#: Rows that are taken over at once.
-_ROWS = 10_000
 
 
 class StoreState:
@@ -43,6 +41,7 @@ class StoreState:
         self._check = check
         self._lock = threading.Lock()
         self._changes = self._copied = 0
+        self._is_taken_over = False
         self._known, self._is_ahead = _read_note(self._note)
         #: When the next copy is due.
         self.due = time.monotonic() + _EVERY
@@ -50,15 +49,24 @@ class StoreState:
 
     def claims(self) -> Claims:
         """Every claim, once those of the copy are taken over that another machine has put."""
-        found = patiently(lambda: fetched(self._objects, self._known), self._check)
-        if found is not None:
-            seen, etag = found
-            self.warnings += seen.warnings
-            rows = [_lasting(row_of(claim)) for claim in seen.claims.values()]
-            for start in range(0, len(rows), _ROWS):
-                self._local.record(rows[start : start + _ROWS])
-            self._write_note(etag, self._is_ahead)
+        self._take_over()
         return self._local.claims()
+
+    def claims_of(self, path_keys: Sequence[str]) -> Claims:
+        """The claims for these keys, once those of the copy are taken over."""
+        self._take_over()
+        return self._local.claims_of(path_keys)
+
+    def _take_over(self) -> None:
+        """Take over what the copy claims, once: no other run puts one as long as this one holds the lock."""
+        if self._is_taken_over:
+            return
+        with _room(self._path.parent) as place:
+            etag = patiently(lambda: _fetched(self._objects, self._known, place), self._check)
+            if etag is not None:
+                self.warnings += rows_at(place, lambda rows: self._local.record(map(_lasting, rows)))
+                self._write_note(etag, self._is_ahead)
+        self._is_taken_over = True
 
     def record(self, rows: Iterable[Row]) -> None:
         """Replace the claims for these paths. What a store has taken lasts."""
@@ -122,26 +130,31 @@ def _read_note(note: Path) -> tuple[str, bool]:
     return etag, bool(more)
 
 
-def fetched(objects: Objects, known: str) -> tuple[Seen, str] | None:
-    """What the copy beside the objects says, and its ETag; None where there is none, or it is the one that is `known`."""
+def _fetched(objects: Objects, known: str, place: Path) -> str | None:
+    """Write the copy that is beside the objects to `place`; its ETag, or None where there is none, or it is the one that is `known`."""
     etag = objects.etag_of(f"{OWN_FOLDER}/{_NAME}")
     if etag is None or (etag and etag == known):
         return None
-    with naming("cannot keep the state that is beside the objects"), tempfile.TemporaryDirectory(prefix="marscore-") as folder:
-        place = Path(folder, _NAME)
-        etag = objects.save(f"{OWN_FOLDER}/{_NAME}", place)
-        return None if etag is None else (claims_at(place), etag)
+    return objects.save(f"{OWN_FOLDER}/{_NAME}", place)
+
+
+@contextlib.contextmanager
+def _room(beside: Path | None) -> Iterator[Path]:
+    """Where a copy is put, for a while; None: where the system has such things."""
+    with naming("cannot keep the state that is beside the objects"), contextlib.ExitStack() as stack:
+        yield Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="marscore-", dir=beside)), _NAME)
 
 
 def seen_by(objects: Objects, own: Path) -> Seen:
     """What a look brings that changes nothing: the claims of this machine, and on top those of the copy if another has put it."""
     local = claims_at(own / _NAME)
     known, _ = _read_note(own / "state.remote")
-    found = patiently(lambda: fetched(objects, known))
-    if found is None:
-        return local
-    rows = {claim.path_key: row_of(claim) for seen in (local, found[0]) for claim in seen.claims.values()}
-    return Seen(Claims(rows), (*local.warnings, *found[0].warnings))
+    with _room(None) as place:
+        if patiently(lambda: _fetched(objects, known, place)) is None:
+            return local
+        found = claims_at(place)
+    rows = {claim.path_key: row_of(claim) for seen in (local, found) for claim in seen.claims.values()}
+    return Seen(Claims(rows), (*local.warnings, *found.warnings))
 
 
 def _lasting(row: Row) -> Row:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from marscore.errors import StorageError
 from marscore.events import Warned
-from marscore.execute.supervisor.messages import Joined, StopRequested, Unfit
+from marscore.execute.supervisor.messages import Fed, Joined, StopRequested, Unfit
 from marscore.execute.supervisor.supervise import Supervisor
 from marscore.values import Failure
 
@@ -28,6 +28,8 @@ class ElasticSupervisor(Supervisor):
     _unfit = 0
     _reason = ""
     _since: float | None = None
+    #: How many came when there was nothing for them to do, while more may be brought.
+    _unused = 0
 
     @property
     def _goes_on(self) -> bool:
@@ -42,7 +44,15 @@ class ElasticSupervisor(Supervisor):
             self._reason = f" ({message.reason})"
             if self._unfit <= _TOLD:
                 self._sink([Warned(self._clock.now(), None, f"a worker is of no use: {message.reason}; the run goes on without it")])
+        elif not self._waiting and self._feed is not None:
+            self._unused += 1
         elif self._waiting and self._stopping is None and len(self._members) < self._plan.processes:
+            self._hire(self._factory.child)
+
+    def _take_more(self, fed: Fed) -> None:
+        super()._take_more(fed)
+        while self._unused and self._waiting and self._stopping is None and len(self._members) < self._plan.processes:
+            self._unused -= 1
             self._hire(self._factory.child)
 
     def _do_without(self, error: StorageError) -> None:

@@ -13,7 +13,7 @@ from marscore.execute.transfer.protocol import Work
 from marscore.values import Failure
 from tests.fakes.clock import FakeClock
 from tests.unit.execute import well_typed
-from tests.unit.execute.test_supervise import PLAN, FakeWorker, FakeWorkerFactory, finished, ids, work
+from tests.unit.execute.test_supervise import PLAN, FakeFeed, FakeWorker, FakeWorkerFactory, finished, ids, work
 
 Script = Callable[[FakeWorker, Work], object]
 
@@ -89,6 +89,28 @@ def test_one_that_joins_while_others_work_gets_what_waits() -> None:
     assert len(ids(events, DownloadFinished)) == 3000
     assert len(places.workers) == 2
     assert places.workers[1].taken
+
+
+def test_one_that_joins_before_more_is_brought_gets_some_of_that() -> None:
+    places = Places(done, 1)
+    brought = FakeFeed(places.inbox, [[work(n) for n in range(1, 2001)]])
+    events: list[Event] = []
+
+    def script(worker: FakeWorker, each: Work) -> object:
+        if each.download.id == "downloads[0]":
+            # It was the only one so far: nothing waits.
+            places.come()
+            places.come()
+        return finished(each)
+
+    def sink(batch: Iterable[Event], lines: Sequence[str] | None = None) -> None:
+        events.extend(map(well_typed.told, batch))
+
+    places._script = script
+    supervisor = ElasticSupervisor(replace(PLAN, processes=3), places, places.inbox, Clock(), sink)
+    supervisor.run([work(0)], feed=brought)
+    assert len(ids(events, DownloadFinished)) == 2001
+    assert [bool(worker.taken) for worker in places.workers] == [True, True, True]
 
 
 def test_what_a_lost_worker_had_waits_for_whoever_comes() -> None:

@@ -44,6 +44,9 @@ class Table:
     def never_seen(self) -> frozenset[str]:
         return frozenset()
 
+    def close(self) -> None:
+        pass
+
 
 def filled(text: str, cells: dict[str, Cell], is_column: bool = False) -> str | None:
     slots = Slots(COLUMNS)

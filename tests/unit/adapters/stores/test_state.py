@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from marscore.adapters.state import store
 from marscore.adapters.state.store import SqliteState, claims_at
 from marscore.adapters.stores.objects import Objects
 from marscore.adapters.stores.state import StoreState, seen_by
@@ -51,6 +52,18 @@ def test_what_a_store_has_taken_lasts_and_another_machine_knows_it(objects: Obje
         two.copy()
     with machine(objects, tmp_path / "one") as one:
         assert known(one) == {"a": 2, "b": 1}
+
+
+def test_who_asks_for_some_takes_the_copy_over_once(objects: Objects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_GIVEN", 2)
+    with machine(objects, tmp_path / "one") as one:
+        one.record([row(name) for name in "abcde"])
+        one.copy()
+    with machine(objects, tmp_path / "two") as two:
+        assert set(two.claims_of(["b", "e", "none"])) == {"b", "e"}
+        objects.delete_own("state.db")
+        assert set(two.claims_of(["a", "c", "d"])) == {"a", "c", "d"}
+        assert all(claim.durable for claim in two.claims().values())
 
 
 def test_a_copy_that_is_known_is_neither_fetched_nor_put_again(objects: Objects, tmp_path: Path) -> None:
