@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from marscore.lists.imported import Imported
     from marscore.lists.model import Format, Secrecy, Target
     from marscore.locking import Locked
+    from marscore.long_plan import LongPlan
     from marscore.planning.document import PlanDocument
     from marscore.resolve.locked import Mismatch
     from marscore.verifying import Extra, Fix, Verified
@@ -101,15 +102,34 @@ def plan(manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
         ManifestError: the manifest is wrong.
         StorageError: the system keeps us from looking.
     """
+    return _whole_plan(prepare(manifest, settings), manifest, settings)
+
+
+def planned(manifest: ManifestInput, settings: RunSettings) -> PlanDocument | LongPlan:
+    """The same, for who takes downloads of long lists one after the other.
+
+    Raises:
+        ManifestError: as `plan`.
+        StorageError: as `plan`, and while the downloads are told.
+    """
+    prepared = prepare(manifest, settings, lists="streamed")
+    if prepared.rows is None:
+        return _whole_plan(prepared, manifest, settings)
+    from marscore.long_plan import LongPlan  # noqa: PLC0415 - few manifests have long lists
+
+    demand_folder("cannot look at the output folder", prepared.root / OWN_FOLDER)
+    return LongPlan(prepared, prepared.rows, _shown_hooks(prepared))
+
+
+def _whole_plan(prepared: Job, manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
     from marscore.planning.document import document  # noqa: PLC0415 - a model of its own, which a run has no use for
 
-    prepared = prepare(manifest, settings)
     demand_folder("cannot look at the output folder", prepared.root / OWN_FOLDER)
     job = _with_checksums(prepared, manifest, settings, None)
     seen = seen_by(job)
     compiled = compile_plan(job.execution, foresee(job, seen.claims), cores())
-    planned = document(compiled, job.name, well_formed(job.output_dir), job.redactor, (*_told_of(job), *seen.warnings))
-    return planned.model_copy(update=_shown_hooks(job))
+    made = document(compiled, job.name, well_formed(job.output_dir), job.redactor, (*_told_of(job), *seen.warnings))
+    return made.model_copy(update=_shown_hooks(job))
 
 
 def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = False, caller: Caller = NOBODY) -> Ended:

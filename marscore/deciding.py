@@ -51,9 +51,9 @@ class Surroundings:
     check: Callable[[], None]
 
 
-def foresee(job: Job, claims: Claims) -> list[Decision]:
-    """What a run would do now."""
-    folder = job.output_folder()
+def foresee(job: Job, claims: Claims, folder: Folder | None = None) -> list[Decision]:
+    """What a run would do now; `folder` is the job's, for who has it."""
+    folder = folder or job.output_folder()
     decisions = look(folder, claims, job.downloads)
     if trees := _trees(job, claims, changes="none"):
         decisions = trees.with_archives(trees.before_fetching(decisions))

@@ -65,10 +65,10 @@ class Chunks:
         self._around = replace(around, show=self._show, check=self._check)
         self._outside = around
         self._folder = job.output_folder()
-        self._listing = _listing(self._folder, job.root / job.own, self._check)
+        self._listing = listed_once(self._folder, job.root / job.own, self._check)
         self._cache = None if job.cache is None else job.cache.open()
         self._batches = job.rows.batches()
-        self._secrets = _Secrets(job.redactor.secrets)
+        self._secrets = OwnSecrets(job.redactor.secrets)
 
     def close(self) -> None:
         """Let go what was held to make them."""
@@ -103,7 +103,7 @@ class Chunks:
         return Chunk(downloads, claims, decisions, events, self._secrets.of(downloads))
 
 
-def _listing(folder: Folder, own: Path, check: Callable[[], None]) -> Listing | None:
+def listed_once(folder: Folder, own: Path, check: Callable[[], None]) -> Listing | None:
     """What tells of the objects of a store without asking for each; None for a folder of this machine."""
     if not isinstance(folder, StoreFolder):
         return None
@@ -111,7 +111,7 @@ def _listing(folder: Folder, own: Path, check: Callable[[], None]) -> Listing | 
     return folder.listing
 
 
-class _Secrets:
+class OwnSecrets:
     """Which downloads have secrets of their own: a login in a URL, a header made of a column, what netrc has for their host."""
 
     def __init__(self, known: Mapping[str, str]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -20,6 +20,7 @@ from marscore.adapters.state.workplace import Workplace, workplace
 from marscore.adapters.stores.lease import Lease
 from marscore.adapters.stores.objects import Objects
 from marscore.adapters.stores.state import StoreState
+from marscore.adapters.stores.state import seeing as seeing_beside
 from marscore.adapters.stores.state import seen_by as seen_beside
 from marscore.adapters.terminal.signals import Stop
 from marscore.errors import StorageError
@@ -30,6 +31,8 @@ from marscore.values import OWN_FOLDER
 
 #: What a run notes its claims in.
 State: TypeAlias = "SqliteState | NoState | StoreState"
+#: Says what is known of the files at some paths.
+See: TypeAlias = Callable[[Sequence[str]], Seen]
 
 
 @dataclass(slots=True)
@@ -106,6 +109,21 @@ def state_of(job: Job, place: Workplace, stop: Stop) -> State:
     state.warnings += place.lease.warnings
     place.lease.meanwhile = state.copy_if_due
     return state
+
+
+@contextlib.contextmanager
+def seeing(job: Job) -> Iterator[See]:
+    """As `seen_by`, for who asks for the claims of some paths after the other.
+
+    Raises:
+        StorageError: as for that.
+    """
+    own = job.root / OWN_FOLDER
+    if job.store is None:
+        yield lambda paths: claims_at(own / "state.db", [key_of(path) for path in paths])
+        return
+    with seeing_beside(Objects(job.store, job.patience), own) as see:
+        yield lambda paths: see([key_of(path) for path in paths])
 
 
 def seen_by(job: Job) -> Seen:

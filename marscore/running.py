@@ -24,7 +24,6 @@ from marscore.adapters.files.spool import FileSpool
 from marscore.adapters.records import RecordMaker
 from marscore.adapters.state.claim_writer import ClaimWriter
 from marscore.adapters.state.workplace import Workplace
-from marscore.adapters.stores.state import StoreState
 from marscore.adapters.terminal.named_outputs import Outputs
 from marscore.adapters.terminal.run_output import RunOutput
 from marscore.adapters.terminal.signals import Stop, StopAsked, note

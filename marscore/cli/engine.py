@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from marscore.lists.imported import Imported
     from marscore.lists.model import Format, Secrecy, Target
     from marscore.locking import Locked
+    from marscore.long_plan import LongPlan
     from marscore.manifest.environment import Unset
     from marscore.planning.document import PlanDocument
     from marscore.report.ended import Ended
@@ -39,7 +40,7 @@ class Engine(Protocol):
         """The same, leaving nothing but the files."""
         ...
 
-    def plan(self, manifest: ManifestInput, settings: RunSettings) -> PlanDocument:
+    def planned(self, manifest: ManifestInput, settings: RunSettings) -> PlanDocument | LongPlan:
         """Tell what a run would do."""
         ...
 

@@ -31,6 +31,7 @@ _AT_ONCE = 1000
 #: What a tone looks like.
 _TONES = {tone: f"\x1b[{code}m{{}}\x1b[0m\n" for tone, code in {"good": 32, "warning": 33, "error": 31, "faint": 2}.items()}
 
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 #: A line that `errors.told` quotes, or the one with the caret.
 _QUOTED = re.compile(r" +\d* +\| ")
 
@@ -96,9 +97,13 @@ def say(text: str) -> None:
 
     What the stream's encoding cannot hold is written as an escape.
     """
+    _say(text + "\n")
+
+
+def _say(text: str) -> None:
     try:
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-        data = (text + "\n").encode(encoding, "backslashreplace")
+        data = text.encode(encoding, "backslashreplace")
         if is_descriptor(sys.stdout):
             # Where Python does not buffer (-u), its stream takes a write of a part for one of the whole.
             sys.stdout.flush()
@@ -130,6 +135,15 @@ def say_json(text: str) -> None:
     except UnicodeEncodeError:
         text = json.dumps(json.loads(text), indent=2)
     say(disarmed(text))
+
+
+def say_json_part(text: str) -> None:
+    """The same with a part of a document, whose line endings are in it: whole strings and what stands between them."""
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = _NOT_ASCII.sub(lambda match: json.dumps(match[0])[1:-1], text)
+    _say(disarmed(text))
 
 
 def _give_up_stdout() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 
@@ -14,6 +14,10 @@ from marscore.cli.inputs import read_manifest, settings_of
 from marscore.cli.options import plan_options
 from marscore.cli.verb import Verb
 from marscore.errors import ManifestError
+
+if TYPE_CHECKING:
+    from marscore.long_plan import LongPlan
+    from marscore.planning.document import PlanDocument
 
 _DETAILED = "--detailed-exitcode"
 #: Where 2 says that something is to be done, 1 says that manifest or command line are wrong.
@@ -64,9 +68,22 @@ def _own_code(error: click.UsageError, detailed: bool) -> click.UsageError:
 def plan(context: click.Context, /, manifest: str, style: Literal["table", "json"], detailed: bool, **options: Any) -> None:
     """Show what `run` would do with MANIFEST: what would be fetched, resumed or left as it is, and why. Nothing is downloaded.
 
-    A size is what the manifest, its lock or an earlier answer tells; nobody is asked.
+    A size is what the manifest, its lock or an earlier answer tells; nobody is asked. Of a long list the table shows the first rows and
+    counts all; JSON has them all.
     """
-    document = engine(context).plan(read_manifest(manifest), settings_of(options))
+    found = engine(context).planned(read_manifest(manifest), settings_of(options))
+    if hasattr(found, "tally"):
+        from marscore.cli.plan_long import show  # noqa: PLC0415  few plans are so long
+
+        to_do = show(cast("LongPlan", found), style)
+    else:
+        to_do = _show(found, style)
+    if detailed:
+        context.exit(_TO_DO if to_do else 0)
+
+
+def _show(document: PlanDocument, style: Literal["table", "json"]) -> int:
+    """Print a plan; returns how many downloads are to be done."""
     for warning in document.warnings:
         complain(f"warning: {warning}")
     if style == "json":
@@ -75,5 +92,4 @@ def plan(context: click.Context, /, manifest: str, style: Literal["table", "json
         from marscore.cli.plan_table import plan_table  # noqa: PLC0415  most verbs draw no table
 
         say(disarmed(plan_table(document)))
-    if detailed:
-        context.exit(_TO_DO if document.totals.to_do else 0)
+    return document.totals.to_do

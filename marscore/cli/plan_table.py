@@ -13,6 +13,7 @@ import shutil
 import sys
 import textwrap
 from collections import Counter
+from collections.abc import Mapping
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from marscore.cli.summary import counted
 from marscore.values import format_size
 
 if TYPE_CHECKING:
-    from marscore.planning.document import PlanDocument, PlannedDownload
+    from marscore.planning.document import Action, PlanDocument, PlannedDownload
 
 #: rich needs half a millisecond a line; more lines than this nobody reads on a terminal.
 _FOLDED_MOST = 1000
@@ -29,8 +30,13 @@ _FOLDED_MOST = 1000
 _WITH_URL, _WITH_REASON = 110, 70
 
 
-def plan_table(plan: PlanDocument) -> str:
-    """The plan as text; long cells are folded where a person reads them on a terminal."""
+def plan_table(plan: PlanDocument, counts: Mapping[Action, int] | None = None) -> str:
+    """The plan as text; long cells are folded where a person reads them on a terminal.
+
+    `counts` are those of all downloads by their actions, where the plan holds no more than the first of them.
+    """
+    counts = counts or Counter(entry.action for entry in plan.downloads)
+    left = sum(counts.values()) - len(plan.downloads)
     person = is_terminal(sys.stdout)
     width = shutil.get_terminal_size().columns
     hooks = [f"{name} runs {shlex.join(argv)}" for name in ("on_success", "on_failure") if (argv := getattr(plan, name, None))]
@@ -38,7 +44,8 @@ def plan_table(plan: PlanDocument) -> str:
     if plan.downloads:
         folded = person and len(plan.downloads) <= _FOLDED_MOST
         table = ["", *(_folded(plan.downloads, width) if folded else _aligned(plan.downloads)), ""]
-    above, below = [_heading(plan), *map(printable, hooks)], [_sum(plan)] if plan.downloads else []
+        table += [f"and {left:,} more, which --format json shows", ""] if left else []
+    above, below = [_heading(plan, counts), *map(printable, hooks)], [_sum(plan)] if plan.downloads else []
     if person:
         above, below = ([part for line in lines for part in textwrap.wrap(line, width)] for lines in (above, below))
     return "\n".join([*above, *table, *below])
@@ -102,12 +109,12 @@ def _folded(downloads: tuple[PlannedDownload, ...], width: int) -> list[str]:
     return [line.rstrip() for line in captured.get().rstrip("\n").split("\n")]
 
 
-def _heading(plan: PlanDocument) -> str:
+def _heading(plan: PlanDocument, counts: Mapping[Action, int]) -> str:
     # What is to be done comes first.
-    actions = Counter(_action(entry) for entry in sorted(plan.downloads, key=lambda entry: entry.action == "up_to_date"))
-    actions_counted = ", ".join(f"{count} {action}" for action, count in actions.items())
+    actions = sorted(counts, key=lambda action: action == "up_to_date")
+    actions_counted = ", ".join(f"{counts[action]} {action.replace('_', ' ')}" for action in actions)
     shared = f"{counted(plan.processes, 'process', 'processes')}, {counted(plan.threads, 'connection', 'connections')} each"
-    return f"{counted(len(plan.downloads), 'download', 'downloads')} ({actions_counted or 'nothing to do'}); {shared}"
+    return f"{counted(sum(counts.values()), 'download', 'downloads')} ({actions_counted or 'nothing to do'}); {shared}"
 
 
 def _sum(plan: PlanDocument) -> str:

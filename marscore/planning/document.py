@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from marscore.exhaustive import assert_never
 from marscore.frozen import dataclass
-from marscore.planning.model import Plan
+from marscore.planning.model import ACTIVE, Plan
 from marscore.policy.redact import Redactor
 from marscore.resolve.reconcile import Cached, Decision, Fetch, Prove, Refresh, Refuse, Resume, Unpacking, UpToDate
 from marscore.url import host_of
@@ -68,7 +69,8 @@ class PlanDocument(BaseModel):
 
 def document(plan: Plan, name: str | None, output_dir: str, redactor: Redactor, warnings: tuple[str, ...] = ()) -> PlanDocument:
     """Write the plan down, redacted."""
-    planned = tuple(_planned(decision, redactor) for decision in plan.decisions)
+    downloads, tally = tuple(planned(decision, redactor) for decision in plan.decisions), Tally()
+    tally.add(plan.decisions, downloads)
     return PlanDocument(
         name=None if name is None else redactor.text(name),
         output_dir=output_dir,
@@ -78,12 +80,13 @@ def document(plan: Plan, name: str | None, output_dir: str, redactor: Redactor, 
         max_rate=plan.max_rate,
         deadline_s=plan.deadline,
         warnings=warnings,
-        totals=_totals(planned),
-        downloads=planned,
+        totals=tally.totals(),
+        downloads=downloads,
     )
 
 
-def _planned(decision: Decision, redactor: Redactor) -> PlannedDownload:
+def planned(decision: Decision, redactor: Redactor) -> PlannedDownload:
+    """What a decision says of its download, redacted."""
     download = decision.download
     sources = tuple(map(redactor.url, download.sources))
     return PlannedDownload(
@@ -113,16 +116,31 @@ def _size(decision: Decision) -> int | None:
             return decision.download.size
 
 
-def _totals(planned: Sequence[PlannedDownload]) -> PlanTotals:
-    fetched = [each for each in planned if each.action in ("fetch", "resume")]
-    return PlanTotals(
-        downloads=len(planned),
-        to_do=sum(each.action != "up_to_date" for each in planned),
-        bytes_to_fetch=sum(max(0, each.size - each.bytes_kept) for each in fetched if each.size is not None),
-        size_unknown=sum(each.size is None for each in fetched),
-        bytes_kept=sum(each.bytes_kept for each in fetched),
-        bytes_up_to_date=sum(each.size or 0 for each in planned if each.action == "up_to_date"),
-    )
+class Tally:
+    """Adds downloads up. `actions` counts them by what they need, `active` those that need a worker, or may turn out to."""
+
+    def __init__(self) -> None:
+        self.actions: Counter[Action] = Counter()
+        self.active = 0
+        self._to_fetch = self._unknown = self._kept = self._up_to_date = 0
+
+    def add(self, decisions: Iterable[Decision], downloads: Iterable[PlannedDownload]) -> None:
+        """Add some downloads, and what was decided of them."""
+        self.active += sum(isinstance(decision, ACTIVE) for decision in decisions)
+        for each in downloads:
+            self.actions[each.action] += 1
+            if each.action == "up_to_date":
+                self._up_to_date += each.size or 0
+            elif each.action in ("fetch", "resume"):
+                self._kept += each.bytes_kept
+                self._unknown += each.size is None
+                self._to_fetch += 0 if each.size is None else max(0, each.size - each.bytes_kept)
+
+    def totals(self) -> PlanTotals:
+        """The sums."""
+        count = self.actions.total()
+        to_do = count - self.actions["up_to_date"]
+        return PlanTotals(count, to_do, self._to_fetch, self._unknown, self._kept, self._up_to_date)
 
 
 def _action(decision: Decision) -> Action:  # noqa: C901 - one case for each decision, nothing more

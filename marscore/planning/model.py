@@ -19,7 +19,7 @@ MANY = 1000
 
 
 #: What needs a worker, or may turn out to.
-_ACTIVE = (Fetch, Resume, Refresh, Prove, Unpacking)
+ACTIVE = (Fetch, Resume, Refresh, Prove, Unpacking)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Plan:
 
 def compile_plan(execution: PlainExecution, decisions: Sequence[Decision], cores: int, further: int = 0) -> Plan:
     """Decide on processes and threads for what has to be done; `further` is of how many downloads that is known beside the decisions."""
-    active = sum([isinstance(decision, _ACTIVE) for decision in decisions]) + further
+    active = sum([isinstance(decision, ACTIVE) for decision in decisions]) + further
     processes = _processes(execution, active, cores)
     may_be_small = execution.processes == "auto" and processes < execution.per_host and active < MANY
     return Plan(

@@ -17,6 +17,9 @@ from typing import Any
 
 import pytest
 
+from marscore import plan as plan_of
+from marscore.cli.plan_long import SHOWN
+from marscore.planning.document import PlanDocument
 from marscore.resolve.streamed import BATCH, MOST
 from tests.integration.command import marscore, write
 from tests.integration.test_interrupt_and_resume import end, start
@@ -95,6 +98,43 @@ def test_what_validate_says_of_a_long_list(rows: Rows, tmp_path: Path) -> None:
     assert ended.code == 0
     assert f"{ROWS:,} downloads" in ended.out
     assert f"{ROWS - len(GOOD):,} rows are bad and fail, the first: rows.csv:4:1: " in ended.err
+
+
+def test_a_plan_of_a_long_list_says_what_that_of_all_at_once_does(
+    origin: Origin, rows: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for row in rows:
+        row["link"] = row["link"] or f"https://example.com/{row['name']}?token=secret-{row['name']}"
+        row["sha"] = row["sha"] or "0" * 64
+    rows[7]["link"] = "https://me:secret-of-seven@example.com/secret-of-seven"
+    listed(tmp_path, rows)
+    run = tmp_path / "data"
+    for number in GOOD[:3]:
+        path = run / f"{number:06d}"[:3] / f"{number:06d}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body(number).read(0, body(number).length))
+    whole = plan_of("downloads.yaml")
+    json_text = marscore("plan", "downloads.yaml", "--format", "json", cwd=tmp_path)
+    assert json_text.code == 0
+    assert PlanDocument.model_validate_json(json_text.out) == whole
+    assert {entry.action for entry in whole.downloads} == {"fetch", "prove"}
+    assert "secret-" not in json_text.out + json_text.err
+    table = marscore("plan", "downloads.yaml", "--detailed-exitcode", cwd=tmp_path)
+    assert (table.code, len(table.out.splitlines())) == (2, SHOWN + 7)
+    assert table.out.startswith(f"{ROWS:,} downloads (3 prove, {ROWS - 3} fetch)")
+    assert f"and {ROWS - SHOWN:,} more, which --format json shows" in table.out
+
+
+def test_a_plan_of_a_list_that_breaks_off_is_none(rows: Rows, tmp_path: Path) -> None:
+    listed(tmp_path, rows)
+    with (tmp_path / "rows.csv").open("a") as file:
+        file.write('"no end')
+    plan = marscore("plan", "downloads.yaml", "--format", "json", cwd=tmp_path)
+    assert plan.code == 3
+    assert "rows.csv" in plan.err
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(plan.out)
 
 
 def test_two_rows_of_one_path_are_one_download_and_a_bad_row(origin: Origin, rows: Rows, tmp_path: Path) -> None:

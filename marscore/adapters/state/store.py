@@ -233,8 +233,10 @@ class SqliteState:
         self.warnings.append(f"{damage_in(error, 'was damaged')}. It is put aside as {_ASIDE}, and files are proven again")
 
 
-def claims_at(path: Path) -> Seen:
+def claims_at(path: Path, path_keys: Sequence[str] | None = None) -> Seen:
     """What the database at this path claims: nothing where there is none or where it is damaged. Nothing on the disk changes.
+
+    `path_keys` are those that are asked for, of millions; None is all.
 
     Raises:
         StorageError: the system is in the way.
@@ -246,7 +248,7 @@ def claims_at(path: Path) -> Seen:
         try:
             if damage := _cut_short(path):
                 raise damage
-            return Seen(patiently(lambda: read(path, _claims_in)))
+            return Seen(patiently(lambda: read(path, lambda database: _claims_in(database, path_keys))))
         except sqlite3.DatabaseError as error:
             if is_damage(error):
                 return Seen(
@@ -298,13 +300,19 @@ def _damage_at(path: Path) -> sqlite3.DatabaseError | None:
     return None
 
 
-def _claims_in(database: sqlite3.Connection) -> Claims:
-    return Claims({row[0]: row for row in _rows_in(database)})
+def _claims_in(database: sqlite3.Connection, path_keys: Sequence[str] | None) -> Claims:
+    if path_keys is None:
+        return Claims({row[0]: row for row in _rows_in(database)})
+    path_keys, rows = sorted(path_keys), dict[str, tuple[Any, ...]]()
+    for start in range(0, len(path_keys), _ASKED):
+        some = path_keys[start : start + _ASKED]
+        rows.update((row[0], row) for row in _rows_in(database, f"WHERE path_key IN ({','.join('?' * len(some))})", some))
+    return Claims(rows)
 
 
-def _rows_in(database: sqlite3.Connection, limit: str = "") -> Iterable[tuple[Any, ...]]:
+def _rows_in(database: sqlite3.Connection, which: str = "", values: Sequence[str] = ()) -> Iterable[tuple[Any, ...]]:
     version = _format_of(database)
-    return database.execute(f"{_READS[version]} {limit}") if version else ()
+    return database.execute(f"{_READS[version]} {which}", values) if version else ()
 
 
 def _format_of(database: sqlite3.Connection) -> int:

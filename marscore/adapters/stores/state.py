@@ -147,14 +147,26 @@ def _room(beside: Path | None) -> Iterator[Path]:
 
 def seen_by(objects: Objects, own: Path) -> Seen:
     """What a look brings that changes nothing: the claims of this machine, and on top those of the copy if another has put it."""
-    local = claims_at(own / _NAME)
+    with seeing(objects, own) as see:
+        return see(None)
+
+
+@contextlib.contextmanager
+def seeing(objects: Objects, own: Path) -> Iterator[Callable[[Sequence[str] | None], Seen]]:
+    """The same for who asks for some keys after the other; None asks for all."""
     known, _ = _read_note(own / "state.remote")
     with _room(None) as place:
-        if patiently(lambda: _fetched(objects, known, place)) is None:
-            return local
-        found = claims_at(place)
-    rows = {claim.path_key: row_of(claim) for seen in (local, found) for claim in seen.claims.values()}
-    return Seen(Claims(rows), (*local.warnings, *found.warnings))
+        is_there = patiently(lambda: _fetched(objects, known, place)) is not None
+
+        def see(keys: Sequence[str] | None) -> Seen:
+            local = claims_at(own / _NAME, keys)
+            if not is_there:
+                return local
+            found = claims_at(place, keys)
+            rows = {claim.path_key: row_of(claim) for seen in (local, found) for claim in seen.claims.values()}
+            return Seen(Claims(rows), (*local.warnings, *found.warnings))
+
+        yield see
 
 
 def _lasting(row: Row) -> Row:

@@ -35,7 +35,7 @@ class FakeApp:
         assert handle_signals
         return self._do("get", manifest, settings, overwrite)
 
-    def plan(self, manifest, settings):
+    def planned(self, manifest, settings):
         return self._do("plan", manifest, settings)
 
     def validate(self, manifest, settings):
