@@ -17,15 +17,18 @@ from marscore.adapters.files.regular import demand_folder
 from marscore.adapters.state.lock import hold
 from marscore.adapters.state.store import NoState, Seen, SqliteState, claims_at
 from marscore.adapters.state.workplace import Workplace, workplace
+from marscore.adapters.stores.fence import Fence
 from marscore.adapters.stores.lease import Lease
 from marscore.adapters.stores.objects import Objects
 from marscore.adapters.stores.state import StoreState
 from marscore.adapters.stores.state import seeing as seeing_beside
 from marscore.adapters.stores.state import seen_by as seen_beside
 from marscore.adapters.terminal.signals import Stop
+from marscore.destination import Destination
 from marscore.errors import StorageError
 from marscore.frozen import dataclass
 from marscore.job import Job
+from marscore.policy.retry import Patience
 from marscore.state import key_of
 from marscore.values import OWN_FOLDER
 
@@ -58,13 +61,15 @@ def working_in(job: Job) -> Iterator[Workplace]:
             recover(job.root)
             yield Workplace(OWN_FOLDER, lock)
             return
-        with _leased(Objects(job.store, job.patience), job.root / OWN_FOLDER) as lease:
+        with _leased(job.store, job.patience, job.root / OWN_FOLDER) as lease:
             yield Leased(OWN_FOLDER, lock, lease=lease)
 
 
 @contextlib.contextmanager
-def _leased(objects: Objects, own: Path) -> Iterator[Lease]:
-    lease = Lease(objects, _place_of(own))
+def _leased(where: Destination, patience: Patience, own: Path) -> Iterator[Lease]:
+    fence = Fence(own)
+    lease = Lease(Objects(where, patience, fence), _place_of(own))
+    lease.fence = fence
     lease.take()
     try:
         yield lease

@@ -5,14 +5,21 @@ REPORT --report_at--> text --report.reading--> Report --page, with the assets of
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from itertools import islice
 from pathlib import Path
 
 from marscore.adapters.files.text import cannot_read
+from marscore.adapters.stores.objects import Objects
+from marscore.adapters.stores.opened import is_installed
 from marscore.adapters.terminal.named_outputs import Output
+from marscore.destination import is_url, parse_destination
 from marscore.errors import ManifestError, Problem
+from marscore.extras import installing
+from marscore.policy.retry import Patience
 from marscore.public import public_word
 from marscore.report.lines import report_of_lines, summary_in
 from marscore.report.model import Report
@@ -23,6 +30,39 @@ from marscore.values import OWN_FOLDER
 
 #: So many downloads a browser shows without a long wait.
 MOST_ON_A_PAGE = 100_000
+
+
+def brought(source: str, kept: contextlib.ExitStack) -> str:
+    """Where a report can be read: `source` itself, or, of a run into an object store, a folder that is there as long as `kept`.
+
+    Raises:
+        ManifestError: it is no URL of a store, or no run has left a report there.
+        StorageError: the store is in the way.
+    """
+    if not is_url(source):
+        return source
+    shown = public_word(source)
+    try:
+        where = parse_destination(source)
+    except ValueError as error:
+        raise ManifestError(shown, (Problem("", str(error)),)) from None
+    if isinstance(where, str):
+        return where
+    if not is_installed():
+        raise ManifestError(shown, (Problem("", f"is an object store, which needs obstore: {installing('stores')}"),))
+    objects = Objects(where, Patience())
+    folder = Path(kept.enter_context(tempfile.TemporaryDirectory(prefix="marscore-")))
+    report = folder / "report.json"
+    if objects.save(f"{OWN_FOLDER}/{report.name}", report) is None:
+        raise ManifestError(shown, (Problem("", "holds no report of a run"),))
+    entries = (summary_in(report.read_text("utf-8", "replace")) or {}).get("entries")
+    match entries:
+        case {"file": str(name)} if name and "/" not in name and "\\" not in name:
+            # Where it is not there, who reads the report says so.
+            objects.save(f"{OWN_FOLDER}/{name}", folder / name)
+        case _:
+            pass
+    return str(report)
 
 
 def report_at(source: str) -> tuple[Path, str]:

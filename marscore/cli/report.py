@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -10,6 +11,7 @@ import click
 
 from marscore.cli.exits import say, say_lines
 from marscore.cli.verb import Verb
+from marscore.destination import is_url
 from marscore.errors import ManifestError, Problem
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--html", "target", metavar="FILE", help="Write the run as a page, in one file that needs no network; - is standard output.")
 @click.option("--format", "style", type=click.Choice(["table", "markdown"]), help="For a terminal (the default), or for a pull request.")
 def report(source: str, target: str | None, style: Literal["table", "markdown"] | None) -> None:
-    """Show the run that REPORT tells of: a report, the output folder of a run, or - for standard input.
+    """Show the run that REPORT tells of: a report, the output folder of a run (a folder, or s3://BUCKET/PREFIX), or - for standard input.
 
     Exit code 0 means that it is shown, however the run ended.
     """
@@ -29,8 +31,14 @@ def report(source: str, target: str | None, style: Literal["table", "markdown"] 
         raise click.UsageError("--html writes a page and --format a text: give one of them")
     from marscore import reporting  # noqa: PLC0415 - pydantic, which --help has no use for
 
-    place, text = (None, _stdin()) if source == "-" else reporting.report_at(source)
-    told = reporting.report_from(text, place, source if place is None else str(place))
+    with contextlib.ExitStack() as kept:
+        place, text = (None, _stdin()) if source == "-" else reporting.report_at(reporting.brought(source, kept))
+        _show(reporting.report_from(text, place, source if place is None or is_url(source) else str(place)), place, target, style)
+
+
+def _show(told: Report, place: Path | None, target: str | None, style: Literal["table", "markdown"] | None) -> None:
+    from marscore import reporting  # noqa: PLC0415 - as above
+
     if target is None:
         _write(told, style or "table")
     elif target == "-":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import stat
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Protocol
 import obstore
 
 from marscore.adapters.files.folder import Folder
+from marscore.adapters.stores.fence import Fence
 from marscore.adapters.stores.folder import StoreFolder
 from marscore.destination import Destination
 from marscore.policy.retry import Patience
@@ -103,6 +105,9 @@ class InStore(Disk):
 
     def restart(self) -> FileStore:
         folder = StoreFolder(self._root, self._where, Patience())
+        own = self._root / ".marscore"
+        own.mkdir(parents=True, exist_ok=True)
+        Fence(own).stand(math.inf)
         self._objects = folder.objects
         self.store = folder
         return folder

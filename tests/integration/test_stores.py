@@ -86,6 +86,7 @@ def test_many_small_files_and_a_large_one_become_objects(origin: Origin, tmp_pat
     assert bucket.head("data/large.bin")["Metadata"] == {"sha256": LARGE.sha256}
     assert done.events("run_finished")[0]["output_dir"] == f"s3://{bucket.name}/data"
     assert bucket.keys("data/.marscore/") == [f"data/.marscore/{name}" for name in ("lock", "report.json", "state.db")]
+    assert ended("report", f"s3://{bucket.name}/data", cwd=tmp_path, env=bucket.env).stdout.count(b"large.bin") == 1
     # Nothing is left on this machine of files that are in place.
     assert not list((tmp_path / "work").rglob("*.part"))
 

@@ -17,6 +17,7 @@ from marscore.adapters.files.failures import naming
 from marscore.adapters.files.folder import MOVED, Folder
 from marscore.adapters.files.partial import PartialFile, part_of
 from marscore.adapters.files.rename import Verified
+from marscore.adapters.stores.fence import Fence
 from marscore.adapters.stores.listing import Listing
 from marscore.adapters.stores.objects import Objects, select
 from marscore.adapters.stores.waiting import each, patiently
@@ -38,7 +39,7 @@ class StoreFolder(Folder):
         self, root: Path, where: Destination, patience: Patience, identity: tuple[int, int] | None = None, own: str = OWN_FOLDER
     ) -> None:
         super().__init__(root, identity=identity, own=own)
-        self.objects = Objects(where, patience)
+        self.objects = Objects(where, patience, Fence(root / own))
         #: What is there, for who asks for some paths after the other.
         self.listing: Listing | None = None
 

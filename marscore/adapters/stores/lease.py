@@ -24,7 +24,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from marscore.adapters.files.failures import naming
 from marscore.adapters.stores.failures import MissingError, TakenError
+from marscore.adapters.stores.fence import Fence, now
 from marscore.adapters.stores.objects import Objects
 from marscore.adapters.stores.waiting import patiently
 from marscore.errors import StorageError
@@ -38,6 +40,8 @@ LEASE = 60.0
 _IN_DOUBT = 0.75
 #: Seconds after which one that was put without a condition is looked at again.
 _SETTLE = 1.0
+#: The part of it that is taken to ask once where no time is left: a run that was stopped for long may hold its lock all the same.
+_ONCE = 1 / 6
 #: Seconds that the end of a run waits for its lock to be given back: it runs out by itself.
 _GIVE_BACK = 10.0
 #: The longest lock object that is read.
@@ -90,6 +94,8 @@ class Lease:
         self.on_lost: Callable[[Failure], None] = lambda why: None
         #: Seconds that the end waits for the lock to be given back.
         self.patience = _GIVE_BACK
+        #: Where the processes of the run read whether they may put something.
+        self.fence: Fence | None = None
         #: What is done with each renewal, in its thread.
         self.meanwhile: Callable[[], None] = lambda: None
 
@@ -103,7 +109,7 @@ class Lease:
         threading.Thread(target=self._renew, name="marscore-lease", daemon=True).start()
 
     def _take(self) -> None:
-        began = time.monotonic()
+        began = now()
         found = self._read()
         if found is None:
             self._put("create")
@@ -116,8 +122,14 @@ class Lease:
             if not (holder.free or self._is_here(holder) or self._is_over(holder, meta)):
                 raise StorageError(_held(holder))
             self._put(_if_still(meta))
-        self._renewed = began
         self._look_at_conditions()
+        with naming("cannot note that the lock is held"):
+            self._hold_since(began)
+
+    def _hold_since(self, began: float) -> None:
+        self._renewed = began
+        if self.fence is not None and not self._over.is_set():
+            self.fence.stand(began + _IN_DOUBT * self._seconds)
 
     def _put(self, mode: Any) -> None:
         try:
@@ -187,44 +199,53 @@ class Lease:
 
     def _renewed_once(self) -> bool:
         """Renew it, or see whether that can be tried again; False where it is lost."""
-        began = time.monotonic()
+        began = now()
         self._record = replace(self._record, renewals=self._record.renewals + 1)
         data, condition = self._record.data(), _if_still(self._etag)
         left = self._renewed + _IN_DOUBT * self._seconds - began
         try:
-            self._etag = patiently(lambda: self.objects.put_own(_NAME, data, condition), seconds=max(left, 0.0))
+            self._etag = patiently(lambda: self.objects.put_own(_NAME, data, condition), seconds=max(left, _ONCE * self._seconds))
+            self._hold_since(began)
+        except OSError:
+            # What cannot be noted holds for nobody: it is tried again with the next renewal.
             self._renewed = began
         except TakenError:
             if not self._is_mine(left):
                 self._lose(Failure("store", "another run took the lock of this destination, since it was not renewed in time"))
                 return False
         except StorageError as error:
-            if time.monotonic() - self._renewed >= _IN_DOUBT * self._seconds:
+            if now() - self._renewed >= _IN_DOUBT * self._seconds:
                 self._lose(replace(error.failure, message=f"the lock of this destination cannot be renewed: {error.failure.message}"))
                 return False
         return True
 
     def _is_mine(self, seconds: float) -> bool:
         """Whether the lock is this run's all the same: an answer may have been lost on its way."""
-        began = time.monotonic()
+        began = now()
         try:
-            found = patiently(self._read, seconds=max(seconds, 0.0))
+            found = patiently(self._read, seconds=max(seconds, _ONCE * self._seconds))
         except StorageError:
             # Nobody knows; the next renewal says, if there is time for one.
-            return time.monotonic() - self._renewed < _IN_DOUBT * self._seconds
+            return now() - self._renewed < _IN_DOUBT * self._seconds
         if found is None or found[0] is None or found[0].token != self._record.token or found[0].free:
             return False
-        self._etag, self._renewed = found[1], began
+        self._etag = found[1]
+        with contextlib.suppress(OSError):
+            self._hold_since(began)
         return True
 
     def _lose(self, why: Failure) -> None:
         if not self._over.is_set():
+            if self.fence is not None:
+                self.fence.fall()
             self.lost = why
             self.on_lost(why)
 
     def give_back(self) -> None:
         """Let others have it."""
         self._over.set()
+        if self.fence is not None:
+            self.fence.fall()
         if self.lost is None and self._etag is not None:
             free = replace(self._record, free=True).data()
             with contextlib.suppress(StorageError):

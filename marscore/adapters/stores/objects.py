@@ -14,10 +14,11 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from marscore.adapters.files.failures import naming
 from marscore.adapters.stores.failures import MissingError, asking
+from marscore.adapters.stores.fence import Fence
 from marscore.adapters.stores.opened import open_store
 from marscore.destination import Destination
 from marscore.errors import StorageError
@@ -43,8 +44,10 @@ _READ = 8 * 1024 * 1024
 class Objects:
     """Safe to share between threads. Raises StorageError from every method that asks the store."""
 
-    def __init__(self, where: Destination, patience: Patience) -> None:
+    def __init__(self, where: Destination, patience: Patience, fence: Fence | None = None) -> None:
+        """Of a run, `fence` says before each file that is put whether it may be."""
         self.where = where
+        self._fence = fence
         self._patience = patience
         self._opened: dict[bool, Any] = {}
         self._lock = threading.Lock()
@@ -65,6 +68,7 @@ class Objects:
         """Put a whole object, and prove it; `sha256` is that of these very bytes."""
         import obstore  # noqa: PLC0415 - where a store is used
 
+        self._demand()
         with asking("cannot put the object"):
             put = obstore.put(self._store(True), self.where.key(path), data, attributes={"sha256": sha256}, use_multipart=False)
         md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
@@ -87,6 +91,7 @@ class Objects:
         import obstore  # noqa: PLC0415 - as above
 
         with naming(f"cannot put {OWN_FOLDER}/{name}"), asking(f"cannot put {OWN_FOLDER}/{name}"):
+            self._demand()
             key = self.where.key(f"{OWN_FOLDER}/{name}")
             put = obstore.put(self._store(True), key, source, chunk_size=_part_of(source.stat().st_size), max_concurrency=2)
         return put["e_tag"] or ""
@@ -122,7 +127,7 @@ class Objects:
     def _put_in_parts(self, path: str, source: Path, known: tuple[int, str], wanted: Callable[[], bool]) -> FileIdentity:
         import obstore  # noqa: PLC0415 - as above
 
-        parts = _Parts(source, known, wanted)
+        parts = _Parts(source, known, lambda: wanted() and self._demand(wanted))
         most = max(1, _AT_ONCE // parts.size)
         how: Any = {"attributes": {"sha256": known[1]}, "chunk_size": parts.size, "max_concurrency": most, "use_multipart": True}
         with asking("cannot put the object"):
@@ -130,6 +135,11 @@ class Objects:
         if not parts.are_whole:
             raise StorageError(Failure("internal", "the store took an object before all of it was read"))
         return self._proven(path, known, parts.etag, put["e_tag"])
+
+    def _demand(self, wanted: Callable[[], bool] = lambda: True) -> Literal[True]:
+        if self._fence is not None:
+            self._fence.demand(wanted)
+        return True
 
     def _proven(self, path: str, known: tuple[int, str], etag: str, told: str | None) -> FileIdentity:
         """What identifies an object that was put, once it is sure that the store holds these bytes."""
