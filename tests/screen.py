@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_PART = re.compile(r"\x1b\[(\??[0-9;]*)([A-Za-z])|([\r\n])|([^\x1b\r\n])")
+_PART = re.compile(r"\x1b\[(\??[0-9;]*)([A-Za-z])|\x1b([78])|([\r\n])|([^\x1b\r\n])")
 
 
 class Screen:
@@ -15,13 +15,18 @@ class Screen:
         self.rows = [""] * rows
         self.history: list[str] = []
         self.x = self.y = 0
+        self.saved = 0, 0
         self.folds = self.cursor_shown = True
 
     def write(self, text: str) -> int:
         """Take what a program writes."""
-        for parameters, command, control, character in _PART.findall(text):
+        for parameters, command, cursor, control, character in _PART.findall(text):
             if command:
                 self._obey(command, parameters)
+            elif cursor == "7":
+                self.saved = self.x, self.y
+            elif cursor:
+                self.x, self.y = self.saved
             elif control == "\r":
                 self.x = 0
             elif control == "\n":
@@ -82,6 +87,8 @@ class Screen:
             self.rows[self.y + 1 :] = [""] * (self.height - self.y - 1)
         elif command == "A":
             self.y = max(0, self.y - int(parameters))
+        elif command == "B":
+            self.y = min(self.height - 1, self.y + int(parameters))
         elif parameters == "?7":
             self.folds = command == "h"
         elif parameters == "?25":

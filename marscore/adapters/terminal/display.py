@@ -13,8 +13,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TextIO
 
+from rich.cells import cell_len
+
 from marscore.adapters.terminal.layout import Line, Looks, file_lines, host_line, more_line, rendered, total_line
-from marscore.adapters.terminal.painter import Painter
+from marscore.adapters.terminal.painter import Painter, folds_at_once
 from marscore.adapters.terminal.progress import NoProgress, Ticks
 from marscore.adapters.terminal.streams import wants_color
 from marscore.adapters.terminal.writer import Writer
@@ -24,7 +26,11 @@ from marscore.report.progress import ProgressFold
 _LINES = 10
 #: Seconds between two frames.
 _EVERY = 0.125
-#: Seconds that a window has to keep its width before all is drawn again.
+#: A window may become as narrow as that at once, and all that is drawn has room in it, folded.
+_NARROWEST = 30
+#: No line is longer than that, or than half of a wider window: what is split in the middle folds none.
+_LONGEST = 76
+#: Seconds that a window has to keep its width before lines are longer than in the narrowest.
 _SETTLED = 1.5
 
 
@@ -51,9 +57,9 @@ class Display(NoProgress):
         self._over = threading.Event()
         self._drawer: threading.Thread | None = None
         self._drawn = -_EVERY
-        #: The window's as last seen, and when it was last seen to be narrower.
+        #: The window's as last seen, and until when it may well have others.
         self._columns = 0
-        self._narrowed: float | None = None
+        self._unsettled = 0.0
 
     def __call__(self, event: Event) -> None:
         """Take the next event; it shows with the next frame."""
@@ -100,24 +106,27 @@ class Display(NoProgress):
         self._painter.draw(self.frame)
 
     def frame(self, columns: int, rows: int) -> Sequence[str]:
-        """The same; while the window gets narrower one line alone.
+        """The same; while the window is being resized in short lines.
 
-        Rows that a terminal folds push others out of the window at the top, and those of the display itself where there are too few above
-        it: to where one scrolls back to and nobody can erase them. In tmux they do so even where rows below are free.
+        What a terminal folds moves as many rows out at the top, text and free ones, where nobody can take the free ones back.
         """
         now = self._ticks()
-        if columns < self._columns:
-            self._narrowed = now
+        if self._columns and columns != self._columns:
+            self._unsettled = now + _SETTLED
         self._columns = columns
-        return self.lines(columns, 1 if self._narrowed is not None and now - self._narrowed < _SETTLED else rows)
+        return self.lines(min(columns, _NARROWEST) if now < self._unsettled else columns, rows)
 
     def lines(self, columns: int, rows: int) -> Sequence[str]:
         """What is drawn now in a window of this size: the last column stays free, since terminals wrap behind it.
 
-        Half of the rows stay free, too, for what a narrower window folds.
+        Half of the rows stay free for what is above, and there are so few lines that they have room where a narrower window folds them.
         """
-        width, most = max(1, columns - 1), max(1, min(_LINES, (rows - 1) // 2))
-        return [rendered(line, width, self._looks) for line in self._chosen(width, most)]
+        width, most = max(1, min(max(_LONGEST, columns // 2 - 1), columns - 1)), max(1, min(_LINES, (rows - 1) // 2))
+        lines = self._chosen(width, most)
+        while most > 1 and sum(_folded(line) for line in lines) >= rows:
+            most -= 1
+            lines = self._chosen(width, most)
+        return [rendered(line, width, self._looks) for line in lines]
 
     def _chosen(self, width: int, most: int) -> list[Line]:
         with self._lock:
@@ -141,6 +150,11 @@ class Display(NoProgress):
             self.draw()
 
 
+def _folded(line: Line) -> int:
+    """The rows of a line in the narrowest window."""
+    return max(1, -(-sum(cell_len(text) for text, _ in line) // _NARROWEST))
+
+
 def a_display(
     stream: TextIO,
     writer: Writer,
@@ -149,7 +163,8 @@ def a_display(
     stopping: Callable[[], bool],
 ) -> Display:
     """A display on a terminal: the bytes and the path of each download, by id, as far as they are known."""
-    return Display(Painter(stream, writer), looks_of(stream), ProgressFold(time.monotonic(), sizes, paths), time.monotonic, stopping)
+    painter = Painter(stream, writer, folds_at_once(os.environ))
+    return Display(painter, looks_of(stream), ProgressFold(time.monotonic(), sizes, paths), time.monotonic, stopping)
 
 
 def looks_of(stream: TextIO | None) -> Looks:

@@ -22,7 +22,7 @@ Line: TypeAlias = "list[tuple[str, Style]]"
 
 _CODES: dict[Style, str] = {"strong": "1", "faint": "2", "good": "32", "warning": "33", "error": "31", "bar": "36"}
 #: The bar's columns, and from how many on there is room for one: by the window alone, so that it does not come and go.
-_BAR, _WITH_BAR = 20, 95
+_BAR, _WITH_BAR = 10, 70
 _NAME_LEAST, _NAME_MOST = 12, 60
 #: The columns of a file's line in their order, each with its least width, so that numbers stand still while they change; and those besides
 #: percent in the order in which they are given room.

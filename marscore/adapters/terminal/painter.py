@@ -2,14 +2,19 @@
 
     lines --draw--> frame --writer--> terminal          text --above--> text, then the lines again
 
-Between two frames the cursor stands at the beginning of the first line, and each frame begins there: whatever is below is of the last one.
+Between two frames the cursor rests where the next text goes, and each frame begins there: whatever is below is of the last one.
 So it does not matter into how many rows a narrower window has folded it (rich's Live goes up by as many lines as it wrote, and leaves what
 was folded), and where the process is killed, the shell's prompt comes in its place. Lines are written over, and not erased first, so that
 nothing flickers; what is drawn is shorter than the window is wide, so that no terminal wraps it.
 
+Usually the lines stand right there. A terminal that folds rows moves others out at the top, before anybody is told: to where one scrolls
+back to, and nobody can erase them. Most take free rows below first; tmux does not, and a few lines below the top of a new window would go.
+So there, and anywhere once a window was resized, they stand in the window's last rows, and what is between is free. Then those of text and
+free ones go, and none of the display's as long as all of its folded rows have room (`display.py` sees to that).
+
 A terminal that has folded a line keeps in mind that its rows belong together, also where they are written over: in a wider window it would
 join what stands there then, and move the cursor with it. It forgets that of rows that are erased whole. So they are erased before what
-stays is written over them, and where the window has another size.
+stays is written over them, where the window has another size, and about every second, as tmux tells of a size only 0.25 s later.
 """
 
 from __future__ import annotations
@@ -18,7 +23,7 @@ import os
 import select
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
 from marscore.adapters.terminal.writer import Writer
@@ -27,6 +32,10 @@ from marscore.adapters.terminal.writer import Writer
 _ERASE = "\r \x1b[J\r\x1b[K"
 #: The cursor hidden, and lines cut at the edge in place of folded (DECAWM): a window may be narrower than the system says yet.
 _BEGIN, _END = "\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h"
+#: Save and restore the cursor (DECSC, DECRC); down to the window's last row.
+_SAVE, _RESTORE, _LAST = "\x1b7", "\x1b8", "\x1b[9999B"
+#: Frames after which all below the text is erased.
+_ANEW = 8
 #: What is taken for a window where the system does not know.
 _USUAL = (80, 24)
 
@@ -34,13 +43,15 @@ _USUAL = (80, 24)
 class Painter:
     """Draws at the bottom of one terminal. Safe to share between threads."""
 
-    def __init__(self, stream: TextIO | None, writer: Writer) -> None:
-        """Draw nothing yet; `writer` writes to `stream`, the terminal."""
+    def __init__(self, stream: TextIO | None, writer: Writer, lowest: bool = False) -> None:
+        """Draw nothing yet; `writer` writes to `stream`, the terminal, and lines are its `lowest` from the first on."""
         self._stream = stream
         self._writer = writer
         self._lock = threading.Lock()
         self._lines: Sequence[str] = ()
         self._size: tuple[int, int] | None = None
+        self._frames = 0
+        self._lowest = lowest
 
     def size(self) -> tuple[int, int]:
         """Columns and rows of the window as it is now."""
@@ -49,15 +60,18 @@ class Painter:
     def draw(self, make: Callable[[int, int], Sequence[str]]) -> None:
         """Draw the lines that are made for this many columns and rows; none longer than the columns. Left out where nobody takes them."""
         with self._lock:
-            size = self.size()
-            again = _ERASE if self._lines and size != self._size else ""
-            self._lines, self._size = make(*size), size
-            self._writer.write(again + _frame(self._lines), wait=False)
+            size, before = self.size(), len(self._lines)
+            resized = before > 0 and size != self._size
+            self._lowest = self._lowest or resized
+            self._lines, self._size, self._frames = make(*size), size, self._frames + 1
+            # Lines at the bottom are not written over by fewer, nor what has moved since.
+            anew = resized or (self._lowest and (len(self._lines) != before or self._frames % _ANEW == 0))
+            self._writer.write((_ERASE if before and anew else "") + self._frame(), wait=False)
 
     def above(self, text: str) -> bool:
         """Write whole lines above what is drawn; says whether they will be written."""
         with self._lock:
-            return self._writer.write(_ERASE + text + _frame(self._lines) if self._lines else text)
+            return self._writer.write(_ERASE + text + self._frame() if self._lines else text)
 
     def clear(self) -> None:
         """Take away what is drawn."""
@@ -65,6 +79,17 @@ class Painter:
             if self._lines:
                 self._lines = ()
                 self._writer.write(_ERASE, wait=False)
+
+    def _frame(self) -> str:
+        up = f"\x1b[{len(self._lines) - 1}A" if len(self._lines) > 1 else ""
+        drawn = "\x1b[K\n".join(self._lines)
+        if self._lowest:
+            room = "\n" * (len(self._lines) - 1) + up
+            drawn = f"{room}{_SAVE}{_LAST}{up}\r{drawn}\x1b[K{_RESTORE}"
+        else:
+            drawn += f"\x1b[J{up}"
+        # All is as it was behind each frame: a process may be killed at any time.
+        return f"{_BEGIN}\r{drawn}\r{_END}"
 
     def clear_at_once(self) -> None:
         """The same for a process that ends in this moment, from a signal's handler: takes no lock and waits for nobody."""
@@ -78,10 +103,9 @@ class Painter:
             return
 
 
-def _frame(lines: Sequence[str]) -> str:
-    up = f"\x1b[{len(lines) - 1}A" if len(lines) > 1 else ""
-    # All is as it was behind each frame: a process may be killed at any time.
-    return f"{_BEGIN}\r" + "\x1b[K\n".join(lines) + f"\x1b[J{up}\r{_END}"
+def folds_at_once(environment: Mapping[str, str]) -> bool:
+    """Whether the terminal is one that moves rows out at the top while there are free ones below: tmux, from another machine too."""
+    return bool(environment.get("TMUX")) or environment.get("TERM", "").startswith(("tmux", "screen"))
 
 
 def window(stream: TextIO | None) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marscore.adapters.terminal.painter import Painter, window
+from marscore.adapters.terminal.painter import Painter, folds_at_once, window
 from marscore.adapters.terminal.writer import Writer
 from tests.screen import Screen
 
@@ -29,10 +29,10 @@ class Target:
 class Drawn:
     """A painter and its screen."""
 
-    def __init__(self, columns=40, rows=24):
+    def __init__(self, columns=40, rows=24, lowest=False):
         self.screen = Screen(columns, rows)
         self.writer = Writer(Target(self.screen))
-        self.painter = Painter(None, self.writer)
+        self.painter = Painter(None, self.writer, lowest)
 
     def draw(self, *lines):
         self.painter.draw(lambda columns, rows: lines)
@@ -118,9 +118,46 @@ steps = st.one_of(
 )
 
 
-@given(st.lists(steps, max_size=12), st.integers(6, 12))
-def test_whatever_comes_only_the_last_frame_and_all_above_it_is_seen(story, rows):
-    drawn, said, frame = Drawn(20, rows), [], []
+def test_in_tmux_the_lines_are_the_last_of_the_window():
+    drawn = Drawn(rows=8, lowest=True)
+    drawn.screen.write("$ marscore run\n")
+    drawn.draw("total", "file", "file")
+    assert drawn.screen.shown() == ["$ marscore run", "", "", "", "", "total", "file", "file"]
+    drawn.above("a.bin: 503\n")
+    drawn.draw("total", "file")
+    assert drawn.screen.shown() == ["$ marscore run", "a.bin: 503", "", "", "", "", "total", "file"]
+    drawn.clear()
+    drawn.screen.write("summary\n")
+    assert drawn.screen.shown() == ["$ marscore run", "a.bin: 503", "summary"]
+
+
+def test_they_are_wherever_a_window_was_resized(monkeypatch):
+    monkeypatch.setenv("LINES", "6")
+    monkeypatch.setenv("COLUMNS", "40")
+    drawn = Drawn(rows=6)
+    drawn.draw("total", "file")
+    assert drawn.screen.shown() == ["total", "file"]
+    monkeypatch.setenv("COLUMNS", "39")
+    drawn.draw("total", "file")
+    assert drawn.screen.shown() == ["", "", "", "", "total", "file"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"TMUX": "/tmp/tmux-0/default,1,0", "TERM": "xterm"}, True),
+        ({"TERM": "tmux-256color"}, True),
+        ({"TERM": "xterm-256color"}, False),
+        ({}, False),
+    ],
+)
+def test_which_terminals_fold_before_they_take_what_is_free(environment, expected):
+    assert folds_at_once(environment) is expected
+
+
+@given(st.lists(steps, max_size=12), st.integers(6, 12), st.booleans())
+def test_whatever_comes_only_the_last_frame_and_all_above_it_is_seen(story, rows, lowest):
+    drawn, said, frame = Drawn(20, rows, lowest), [], []
     for step, lines in story:
         if step == "draw":
             frame = lines
@@ -131,7 +168,8 @@ def test_whatever_comes_only_the_last_frame_and_all_above_it_is_seen(story, rows
         else:
             frame = []
             drawn.clear()
-    assert drawn.screen.shown() == said + frame
+    free = max(0, rows - len(said + frame)) if lowest and frame else 0
+    assert drawn.screen.shown() == said + [""] * free + frame
 
 
 @pytest.mark.parametrize(("columns", "size"), [("100", (100, 24)), ("", (80, 24)), ("many", (80, 24)), ("0", (80, 24))])

@@ -86,12 +86,12 @@ def retry(number, wait=1.0, host="example.com"):
 
 
 def test_the_run_and_each_active_file_are_drawn():
-    display, watch = a_display(130)
+    display, watch = a_display(230)
     begin(display, 4, 2)
     watch.now += 2
     display.emit([progress(0, 20 * MIB, 100 * MIB), progress(1, 4 * MIB, None), retry(1)])
     lines = drawn(display)
-    assert lines[0] == " ━" + "─" * 19 + "   5%  0 of 4 files  24.0 MiB  12.0 MiB/s  0:38 left  8 connections  1 retry"
+    assert lines[0] == " " + "─" * 10 + "   5%  0 of 4 files  24.0 MiB  12.0 MiB/s  0:38 left  8 connections  1 retry"
     assert lines[1] == " shard-00.tar   20%  of 100.0 MiB  10.0 MiB/s   0:08  4 connections"
     assert lines[2] == " shard-01.tar        4.0 MiB        2.0 MiB/s   -:--  4 connections"
     assert len(lines) == 3
@@ -133,18 +133,32 @@ def test_many_files_are_summed_up_in_ten_lines(rows):
     assert len(lines) <= max(1, min(10, (rows - 1) // 2))
 
 
-def test_while_the_window_gets_narrower_there_is_one_line_and_soon_all_of_them():
+def test_while_the_window_is_resized_lines_are_short_and_soon_they_are_not():
     display, watch = a_display()
     begin(display, 3, 3, watch)
-    heights = []
-
-    def frame(width, later):
+    display.emit([progress(number, 20 * MIB, 100 * MIB) for number in range(3)])
+    widths = []
+    watch.now += 5
+    for width, later in ((80, 0), (99, 0.1), (80, 0.1), (90, 1.4), (90, 0.2), (90, 1.4), (40, 0.1), (20, 0.1)):
         watch.now += later
-        heights.append(len(display.frame(width, 30)))
+        lines = display.frame(width, 30)
+        assert len(lines) == 4
+        widths.append(max(map(cell_len, lines)))
+    assert [width < 30 for width in widths] == [False, True, True, True, True, False, True, True]
+    assert widths[-1] < 20
 
-    for width, later in ((100, 0), (99, 0.1), (80, 0.1), (90, 1.4), (90, 0.2), (91, 0.1), (40, 0.1)):
-        frame(width, later)
-    assert heights == [4, 1, 1, 1, 4, 4, 1]
+
+@pytest.mark.parametrize("columns", [400, 200, 80, 40])
+@pytest.mark.parametrize("rows", [50, 24, 12, 6, 3])
+def test_in_the_narrowest_window_all_lines_have_room_though_they_are_folded(columns, rows):
+    paths = {f"downloads[{n}]": "a-rather-long-name-of-a-file/" * (n % 3) + str(n) for n in range(12)}
+    display, watch = a_display(columns, rows, paths)
+    begin(display, 40, 12, watch)
+    display.emit([progress(number, 20 * MIB, 100 * MIB) for number in range(12)])
+    lines = drawn(display)
+    assert len(lines) == 1 or sum(-(-len(line) // 30) for line in lines) < rows
+    assert max(map(len, lines)) <= max(76, columns // 2 - 1)
+    assert len(lines) >= max(1, min(10, rows // 4))
 
 
 def test_files_that_come_and_go_pass_as_a_number():
