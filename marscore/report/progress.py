@@ -31,6 +31,8 @@ from marscore.report.words import host_in
 
 #: Seconds that a file is active before it is worth a line of its own.
 _SETTLED = 0.5
+#: Seconds in which all sizes may become known. After that percent is of files, and stays so: it would jump with the last size.
+_UNKNOWN_FOR = 3.0
 
 
 @dataclass(slots=True)
@@ -77,6 +79,8 @@ class ProgressFold:
         self._proof: _Proof | None = None
         #: Until when hosts are asked nothing.
         self._paused: dict[str, float] = {}
+        #: Percent was of files.
+        self._of_files = False
 
     def add(self, event: Event, now: float) -> None:
         """Take the next event, received at `now`."""
@@ -133,11 +137,13 @@ class ProgressFold:
         readings = [active.last for active in self._active.values() if active.last]
         over, total = self._over, max(self._files_total, self._over.files)
         speed = self._speed.sample(now, self._bytes_downloaded())
-        fraction, done, left = self._fraction(), over.size + sum(reading.bytes_done for reading in readings), self._bytes_left()
+        done, left = over.size + sum(reading.bytes_done for reading in readings), self._bytes_left()
+        fraction = self._fraction(now, done, left)
+        of_bytes = left is not None and not self._of_files
         return Overall(
             fraction=fraction,
             bytes_done=done,
-            bytes_total=self._bytes_total if self._bytes_total is not None or left is None else done + left,
+            bytes_total=self._bytes_total if self._bytes_total is not None else done + left if left is not None and of_bytes else None,
             speed=speed,
             eta=self._eta(fraction, speed, now),
             files_done=over.files,
@@ -197,21 +203,25 @@ class ProgressFold:
     def _bytes_downloaded(self) -> int:
         return self._over.bytes_downloaded + sum(active.bytes_downloaded for active in self._active.values())
 
-    def _fraction(self) -> float:
+    def _fraction(self, now: float, done: int, left: int | None) -> float | None:
         if self._bytes_total:
-            return min(1.0, (self._over.size + sum(active.bytes_done for active in self._active.values())) / self._bytes_total)
-        left = self._bytes_left()
-        done = self._over.size + sum(active.bytes_done for active in self._active.values())
-        if left is not None and done + left:
+            return min(1.0, done / self._bytes_total)
+        if left is None and now - self._started >= _UNKNOWN_FOR:
+            self._of_files = True
+        if left is not None and not self._of_files and done + left:
             return done / (done + left)
+        if left is None and not self._of_files:
+            return None
         begun = sum(active.fraction or 0.0 for active in self._active.values())
         return min(1.0, (self._over.files + begun) / self._files_total) if self._files_total else 0.0
 
-    def _eta(self, fraction: float, speed: float, now: float) -> float | None:
+    def _eta(self, fraction: float | None, speed: float, now: float) -> float | None:
         """Seconds to go: what is left by bytes where that is known, else as the time so far suggests."""
         left = self._bytes_left()
         if left is not None:
             return left / speed if speed else None
+        if fraction is None:
+            return None
         kept = self._over.up_to_date / self._files_total if self._files_total else 0.0
         worked = fraction - kept
         if worked <= 0:
@@ -224,7 +234,7 @@ class ProgressFold:
         known = [active.size - active.bytes_done for active in self._active.values() if active.size is not None]
         if self._bytes_total is not None:
             return max(0, self._bytes_total - self._over.size - sum(active.bytes_done for active in self._active.values()))
-        return sum(known) if known and self._over.files + len(known) == self._files_total else None
+        return sum(known) if self._over.files + len(known) == self._files_total else None
 
 
 def _size_of(event: Outcome, active: ActiveFile | None) -> int:

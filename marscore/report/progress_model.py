@@ -56,12 +56,13 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Overall:
-    """The whole run. `fraction` is of bytes where every size is known, else of files, active ones counted by their part.
+    """The whole run. `fraction` is of bytes where every size is known, else of files, active ones counted by their part; None at first,
+    while that is not known yet.
 
-    `bytes_total` is None as long as a size is unknown; `proof` is there as long as files in place are hashed.
+    `bytes_total` is None where a size is unknown or `fraction` is of files; `proof` is there as long as files in place are hashed.
     """
 
-    fraction: float
+    fraction: float | None
     bytes_done: int
     bytes_total: int | None
     speed: float

@@ -89,9 +89,9 @@ def total_line(overall: Overall, columns: int, looks: Looks, stopping: bool = Fa
     """The whole run: what fits of it, the most important first, and a bar where there is room."""
     if overall.proof:
         return _fitted([(text, "", rank) for rank, text in enumerate(proving(overall.proof))], columns)
-    bar = _bar(overall.fraction, looks) if columns >= _WITH_BAR and not stopping else []
+    bar = _bar(overall.fraction or 0.0, looks) if columns >= _WITH_BAR and not stopping else []
     parts: list[tuple[str, Style, int]] = [
-        (percent(overall.fraction).rjust(4), "strong", 0),
+        (percent(overall.fraction).rjust(4) if overall.fraction is not None else "", "strong", 0),
         (f"{overall.files_done:,} of {counted(overall.files_total, 'file', 'files')}", "", 1),
         (of_total(overall.bytes_done, overall.bytes_total) if overall.bytes_done else "", "", 4),
         (f"{format_size(overall.speed)}/s".rjust(10), "", 3),

@@ -101,7 +101,7 @@ class PlainProgress(NoProgress):
 def transfer(overall: Overall) -> list[str]:
     """How far all is, in parts: percent, bytes, speed, time to go, files, and what went wrong."""
     return [
-        percent(overall.fraction),
+        *([percent(overall.fraction)] if overall.fraction is not None else []),
         of_total(overall.bytes_done, overall.bytes_total),
         f"{format_size(overall.speed)}/s",
         *([f"{clock(overall.eta)} left"] if overall.eta is not None else []),
@@ -131,10 +131,10 @@ def proving(proof: Proof) -> list[str]:
     ]
 
 
-def percent(fraction: float | None) -> str:
-    """Write a fraction; `?` where it is not known."""
+def percent(fraction: float) -> str:
+    """Write a fraction."""
     # Cut, not rounded: 100% is said of what is done.
-    return "?" if fraction is None else f"{int(fraction * 100)}%"
+    return f"{int(fraction * 100)}%"
 
 
 def clock(wait: float | None) -> str:

@@ -59,7 +59,8 @@ def test_without_a_size_there_is_speed_but_no_percent():
     fold.add(progress(0, 2 * MIB), 2.0)
     [file] = fold.files(2.0, 10)
     assert (file.fraction, file.eta, file.speed) == (None, None, MIB)
-    assert fold.overall(2.0).fraction == 0.0
+    assert fold.overall(2.0).fraction is None
+    assert fold.overall(3.0).fraction == 0.0
 
 
 def test_the_speed_is_that_of_the_last_seconds():
@@ -123,7 +124,32 @@ def test_with_known_sizes_percent_is_of_bytes():
 def test_with_some_sizes_known_percent_is_of_files():
     fold = a_fold(2, sizes={"downloads[0]": 30 * MIB})
     fold.add(finished(1), 1.0)
-    assert (fold.overall(1.0).fraction, fold.overall(1.0).bytes_total) == (0.5, None)
+    assert (fold.overall(1.0).fraction, fold.overall(1.0).bytes_total) == (None, None)
+    assert (fold.overall(3.0).fraction, fold.overall(3.0).bytes_total) == (0.5, None)
+
+
+def test_percent_does_not_jump_when_the_last_size_becomes_known():
+    fold = a_fold(3)
+    for number, size in enumerate((100, 10, None)):
+        fold.add(started(number), 0.0)
+        fold.add(progress(number, 10 if size else 0, size), 1.0)
+    assert fold.overall(1.0).fraction is None
+    before = fold.overall(4.0).fraction
+    fold.add(progress(2, 0, 10_000), 5.0)
+    overall = fold.overall(5.0)
+    assert (overall.fraction, overall.bytes_total) == (before, None)
+    fold.add(DownloadFailed(0.0, "downloads[2]", "http_status", "no", 404), 6.0)
+    assert fold.overall(6.0).fraction == pytest.approx(before + 1 / 3)
+
+
+def test_percent_is_of_bytes_where_all_sizes_come_soon():
+    fold = a_fold(2)
+    for number, size in enumerate((30, 10)):
+        fold.add(started(number), 0.0)
+        assert fold.overall(0.5).fraction is None
+        fold.add(progress(number, 10, size), 1.0)
+    for now in (1.0, 10.0):
+        assert (fold.overall(now).fraction, fold.overall(now).bytes_total) == (0.5, 40)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +168,7 @@ def test_a_download_that_is_over_is_no_longer_active(outcome, failures):
     fold.add(progress(0, 1, 2), 1.1)
     overall = fold.overall(1.1)
     # What was not brought to its end is not done.
-    assert (fold.active, overall.files_done, overall.failed, overall.fraction) == (0, failures, failures, float(failures))
+    assert (fold.active, overall.files_done, overall.failed, overall.fraction or 0.0) == (0, failures, failures, float(failures))
 
 
 def test_threads_and_retries_add_up_over_all_files():

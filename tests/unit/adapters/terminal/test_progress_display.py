@@ -91,7 +91,9 @@ def test_the_run_and_each_active_file_are_drawn():
     watch.now += 2
     display.emit([progress(0, 20 * MIB, 100 * MIB), progress(1, 4 * MIB, None), retry(1)])
     lines = drawn(display)
-    assert lines[0] == " " + "─" * 10 + "   5%  0 of 4 files  24.0 MiB  12.0 MiB/s  0:38 left  8 connections  1 retry"
+    assert lines[0] == " " + "─" * 10 + " 0 of 4 files  24.0 MiB  12.0 MiB/s  8 connections  1 retry"
+    watch.now += 1
+    assert drawn(display)[0] == " " + "─" * 10 + "   5%  0 of 4 files  24.0 MiB   8.0 MiB/s  0:57 left  8 connections  1 retry"
     assert lines[1] == " shard-00.tar   20%  of 100.0 MiB  10.0 MiB/s   0:08  4 connections"
     assert lines[2] == " shard-01.tar        4.0 MiB        2.0 MiB/s   -:--  4 connections"
     assert len(lines) == 3
@@ -260,7 +262,7 @@ def test_colours_are_for_those_who_want_them():
 def test_who_told_it_to_stop_sees_that_it_does():
     display, _ = a_display(stopping=lambda: True)
     begin(display, 4, 2)
-    assert drawn(display)[0].startswith(" stopping    0%")
+    assert drawn(display)[0].startswith(" stopping  0 of ")
 
 
 def test_files_in_place_that_are_checked_first():
