@@ -7,10 +7,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+NOT_AWAITED = "{name} must not be async: it is called with each event, and nothing awaits what it returns"
+
 
 def refuse(name: str, value: object, wanted: str) -> NoReturn:
     """Say that an argument is of a wrong type."""
     raise TypeError(f"{name} must be {wanted}, not {type(value).__name__}")
+
+
+def refuse_awaitable(name: str, returned: object) -> None:
+    """Check what a call of an argument has returned: a coroutine would never run."""
+    if hasattr(returned, "__await__"):
+        if close := getattr(returned, "close", None):
+            close()
+        raise TypeError(NOT_AWAITED.format(name=name))
 
 
 def whole(name: str, value: object, least: int = 1) -> None:

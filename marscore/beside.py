@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from marscore import arguments
+
 _T = TypeVar("_T")
 
 
@@ -60,7 +62,7 @@ class Beside(Generic[_T]):
     def _hear(self, event: object) -> None:
         if self._error is None and self._on_event is not None:
             try:
-                self._on_event(event)
+                arguments.refuse_awaitable("on_event", self._on_event(event))
             except BaseException as error:  # noqa: BLE001 - it is raised, when all is in order
                 self._error = error
                 self._cancel.set()

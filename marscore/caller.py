@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
 
+from marscore import arguments
 from marscore.adapters.terminal.signals import Stop
 from marscore.events import Event, LogLevel, UnloggedEvent, fields_of, level_of, located, name_of
 
@@ -68,7 +69,7 @@ class Caller:
 
     def _heard(self, on_event: Callable[[Any], object], event: Event) -> bool:
         try:
-            on_event(event)
+            arguments.refuse_awaitable("on_event", on_event(event))
         except KeyboardInterrupt:
             # It came while the program's own code ran: what it means is known already.
             raise

@@ -150,7 +150,7 @@ def _check_wishes(session: object, on_event: object, cancel: object, settings: R
     if on_event is not None and not callable(on_event):
         arguments.refuse("on_event", on_event, "something that can be called with an event")
     if _is_async(on_event):
-        raise TypeError("on_event must not be async: it is called with each event, and nothing awaits what it returns")
+        raise TypeError(arguments.NOT_AWAITED.format(name="on_event"))
     if cancel is not None and not isinstance(cancel, threading.Event):
         arguments.refuse("cancel", cancel, "a threading.Event")
     if session is None:

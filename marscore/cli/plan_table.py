@@ -3,11 +3,12 @@
 terminal of 110 columns and more   ACTION SIZE PATH URL REASON, folded
 from 70 columns on                 ACTION SIZE PATH REASON, folded
 fewer                              ACTION SIZE PATH, with the reason below
-no terminal                        ID ACTION SIZE PATH URL REASON, a download a line whatever its length
+no terminal                        ID ACTION SIZE PATH URL REASON, a download a line whatever its length; folded where COLUMNS is set
 """
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sys
@@ -37,7 +38,7 @@ def plan_table(plan: PlanDocument, counts: Mapping[Action, int] | None = None) -
     """
     counts = counts or Counter(entry.action for entry in plan.downloads)
     left = sum(counts.values()) - len(plan.downloads)
-    person = is_terminal(sys.stdout)
+    person = is_terminal(sys.stdout) or os.environ.get("COLUMNS", "").strip("0").isdecimal()
     width = shutil.get_terminal_size().columns
     hooks = [f"{name} runs {shlex.join(argv)}" for name in ("on_success", "on_failure") if (argv := getattr(plan, name, None))]
     table: list[str] = []

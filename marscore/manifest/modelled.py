@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from marscore.manifest.models import Defaults, DownloadEntry, ListEntry, Manifest
+from marscore.manifest.models import QUOTING, Defaults, DownloadEntry, ListEntry, Manifest
 from marscore.manifest.places import Findings
 from marscore.manifest.plain import PlainEntry
 from marscore.manifest.problems import explain
@@ -16,7 +16,7 @@ from marscore.manifest.problems import explain
 def manifest_of(data: Mapping[str, Any], findings: Findings) -> Manifest | None:
     """The manifest; None, with all problems noted, where anything is wrong, also before."""
     try:
-        manifest = Manifest.model_validate(data)
+        manifest = Manifest.model_validate(data, context=QUOTING)
     except ValidationError as error:
         explain(error, findings)
         return None

@@ -18,12 +18,16 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    ModelWrapValidatorHandler,
     Tag,
+    ValidationError,
     ValidationInfo,
     WrapValidator,
     field_validator,
     model_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
+from typing_extensions import Self
 
 from marscore.manifest import field_types as f
 from marscore.manifest import short
@@ -33,6 +37,9 @@ from marscore.manifest.plain import PlainEntry
 from marscore.public import public_fields
 
 _ONE_TEXT = {"type": "string"}
+
+#: The context of a validation whose errors are told in words of this tool.
+QUOTING = object()
 
 
 class Model(BaseModel):
@@ -411,6 +418,21 @@ class Defaults(DownloadOptions):
 
 class Manifest(Model):
     """What to download, and how."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _without_input(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        """What pydantic's errors hold of the input may be a secret: only who quotes it with care is given it (`QUOTING`)."""
+        try:
+            return handler(data)
+        except ValidationError as error:
+            if info.context is QUOTING:
+                raise
+            lines: list[InitErrorDetails] = [
+                {"type": PydanticCustomError(one["type"], one["msg"]), "loc": one["loc"], "input": "***"}
+                for one in error.errors(include_url=False, include_input=False)
+            ]
+            raise ValidationError.from_exception_data(error.title, lines, hide_input=True) from None
 
     version: f.Version
     """Version of this format: 1."""

@@ -233,8 +233,9 @@ class _Reader:
         if last in ("on_success", "on_failure") and ":" in value and "://" not in value:
             # As in `[curl, -u, "me:abc"]`.
             return True
-        if last == "cert" and not self._frames[-1].is_map and not _CERTIFICATE_FILE.fullmatch(value):
-            # The password of a key, as other programs take it there.
+        in_cert = names[-2:-1] == ("cert",) or (last == "cert" and not self._frames[-1].is_map)
+        if in_cert and not _CERTIFICATE_FILE.fullmatch(value):
+            # The password of a key, as other programs take it there, or the key itself.
             return True
         if value and self._frames and self._frames[-1].is_map and holds_headers(names):
             return True

@@ -124,6 +124,8 @@ def _opened_bracket(fault: _Fault) -> _Told | None:
 
 def _in_flow(fault: _Fault) -> _Told | None:
     """Something in brackets."""
+    if "nesting depth" in fault.said:
+        return _Told("is nested far too deep", "leave brackets away: no value of a manifest is deeper than a few of them")
     if "flow" not in fault.context:
         return None
     open_line = fault.text(fault.context_line)

@@ -275,13 +275,16 @@ def in_the_way(decision: Decision, file: FileIdentity | None) -> bool:
     return file is not None and isinstance(decision, Fetch | Resume)
 
 
-def not_replacing(decision: Decision, found: Measured | None) -> Decision:
+def not_replacing(decision: Decision, found: Measured | None, offline: bool = False) -> Decision:
     """What becomes of a decision where such a file is not replaced: what comes is held against it, or the download fails.
 
     `found` is what was measured of it; None where it is of no use, since it is known to be wrong, or nothing may be asked for.
     """
     assert isinstance(decision, Fetch | Resume), "others replace nothing"
     download = decision.download
+    if offline:
+        message = "a file is there already that is not known to be right, and the run is offline: nothing can be fetched in its place"
+        return Refuse(download, decision.reason, Failure("offline", message))
     if found is None:
         message = f"a file is there already, and is not replaced without --overwrite: {decision.reason.partition(';')[0]}"
         return Refuse(download, decision.reason, Failure("path", message))

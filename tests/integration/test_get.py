@@ -211,9 +211,11 @@ def test_a_file_that_was_there_is_not_replaced(origin: Origin, here: Path, argum
     assert (got.code, got.statuses, got.report["downloads"][0]["error"]["kind"]) == (
         1,
         ["failed"],
-        "path",
+        "offline" if "--offline" in arguments else "path",
     )
     assert "a file" in got.report["downloads"][0]["error"]["message"]
+    # What replaces it would have to be fetched.
+    assert ("--overwrite" in got.report["downloads"][0]["error"]["message"]) is ("--offline" not in arguments)
     assert ((here / "one.bin").read_bytes(), names(here)) == (b"mine", ["one.bin"])
     assert len(origin.requests) == asked
 

@@ -133,6 +133,15 @@ def test_what_is_wrong_is_named_and_nothing_started(tmp_path: Path, function: st
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("function", ["run", "arun"])
+def test_a_listener_that_returns_what_nobody_awaits_ends_the_run(origin: Origin, tmp_path: Path, function: str) -> None:
+    data = manifest(tmp_path, origin.serve("/a.bin", SMALL))
+    given: dict[str, Any] = {"on_event": lambda event: async_listener(event)}
+    with pytest.raises(TypeError, match="on_event must not be async"):
+        marscore.run(data, **given) if function == "run" else asyncio.run(marscore.arun(data, **given))
+
+
 @pytest.mark.parametrize("processes", [1, 2])
 def test_on_event_hears_all_that_the_log_tells_in_the_thread_that_called(origin: Origin, tmp_path: Path, processes: int) -> None:
     heard: list[tuple[LoggedEvent, int]] = []

@@ -138,6 +138,23 @@ def test_pydantics_own_errors_do_not_quote_what_is_wrong() -> None:
     assert "Zq7secret" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"url": "https://u:Zq7secret@a.example/x", "bogus": "Zq7secret"},
+        {"url": "https://a.example/x", "headers": {"Authorization": ["Zq7secret"]}},
+        "ftp://u:Zq7secret@a.example/x",
+    ],
+)
+def test_nor_do_their_details(entry: object) -> None:
+    data = {"version": 1, "downloads": [entry]}
+    for made in (lambda: marscore.Manifest.model_validate(data), lambda: marscore.Manifest(**data)):
+        with pytest.raises(ValidationError) as error:
+            made()
+        assert "Zq7secret" not in f"{error.value.errors()} {error.value.json()} {error.value!r}"
+        assert error.value.errors()[0]["loc"][:2] == ("downloads", 0)
+
+
 def test_a_url_that_is_none_hides_what_may_be_its_password() -> None:
     for url in (
         "https://u:Zq7#x@h/",

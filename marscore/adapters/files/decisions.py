@@ -103,7 +103,7 @@ def not_replacing_others(
     asked = [way for way in ways if not way.download.checksums and network == "used"]
     answers = measure_all(folder, [Question(way.download.path, ("sha256",)) for way in asked], watch) if asked else []
     found = {id(way): answer for way, answer in zip(asked, answers, strict=True) if not isinstance(answer, StorageError)}
-    standing = {id(way): not_replacing(way, found.get(id(way))) for way in ways}
+    standing = {id(way): not_replacing(way, found.get(id(way)), network == "offline") for way in ways}
     return [standing.get(id(decision), decision) for decision in decisions]
 
 

@@ -12,6 +12,7 @@ from typing import TextIO
 from marscore.adapters.files.failures import storage_error
 from marscore.adapters.terminal.log import open_log, wants_notices
 from marscore.adapters.terminal.named_outputs import Outputs
+from marscore.adapters.terminal.painter import window
 from marscore.adapters.terminal.people import People
 from marscore.adapters.terminal.progress import NoProgress, PlainProgress
 from marscore.adapters.terminal.runner import disarmed
@@ -47,7 +48,7 @@ class RunOutput:
         #: Where what needs attention is told in place of the log.
         self._people: People | None = None
         if wants_notices(settings, stream):
-            self._people = People(paths.get, settings.log_level, wants_color(stream))
+            self._people = People(paths.get, settings.log_level, wants_color(stream), columns=lambda: window(stream)[0])
         self._log = open_log(facts.run_id, settings, stream, self._write, _to_file(file, outputs))
 
     @property

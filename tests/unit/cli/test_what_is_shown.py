@@ -17,7 +17,18 @@ from marscore.report.ended import Kept
 from marscore.report.model import Error
 
 
-def test_a_plan_is_a_table():
+@pytest.mark.parametrize(("columns", "widest"), [("60", 60), ("100", 100), ("0", 120), ("x", 120), (None, 120)])
+def test_a_plan_off_a_terminal_is_as_wide_as_columns_say(monkeypatch, columns, widest):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    lines = call("plan", "sub/d.yaml", app=FakeApp(a_plan())).stdout.splitlines()
+    assert max(map(len, lines)) <= widest
+    assert any(line.startswith("ID") for line in lines) is (widest == 120)
+
+
+def test_a_plan_is_a_table(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
     result = call("plan", "sub/d.yaml", "--output-dir", "x", "--threads", "3", app=FakeApp(a_plan()))
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [

@@ -37,6 +37,8 @@ def test_no_text_shows_a_secret() -> None:
         "    headers: X-Thing hunter2",
         "    headers:\n      Authorization: Bearer\n     X: hunter2",
         "    cert: [/a.pem, /b.key, hunter2]",
+        "    cert: {key: hunter2}",
+        "    cert: {crt: a.pem, key: hunter2}",
         "    password hunter2\n    path: x",
         "    env: {FOO: hunter2}",
         '    on_success: {cmd: "tok hunter2"}',
@@ -53,6 +55,12 @@ def test_what_may_be_a_secret_is_not_shown_wherever_it_was_written(written: str)
         load(f"{HEAD}  - url: http://h/a\n{written}\n", "m.yaml", {})
     assert "hunter2" not in str(caught.value)
     assert "***" in str(caught.value)
+
+
+@pytest.mark.parametrize("brackets", [70, 2000])
+def test_brackets_far_too_deep_are_told_as_such(brackets: int) -> None:
+    with pytest.raises(ManifestError, match=r"nested (far too deep|deeper than)"):
+        load(f"{HEAD}  - {'[' * brackets}{']' * brackets}\n", "m.yaml", {})
 
 
 def test_a_mirrors_url_is_named_without_its_password() -> None:
