@@ -18,16 +18,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
-from marscore.adapters.files.row_source import cell_of, opened
+from marscore.adapters.files.row_source import Unchanged, cell_of
 from marscore.resolve.rows import BadRow, Cell, RowFile, RowsError
 
 #: The longest line, in characters, and the longest cell: more is no list of URLs.
 MAX_LINE = 1024 * 1024
+#: Lines between two looks whether the file is what it was.
+_LOOK_EVERY = 1000
 _BROKEN = (OSError, EOFError, zlib.error, UnicodeDecodeError)
 
 
-def rows_at(path: Path, name: str) -> RowFile:
-    """Open a file of rows; `name` says in lower case what it is.
+def rows_at(path: Path, name: str, unchanged: Unchanged) -> RowFile:
+    """Open a file of rows; `name` says in lower case what it is, `unchanged` whether it is what it was.
 
     Raises:
         RowsError: it cannot be read, or what reads it is not installed.
@@ -35,12 +37,12 @@ def rows_at(path: Path, name: str) -> RowFile:
     if name.endswith(".parquet"):
         from marscore.adapters.files.row_parquet import ParquetRows  # noqa: PLC0415 - pyarrow takes 0.2 s to load
 
-        return ParquetRows(path)
+        return ParquetRows(path, unchanged)
     packed = name.endswith(".gz")
     plain = name.removesuffix(".gz")
     if plain.endswith((".jsonl", ".ndjson")):
-        return JsonRows(path, packed)
-    return CsvRows(path, packed, "\t" if plain.endswith(".tsv") else ",")
+        return JsonRows(path, packed, unchanged)
+    return CsvRows(path, packed, unchanged, "\t" if plain.endswith(".tsv") else ",")
 
 
 class _Unpacked(gzip.GzipFile):
@@ -58,9 +60,10 @@ class _Unpacked(gzip.GzipFile):
 class _Lines:
     """The lines of a file, each with its ending. `number` is that of the last one, from 1."""
 
-    def __init__(self, path: Path, packed: bool) -> None:
+    def __init__(self, path: Path, packed: bool, unchanged: Unchanged) -> None:
         self.number = 0
-        file = opened(path)
+        self._unchanged = unchanged
+        self._file = file = unchanged.opened(path)
         # gzip.open would leave its file open where it is given one.
         self._raw = cast("IO[bytes]", _Unpacked(file)) if packed else file
         # Line endings stay as they are: a cell may hold some.
@@ -74,12 +77,20 @@ class _Lines:
             line = self._text.readline(MAX_LINE)
         except _BROKEN as error:
             raise RowsError(_told(error), self.number + 1, 1) from error
+        if not line or self.number % _LOOK_EVERY == 0:
+            self._look()
         if not line:
             raise StopIteration
         self.number += 1
         if len(line) >= MAX_LINE:
             raise RowsError(f"has a line of more than {MAX_LINE:,} characters", self.number, 1)
         return line
+
+    def _look(self) -> None:
+        try:
+            self._unchanged.check(self._file)
+        except RowsError as error:
+            raise RowsError(error.message, self.number + 1, 1) from error
 
     def close(self) -> None:
         self._text.close()
@@ -96,8 +107,8 @@ def _told(error: BaseException) -> str:
 class CsvRows:
     """The rows of a table as text, by the columns that its first line names."""
 
-    def __init__(self, path: Path, packed: bool, delimiter: str) -> None:
-        self._lines = _Lines(path, packed)
+    def __init__(self, path: Path, packed: bool, unchanged: Unchanged, delimiter: str) -> None:
+        self._lines = _Lines(path, packed, unchanged)
         self._reader = csv.reader(self._lines, delimiter=delimiter, strict=True)
         try:
             header = self._next()
@@ -149,8 +160,8 @@ class JsonRows:
 
     columns: tuple[str, ...] | None = None
 
-    def __init__(self, path: Path, packed: bool) -> None:
-        self._lines = _Lines(path, packed)
+    def __init__(self, path: Path, packed: bool, unchanged: Unchanged) -> None:
+        self._lines = _Lines(path, packed, unchanged)
         self._missing: set[str] = set()
 
     def rows(self, names: Sequence[str]) -> Iterator[tuple[int, tuple[Cell, ...] | BadRow]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from marscore.adapters.files.row_source import Unchanged
+
 if TYPE_CHECKING:
     from marscore.resolve.rows import RowFile
 
@@ -14,6 +16,7 @@ class RowFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._unchanged: dict[str, Unchanged] = {}
 
     def shown(self, place: str) -> str:
         """As `OpenRows` says."""
@@ -23,4 +26,4 @@ class RowFiles:
         """As `OpenRows` says."""
         from marscore.adapters.files.row_files import rows_at  # noqa: PLC0415 - as said
 
-        return rows_at(self._folder / place, place.lower())
+        return rows_at(self._folder / place, place.lower(), self._unchanged.setdefault(place, Unchanged()))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from marscore.adapters.files.row_source import cell_of, opened
+from marscore.adapters.files.row_source import Unchanged, cell_of
 from marscore.extras import installing
 from marscore.resolve.rows import BadRow, Cell, RowsError
 
@@ -18,16 +18,17 @@ _BATCH = 8192
 class ParquetRows:
     """As `RowFile` says. What it tells as lines are the numbers of rows, from 1."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, unchanged: Unchanged) -> None:
         try:
             import pyarrow  # noqa: PLC0415 - an extra
             import pyarrow.parquet  # noqa: PLC0415 - as above
         except ImportError as error:
             raise RowsError(f"needs pyarrow: {installing('lists')}") from error
         self._broken: tuple[type[Exception], ...] = (OSError, ValueError, pyarrow.ArrowException)
-        self._raw = opened(path)
+        self._unchanged = unchanged
+        self._raw = unchanged.opened(path)
         try:
-            self._file: Any = pyarrow.parquet.ParquetFile(self._raw, pre_buffer=False)
+            self._file: Any = pyarrow.parquet.ParquetFile(self._raw, pre_buffer=False, page_checksum_verification=True)
             self.columns: tuple[str, ...] = tuple(self._file.schema_arrow.names)
         except self._broken as error:
             self._raw.close()
@@ -56,6 +57,7 @@ class ParquetRows:
 
     def _batches(self, names: Sequence[str]) -> Iterator[tuple[list[list[Any]], int]]:
         for batch in self._file.iter_batches(batch_size=_BATCH, columns=list(names), use_threads=False):
+            self._unchanged.check(self._raw)
             yield [batch.column(name).to_pylist() for name in names], batch.num_rows
 
 

@@ -31,6 +31,40 @@ def opened(path: Path) -> IO[bytes]:
         raise RowsError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
+class Unchanged:
+    """Opens one file, and tells whether it still is what it was when it was opened first: rows of two lists are no list."""
+
+    def __init__(self) -> None:
+        self._first: tuple[int, int, int, int] | None = None
+
+    def opened(self, path: Path) -> IO[bytes]:
+        """As `opened` alone.
+
+        Raises:
+            RowsError: also where the file is another by now.
+        """
+        file = opened(path)
+        try:
+            self.check(file)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def check(self, file: IO[bytes]) -> None:
+        """Look at an open file.
+
+        Raises:
+            RowsError: it was written to.
+        """
+        status = os.fstat(file.fileno())
+        found = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        if self._first is None:
+            self._first = found
+        elif self._first != found:
+            raise RowsError("was changed by another program while it was read, so that rows of two lists may be among those so far")
+
+
 def cell_of(value: object, name: str) -> Cell:
     """A value as the text of a cell; None for nothing.
 

@@ -84,7 +84,8 @@ class asking:  # noqa: N801 - reads as the statement that it begins
 
 def _is_told(error: BaseException) -> bool:
     """Whether it is obstore's: one of its own, or one of Python's that says what it was at."""
-    if type(error).__module__.startswith("obstore"):
+    # A panic of the library's is none of Python's exceptions, and of no module of its own.
+    if type(error).__module__.startswith(("obstore", "pyo3_runtime")):
         return True
     text = str(error)
     return (isinstance(error, FileNotFoundError) and "ebug source" in text) or (isinstance(error, ValueError) and _UNFIT in text)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
@@ -17,6 +18,7 @@ from marscore.destination import Destination
 from marscore.errors import StorageError
 from marscore.extras import installing
 from marscore.policy.retry import Patience, RetryRules
+from marscore.url import parse_url
 from marscore.values import Failure
 
 #: Seconds that one request may take that sends a file or a part: of some ten at once each gets a tenth of what the line carries, so that
@@ -28,6 +30,8 @@ _ASKING = 60.0
 _LONGEST = 180.0
 #: Where an endpoint of S3 may be named; the first that is set holds.
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+#: What no header and no URL may hold.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 #: Variables whose values are secrets, and never shown.
 SECRET_VARIABLES = (
     "AWS_ACCESS_KEY_ID",
@@ -65,6 +69,7 @@ def open_store(where: Destination, patience: Patience, sends: bool = False, envi
     if where.scheme == "memory":
         with _Memory.lock:
             return _Memory.stores.setdefault(where.bucket, stores.MemoryStore())
+    _check(environment)
     told = {"client_options": _client(patience, sends, environment), "retry_config": _retries(patience.retry)}
     try:
         if where.scheme == "s3":
@@ -72,6 +77,20 @@ def open_store(where: Destination, patience: Patience, sends: bool = False, envi
         return stores.GCSStore(where.bucket, **told) if where.scheme == "gs" else stores.AzureStore(where.bucket, **told)
     except Exception:  # noqa: BLE001 - of many kinds, and what it says may repeat the value of a variable
         raise StorageError(Failure("store", "cannot open the object store: a variable of the environment makes no sense to it")) from None
+
+
+def _check(environment: Mapping[str, str]) -> None:
+    """Refuse values that obstore ends the thread over (a Rust panic), by the names of their variables."""
+    for name, value in environment.items():
+        if not name.startswith(("AWS_", "AZURE_", "GOOGLE_")):
+            continue
+        if _CONTROL.search(value):
+            raise StorageError(Failure("store", f"{name} has a line end or another control character in it"))
+        if value and (name in _ENDPOINTS or name == "AZURE_STORAGE_ENDPOINT"):
+            try:
+                parse_url(value)
+            except ValueError:
+                raise StorageError(Failure("store", f"{name} is no URL that begins with http:// or https://")) from None
 
 
 def is_installed() -> bool:
