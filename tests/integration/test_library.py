@@ -205,7 +205,7 @@ def test_a_listener_that_raises_at_once_or_last_is_heard_as_well(origin: Origin,
 def test_cancel_ends_the_run_as_a_signal_does(origin: Origin, tmp_path: Path, processes: int) -> None:
     cancel = threading.Event()
     data = manifest(tmp_path, *(origin.serve(f"/{n}.bin", BIG, [HELD]) for n in "ab"))
-    watcher = when(lambda: bool(journals(tmp_path)), cancel.set)
+    watcher = when(lambda: len(journals(tmp_path)) == 2, cancel.set)
     report = marscore.run(data, cancel=cancel, processes=processes)
     watcher.join()
     assert (report.status, report.exit_code, report.ok) == ("interrupted", 143, False)
