@@ -28,10 +28,10 @@ from marscore.adapters.terminal.overlaps import refuse_overlap
 from marscore.adapters.terminal.signals import Stop, listening, note
 from marscore.caller import NOBODY, Caller
 from marscore.deciding import foresee
-from marscore.errors import ManifestError, Problem, told
+from marscore.errors import Interrupted, ManifestError, Problem, StorageError, told
 from marscore.frozen import dataclass
 from marscore.held import place_of_lock
-from marscore.job import Job, prepare
+from marscore.job import Job, Rows, prepare
 from marscore.manifest.environment import Unset
 from marscore.own_folder import own_folder_of, seen_by, state_of, working_in
 from marscore.planning.model import compile_plan
@@ -76,14 +76,16 @@ def validate(manifest: ManifestInput, settings: RunSettings, unset: Unset = "ref
         ManifestError: it is wrong.
     """
     if unset == "allowed" and manifest.text is not None:
-        names, rows = dict(settings.variables), RowFiles(manifest.folder)
+        names, rows = dict(settings.variables), RowFiles(manifest.folder, missing="empty")
         if (least := load_in_part(manifest.text, manifest.source, os.environ, names, rows)) is not None:
             return Validated(least)
-    job = prepare(manifest, settings, "written", "streamed")
+    unfetched = Rows(missing="empty")
+    job = prepare(manifest, settings, "written", "streamed", unfetched)
+    unread = tuple(Problem("", f"the list {each} is not here yet: its rows are not checked") for each in unfetched.unread())
     if job.rows is None:
-        return Validated(len(job.downloads), _shown_hooks(job), job.suspicions)
+        return Validated(len(job.downloads), _shown_hooks(job), (*job.suspicions, *unread))
     looked = job.rows.looked or job.rows.look()
-    return Validated(looked.count, _shown_hooks(job), (*job.suspicions, *told_of(job.rows.examined.parsed(), looked.bad)))
+    return Validated(looked.count, _shown_hooks(job), (*job.suspicions, *told_of(job.rows.examined.parsed(), looked.bad), *unread))
 
 
 def _told_of(job: Job) -> list[str]:
@@ -149,7 +151,8 @@ def run(manifest: ManifestInput, settings: RunSettings, handle_signals: bool = F
         KeyboardInterrupt: without `handle_signals`, after everything was put in order.
     """
     with listening(handle_signals) as stop, caller.watching(stop):
-        job = prepare(manifest, settings if caller.session is None else replace(settings, processes=1), lists="streamed")
+        rows = _rows(manifest, settings, stop, caller)
+        job = prepare(manifest, settings if caller.session is None else replace(settings, processes=1), lists="streamed", rows=rows)
         return _carried_out(job, manifest, settings, stop, caller)
 
 
@@ -191,6 +194,30 @@ def _carried_out(job: Job, manifest: ManifestInput, settings: RunSettings, stop:
             ended = Run(job, outputs, stop, state, place, caller).carry_out()
         place.all_in_place = ended.head.status == "succeeded"
         return ended
+
+
+def _rows(manifest: ManifestInput, settings: RunSettings, stop: Stop, caller: Caller = NOBODY) -> Rows:
+    """How a run has the files of rows that are elsewhere."""
+    return Rows(lambda job: _have_lists(job, manifest, settings, (stop, caller)))
+
+
+def _have_lists(job: Job, manifest: ManifestInput, settings: RunSettings, run_by: tuple[Stop, Caller]) -> None:
+    """Have the files of rows that are the job's downloads, which no other run of its folder replaces meanwhile."""
+    from marscore import published, row_lists  # noqa: PLC0415 - few manifests name any
+
+    stop, caller = run_by
+    before, quiet = stop.on_signal, published.quiet(settings)
+    with hold(own_folder_of(job)):
+        stop.on_signal = note
+        try:
+            row_lists.have(job, lambda lists: _carried_out(lists, manifest, quiet, stop, Caller(caller.session)), stop.check)
+        except StorageError:
+            if stop.signal is None:
+                raise
+        finally:
+            stop.on_signal = before
+    if stop.signal is not None:
+        raise Interrupted(stop.signal)
 
 
 def _published(job: Job, manifest: ManifestInput, settings: RunSettings, stop: Stop) -> Job:
@@ -235,7 +262,8 @@ def lock(manifest: ManifestInput, settings: RunSettings, upgrade: Iterable[str] 
     settings = replace(settings, hooks="none")
     with listening(handle_signals) as stop:
         publish = functools.partial(_published, manifest=manifest, settings=settings, stop=stop)
-        return locking.lock(manifest, settings, upgrade, locking.Work(publish, lambda job: _carried_out(job, manifest, settings, stop)))
+        work = locking.Work(publish, lambda job: _carried_out(job, manifest, settings, stop), _rows(manifest, settings, stop))
+        return locking.lock(manifest, settings, upgrade, work)
 
 
 def check_lock(manifest: ManifestInput, settings: RunSettings) -> list[Mismatch]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -23,6 +23,7 @@ from marscore.frozen import dataclass
 from marscore.held import held_to_lock, lock_of
 from marscore.hooks import Hooks, hooks_of
 from marscore.manifest import Examined, Parsed, PlainExecution, examine_mapping, examine_text, of_manifest
+from marscore.manifest.fields import is_elsewhere
 from marscore.policy.redact import Redactor
 from marscore.policy.retry import Patience
 from marscore.resolve.expand import expand, loaded
@@ -37,6 +38,19 @@ from marscore.values import OWN_FOLDER, Failure
 if TYPE_CHECKING:
     from marscore.manifest import Execution
     from marscore.resolve.streamed import Streamed
+
+
+@dataclass(slots=True)
+class Rows:
+    """How files of rows are had that are elsewhere. `have` is given the job that fetches them; `files` are those that open them."""
+
+    have: Callable[[Job], None] | None = None
+    missing: Literal["refused", "empty"] = "refused"
+    files: list[RowFiles] = field(default_factory=list)
+
+    def unread(self) -> list[str]:
+        """Those that are not here, as they are shown."""
+        return sorted({files.shown(place) for files in self.files for place in files.unread})
 
 
 #: What becomes of the downloads of long lists: all are made at once, or they are made while the run goes on.
@@ -114,8 +128,12 @@ class Job:
         return StoreFolder(self.root, self.store, self.patience, own=self.own)
 
 
-def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles = "all", lists: Lists = "kept") -> Job:
+def prepare(
+    manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles = "all", lists: Lists = "kept", rows: Rows | None = None
+) -> Job:
     """Read, check and expand a manifest, and look at the files of certificates that it names, and for what reads its archives.
+
+    `rows` is how its files of rows are had that are elsewhere: without it, those that an earlier run has fetched are read.
 
     Raises:
         ManifestError: it is wrong, or its lock is; every problem is told.
@@ -123,7 +141,7 @@ def prepare(manifest: ManifestInput, settings: RunSettings, tls_files: TlsFiles 
     """
     takes_all = _what_takes_all(manifest, settings) if lists == "streamed" else None
     may_stream = lists == "streamed" and takes_all is None
-    parsed, everything = _read_or_stream(manifest, settings) if may_stream else read(manifest, settings)
+    parsed, everything = (_read_or_stream if may_stream else read)(manifest, settings, rows)
     check_whole(parsed, tls_files)
     if not isinstance(everything, tuple):
         job = job_of(parsed, everything.first, manifest, settings)
@@ -197,7 +215,9 @@ def job_of(parsed: Parsed, downloads: tuple[Download, ...], manifest: ManifestIn
         network=settings.network,
         hooks=hooks_of(parsed.manifest, manifest.folder) if settings.hooks == "run" else None,
         folder=manifest.folder,
-        inputs=tuple(manifest.folder / entry.from_ for entry in parsed.manifest.downloads if entry.from_ is not None),
+        inputs=tuple(
+            manifest.folder / each.from_.url for each in parsed.manifest.downloads if each.from_ and not is_elsewhere(each.from_.url)
+        ),
     )
 
 
@@ -213,29 +233,50 @@ def _root(folder: Path) -> Path:
     return root
 
 
-def read(manifest: ManifestInput, settings: RunSettings) -> tuple[Parsed, tuple[Download, ...]]:
+def read(manifest: ManifestInput, settings: RunSettings, rows: Rows | None = None) -> tuple[Parsed, tuple[Download, ...]]:
     """A manifest, and all its downloads.
 
     Raises:
         ManifestError: with every problem.
     """
-    rows = RowFiles(manifest.folder)
     examined = _examined(manifest, settings)
     if examined is None:
         parsed = of_manifest(manifest.data)
-        return parsed, expand(parsed, rows)
-    return loaded(examined, rows)
+        return parsed, expand(parsed, _row_files(manifest, settings, parsed, rows))
+    return loaded(examined, _row_files(manifest, settings, examined, rows))
 
 
-def _read_or_stream(manifest: ManifestInput, settings: RunSettings) -> tuple[Parsed, tuple[Download, ...] | Streamed]:
-    examined, rows = _examined(manifest, settings), RowFiles(manifest.folder)
+def _read_or_stream(
+    manifest: ManifestInput, settings: RunSettings, rows: Rows | None = None
+) -> tuple[Parsed, tuple[Download, ...] | Streamed]:
+    examined = _examined(manifest, settings)
     if examined is None:
-        return read(manifest, settings)
+        return read(manifest, settings, rows)
+    files = _row_files(manifest, settings, examined, rows)
     if all(entry.from_ is None for entry in examined.entries.values()):
-        return loaded(examined, rows)
+        return loaded(examined, files)
     from marscore.resolve.streamed import load_or_stream  # noqa: PLC0415 - few manifests have lists
 
-    return load_or_stream(examined, rows)
+    return load_or_stream(examined, files)
+
+
+def _row_files(manifest: ManifestInput, settings: RunSettings, found: Parsed | Examined, rows: Rows | None) -> RowFiles:
+    """What opens the files of rows, once those that are elsewhere are had."""
+    entries = found.entries.values() if isinstance(found, Examined) else found.manifest.downloads
+    is_wrong = isinstance(found, Examined) and (found.manifest is None or found.findings.found)
+    if is_wrong or not any(entry.from_ is not None and is_elsewhere(entry.from_.url) for entry in entries):
+        return RowFiles(manifest.folder)
+    from marscore.row_places import kept_at, remote_lists, shown_url  # noqa: PLC0415 - few manifests have any
+
+    parsed = found.parsed() if isinstance(found, Examined) else found
+    if rows is not None and rows.have is not None:
+        rows.have(replace(job_of(parsed, remote_lists(parsed, settings.network), manifest, settings), store=None))
+    files = RowFiles(
+        manifest.folder, kept_at(manifest, settings, parsed), shown_url(parsed).url, "refused" if rows is None else rows.missing
+    )
+    if rows is not None:
+        rows.files.append(files)
+    return files
 
 
 def _examined(manifest: ManifestInput, settings: RunSettings) -> Examined | None:

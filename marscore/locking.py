@@ -15,7 +15,7 @@ from marscore.adapters.terminal.named_outputs import Output
 from marscore.errors import ManifestError, Problem, StorageError
 from marscore.frozen import dataclass
 from marscore.held import lock_of, place_of_lock
-from marscore.job import Job, check_whole, job_of, read
+from marscore.job import Job, Rows, check_whole, job_of, read
 from marscore.lockfile.changes import changes
 from marscore.lockfile.model import Lock, LockedFile
 from marscore.lockfile.text import write_lock
@@ -48,10 +48,14 @@ class Locked:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a locking may have to have done: `publish` has the lists of checksums that a job's downloads await, `carry_out` fetches."""
+    """What a locking may have to have done: `publish` has the lists of checksums that a job's downloads await, `carry_out` fetches.
+
+    `rows` is how files of rows are had that are elsewhere.
+    """
 
     publish: Callable[[Job], Job]
     carry_out: Callable[[Job], Ended]
+    rows: Rows | None = None
 
 
 def lock(manifest: ManifestInput, settings: RunSettings, upgrade: Iterable[str], work: Work) -> Locked:
@@ -61,7 +65,7 @@ def lock(manifest: ManifestInput, settings: RunSettings, upgrade: Iterable[str],
         ManifestError: the manifest is wrong, or the old lock is.
         StorageError: the lock cannot be written, or the state cannot be read.
     """
-    parsed, downloads = read(manifest, settings)
+    parsed, downloads = read(manifest, settings, work.rows)
     check_whole(parsed)
     place = _place(manifest, settings)
     old = lock_of(manifest, replace(settings, lock=None)) if settings.lock is None else _named(manifest, settings)

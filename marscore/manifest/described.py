@@ -68,7 +68,7 @@ EXAMPLES: dict[str, dict[str, list[Any]]] = {
         "each": [{"i": {"from": 0, "to": 99}}, {"arch": ["x86_64", "aarch64"]}],
     },
     "ListEntry": {
-        "from": ["files.csv", "files.jsonl.gz", "files.parquet"],
+        "from": ["files.csv", "https://example.com/files.jsonl.gz", "s3://bucket/files.parquet"],
         "url": ["url", "https://example.com/{id}.bin"],
         "path": ["{key:2}/{key}", "images/{id}.jpg"],
         "mirrors": [["mirror"]],
@@ -90,6 +90,12 @@ EXAMPLES: dict[str, dict[str, list[Any]]] = {
     "Certificate": {"cert": ["certs/client.pem"], "key": ["certs/client.key"], "password": ["${KEY_PASSWORD}"]},
     "Unpack": {"into": ["tools"], "strip": [1], "only": [["bin/*"]], "keep": [False]},
     "Range": {"from": [0], "to": [99]},
+    "RowSource": {
+        "url": ["files.csv", "https://example.com/files.jsonl.gz"],
+        "checksum": ["sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
+        "headers": [{"Authorization": "Bearer ${LIST_TOKEN}"}],
+        "auth": ["netrc"],
+    },
     "ListSource": {
         "url": ["https://example.com/SHA256SUMS", "{url}.sha256"],
         "mirrors": [["https://mirror.example.org/SHA256SUMS"]],

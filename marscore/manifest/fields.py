@@ -14,8 +14,10 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from marscore.destination import parse_destination
 from marscore.manifest.places import Scalar
 from marscore.manifest.urls import check_proxy_text, check_url_text
+from marscore.url import parse_url
 from marscore.values import parse_checksum, parse_duration, parse_size
 
 if TYPE_CHECKING:
@@ -274,12 +276,24 @@ def check_each_name(name: str) -> str:
 
 
 def check_list_file(text: str) -> str:
-    """Refuse a file of rows whose name does not say how it is to be read, and one that is not on this machine."""
-    if "://" in text:
-        raise ValueError("must be the path of a file: lists elsewhere are not read; the address of a single file is its url")
-    if not _LIST_FILE.fullmatch(text):
+    """Refuse a file of rows whose name does not say how it is to be read, and the URL of one that is none."""
+    name = text
+    if is_elsewhere(text):
+        scheme = text.partition(":")[0].lower()
+        if scheme in ("http", "https"):
+            name = parse_url(text).target.partition("?")[0]
+        elif scheme not in ("s3", "gs", "az", "memory"):
+            raise ValueError("must be the path of a file, or a URL of http, https, s3, gs or az")
+        else:
+            parse_destination(text)
+    if not _LIST_FILE.fullmatch(name):
         raise ValueError("must end in .csv, .tsv, .jsonl or .ndjson, or one of these and .gz, or in .parquet")
     return text
+
+
+def is_elsewhere(place: str) -> bool:
+    """Whether a file of rows is named by a URL."""
+    return "://" in place
 
 
 def check_variable_name(name: str) -> str:

@@ -31,7 +31,7 @@ from typing_extensions import Self
 
 from marscore.manifest import field_types as f
 from marscore.manifest import short
-from marscore.manifest.fields import read_list
+from marscore.manifest.fields import is_elsewhere, read_list
 from marscore.manifest.output import check_output
 from marscore.manifest.plain import PlainEntry
 from marscore.public import public_fields
@@ -317,13 +317,37 @@ class DownloadEntry(DownloadOptions):
         return path
 
 
+class RowSource(Model):
+    """Where a file of rows is, and how it is asked for where it is elsewhere."""
+
+    url: f.ListFile
+    """Path relative to the manifest's own folder, or URL of http, https, s3, gs or az; its name ends as that of a file of rows does."""
+    checksum: Annotated[tuple[f.ChecksumText, ...], BeforeValidator(read_list), f.Also(_ONE_TEXT)] | None = None
+    """What the file itself must have: algorithm:hex or sha256-BASE64."""
+    headers: f.Headers | None = None
+    """Header fields of its requests. Of those of downloads and defaults it gets User-Agent, and what forward_headers names."""
+    auth: AnyAuth | None = None
+    """User name and password for it, netrc, or none; it gets none of downloads and defaults (none)."""
+
+    @model_validator(mode="after")
+    def _is_asked_for(self) -> RowSource:
+        given = next((name for name in ("checksum", "headers", "auth") if getattr(self, name) is not None), None)
+        if given is not None and not is_elsewhere(self.url):
+            raise ValueError(f"must be a URL where it has {given}: a file of this machine is read as it is")
+        if given in ("headers", "auth") and not self.url.lower().startswith(("http:", "https:")):
+            raise ValueError(f"must have no {given}, as an object store's own variables (AWS_ACCESS_KEY_ID, ...) say who asks")
+        if isinstance(self.auth, Auth) and self.auth.username is None:
+            raise ValueError("must have a username in auth")
+        return self
+
+
 class ListEntry(DownloadOptions):
     """The downloads of a file's rows, of a table or of JSON Lines. As the only entry, it may stand for the list of downloads."""
 
     each: ClassVar[None] = None
 
-    from_: f.ListFile = Field(alias="from")
-    """The file, relative to the manifest's own folder: .csv, .tsv, .jsonl or .ndjson, also with .gz, or .parquet; a row is a download."""
+    from_: Annotated[RowSource, BeforeValidator(short.list_source), f.Also(_ONE_TEXT)] = Field(alias="from")
+    """Path or URL of a file (.csv, .tsv, .jsonl, .ndjson, also with .gz; .parquet), or a mapping; each row is a download."""
     url: f.Text
     """The column that holds the URLs; or a template with names of columns in braces, as in https://example.com/{id}.bin."""
     path: f.Text | None = None

@@ -172,7 +172,7 @@ class Expansion:
         rows = ListExpansion(where, entry, self, self._findings, reading)
         yield from rows.read(open_rows)
         if rows.problems and not self._findings.found:
-            raise ManifestError(open_rows.shown(entry.from_), tuple(rows.problems))
+            raise ManifestError(open_rows.shown(entry.from_.url), tuple(rows.problems))
 
     def _one(self, where: Path, entry: DownloadEntry | PlainEntry) -> None:
         options = self.options_of(where, entry, entry.headers, entry.tags)

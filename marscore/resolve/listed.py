@@ -21,6 +21,7 @@ from marscore.manifest.fields import read_text
 from marscore.manifest.places import Path, shown
 from marscore.resolve.awaited import AwaitedMaker, WrongListError, texts_of
 from marscore.resolve.cells import BadCellError, filled, read_header, read_row_size, read_tag, read_url, values_of
+from marscore.resolve.list_origins import allowed_origins, leads_elsewhere
 from marscore.resolve.model import Download, Options
 from marscore.resolve.refused import RefusedError
 from marscore.resolve.rows import BadRow, Cell, OpenRows, RowFile, RowForm, RowsError, Slots, Values
@@ -35,6 +36,10 @@ _T = TypeVar("_T")
 MOST_TOLD = 50
 #: What is known of a bad row is no URL. No host is called so (RFC 2606 section 2), and nothing is ever sent there.
 NO_URL = "https://bad-row.invalid/"
+_ELSEWHERE = (
+    "would have what the manifest sends (headers, auth, cert) sent to another origin than that of the list: "
+    "url can begin with the origin that is meant, or the list have a checksum"
+)
 
 
 class Expanding(Protocol):
@@ -97,7 +102,10 @@ class ListExpansion:
         self._expanding = expanding
         self._findings = findings
         self._name = shown(where)
+        self._allowed = allowed_origins(entry)
         self._line = 0
+        #: What the file is called where a row of it is told of.
+        self._file = ""
         #: The entry without checksums: for rows that have none, `defaults` may name a list.
         self._bare = entry.model_copy(update={"checksum": None})
 
@@ -126,8 +134,9 @@ class ListExpansion:
             opened[0].close()
 
     def _opened(self, open_rows: OpenRows) -> tuple[RowFile, Slots, _Forms] | None:
+        self._file = open_rows.name(self._entry.from_.url)
         try:
-            file = open_rows.open(self._entry.from_)
+            file = open_rows.open(self._entry.from_.url)
         except RowsError as error:
             if error.line is None:
                 self._findings.add((*self._where, "from"), error.message)
@@ -185,12 +194,14 @@ class ListExpansion:
         size = None if forms.size is None else filled(forms.size, values)
         path = None if forms.path is None else filled(forms.path, values)
         into = None if forms.into is None else filled(forms.into, values)
+        urls = tuple(dict.fromkeys([url, *mirrors])) if mirrors else (url,)
+        if self._allowed is not None and leads_elsewhere(self._allowed, options, urls):
+            raise BadCellError(("url",), _ELSEWHERE, forms.url.column)
         entry = entry if checksums or not texts_of(entry) else self._bare
         awaited = expanding.lists.of(where, entry, url) if expanding.lists.may_be_named(entry) else ()
         place, folder = expanding.output(where, path, url, own), None
         if options.unpack is not None:
             folder = expanding.folder_of(where, into if forms.into else options.unpack.into, place, own)
-        urls = tuple(dict.fromkeys([url, *mirrors])) if mirrors else (url,)
         return Download(own, urls, place, options, checksums, size, into=folder, awaited=awaited)
 
     def _options(self, forms: _Forms, values: Values) -> Options:
@@ -212,7 +223,7 @@ class ListExpansion:
         if not mark or not digits.isdigit() or int(digits) >= len(lines):
             return message
         line = lines[int(digits)]
-        return f"{head}{mark}{digits}] ({PurePath(self._entry.from_).name}:{line}){number.partition(']')[2]}"
+        return f"{head}{mark}{digits}] ({self._file}:{line}){number.partition(']')[2]}"
 
     def _bad_cell(self, own: str, bad: BadCellError, url: str, slots: Slots) -> None:
         named = "" if bad.column is None else f" (column {bad.column[:64]})"
@@ -224,10 +235,10 @@ class ListExpansion:
         if self._reading.on_bad_row == "fail":
             self.problems.append(problem)
             return
-        name = PurePath(self._entry.from_).name
+        name = self._file
         message = f"{name}:{problem.line}:{problem.column}: {problem.path}: {problem.message}"
         options = self._expanding.options_of(self._where, self._bare, None, None)
-        path = self._place_of_bad(name, own)
+        path = self._place_of_bad(PurePath(name).name, own)
         self._expanding.add_download(Download(own, (url,), path, options, bad=message))
 
     def _place_of_bad(self, name: str, own: str) -> str:

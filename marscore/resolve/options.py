@@ -102,7 +102,7 @@ def _converted(merged: Mapping[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {
         name: merged[name] for name in ("headers", "threads", "verify", "max_size", "if_exists", "mode", "mtime", "tags")
     }
-    made |= {"timeouts": _set(Timeouts, merged["timeout"]), "retry": retry_rules(merged["retry"]), "auth": _auth(merged["auth"])}
+    made |= {"timeouts": _set(Timeouts, merged["timeout"]), "retry": retry_rules(merged["retry"]), "auth": credentials_of(merged["auth"])}
     made["forward_headers"] = tuple(sorted({name.lower() for name in merged["forward_headers"] or ()}))
     made |= {"proxies": _proxies(merged["proxies"]), "cert": _certificate(merged["cert"]), "min_speed": merged["min_speed"] or None}
     made["unpack"] = _unpack(merged["unpack"])
@@ -144,9 +144,14 @@ def _differing(by_kind: Mapping[Any, int], limit: int) -> Iterable[tuple[Failure
     return ((kind, by_kind[kind]) for kind in FAILURE_KINDS if by_kind.get(kind, limit) != limit)
 
 
-def _auth(auth: Auth | str | None) -> Credentials | str | None:
+def credentials_of(auth: Auth | str | None) -> Credentials | Literal["netrc"] | None:
+    """What `auth` says.
+
+    Raises:
+        ValueError: it has no username.
+    """
     if auth is None or isinstance(auth, str):
-        return None if auth == "none" else auth
+        return "netrc" if auth == "netrc" else None
     if auth.username is None:
         raise ValueError("needs a username")
     return Credentials(auth.username, auth.password or "", auth.scheme or "basic")

@@ -89,7 +89,10 @@ class OpenRows(Protocol):
         """
 
     def shown(self, place: str) -> str:
-        """What one is called in messages: its path as seen from here."""
+        """What one is called in messages: its path as seen from here, or its URL without what is secret."""
+
+    def name(self, place: str) -> str:
+        """The same in short, where a row of it is told of."""
 
 
 class NoRows:
@@ -98,6 +101,10 @@ class NoRows:
     def open(self, place: str) -> RowFile:
         """Refuse it."""
         raise RowsError("cannot be read: no files are read here")
+
+    def name(self, place: str) -> str:
+        """As it is named."""
+        return self.shown(place)
 
     def shown(self, place: str) -> str:
         """As it is named."""

@@ -106,7 +106,7 @@ class Streamed:
             else:
                 rows = ListExpansion(where, entry, expansion, findings)
                 rows.look(self.open_rows)
-                broken += [(self.open_rows.shown(entry.from_), problem) for problem in rows.problems]
+                broken += [(self.open_rows.shown(entry.from_.url), problem) for problem in rows.problems]
         if findings.found:
             raise findings.error(self.examined.source)
         if broken:

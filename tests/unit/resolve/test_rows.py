@@ -32,6 +32,9 @@ class Table:
     def open(self, place: str) -> RowFile:
         return self
 
+    def name(self, place: str) -> str:
+        return place
+
     def shown(self, place: str) -> str:
         return f"there/{place}"
 

@@ -1,0 +1,45 @@
+"""Whom the rows of a list may send what the manifest sends: who writes a list that is elsewhere is not to say where credentials go.
+
+a list that is elsewhere, and whose content the manifest does not pin by a checksum --allowed_origins--> its own origin, and those that
+`url` and `mirrors` begin with
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from marscore.manifest.fields import is_elsewhere
+from marscore.resolve.model import Options
+from marscore.url import parse_url
+
+if TYPE_CHECKING:
+    from marscore.manifest import ListEntry
+
+_TYPED = re.compile(r"(?i)https?://[^/?#{}]+(?=[/?])")
+#: Header fields that tell nothing of who asks.
+_HARMLESS = frozenset({"user-agent", "accept", "accept-encoding", "accept-language", "referer"})
+
+
+def allowed_origins(entry: ListEntry) -> frozenset[str] | None:
+    """Where rows may lead to with what the manifest sends; None: anywhere, as the author of the manifest has the list."""
+    source = entry.from_
+    if not is_elsewhere(source.url) or source.checksum:
+        return None
+    typed = [found[0] for text in (entry.url, *(entry.mirrors or ())) if (found := _TYPED.match(text))]
+    own = [source.url] if source.url.lower().startswith("http") else []
+    return frozenset(parse_url(f"{text}/" if text in typed else text).origin for text in (*own, *typed))
+
+
+def leads_elsewhere(allowed: frozenset[str], options: Options, urls: Iterable[str]) -> bool:
+    """Whether a row would have credentials sent where they may not go."""
+    return _has_credentials(options) and any(parse_url(url).origin not in allowed for url in urls)
+
+
+@lru_cache(64)
+def _has_credentials(options: Options) -> bool:
+    # What netrc has for a host goes to that host, whoever names it.
+    is_named = options.auth is not None and options.auth != "netrc"
+    return is_named or options.cert is not None or any(name.lower() not in _HARMLESS for name, _ in options.headers)

@@ -1,0 +1,63 @@
+"""Where the rows of a list that is elsewhere may lead to with what the manifest sends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from marscore.manifest import ListEntry
+from marscore.resolve.list_origins import allowed_origins, leads_elsewhere
+from marscore.resolve.model import Options
+from marscore.values import Credentials
+
+LIST = "https://lists.example.com/rows.csv"
+TOKEN = Options(headers=(("Authorization", "Bearer x"),))
+
+
+def allowed(source: Any = LIST, url: str = "link", **more: Any) -> frozenset[str] | None:
+    return allowed_origins(ListEntry.model_validate({"from": source, "url": url, **more}))
+
+
+def test_a_list_of_this_machine_or_one_that_is_pinned_leads_anywhere() -> None:
+    assert allowed("rows.csv") is None
+    assert allowed({"url": LIST, "checksum": "sha256:" + 64 * "0"}) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "mirrors", "also"),
+    [
+        ("link", [], []),
+        ("https://files.example.com/{id}", [], ["https://files.example.com"]),
+        (
+            "https://files.example.com:8443/{id}",
+            ["http://other.example.com?{id}"],
+            ["https://files.example.com:8443", "http://other.example.com"],
+        ),
+        ("https://files.example.com{id}", [], []),
+        ("https://files.example.com:{port}/", [], []),
+        ("https://{host}/files.example.com/", [], []),
+        ("https://files.example.com@{host}/", [], []),
+    ],
+)
+def test_others_lead_to_their_own_origin_and_to_those_that_are_typed(url: str, mirrors: list[str], also: list[str]) -> None:
+    own, others = allowed(), allowed(url=url, mirrors=mirrors) or frozenset()
+    assert own is not None
+    assert {each.removesuffix(":443").removesuffix(":80") for each in others - own} == set(also)
+    assert allowed("s3://bucket/rows.csv", url="link") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("options", "has_any"),
+    [
+        (TOKEN, True),
+        (Options(headers=(("X-Of-Ours", "x"),)), True),
+        (Options(auth=Credentials("me", "x")), True),
+        (Options(headers=(("User-Agent", "x"), ("accept", "*/*")), auth="netrc"), False),
+    ],
+)
+def test_only_what_tells_of_who_asks_is_kept_from_others(options: Options, has_any: bool) -> None:
+    origins = allowed()
+    assert origins is not None
+    assert leads_elsewhere(origins, options, ["https://lists.example.com/a", "https://evil.example.com/a"]) is has_any
+    assert leads_elsewhere(origins, options, ["https://LISTS.example.com:443/a"]) is False
