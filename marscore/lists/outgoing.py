@@ -12,6 +12,10 @@ from marscore.values import Checksum, Credentials
 
 #: What holds where a manifest says nothing.
 _STANDARD = Options(retry=retry_rules(None))
+#: Fields of Options that make a difference to what is fetched or where it ends up, and what a manifest calls them.
+_WRITTEN = {name: name for name in ("headers", "proxies", "auth", "verify", "cert", "min_speed", "max_size", "forward_headers")}
+_WRITTEN |= {name: name for name in ("if_exists", "mode", "mtime", "unpack")}
+_WRITTEN |= {"timeouts": "timeout", "retry": "retry", "private_addresses": "security.private_addresses"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +58,13 @@ class Losses:
 
 
 def differing(options: Options) -> Iterator[str]:
-    """The names of a download's options, as in a manifest, that are set to something."""
-    for name in ("headers", "proxies", "auth", "verify", "cert", "min_speed", "max_size", "forward_headers"):
+    """The names of a download's options, as in a manifest, that are set to something.
+
+    Not of threads, which make it faster alone, and of tags, by which it is chosen.
+    """
+    for name, written in _WRITTEN.items():
         if getattr(options, name) != getattr(_STANDARD, name):
-            yield name
-    if options.timeouts != _STANDARD.timeouts:
-        yield "timeout"
-    if options.retry != _STANDARD.retry:
-        yield "retry"
+            yield written
 
 
 def tell_unsaid(outgoing: Outgoing, said: frozenset[str], tool: str, losses: Losses) -> None:
