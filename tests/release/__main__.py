@@ -1,13 +1,15 @@
 """Looks at what was built, and tries it where nothing else is installed.
 
 python -m tests.release look DIST            what is in wheel and sdist; exit 1 where something is wrong
-python -m tests.release try DIST [PYTHON]... install the wheel with each Python, with and without libcurl, and fetch from a loopback origin
+python -m tests.release try DIST [PYTHON]... install the wheel with each Python, with and without libcurl, and fetch from a loopback origin;
+                                             look whether all that it needs has wheels for musl
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -22,6 +24,7 @@ from tests.release.contents import problems_of
 
 VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 EXTRAS = ("", "[curl]")
+MACHINES = ("x86_64", "aarch64")
 LIMIT_S = 300
 MIB = 1024 * 1024
 
@@ -82,6 +85,24 @@ def fetch(python: str, folder: Path) -> None:
             raise SystemExit(f"{verb}: no metrics")
 
 
+def try_musl(wheel: Path, version: str, machine: str) -> str:
+    """Look whether all that the wheel needs has wheels for musl (Alpine) too, so that nothing there wants a compiler. Raises where not.
+
+    That is asked of the index alone: nothing is installed, and nothing run.
+    """
+    with tempfile.TemporaryDirectory(prefix="marscore-") as name:
+        folder = Path(name)
+        platforms = [part for minor in (2, 1) for part in ("--platform", f"musllinux_1_{minor}_{machine}")]
+        wanted = ["--python-version", version, "--only-binary", ":all:", "--target", str(folder / "there"), *platforms]
+        asked = ["--dry-run", "--ignore-installed", "--quiet", "--disable-pip-version-check", "--report", str(folder / "report.json")]
+        run([sys.executable, "-m", "pip", "install", *asked, *wanted, str(wheel)], folder)
+        chosen = json.loads((folder / "report.json").read_text())["install"]
+        files = [one["download_info"]["url"].rpartition("/")[2] for one in chosen]
+    if strange := [file for file in files if not file.endswith("-none-any.whl") and "musllinux" not in file]:
+        raise SystemExit(f"{version} on musl, {machine}: {', '.join(strange)}")
+    return f"{version} on musl, {machine}: {len(files)} wheels, {sum('musllinux' in file for file in files)} of them for musl (not run)"
+
+
 def run(command: list[str], folder: Path) -> str:
     """Run a program to its end, without what this environment would bring to Python. Raises SystemExit with what it said where it fails."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON") and not name.lower().endswith("_proxy")}
@@ -107,6 +128,9 @@ def main() -> None:
             for extra in EXTRAS:
                 began = time.monotonic()
                 print(f"{try_wheel(wheel, python, extra)} ({time.monotonic() - began:.0f} s)", flush=True)
+        for version in () if arguments.pythons else (VERSIONS[0], VERSIONS[-1]):
+            for machine in MACHINES:
+                print(try_musl(wheel, version, machine), flush=True)
 
 
 if __name__ == "__main__":
