@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import IO
@@ -77,6 +78,8 @@ def cell_of(value: object, name: str) -> Cell:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"has no finite number in {name[:64]!r}")
     if isinstance(value, float) and value.is_integer():
         # A column of whole numbers with gaps is one of floats to many programs.
         return str(int(value))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from marscore.adapters.files.row_folder import RowFiles
-from marscore.resolve.rows import RowsError
+from marscore.resolve.rows import BadRow, RowsError
 
 pyarrow = pytest.importorskip("pyarrow")
 MANY = 20_000
@@ -71,3 +71,10 @@ def test_a_parquet_page_that_is_not_what_its_checksum_says_is_no_list(tmp_path: 
     place.write_bytes(data[:at] + b"Q" + data[at + 1 :])
     with pytest.raises(RowsError, match="no Parquet file that can be read"):
         list(RowFiles(tmp_path).open(place.name).rows(["url"]))
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "NaN", "Infinity"])
+def test_what_is_no_finite_number_is_a_bad_row(tmp_path: Path, number: str) -> None:
+    (tmp_path / "l.jsonl").write_text(f'{{"url": {number}}}\n')
+    [(line, found)] = RowFiles(tmp_path).open("l.jsonl").rows(["url"])
+    assert (line, found) == (1, BadRow("has no finite number in 'url'"))
