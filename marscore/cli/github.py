@@ -75,7 +75,7 @@ class Github:
         file = None if manifest.text is None else in_workspace(manifest.source)
         lines = EntryLines(manifest.text or "").line_of
         place = ManifestFile(source=manifest.source) if file is None else ManifestFile(file, lines, manifest.source)
-        failed = ended.failures()
+        failed = list(ended.failures())
         notes = [note for note in (ended.trouble.message if ended.trouble else None, ended.hook) if note]
         told = [Annotation("error", "marscore", note) for note in notes] + of_failures(failed, place, MOST - len(notes))
         warnings = [(None, warning) for warning in ended.head.warnings if warning not in notes]

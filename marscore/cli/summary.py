@@ -5,10 +5,11 @@ Ended --summary--> lines, each with a tone --exits.tell--> standard error
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from marscore.report.failed import MOST_ALONE, by_cause, host_of, remedy_of
+from marscore.report.failed import MOST_ALONE, Cause, cause_of, host_of, remedy_of
 from marscore.report.words import counted, duration, endings, in_place
 from marscore.values import format_size
 
@@ -32,12 +33,7 @@ _TONES: dict[str, Tone] = {"succeeded": "good", "failed": "error", "interrupted"
 
 def summary(ended: Ended, log_file: str | None = None) -> Told:
     """What a person wants to know when a run has ended."""
-    failed = [entry for entry in ended.failures() if entry.status == "failed"] if ended.head.totals.failed else []
-    manifest = ended.head.manifest.path
-    lines: Told = [] if len(failed) <= MOST_ALONE else _groups(failed, manifest)
-    if len(failed) <= MOST_ALONE:
-        for entry in failed:
-            lines += _failure(entry, manifest)
+    lines: Told = _failures(ended) if ended.head.totals.failed else []
     tone = _TONES[ended.head.status]
     lines.append((_sums(ended.head), tone))
     if ended.kept is not None:
@@ -47,6 +43,37 @@ def summary(ended: Ended, log_file: str | None = None) -> Told:
     if places:
         lines.append(("; ".join(places), "faint"))
     return lines
+
+
+@dataclass(slots=True)
+class _Group:
+    """Failures with one cause, of which the first are kept: there may be millions."""
+
+    first: list[DownloadReport] = field(default_factory=list)
+    count: int = 0
+    are_alike: bool = True
+
+    def add(self, entry: DownloadReport) -> None:
+        self.count += 1
+        if len(self.first) < _NAMED:
+            self.first.append(entry)
+        error, known = entry.error, self.first[0].error
+        self.are_alike = self.are_alike and error is not None and known is not None and error.message == known.message
+
+
+def _failures(ended: Ended) -> Told:
+    """Each failure where they are few, else by kind and host."""
+    few: list[DownloadReport] = []
+    groups: dict[Cause, _Group] = {}
+    for entry in ended.failures():
+        if entry.status == "failed":
+            groups.setdefault(cause_of(entry), _Group()).add(entry)
+            if len(few) <= MOST_ALONE:
+                few.append(entry)
+    manifest = ended.head.manifest.path
+    if len(few) > MOST_ALONE:
+        return _groups(list(groups.values()), manifest)
+    return [line for entry in few for line in _failure(entry, manifest)]
 
 
 def _sums(head: Head) -> str:
@@ -89,27 +116,27 @@ def _failure(entry: DownloadReport, manifest: str) -> Told:
     ]
 
 
-def _groups(failed: Iterable[DownloadReport], manifest: str) -> Told:
+def _groups(groups: Iterable[_Group], manifest: str) -> Told:
     """The failures by kind and host, the largest group first."""
-    ordered = by_cause(failed)
+    ordered = sorted(groups, key=lambda group: group.count, reverse=True)
     lines: Told = []
-    for entries in ordered[:_GROUPS]:
-        lines += _group(entries, manifest) if len(entries) > 1 else _failure(entries[0], manifest)
+    for group in ordered[:_GROUPS]:
+        lines += _group(group, manifest) if group.count > 1 else _failure(group.first[0], manifest)
     if len(ordered) > _GROUPS:
-        rest = sum(map(len, ordered[_GROUPS:]))
+        rest = sum(group.count for group in ordered[_GROUPS:])
         lines.append((f"failed: {counted(rest, 'other download', 'other downloads')}, which the report names", "error"))
     return lines
 
 
-def _group(entries: Sequence[DownloadReport], manifest: str) -> Told:
-    error, host = entries[0].error, host_of(entries[0])
+def _group(group: _Group, manifest: str) -> Told:
+    error, host = group.first[0].error, host_of(group.first[0])
     assert error is not None, "only failures are told"
-    others = "" if all(entry.error and entry.error.message == error.message for entry in entries) else ", and the like"
-    named = ", ".join(entry.path for entry in entries[:_NAMED])
-    more = f" and {len(entries) - _NAMED:,} more" if len(entries) > _NAMED else ""
+    others = "" if group.are_alike else ", and the like"
+    named = ", ".join(entry.path for entry in group.first)
+    more = f" and {group.count - _NAMED:,} more" if group.count > _NAMED else ""
     at = f" from {host}" if host else ""
     return [
-        (f"failed: {counted(len(entries), 'download', 'downloads')}{at}: {error.message}{others}", "error"),
+        (f"failed: {counted(group.count, 'download', 'downloads')}{at}: {error.message}{others}", "error"),
         (f"  {named}{more}", "faint"),
         (f"  to do: {remedy_of(error, manifest)}", ""),
     ]

@@ -18,6 +18,8 @@ from marscore.report.writers import iter_json
 from marscore.values import Failure
 
 if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
     from marscore.report.model import DownloadReport, Report
 
 
@@ -58,15 +60,18 @@ class Ended:
         report._places = None if self.places is None else self.places()
         return report
 
-    def failures(self) -> list[DownloadReport]:
-        """The entries of downloads that failed or were interrupted."""
-        unfinished = [entry for entry in self.entries() if not entry.endswith(SUCCESS)]
-        if not unfinished:
-            return []
-        from pydantic import TypeAdapter  # noqa: PLC0415 - as above
+    def failures(self) -> Iterator[DownloadReport]:
+        """The entries of downloads that failed or were interrupted, one after the other: there may be millions."""
+        reader: TypeAdapter[DownloadReport] | None = None
+        for entry in self.entries():
+            if entry.endswith(SUCCESS):
+                continue
+            if reader is None:
+                from pydantic import TypeAdapter  # noqa: PLC0415 - as above
 
-        from marscore.report.model import DownloadReport  # noqa: PLC0415 - as above
+                from marscore.report.model import DownloadReport  # noqa: PLC0415 - as above
 
-        reader = TypeAdapter(DownloadReport)
-        told = (reader.validate_json(entry) for entry in unfinished)
-        return [entry for entry in told if entry.error is not None]
+                reader = TypeAdapter(DownloadReport)
+            told = reader.validate_json(entry)
+            if told.error is not None:
+                yield told

@@ -6,7 +6,7 @@ entries --alone_or_by_cause--> groups, the largest first     entry --host_of--> 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from marscore.policy.remedies import Asker, remedy
 from marscore.report.words import host_in, shown_host
@@ -15,6 +15,8 @@ from marscore.values import COMMAND_LINE
 if TYPE_CHECKING:
     from marscore.report.model import DownloadReport, Error
 
+#: What downloads that failed have in common.
+Cause: TypeAlias = tuple[str, "int | None", str]
 #: So many a person reads one by one.
 MOST_ALONE = 20
 
@@ -41,8 +43,13 @@ def alone_or_by_cause(failed: Sequence[DownloadReport], most: int = MOST_ALONE) 
 
 def by_cause(failed: Iterable[DownloadReport]) -> list[list[DownloadReport]]:
     """Those of one kind, status and host together: the largest group first, else in the order of the first of each."""
-    groups: dict[tuple[str, int | None, str], list[DownloadReport]] = {}
+    groups: dict[Cause, list[DownloadReport]] = {}
     for entry in failed:
-        assert entry.error is not None, "what failed has an error"
-        groups.setdefault((entry.error.kind, entry.error.status, host_of(entry)), []).append(entry)
+        groups.setdefault(cause_of(entry), []).append(entry)
     return sorted(groups.values(), key=len, reverse=True)
+
+
+def cause_of(entry: DownloadReport) -> Cause:
+    """Kind, status and host."""
+    assert entry.error is not None, "what failed has an error"
+    return entry.error.kind, entry.error.status, host_of(entry)
