@@ -81,8 +81,8 @@ def command(*arguments: str) -> list[str]:
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment without proxies, which a developer's machine may have."""
-    clean = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+    """The environment without proxies and a terminal's size, which a developer's machine may have."""
+    clean = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy") and k not in ("COLUMNS", "LINES")}
     return clean | dict(more or {})
 
 
