@@ -18,6 +18,7 @@ from tests.disk import contradictions, files_in, wrong_in
 from tests.integration.command import command, environment, marscore
 from tests.integration.test_interrupt_and_resume import wait_until
 from tests.integration.test_machine_workers import children_of
+from tests.integration.test_slow_workers import all_were_fetched_once, one_holds_up_others
 from tests.integration.test_standing_workers import BODIES, LONG, end, placed, run_of
 from tests.origin import Body, Good, Origin, Seen, Status, Step
 from tests.servers.dask import Dask, dask
@@ -232,3 +233,10 @@ def test_a_long_list_is_read_while_the_cluster_works(origin: Origin, tmp_path: P
     assert (totals["downloaded"], totals["failed"], run.report["plan"]["processes"]) == (len(good), count - len(good), 3)
     assert wrong_in(run.folder, bodies) == []
     assert len(origin.requests) == len(good)
+
+
+def test_what_stands_behind_a_slow_file_is_fetched_by_another_worker(origin: Origin, tmp_path: Path, cluster: Dask) -> None:
+    manifest = one_holds_up_others(origin, tmp_path)
+    run = end(tmp_path, run_of(tmp_path, *command("run", manifest, *engine(cluster))))
+    all_were_fetched_once(origin, run)
+    assert left_of_workers(run.folder) == []

@@ -17,7 +17,7 @@ from marscore.adapters.http.redacted_answers import clean
 from marscore.adapters.records import RecordMaker
 from marscore.errors import StorageError
 from marscore.events import Event
-from marscore.execute.supervisor.messages import Alive, Batch, Gone, Message, Paced, Paused
+from marscore.execute.supervisor.messages import Alive, Batch, Gone, Message, Paced, Paused, Returned
 from marscore.execute.transfer.protocol import Work
 from marscore.execute.worker.engine import Ports
 from marscore.execute.worker.loop import Loop
@@ -155,6 +155,9 @@ class SimulatedWorker:
 
     def widen(self, share: Share) -> None:
         self._order(lambda: self._loop.engine.widen(share))
+
+    def give_back(self, most: int) -> None:
+        self._order(lambda: self._send(Returned(self._number, self._loop.engine.give_back(most))))
 
     def narrow(self, share: Share) -> int:
         used: list[int] = []

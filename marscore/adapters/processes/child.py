@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 from marscore.adapters.processes.assembly import make_worker
 from marscore.adapters.processes.frames import TOO_LITTLE, Call, read_frame, write_frame
 from marscore.adapters.terminal.streams import occupy_standard_descriptors
-from marscore.execute.supervisor.messages import Alive, Batch, Paced, Paused
+from marscore.execute.supervisor.messages import Alive, Batch, Paced, Paused, Returned
 from marscore.execute.worker.setup import WorkerSettings
 from marscore.values import Failure
 
@@ -46,7 +46,7 @@ def _serve(commands: IO[bytes], out: IO[bytes]) -> None:
         return
     lock = threading.Lock()
 
-    def send(message: Batch | Paused | Paced | Alive) -> None:
+    def send(message: Batch | Paused | Paced | Returned | Alive) -> None:
         try:
             with lock:
                 write_frame(out, message)
@@ -58,6 +58,7 @@ def _serve(commands: IO[bytes], out: IO[bytes]) -> None:
     worker = make_worker(settings, 0, send, lambda: os._exit(TOO_LITTLE))
     worker.on_pause(lambda host, seconds: send(Paused(0, host, seconds)))
     worker.on_pace(lambda host: send(Paced(0, host)))
+    worker.on_return(lambda ids: send(Returned(0, ids)))
     worker.start()
     _obey(worker, commands)
 

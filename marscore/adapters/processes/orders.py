@@ -35,6 +35,10 @@ class Orders(ABC):
         """Give it a larger share."""
         self._call("widen", share)
 
+    def give_back(self, most: int) -> None:
+        """Have it give back some of what it has not begun."""
+        self._call("give_back", most)
+
     def stop(self, failure: Failure, unbegun: str) -> None:
         """Tell it to stop now, and to leave."""
         self._call("stop", failure, unbegun)

@@ -14,7 +14,7 @@ from marscore.adapters.processes.shared_progress import SharedProgress, new_shar
 from marscore.adapters.state.lock import LEAVE, Held
 from marscore.errors import StorageError
 from marscore.events import ProgressMade
-from marscore.execute.supervisor.messages import Gone, Inbox, Paced, Paused, StopRequested
+from marscore.execute.supervisor.messages import Gone, Inbox, Paced, Paused, Returned, StopRequested
 from marscore.execute.transfer.protocol import Work
 from marscore.execute.worker.setup import Share, WorkerSettings
 from marscore.values import Failure, internal
@@ -122,6 +122,7 @@ class _Here:
         self._worker = make_worker(settings, number, inbox.put, lambda: inbox.put(_GIVEN_UP), session)
         self._worker.on_pause(lambda host, seconds: inbox.put(Paused(number, host, seconds)))
         self._worker.on_pace(lambda host: inbox.put(Paced(number, host)))
+        self._worker.on_return(lambda ids: inbox.put(Returned(number, ids)))
         self._worker.start()
 
     def submit(self, works: Sequence[Work]) -> None:
@@ -135,6 +136,9 @@ class _Here:
 
     def widen(self, share: Share) -> None:
         self._worker.widen(share)
+
+    def give_back(self, most: int) -> None:
+        self._worker.give_back(most)
 
     def narrow(self, share: Share) -> int:
         return self._worker.narrow(share)

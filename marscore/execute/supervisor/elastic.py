@@ -1,8 +1,8 @@
 """The supervisor of workers that come and go by themselves, as those on the machines of a cluster do.
 
-There are no stages: whoever is there has work, and whoever comes gets some (`Joined`). A worker that is lost is replaced where there is a
-place for another; where there is none, the run goes on without, and its part of the limits is kept for whoever comes. Without any worker
-the run waits for `NOBODY` seconds, and ends then, by name.
+There are no stages: whoever is there has work, and whoever comes gets some (`Joined`), near the end of what others hold (`sharing`). A
+worker that is lost is replaced where there is a place for another; where there is none, the run goes on without, and its part of the limits
+is kept for whoever comes. Without any worker the run waits for `NOBODY` seconds, and ends then, by name.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from marscore.errors import StorageError
 from marscore.events import Warned
 from marscore.execute.supervisor.messages import Fed, Joined, StopRequested, Unfit
+from marscore.execute.supervisor.sharing import is_much
 from marscore.execute.supervisor.supervise import Supervisor
 from marscore.values import Failure
 
@@ -35,6 +36,10 @@ class ElasticSupervisor(Supervisor):
     def _goes_on(self) -> bool:
         return bool(self._members) or (bool(self._waiting) and self._stopping is None)
 
+    @property
+    def _has_place(self) -> bool:
+        return self._stopping is None and len(self._members) < self._plan.processes
+
     def _hire_first(self, now: float) -> None:
         self._seats = self._plan.processes
 
@@ -44,14 +49,14 @@ class ElasticSupervisor(Supervisor):
             self._reason = f" ({message.reason})"
             if self._unfit <= _TOLD:
                 self._sink([Warned(self._clock.now(), None, f"a worker is of no use: {message.reason}; the run goes on without it")])
+        elif self._has_place and (self._waiting or is_much(self._members.values(), self._plan.threads)):
+            self._hire(self._factory.child)
         elif not self._waiting and self._feed is not None:
             self._unused += 1
-        elif self._waiting and self._stopping is None and len(self._members) < self._plan.processes:
-            self._hire(self._factory.child)
 
     def _take_more(self, fed: Fed) -> None:
         super()._take_more(fed)
-        while self._unused and self._waiting and self._stopping is None and len(self._members) < self._plan.processes:
+        while self._unused and self._waiting and self._has_place:
             self._unused -= 1
             self._hire(self._factory.child)
 

@@ -12,7 +12,7 @@ Looks are counted, not seconds: after a stop of this process itself (Ctrl-Z), or
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import field
 
 from marscore.events import AnyOutcome, DownloadStarted, Event
@@ -55,9 +55,31 @@ class Member:
     begun: set[str] = field(default_factory=set)
     spoke: bool = False
     retiring: bool = False
+    #: Whether it was told to leave.
+    dismissed: bool = False
+    #: When it was asked to give downloads back, in ticks; None once it has answered. Whether it had none then, and got none since.
+    asked: float | None = None
+    has_begun_all: bool = False
     #: When it last told of outcomes.
     heard: float = 0.0
     silent: int = 0
+
+    @property
+    def unbegun(self) -> int:
+        """How many it has not begun, as far as it has told."""
+        return len(self.works) - len(self.begun)
+
+    def hand(self, works: Sequence[Work]) -> None:
+        """Give it more to do."""
+        self.has_begun_all = False
+        self.works.update((work.download.id, work) for work in works)
+        self.handle.submit(works)
+
+    def take_back(self, ids: Iterable[str]) -> list[Work]:
+        """Take note of its answer: it has these no more. Returns them."""
+        works = [work for each in ids if (work := self.works.pop(each, None))]
+        self.asked, self.has_begun_all = None, not works
+        return works
 
     def hear(self) -> None:
         """It told something, whatever that is."""

@@ -61,6 +61,14 @@ class Alive:
 
 
 @dataclass(frozen=True, slots=True)
+class Returned:
+    """A worker that was asked to give downloads back has these no more, by id; it had not begun them."""
+
+    worker: int
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Gone:
     """A worker has ended. `reason` is for a person; None where it was asked to."""
 
@@ -96,7 +104,7 @@ class Fed:
     order: Literal["more", "last"] = "more"
 
 
-Message: TypeAlias = Batch | Fed | Paused | Paced | Alive | Gone | StopRequested | Joined | Unfit
+Message: TypeAlias = Batch | Fed | Paused | Paced | Alive | Returned | Gone | StopRequested | Joined | Unfit
 Inbox: TypeAlias = "queue.SimpleQueue[Message]"
 
 

@@ -4,6 +4,7 @@
     works --batches--> whichever worker has room --Batch(events, told)--> sink
                        Paused, Paced (host) --> every other worker;  Gone --> its downloads go to another (`deaths`)
                        nothing, for too long --> it is ended (`members`)
+    nothing waits, and one has nothing to do --give_back--> who holds most --Returned--> the one (`sharing`)
 
 Nothing here waits for a worker: one that stands still holds up neither the others nor a signal.
 
@@ -26,7 +27,8 @@ from marscore.events import AnyOutcome, DownloadFailed, DownloadSkipped, Warned
 from marscore.execute.supervisor.deaths import MOST_IN_A_ROW, Deaths
 from marscore.execute.supervisor.handles import Feed, LocalHandle, Sink, WorkerFactory, WorkerHandle
 from marscore.execute.supervisor.members import LOOK_EVERY, PATIENCE, Member, first_depth
-from marscore.execute.supervisor.messages import Alive, Batch, Fed, Gone, Inbox, Joined, Paced, Paused, StopRequested, Unfit
+from marscore.execute.supervisor.messages import Alive, Batch, Fed, Gone, Inbox, Joined, Paced, Paused, Returned, StopRequested, Unfit
+from marscore.execute.supervisor.sharing import may_get, parts, request, takers
 from marscore.execute.transfer.protocol import Work
 from marscore.execute.worker.setup import Share
 from marscore.planning.model import Plan
@@ -93,6 +95,7 @@ class Supervisor:
             for _, act in due:
                 act()
             next_timer = min((at for at, _ in self._timers), default=None)
+            self._settle()
             # Whoever was abandoned just now need not have anything more to say.
             if self._goes_on or self._feed is not None:
                 self._read(None if next_timer is None else max(0.0, next_timer - self._clock.ticks()))
@@ -141,8 +144,6 @@ class Supervisor:
             member.retiring = True
         for _ in range(min(self._plan.processes, len(self._waiting))):
             self._hire(self._factory.child)
-        for member in list(self._members.values()):
-            self._retire_if_done(member)
 
     def _hire(self, hire: Callable[[int, Share], WorkerHandle]) -> None:
         number = self._hired
@@ -161,8 +162,6 @@ class Supervisor:
             return
         self._members[number] = member
         self._fill()
-        # Another may have taken what it was hired for.
-        self._retire_if_done(member)
 
     def _do_without(self, error: StorageError) -> None:
         """Go on with the workers that are there, or with one in this process, which takes nothing more of the system."""
@@ -213,7 +212,7 @@ class Supervisor:
     def _meet(self, message: Joined | Unfit) -> None:
         """Nobody comes to a run on one machine."""
 
-    def _heed(self, message: Batch | Paused | Paced | Alive | Gone) -> None:
+    def _heed(self, message: Batch | Paused | Paced | Alive | Returned | Gone) -> None:
         match message:
             case Alive():
                 pass
@@ -225,6 +224,8 @@ class Supervisor:
                         handle.pause(message.host, message.seconds)
                     else:
                         handle.pace(message.host)
+            case Returned():
+                self._pass_on(message)
             case Gone():
                 self._lose(message)
 
@@ -251,8 +252,6 @@ class Supervisor:
             self._feed = None
         self._waiting.extend(fed.take())
         self._fill()
-        for member in list(self._members.values()):
-            self._retire_if_done(member)
 
     def _take_in(self, batch: Batch) -> None:
         member = self._members.get(batch.worker)
@@ -271,7 +270,6 @@ class Supervisor:
                 reason = f"stopped since {failed.download} failed"
                 self._stop(StopRequested(Failure("interrupted", reason), reason))
         self._fill()
-        self._retire_if_done(member)
 
     def _fill(self) -> None:
         for member in self._members.values():
@@ -282,15 +280,37 @@ class Supervisor:
                 continue
             works = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
             if works:
-                member.works.update((work.download.id, work) for work in works)
-                member.handle.submit(works)
+                member.hand(works)
         self._ask()
 
-    def _retire_if_done(self, member: Member) -> None:
-        is_done = not self._waiting and self._feed is None
-        if not member.works and (member.retiring or is_done) and member.number in self._members and not self._stopping:
-            member.retiring = True
-            member.handle.close()
+    def _settle(self) -> None:
+        """Near the end: have what some hold shared by those that have nothing to do, and let these go where nothing is left for them."""
+        if self._stopping is not None:
+            return
+        is_over = not self._waiting and self._feed is None
+        members = list(self._members.values())
+        for member in members:
+            if not member.works and not member.dismissed and (member.retiring or (is_over and not may_get(member, members))):
+                member.retiring = member.dismissed = True
+                member.handle.close()
+        now = self._clock.ticks()
+        if is_over and (asked := request(members, self._plan.threads, now)):
+            asked.member.asked = now
+            asked.member.handle.give_back(asked.most)
+
+    def _pass_on(self, returned: Returned) -> None:
+        """Let those that have something to spare have what another gave back, evenly."""
+        member = self._members.get(returned.worker)
+        # What one gives back that is not reckoned with any more has failed with it.
+        works = deque(() if member is None else member.take_back(returned.ids))
+        found = takers(self._members.values(), self._plan.threads) if self._stopping is None and not self._waiting else []
+        for taker, count in zip(found, parts(len(works), len(found)), strict=True) if found else ():
+            # Where workers die, they hold few.
+            some = [works.popleft() for _ in range(min(count, self._deaths.depth - len(taker.works)))]
+            if some:
+                taker.hand(some)
+        self._waiting.extendleft(reversed(works))
+        self._fill()
 
     def _lose(self, gone: Gone) -> None:
         member = self._members.pop(gone.worker, None)

@@ -79,6 +79,17 @@ class Board:
         self._retried.clear()
         return works
 
+    def give_back(self, most: int) -> list[Work]:
+        """Take back the last of each host's by turns, at most so many in all, of those that were not begun."""
+        works: list[Work] = []
+        while self._queue and len(works) < most:
+            for host, queue in list(self._queue.items())[: most - len(works)]:
+                works.append(queue.pop())
+                if not queue:
+                    del self._queue[host]
+                    self._retried.discard(host)
+        return works
+
     def take(self, at: Moment, idle: int) -> Assignment | Idle:
         """Assign a connection. `idle` counts the other connections that are free now."""
         assignment = (

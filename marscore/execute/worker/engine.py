@@ -108,6 +108,10 @@ class Engine:
         self.board.add(works)
         self._ports.expect(works)
 
+    def give_back(self, most: int) -> tuple[str, ...]:
+        """Have no more to do with at most so many of those that were not begun; returns their ids."""
+        return tuple(work.download.id for work in self.board.give_back(most))
+
     def widen(self, share: Share) -> None:
         """Take another share of the run's limits."""
         self.board.widen(share.per_host, self._clock.ticks())

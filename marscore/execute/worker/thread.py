@@ -1,6 +1,6 @@
 """One process's share of the run, in one thread: its loop owns the board, the transfers, the timers and the connections.
 
-    submit, pause, pace, widen, stop --inbox--> Loop.turn, again and again --> events, in batches
+    submit, pause, pace, widen, give_back, stop --inbox--> Loop.turn, again and again --> events, in batches
 
 The same worker runs in the run's own process and in children.
 """
@@ -28,6 +28,7 @@ class Worker:
     def __init__(self, settings: WorkerSettings, ports: Ports, send: Callable[[list[Event]], None]) -> None:
         self._ports = ports
         self._loop = Loop(settings, ports, send)
+        self._tell_return: Callable[[tuple[str, ...]], None] = lambda ids: None
         self._thread = threading.Thread(target=self._run, name="marscore-loop", daemon=True)
 
     # What others ask of it, from any thread
@@ -39,6 +40,10 @@ class Worker:
     def on_pace(self, tell: Callable[[str], None]) -> None:
         """Have `tell(host)` called when this process begins to ask a host more slowly."""
         self._loop.engine.commands.tell_pace = tell
+
+    def on_return(self, tell: Callable[[tuple[str, ...]], None]) -> None:
+        """Have `tell(ids)` called with what `give_back` takes off this process's list."""
+        self._tell_return = tell
 
     def start(self) -> None:
         """Start the loop.
@@ -64,6 +69,10 @@ class Worker:
     def widen(self, share: Share) -> None:
         """Take a new share of the run's limits."""
         self._loop.say(lambda: self._loop.engine.widen(share))
+
+    def give_back(self, most: int) -> None:
+        """Give back at most so many downloads that were not begun: they are this process's no more once that is told."""
+        self._loop.say(lambda: self._tell_return(self._loop.engine.give_back(most)))
 
     def narrow(self, share: Share) -> int:
         """Take a smaller share of the run's limits; return how many connections to one host are in use, which may still be more."""

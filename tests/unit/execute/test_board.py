@@ -259,3 +259,17 @@ def test_of_a_file_of_several_sources_the_connection_to_a_full_host_is_given_up_
     given_up = board.crowded_out(0.0, 4)
     assert given_up is not None
     assert given_up.url == "http://a/0"
+
+
+def test_what_is_given_back_is_the_last_of_each_host_by_turns_and_never_what_was_begun() -> None:
+    board = Board(per_host=16)
+    board.add([work(n, "ab"[n % 2]) for n in range(6)])
+    first = assigned(board).transfer.download.id
+    given_back = [each.download.id for each in board.give_back(3)]
+    assert given_back == ["downloads[5]", "downloads[4]", "downloads[3]"]
+    assert first not in given_back
+    assert board.waiting == 2
+    rest = [each.download.id for each in board.give_back(100)]
+    assert sorted([*given_back, *rest, first]) == [f"downloads[{n}]" for n in range(6)]
+    assert board.waiting == 0
+    assert not board.empty

@@ -8,7 +8,7 @@ from dataclasses import replace
 from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, Event, Warned
 from marscore.execute.supervisor import elastic
 from marscore.execute.supervisor.elastic import ElasticSupervisor
-from marscore.execute.supervisor.messages import Gone, Joined, StopRequested, Unfit
+from marscore.execute.supervisor.messages import Batch, Gone, Joined, StopRequested, Unfit
 from marscore.execute.transfer.protocol import Work
 from marscore.values import Failure
 from tests.fakes.clock import FakeClock
@@ -161,3 +161,28 @@ def test_of_many_places_that_are_of_no_use_some_are_told_of() -> None:
 
     _, events = play(500, places)
     assert 0 < len([event for event in events if isinstance(event, Warned)]) <= 10
+
+
+def test_one_that_joins_when_nothing_waits_takes_over_what_another_has_not_begun() -> None:
+    places = Places(done, 1)
+
+    def gives_back(worker: FakeWorker, most: int) -> tuple[str, ...]:
+        held = [each for each in worker.taken if int(each[10:-1]) >= 190]
+        for each in held[:-most]:
+            worker.inbox.put(Batch(worker.number, [finished(work(int(each[10:-1])))]))
+        return tuple(held[-most:])
+
+    def script(worker: FakeWorker, each: Work) -> object:
+        number = int(each.download.id[10:-1])
+        if worker.number == 0 and number == 199:
+            places.come()
+        # The first holds the last ones, and begins none.
+        return finished(each) if worker.number or number < 190 else Batch(0, [])
+
+    places._script, places.gives_back = script, gives_back
+    _, events = play(200, places)
+    assert len(ids(events, DownloadFinished)) == 200
+    first, second = places.workers
+    assert first.asked_for
+    assert second.taken
+    assert not set(second.taken) & {f"downloads[{n}]" for n in range(190)}

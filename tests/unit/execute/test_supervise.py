@@ -11,7 +11,7 @@ import pytest
 
 from marscore.errors import StorageError
 from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, DownloadStarted, Event, Warned
-from marscore.execute.supervisor.messages import Alive, Batch, Fed, Gone, Inbox, Paced, Paused, StopRequested
+from marscore.execute.supervisor.messages import Alive, Batch, Fed, Gone, Inbox, Paced, Paused, Returned, StopRequested
 from marscore.execute.supervisor.supervise import Supervisor
 from marscore.execute.transfer.protocol import Work
 from marscore.execute.worker.setup import Share
@@ -49,6 +49,10 @@ class FakeWorker:
     heard: list[object] = field(default_factory=list)
     widened: Share | None = None
     deaf: bool = False
+    closed: int = 0
+    #: How many downloads it was asked to give back each time, and which ones it does.
+    asked_for: list[int] = field(default_factory=list)
+    gives_back: Callable[[FakeWorker, int], tuple[str, ...]] = lambda worker, most: ()
 
     def submit(self, works: Sequence[Work]) -> None:
         self.taken += [w.download.id for w in works]
@@ -68,6 +72,10 @@ class FakeWorker:
     def widen(self, share: Share) -> None:
         self.widened = share
 
+    def give_back(self, most: int) -> None:
+        self.asked_for.append(most)
+        self.inbox.put(Returned(self.number, self.gives_back(self, most)))
+
     def narrow(self, share: Share) -> int:
         self.widened = share
         return 1
@@ -78,6 +86,7 @@ class FakeWorker:
             self.inbox.put(Gone(self.number))
 
     def close(self) -> None:
+        self.closed += 1
         self.inbox.put(Gone(self.number))
 
     def kill(self) -> None:
@@ -93,6 +102,7 @@ class FakeWorkerFactory:
         self.children_left: int | None = None
         #: Whether processes come to say that they live.
         self.starts = True
+        self.gives_back: Callable[[FakeWorker, int], tuple[str, ...]] = lambda worker, most: ()
 
     def here(self, number: int, share: Share) -> FakeWorker:
         return self._hire(number, share, "here")
@@ -108,7 +118,7 @@ class FakeWorkerFactory:
         return child
 
     def _hire(self, number: int, share: Share, kind: str) -> FakeWorker:
-        self.workers.append(FakeWorker(number, share, self.inbox, self._script, kind))
+        self.workers.append(FakeWorker(number, share, self.inbox, self._script, kind, gives_back=self.gives_back))
         return self.workers[-1]
 
 
