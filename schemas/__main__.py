@@ -12,7 +12,7 @@ from pathlib import Path
 from marscore import app
 
 FOLDER = Path(__file__).parent
-NAMES = ("manifest", "lock", "outdated", "plan", "report", "validate", "verify", "event")
+NAMES = ("manifest", "lock", "outdated", "plan", "report", "report-summary", "report-entry", "validate", "verify", "event")
 
 
 def text_of(name: str) -> str:

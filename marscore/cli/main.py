@@ -83,7 +83,10 @@ def run(context: click.Context, /, manifest: str, github: bool | None, **options
 
 
 @cli.command()
-@click.argument("name", type=click.Choice(["manifest", "lock", "outdated", "plan", "report", "validate", "verify", "event"]))
+@click.argument(
+    "name",
+    type=click.Choice(["manifest", "lock", "outdated", "plan", "report", "report-summary", "report-entry", "validate", "verify", "event"]),
+)
 @click.pass_context
 def schema(context: click.Context, /, name: str) -> None:
     """Print the JSON Schema of a manifest, a lock, a plan, a report, what validate, verify and outdated find, or a line of the log."""

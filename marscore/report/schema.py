@@ -20,6 +20,7 @@ from marscore.report.outdated import outdated_schema
 from marscore.report.record import NULL_FIELDS, TIME_FIELDS
 from marscore.report.validation import validate_schema
 from marscore.report.verification import verify_schema
+from marscore.report.writers import SUMMARY
 
 #: What is written only where there is something to tell, since there may be a hundred thousand.
 _LEFT_OUT = {
@@ -31,6 +32,18 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TIME = {"type": "string", "format": "date-time"}
 _PATH = {"description": "Where the file goes, under the output folder; never rewritten, also where it holds a secret.", "type": "string"}
 
+_SUMMARY = "A report whose entries are in a file beside it, as JSON Lines: all but these."
+_ENTRIES = {
+    "description": "The file of the entries, in the same folder, with how many there are and how many bytes it has.",
+    "type": "object",
+    "properties": {
+        "file": {"type": "string", "pattern": r"^[^/\\]+$"},
+        "count": {"type": "integer", "minimum": 0},
+        "bytes": {"type": "integer", "minimum": 0},
+    },
+    "required": ["file", "count", "bytes"],
+}
+
 
 class _Untitled(GenerateJsonSchema):
     """Without a title at each field, which would only repeat its name."""
@@ -40,7 +53,10 @@ class _Untitled(GenerateJsonSchema):
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """The schema of a document: manifest, lock, outdated, plan, report, validate, verify, or event (one line of the log)."""
+    """The schema of a document: manifest, lock, outdated, plan, report, validate, verify, or event (one line of the log).
+
+    Where a report is two files, report-summary is that of the first, report-entry that of one line of the other.
+    """
     makers = {
         "manifest": manifest_schema,
         "lock": lock_schema,
@@ -48,6 +64,8 @@ def schema_of(name: str) -> dict[str, Any]:
         "validate": validate_schema,
         "plan": plan_schema,
         "report": report_schema,
+        "report-summary": summary_schema,
+        "report-entry": entry_schema,
         "verify": verify_schema,
         "event": event_schema,
     }
@@ -61,6 +79,42 @@ def report_schema() -> dict[str, Any]:
         described = body["$defs"][name]
         described["required"] = [field for field in described["required"] if field not in left_out]
     return {"$schema": _DIALECT, "$id": "report.v1.schema.json", **body}
+
+
+def summary_schema() -> dict[str, Any]:
+    """The schema of a report whose entries are beside it."""
+    body = report_schema()
+    properties = {**body["properties"], "schema": {"const": SUMMARY, "type": "string"}, "entries": _ENTRIES}
+    del properties["downloads"]
+    required = [*(name for name in body["required"] if name != "downloads"), "schema", "entries"]
+    made = {**body, "$id": "report-summary.v1.schema.json", "title": "ReportSummary", "properties": properties}
+    return _with_its_parts({**made, "description": _SUMMARY, "required": list(dict.fromkeys(required))})
+
+
+def entry_schema() -> dict[str, Any]:
+    """The schema of one line of these entries."""
+    body = report_schema()
+    return _with_its_parts(
+        {"$schema": _DIALECT, "$id": "report-entry.v1.schema.json", "$defs": body["$defs"], **body["$defs"]["DownloadReport"]}
+    )
+
+
+def _with_its_parts(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema, with those definitions alone that it has a use for."""
+    definitions = schema["$defs"]
+    wanted = _named_in({name: value for name, value in schema.items() if name != "$defs"})
+    while (more := wanted | _named_in([definitions[name] for name in wanted])) != wanted:
+        wanted = more
+    return {**schema, "$defs": {name: value for name, value in definitions.items() if name in wanted}}
+
+
+def _named_in(schema: Any) -> set[str]:
+    if isinstance(schema, list):
+        return {name for each in schema for name in _named_in(each)}
+    if not isinstance(schema, dict):
+        return set()
+    here = {schema["$ref"].rpartition("/")[2]} if isinstance(schema.get("$ref"), str) else set()
+    return here | _named_in(list(schema.values()))
 
 
 def event_schema() -> dict[str, Any]:

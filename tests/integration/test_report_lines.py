@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 import marscore as library
@@ -24,6 +25,12 @@ def manifest(origin: Origin, folder: Path, **head: Any) -> str:
     return write(folder, [*downloads, {"url": gone, "path": "gone.bin"}], defaults={"retry": {"max_retries": 0}}, **head)
 
 
+def fits(kind: str, document: Any) -> None:
+    """Check a document of this kind, as others would who have the schema alone."""
+    schema = json.loads((Path(__file__).parents[2] / "schemas" / f"{kind}.v1.schema.json").read_text())
+    jsonschema.validate(document, schema, jsonschema.Draft202012Validator)
+
+
 def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
 
@@ -35,6 +42,9 @@ def test_the_entries_are_those_of_the_report(named: str | None, origin: Origin, 
     assert marscore("run", downloads, *where, "--report-format", "jsonl", cwd=tmp_path).code == 1
     place = tmp_path / (named or "data/.marscore/report.json")
     summary, entries = json.loads(place.read_text()), lines(place.with_suffix(".jsonl"))
+    fits("report-summary", summary)
+    for entry in entries:
+        fits("report-entry", entry)
     assert "downloads" not in summary
     assert summary["schema"] == "marscore/report-summary/v1"
     assert summary["entries"] == {"file": place.with_suffix(".jsonl").name, "count": 3, "bytes": place.with_suffix(".jsonl").stat().st_size}

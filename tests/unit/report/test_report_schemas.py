@@ -12,19 +12,22 @@ from event_samples import sample
 
 from marscore.events import LoggedEvent, level_of, name_of
 from marscore.report.record import record_of
-from marscore.report.schema import event_schema, report_schema
+from marscore.report.schema import entry_schema, event_schema, report_schema, summary_schema
 
 SCHEMAS = Path(__file__).parents[3] / "schemas"
 EVENTS = jsonschema.Draft202012Validator(event_schema())
 
 
-@pytest.mark.parametrize(("file", "made"), [("report", report_schema), ("event", event_schema)])
+MADE = {"report": report_schema, "report-summary": summary_schema, "report-entry": entry_schema, "event": event_schema}
+
+
+@pytest.mark.parametrize(("file", "made"), MADE.items(), ids=MADE)
 def test_the_file_is_fresh(file, made):
     text = (SCHEMAS / f"{file}.v1.schema.json").read_text(encoding="utf-8")
     assert text == json.dumps(made(), indent=2) + "\n", "run `python -m schemas`"
 
 
-@pytest.mark.parametrize("made", [report_schema, event_schema])
+@pytest.mark.parametrize("made", MADE.values(), ids=MADE)
 def test_it_is_a_valid_schema(made):
     jsonschema.Draft202012Validator.check_schema(made())
 
@@ -55,3 +58,14 @@ def test_a_log_line_lacks_no_field_that_it_must_have(field):
     retry = next(kind for kind in get_args(LoggedEvent) if kind.__name__ == "RetryScheduled")
     whole = line(sample(retry))
     assert not EVENTS.is_valid({name: value for name, value in whole.items() if name != field})
+
+
+def test_a_summary_is_no_report_and_an_entry_is_what_a_report_has_many_of():
+    summary, entry, report = summary_schema(), entry_schema(), report_schema()
+    assert set(report["properties"]) - set(summary["properties"]) == {"downloads"}
+    assert set(summary["properties"]) - set(report["properties"]) == {"entries"}
+    assert {"schema", "entries", "totals"} <= set(summary["required"])
+    assert entry["properties"] == report["$defs"]["DownloadReport"]["properties"]
+    # What one line needs stands in its schema, and nothing else.
+    assert "DownloadReport" not in summary["$defs"]
+    assert "Totals" not in entry["$defs"]
