@@ -1,6 +1,7 @@
 """Which downloads workers died over. A worker holds up to a thousand; most of them it has not begun when it dies, and they are innocent.
 
-Only those count that were begun, as far as the worker had told of it, and the second time they fail. Who dies over a download before it
+Only those count that were begun, as far as the worker had told of it, and the second time they fail (of workers that are lost with their
+machines, the fifth: a large file may take longer than such a machine is there). Who dies over a download before it
 can tell of it has begun none that is known: then workers are given less at once, an eighth of what the dead one held, so that the next
 deaths narrow it down until one dies over a single download, which counts. With every outcome that comes they get twice as much again.
 So each death is followed by outcomes, by less to hold, or by a download that counts, and none of these goes on for ever. That many
@@ -9,6 +10,7 @@ workers die one after the other without one outcome, whatever they hold, ends th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Set
 
 from marscore.execute.supervisor.members import DEEPEST
@@ -22,11 +24,12 @@ MOST_UNBORN = 3
 
 
 class Deaths:
-    """Keeps account of deaths. `depth` is the most that a worker may hold at once."""
+    """Keeps account of deaths. `depth` is the most that a worker may hold at once; over a download `most` die, and then it fails."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 2) -> None:
         self.depth = DEEPEST
-        self._once: set[str] = set()
+        self._most = most
+        self._over: Counter[str] = Counter()
         self._in_a_row = 0
         self._unborn = 0
 
@@ -46,13 +49,12 @@ class Deaths:
         self.depth = min(DEEPEST, self.depth * 2)
 
     def died(self, held: Iterable[str], begun: Set[str], spoke: bool) -> list[str]:
-        """Take note of the death of a worker that held these and had begun some; returns the downloads that workers died over twice."""
+        """Take note of the death of a worker that held these and had begun some; returns the downloads that no other is to die over."""
         held = list(held)
         self._in_a_row += 1
         self._unborn = 0 if spoke else self._unborn + 1
         counted = [each for each in held if each in begun or (spoke and len(held) == 1)]
         if spoke and not counted:
             self.depth = max(1, len(held) // _NARROWER)
-        twice = [each for each in counted if each in self._once]
-        self._once.update(counted)
-        return twice
+        self._over.update(counted)
+        return [each for each in counted if self._over[each] >= self._most]

@@ -25,6 +25,8 @@ class ElasticSupervisor(Supervisor):
 
     #: What is between here and there takes its time, too.
     stop_within = 5.0
+    #: A machine that is taken away is no word about what was fetched there.
+    most_deaths = 5
     trouble: Failure | None = None
     _unfit = 0
     _reason = ""

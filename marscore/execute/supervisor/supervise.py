@@ -49,6 +49,8 @@ class Supervisor:
 
     #: Seconds that workers get to stop; a signal has to end the run within two.
     stop_within = 1.6
+    #: Workers that may die over one download, which fails then.
+    most_deaths = 2
 
     def __init__(self, plan: Plan, factory: WorkerFactory, inbox: Inbox, clock: Clock, sink: Sink) -> None:
         self._plan = plan
@@ -57,7 +59,7 @@ class Supervisor:
         self._clock = clock
         self._sink = sink
         self._waiting: deque[Work] = deque()
-        self._deaths = Deaths()
+        self._deaths = Deaths(self.most_deaths)
         self._members: dict[int, Member] = {}
         self._hired = 0
         self._seats = 1
@@ -326,10 +328,11 @@ class Supervisor:
             self._fail(member.works.values(), self._stopping.failure)
 
     def _hand_over(self, member: Member, reason: str) -> None:
-        twice = self._deaths.died(member.works, member.begun, member.spoke)
+        given_up = self._deaths.died(member.works, member.begun, member.spoke)
+        times = "twice" if self.most_deaths == 2 else f"{self.most_deaths} times"
         self._sink([Warned(self._clock.now(), None, f"a worker process died ({reason}); {len(member.works)} downloads go to another")])
-        failing = [member.works.pop(each) for each in twice]
-        self._fail(failing, Failure("internal", f"the worker process died twice over this download ({reason})"))
+        failing = [member.works.pop(each) for each in given_up]
+        self._fail(failing, Failure("internal", f"the worker process died {times} over this download ({reason})"))
         if self._deaths.hopeless:
             told = f"{MOST_IN_A_ROW} worker processes died one after the other without one download between them ({reason})"
             self._fail(member.works.values(), Failure("internal", told))

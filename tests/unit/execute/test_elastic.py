@@ -186,3 +186,20 @@ def test_one_that_joins_when_nothing_waits_takes_over_what_another_has_not_begun
     assert first.asked_for
     assert second.taken
     assert not set(second.taken) & {f"downloads[{n}]" for n in range(190)}
+
+
+def test_a_download_outlives_some_machines_and_not_any_number() -> None:
+    def script(worker: FakeWorker, each: Work) -> object:
+        if each.download.id == "downloads[0]" and (died[0] < 4 or stays):
+            died[0] += 1
+            places.come()
+            return Gone(worker.number, "it was lost")
+        return finished(each)
+
+    for stays in (False, True):
+        died, places = [0], Places(script, 1)
+        _, events = play(2, places, processes=1)
+        failed = [event.message for event in events if isinstance(event, DownloadFailed)]
+        assert failed == (["the worker process died 5 times over this download (it was lost)"] if stays else [])
+        # Over which of two the first died, nobody knows.
+        assert died == [6 if stays else 4]
