@@ -63,6 +63,7 @@ class Options(TypedDict, total=False):
     engine_address: str | None
     report_format: ReportFormat
     log_file_level: LogLevel
+    worker_logs: Path | str | None
     offline: bool
     locked: bool
     no_lock: bool

@@ -49,7 +49,7 @@ def run(
             whose status is `interrupted`.
         options: the same as `settings` by name: output_dir, report, log_file, log_format, log_level, progress, processes, threads,
             max_rate, only, variables, lock, locking, checksums, cache, network, hooks, report_junit, metrics, traces, engine,
-            engine_address, log_file_level, report_format;
+            engine_address, log_file_level, report_format, worker_logs;
             and what the command calls otherwise: offline, locked, no_lock, require_checksums and no_hooks (True), and var, a mapping or
             a list of "NAME=VALUE". max_rate may be text, such as "10MiB".
 

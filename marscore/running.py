@@ -389,7 +389,7 @@ class Run:
 
     def _tell(self, events: Iterable[Event], told: Told) -> None:
         self._observers.add(events)
-        self._output.show(events, told.lines)
+        self._output.show(events, told.lines, told.worker)
         self._caller.tell(events, lambda name: "" if (download := self._by_id.get(name)) is None else download.path)
 
     def _keep(self, download: Download, event: DownloadFinished) -> None:

@@ -79,7 +79,8 @@ class RunSettings:
     `report_format` "jsonl" writes the report's entries as JSON Lines beside it, where its name ends in `.jsonl`;
     `hooks` "none" runs none of the manifest's own programs; `traces` "none" tells no OpenTelemetry of the run.
     `engine` "dask" or "ray" has the workers run on the machines of such a cluster, which is at `engine_address`; None is the one that its
-    own configuration names, or else one that is started on this machine.
+    own configuration names, or else one that is started on this machine. In the folder `worker_logs` each worker gets a file of its own of
+    the log, with everything from `log_file_level` up.
 
     Raises TypeError or ValueError, naming the field, where one is not what it should be.
     """
@@ -108,9 +109,10 @@ class RunSettings:
     engine: EngineName = "local"
     engine_address: str | None = None
     report_format: ReportFormat = "json"
+    worker_logs: Path | str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("output_dir", "lock", "cache", *_FILES):
+        for name in ("output_dir", "lock", "cache", "worker_logs", *_FILES):
             if (place := getattr(self, name)) is not None:
                 arguments.path(name, place)
                 if name != "output_dir" and is_url(str(place)):
@@ -137,7 +139,7 @@ class RunSettings:
     def of_inner_run(self) -> RunSettings:
         """The same for a run within another, which writes the log alone and draws nothing."""
         documents: dict[str, Any] = {name: None for name in _FILES if name != "log_file"}
-        return replace(self, **documents, report_format="json", progress="none")
+        return replace(self, **documents, report_format="json", worker_logs=None, progress="none")
 
     def _agree(self) -> None:
         if self.engine_address is not None:

@@ -237,8 +237,14 @@ get_options = _all(
     _WRITING[5],
     *map(_unseen, (*_LOCKING[:3], *_SELECTING, _VARIABLES)),
 )
-#: For the verb that may have its workers on other machines.
+#: For the verb that may have its workers on other machines, or several here.
 engine_options = _all(
+    click.option(
+        "--worker-logs",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="Write what each worker tells to a log of its own in this folder, as JSON lines.",
+    ),
     click.option(
         "--engine",
         type=click.Choice(get_args(EngineName)),

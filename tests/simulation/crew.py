@@ -88,6 +88,8 @@ class Machine:
 class SimulatedWorker:
     """Implements `handles.LocalHandle`: a worker in the run's own process, or in one of its own."""
 
+    place = ""
+
     def __init__(self, number: int, settings: WorkerSettings, machine: Machine, inbox: SimulatedInbox, own_process: bool) -> None:
         self._number = number
         self._settings = settings

@@ -47,6 +47,7 @@ class RemoteHandle(Orders):
 
     def __init__(self, number: int, seat: Seat, settings: WorkerSettings, around: Around) -> None:
         self.over = threading.Event()
+        self.place = seat.name
         self._number = number
         self._seat = seat
         self._around = around

@@ -15,6 +15,8 @@ from marscore.values import Failure
 class Orders(ABC):
     """Most of `handles.WorkerHandle`; how the calls get there is the subclass's matter."""
 
+    place: str = ""
+
     @abstractmethod
     def _pass_on(self, call: Call) -> None:
         """Have it reach the worker, in the order of the calls; waits for nothing."""

@@ -111,6 +111,8 @@ class ProcessWorkerFactory:
 
 
 class _Here:
+    place = ""
+
     def __init__(self, number: int, settings: WorkerSettings, inbox: Inbox, session: requests.Session | None) -> None:
         # It brings all that sends and receives, which a parent of children never needs: a tenth of a second.
         from marscore.adapters.processes.assembly import make_worker  # noqa: PLC0415  see above

@@ -67,6 +67,7 @@ def open_log(
     stream: TextIO | None,
     write: Callable[[str], bool],
     to_file: Callable[[str], bool] | None,
+    to_workers: Callable[[str], bool] | None = None,
 ) -> Log:
     """Make the log of a run: on standard error, and in the log file if there is one, which has everything.
 
@@ -78,6 +79,7 @@ def open_log(
         stream: standard error, where lines for people or for a collector go.
         write: writes there, above what is drawn there.
         to_file: writes to the log file.
+        to_workers: writes to the log of whichever worker made the lines.
     """
     outputs = []
     if settings.log_format != "none" and not wants_notices(settings, stream):
@@ -86,6 +88,8 @@ def open_log(
         outputs.append(LogOutput(lambda lines: write(disarmed(lines)), style, colors, settings.log_level or "info"))
     if to_file is not None:
         outputs.append(LogOutput(to_file, "json", level=settings.log_file_level))
+    if to_workers is not None:
+        outputs.append(LogOutput(to_workers, "json", level=settings.log_file_level))
     return Log(run_id, outputs)
 
 

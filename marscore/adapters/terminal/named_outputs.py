@@ -22,6 +22,7 @@ from typing import Literal
 
 from marscore.adapters.files.atomic import encoded, replace
 from marscore.adapters.files.failures import naming
+from marscore.adapters.terminal.worker_logs import folder_for
 from marscore.adapters.terminal.writer import Descriptor, Stream, Target, write_all
 from marscore.errors import StorageError
 from marscore.settings import STANDARD_OUTPUT, RunSettings, beside
@@ -156,6 +157,8 @@ class Outputs:
     def __init__(self, settings: RunSettings) -> None:
         self.settings = settings
         self.log_target: Target | None = None
+        #: The folder of the logs of single workers.
+        self.worker_logs: Path | None = None
         self._open = contextlib.ExitStack()
         with contextlib.ExitStack() as until_all_are_there:
             self.report = self._take(settings.report, "the report", until_all_are_there)
@@ -179,6 +182,8 @@ class Outputs:
         Raises:
             StorageError: it cannot be opened.
         """
+        if self.settings.worker_logs is not None:
+            self.worker_logs = folder_for(self.settings.worker_logs)
         if self.log_file is not None:
             self.log_target = self.log_file.open()
 

@@ -17,6 +17,7 @@ from marscore.adapters.terminal.people import People
 from marscore.adapters.terminal.progress import NoProgress, PlainProgress
 from marscore.adapters.terminal.runner import disarmed
 from marscore.adapters.terminal.streams import is_person, is_terminal, wants_color
+from marscore.adapters.terminal.worker_logs import WorkerLogs
 from marscore.adapters.terminal.writer import Writer, target_of
 from marscore.events import Event
 from marscore.report.fold import RunFacts
@@ -49,7 +50,9 @@ class RunOutput:
         self._people: People | None = None
         if wants_notices(settings, stream):
             self._people = People(paths.get, settings.log_level, wants_color(stream), columns=lambda: window(stream)[0])
-        self._log = open_log(facts.run_id, settings, stream, self._write, _to_file(file, outputs))
+        self._workers = None if outputs.worker_logs is None else WorkerLogs(outputs.worker_logs, facts.run_id)
+        to_workers = None if self._workers is None else self._workers.write
+        self._log = open_log(facts.run_id, settings, stream, self._write, _to_file(file, outputs), to_workers)
 
     @property
     def log(self) -> LineSettings:
@@ -63,21 +66,22 @@ class RunOutput:
 
     @property
     def lost(self) -> Failure | None:
-        """Why the log file has not all of the log, where the system refused to take it; known for certain once this is over."""
+        """Why the log file, or a worker's, has not all of the log, where the system refused it; known for certain once this is over."""
         error, output = self._file and self._file.broken, self._outputs.log_file
         if error is None or output is None:
-            return None
+            return None if self._workers is None else self._workers.lost
         return storage_error(error if isinstance(error, OSError) else OSError(str(error)), output.doing).failure
 
-    def show(self, events: Iterable[Event], lines: Sequence[str]) -> None:
-        """Pass events on, and the log's lines for them, if any."""
+    def show(self, events: Iterable[Event], lines: Sequence[str], worker: str | None = None) -> None:
+        """Pass events on, and the log's lines for them, if any, which a worker has made, or the run itself."""
         with self._lock:
             self._progress.emit(events)
             told = self._people.lines(events) if self._people is not None else ""
         if told:
             self._write(told)
         if lines:
-            self._log.write(lines)
+            with contextlib.nullcontext() if self._workers is None else self._workers.of(worker):
+                self._log.write(lines)
 
     def _write(self, lines: str) -> bool:
         """Write whole lines to standard error, above what is drawn there."""
@@ -132,6 +136,8 @@ class RunOutput:
             # What was logged is written also where the display fails.
             for writer in self._writers:
                 writer.close()
+            if self._workers is not None:
+                self._workers.close()
 
 
 def _to_file(file: Writer | None, outputs: Outputs) -> Callable[[str], bool] | None:

@@ -29,7 +29,13 @@ class Feed(Protocol):
 
 
 class WorkerHandle(Protocol):
-    """A worker, wherever it runs. No call waits for it; what it has to say comes to the inbox."""
+    """A worker, wherever it runs. No call waits for it; what it has to say comes to the inbox.
+
+    `place` is what people know the machine by that it is on; nothing for this one.
+    """
+
+    @property
+    def place(self) -> str: ...
 
     def submit(self, works: Sequence[Work]) -> None: ...
 

@@ -19,12 +19,13 @@ class Told:
     """What was made of events where they came up, to be passed on as it is.
 
     `lines` are the log's, a text for each of its styles. Of the downloads that these events close, by id, `entries` are those of the
-    report, as JSON, and `rows` say what the state is to hold of their files.
+    report, as JSON, and `rows` say what the state is to hold of their files. `worker` is who told; None: the run itself.
     """
 
     lines: tuple[str, ...]
     entries: Mapping[str, str] = field(default_factory=dict)
     rows: Mapping[str, Row] = field(default_factory=dict)
+    worker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -259,7 +259,8 @@ class Supervisor:
         member = self._members.get(batch.worker)
         # An outcome of a download that was handed to another worker meanwhile would be its second.
         known = [e for e in batch.events if member is None or not isinstance(e, AnyOutcome) or e.download in member.works]
-        self._sink(known, batch.told)
+        name = str(batch.worker) if member is None or not member.handle.place else f"{batch.worker}-{member.handle.place}"
+        self._sink(known, batch.told and replace(batch.told, worker=name))
         if member is None:
             return
         outcomes = member.take_note(batch.events)

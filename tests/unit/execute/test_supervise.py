@@ -50,6 +50,7 @@ class FakeWorker:
     widened: Share | None = None
     deaf: bool = False
     closed: int = 0
+    place: str = ""
     #: How many downloads it was asked to give back each time, and which ones it does.
     asked_for: list[int] = field(default_factory=list)
     gives_back: Callable[[FakeWorker, int], tuple[str, ...]] = lambda worker, most: ()
