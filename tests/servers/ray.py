@@ -30,6 +30,12 @@ class Ray:
         """Those of its processes that are of this program, or have these words on their command line."""
         return [pid for pid, line in _lines() if str(self.folder).encode() in line and name.encode() in line]
 
+    def actors(self, name: str) -> list[int]:
+        """The processes of its actors of this class: Ray names them by what they do, and other clusters may have the same."""
+        raylets = self.processes("raylet")
+        named = [pid for pid, line in _lines() if line.startswith(f"ray::{name}".encode())]
+        return [pid for pid in named if _parent_of(pid) in raylets]
+
     def logs(self) -> bytes:
         """All that it logged."""
         return b"".join(path.read_bytes() for path in self.folder.rglob("logs/**/*") if path.is_file())
@@ -48,6 +54,13 @@ def _lines() -> Iterator[tuple[int, bytes]]:
         if entry.name.isdecimal() and int(entry.name) != os.getpid():
             with contextlib.suppress(OSError):
                 yield int(entry.name), (entry / "cmdline").read_bytes()
+
+
+def _parent_of(pid: int) -> int | None:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
 
 
 @contextlib.contextmanager
