@@ -210,7 +210,10 @@ def _have_lists(job: Job, manifest: ManifestInput, settings: RunSettings, run_by
     with hold(own_folder_of(job)):
         stop.on_signal = note
         try:
-            row_lists.have(job, lambda lists: _carried_out(lists, manifest, quiet, stop, Caller(caller.session)), stop.check)
+            if caller.session is not None:
+                row_lists.refuse_session(job)
+            # What a caller's session sends is for the downloads.
+            row_lists.have(job, lambda lists: _carried_out(lists, manifest, quiet, stop, Caller()), stop.check)
         except StorageError:
             if stop.signal is None:
                 raise

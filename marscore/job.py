@@ -269,6 +269,11 @@ def _row_files(manifest: ManifestInput, settings: RunSettings, found: Parsed | E
     from marscore.row_places import kept_at, remote_lists, shown_url  # noqa: PLC0415 - few manifests have any
 
     parsed = found.parsed() if isinstance(found, Examined) else found
+    try:
+        remote_lists(parsed, settings.network)
+    except ValueError:
+        # Options that are none, which are told at their place when the entry's downloads are made.
+        return RowFiles(manifest.folder)
     if rows is not None and rows.have is not None:
         rows.have(replace(job_of(parsed, remote_lists(parsed, settings.network), manifest, settings), store=None))
     files = RowFiles(

@@ -15,6 +15,7 @@ from pathlib import Path
 from marscore.adapters.files.text import cannot_read
 from marscore.adapters.stores.objects import Objects
 from marscore.adapters.stores.opened import is_installed
+from marscore.adapters.stores.waiting import patiently
 from marscore.adapters.terminal.named_outputs import Output
 from marscore.destination import is_url, parse_destination
 from marscore.errors import ManifestError, Problem
@@ -53,13 +54,14 @@ def brought(source: str, kept: contextlib.ExitStack) -> str:
     objects = Objects(where, Patience())
     folder = Path(kept.enter_context(tempfile.TemporaryDirectory(prefix="marscore-")))
     report = folder / "report.json"
-    if objects.save(f"{OWN_FOLDER}/{report.name}", report) is None:
+    if patiently(lambda: objects.save(f"{OWN_FOLDER}/{report.name}", report)) is None:
         raise ManifestError(shown, (Problem("", "holds no report of a run"),))
     entries = (summary_in(report.read_text("utf-8", "replace")) or {}).get("entries")
     match entries:
         case {"file": str(name)} if name and "/" not in name and "\\" not in name:
             # Where it is not there, who reads the report says so.
-            objects.save(f"{OWN_FOLDER}/{name}", folder / name)
+            patiently(lambda: objects.save(f"{OWN_FOLDER}/{name}", folder / "entries"))
+            (folder / "entries").replace(folder / name)
         case _:
             pass
     return str(report)

@@ -20,7 +20,7 @@ from marscore.adapters.stores.objects import Objects
 from marscore.adapters.stores.opened import is_installed
 from marscore.adapters.stores.waiting import patiently
 from marscore.destination import Destination, parse_destination
-from marscore.errors import StorageError
+from marscore.errors import ManifestError, Problem, StorageError
 from marscore.extras import installing
 from marscore.job import Job
 from marscore.policy.retry import Patience
@@ -31,6 +31,21 @@ from marscore.values import OWN_FOLDER, Failure
 
 #: Carries out a job.
 Fetch: TypeAlias = Callable[[Job], Ended]
+
+
+def refuse_session(job: Job) -> None:
+    """Refuse lists that the manifest does not pin: what a caller's session sends would go to them, and wherever their rows lead.
+
+    Raises:
+        ManifestError: there are some.
+    """
+    loose = [
+        Problem(each.id, "is not pinned by a checksum, and is not read with a session: its credentials would go where the list says")
+        for each in job.downloads
+        if not each.checksums
+    ]
+    if loose:
+        raise ManifestError(job.source, tuple(loose))
 
 
 def have(job: Job, fetch: Fetch, check: Callable[[], None]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from marscore.manifest.fields import is_elsewhere
 from marscore.resolve.model import Options
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from marscore.manifest import ListEntry
 
 _TYPED = re.compile(r"(?i)https?://[^/?#{}]+(?=[/?])")
+_COLUMN = re.compile(r"\{[^{}]*\}")
+#: Where a URL has secrets: a query, a user name and password.
+_SECRET = re.compile(r"[?@]")
 #: Header fields that tell nothing of who asks.
 _HARMLESS = frozenset({"user-agent", "accept", "accept-encoding", "accept-language", "referer"})
 
@@ -33,9 +36,16 @@ def allowed_origins(entry: ListEntry) -> frozenset[str] | None:
     return frozenset(parse_url(f"{text}/" if text in typed else text).origin for text in (*own, *typed))
 
 
-def leads_elsewhere(allowed: frozenset[str], options: Options, urls: Iterable[str]) -> bool:
-    """Whether a row would have credentials sent where they may not go."""
-    return _has_credentials(options) and any(parse_url(url).origin not in allowed for url in urls)
+def writes_more(entry: ListEntry) -> bool:
+    """Whether `url` or `mirrors` add text of the manifest's, which may be a secret, to an origin that the list names."""
+    return any(
+        "{" in text and not _TYPED.match(text) and _SECRET.search(_COLUMN.sub("", text)) for text in (entry.url, *(entry.mirrors or ()))
+    )
+
+
+def leads_elsewhere(allowed: frozenset[str], options: Options, urls: Iterable[str], adds: Literal["nothing", "text"] = "nothing") -> bool:
+    """Whether a row would have credentials sent where they may not go; what the manifest `adds` to its URL may be some."""
+    return (adds == "text" or _has_credentials(options)) and any(parse_url(url).origin not in allowed for url in urls)
 
 
 @lru_cache(64)

@@ -21,7 +21,7 @@ from marscore.manifest.fields import read_text
 from marscore.manifest.places import Path, shown
 from marscore.resolve.awaited import AwaitedMaker, WrongListError, texts_of
 from marscore.resolve.cells import BadCellError, filled, read_header, read_row_size, read_tag, read_url, values_of
-from marscore.resolve.list_origins import allowed_origins, leads_elsewhere
+from marscore.resolve.list_origins import allowed_origins, leads_elsewhere, writes_more
 from marscore.resolve.model import Download, Options
 from marscore.resolve.refused import RefusedError
 from marscore.resolve.rows import BadRow, Cell, OpenRows, RowFile, RowForm, RowsError, Slots, Values
@@ -103,6 +103,7 @@ class ListExpansion:
         self._findings = findings
         self._name = shown(where)
         self._allowed = allowed_origins(entry)
+        self._adds: Literal["nothing", "text"] = "text" if writes_more(entry) else "nothing"
         self._line = 0
         #: What the file is called where a row of it is told of.
         self._file = ""
@@ -195,7 +196,7 @@ class ListExpansion:
         path = None if forms.path is None else filled(forms.path, values)
         into = None if forms.into is None else filled(forms.into, values)
         urls = tuple(dict.fromkeys([url, *mirrors])) if mirrors else (url,)
-        if self._allowed is not None and leads_elsewhere(self._allowed, options, urls):
+        if self._allowed is not None and leads_elsewhere(self._allowed, options, urls, self._adds):
             raise BadCellError(("url",), _ELSEWHERE, forms.url.column)
         entry = entry if checksums or not texts_of(entry) else self._bare
         awaited = expanding.lists.of(where, entry, url) if expanding.lists.may_be_named(entry) else ()

@@ -12,6 +12,7 @@ from typing import Any
 
 import obstore
 import pytest
+import requests
 
 import marscore as library
 from marscore.adapters.stores.opened import open_store
@@ -197,3 +198,18 @@ def test_a_signal_ends_a_run_that_fetches_its_list(origin: Origin, tmp_path: Pat
     run = end(tmp_path, process)
     held.set()
     assert (run.code, "Traceback" in run.err) == (130, False), run.err
+
+
+def test_what_a_session_sends_goes_to_no_list_and_not_where_one_leads(origin: Origin, other: Origin, tmp_path: Path) -> None:
+    session = requests.Session()
+    session.auth = ("me", "secret")
+    body = listed(b"link,name\n%s,a\n" % other.serve("/a", Body(100)).encode())
+    url = origin.serve("/rows.csv", body)
+    entry = {"url": "link", "path": "{name}"}
+    with pytest.raises(library.ManifestError, match="not pinned by a checksum"):
+        library.run({"version": 1, "output_dir": str(tmp_path / "data"), "downloads": {"from": url, **entry}}, session=session)
+    assert origin.requests == other.requests == []
+    pinned = {"from": {"url": url, "checksum": f"sha256:{body.sha256}"}, **entry}
+    assert library.run({"version": 1, "output_dir": str(tmp_path / "data"), "downloads": pinned}, session=session).ok
+    assert "authorization" not in origin.requests[0].fields
+    assert "authorization" in other.requests[0].fields

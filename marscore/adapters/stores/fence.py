@@ -4,12 +4,16 @@
 
 `Lease` writes it with each renewal; every process of the run reads it before it puts something. A run that was stopped (Ctrl-Z, a machine
 that slept) renews nothing, and what is left of it puts nothing from then on: it waits until the lock was renewed, or is known to be lost.
-What remains is the one request that was on its way when it was stopped.
+What remains are the requests that were on their way when it was stopped, with the library's own repetitions of them, three minutes at most;
+whoever comes back from one of them after the lock was lost says that it failed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
+import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +29,8 @@ _LOST = Failure("store", "the lock of this destination is not held any more: ano
 
 def now() -> float:
     """Seconds since the machine's start, alike in all its processes, with those in which it slept where the system counts them."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    # That of macOS counts them under this name, unlike the one of time.monotonic.
+    clock = getattr(time, "CLOCK_BOOTTIME", None) or (getattr(time, "CLOCK_MONOTONIC", None) if sys.platform == "darwin" else None)
     return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
@@ -35,6 +40,8 @@ class Fence:
     def __init__(self, own: Path) -> None:
         """`own` is the folder of marscore's own where the run works."""
         self._file = own / _NAME
+        self._turn = threading.Lock()
+        self._fallen = False
 
     def stand(self, until: float) -> None:
         """Let objects be put until then, by `now`.
@@ -42,14 +49,25 @@ class Fence:
         Raises:
             OSError: that cannot be noted.
         """
+        with self._turn:
+            if not self._fallen:
+                self._write(until)
+
+    def _write(self, until: float) -> None:
         beside = self._file.with_name(f"{_NAME}.new")
         beside.write_text(repr(until))
         beside.replace(self._file)
 
     def fall(self) -> None:
-        """Let nothing be put any more."""
-        with contextlib.suppress(OSError):
-            self.stand(0.0)
+        """Let nothing be put any more, nor stand again."""
+        with self._turn:
+            self._fallen = True
+            try:
+                self._write(0.0)
+            except OSError:
+                # A full disk. One that is not there has fallen, too.
+                with contextlib.suppress(OSError):
+                    self._file.unlink()
 
     def demand(self, wanted: Callable[[], bool] = lambda: True) -> None:
         """Return where something may be put now, if need be after a renewal that is late.
@@ -66,5 +84,8 @@ class Fence:
     def _stands_until(self) -> float:
         try:
             return float(self._file.read_text())
-        except (OSError, ValueError):
+        except (FileNotFoundError, ValueError):
             return 0.0
+        except OSError:
+            # Nobody knows, as with one that is late.
+            return -math.inf

@@ -88,6 +88,8 @@ class Lease:
         self._seconds = seconds
         self._etag: Any = None
         self._renewed = 0.0
+        #: Whether the next renewal is not to be waited for.
+        self._soon = False
         self._over = threading.Event()
         self.warnings: list[str] = []
         self.lost: Failure | None = None
@@ -185,7 +187,8 @@ class Lease:
 
     def _renew(self) -> None:
         beside: threading.Thread | None = None
-        while not self._over.wait(self._seconds / 3):
+        while not self._over.wait(self._seconds / (60 if self._soon else 3)):
+            self._soon = False
             if not self._renewed_once():
                 return
             if beside is None or not beside.is_alive():
@@ -213,6 +216,7 @@ class Lease:
             if not self._is_mine(left):
                 self._lose(Failure("store", "another run took the lock of this destination, since it was not renewed in time"))
                 return False
+            self._soon = True
         except StorageError as error:
             if now() - self._renewed >= _IN_DOUBT * self._seconds:
                 self._lose(replace(error.failure, message=f"the lock of this destination cannot be renewed: {error.failure.message}"))
@@ -221,7 +225,6 @@ class Lease:
 
     def _is_mine(self, seconds: float) -> bool:
         """Whether the lock is this run's all the same: an answer may have been lost on its way."""
-        began = now()
         try:
             found = patiently(self._read, seconds=max(seconds, _ONCE * self._seconds))
         except StorageError:
@@ -229,9 +232,8 @@ class Lease:
             return now() - self._renewed < _IN_DOUBT * self._seconds
         if found is None or found[0] is None or found[0].token != self._record.token or found[0].free:
             return False
+        # Since when, its next renewal says: the one that arrived may have been put long ago.
         self._etag = found[1]
-        with contextlib.suppress(OSError):
-            self._hold_since(began)
         return True
 
     def _lose(self, why: Failure) -> None:

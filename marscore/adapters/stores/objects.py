@@ -142,7 +142,8 @@ class Objects:
         return True
 
     def _proven(self, path: str, known: tuple[int, str], etag: str, told: str | None) -> FileIdentity:
-        """What identifies an object that was put, once it is sure that the store holds these bytes."""
+        """What identifies an object that was put, once it is sure that the store holds these bytes, and that it was to be put."""
+        self._demand()
         size, sha256 = known
         meta = self._meta(path)
         if meta is None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from marscore.manifest import ListEntry
-from marscore.resolve.list_origins import allowed_origins, leads_elsewhere
+from marscore.resolve.list_origins import allowed_origins, leads_elsewhere, writes_more
 from marscore.resolve.model import Options
 from marscore.values import Credentials
 
@@ -61,3 +61,22 @@ def test_only_what_tells_of_who_asks_is_kept_from_others(options: Options, has_a
     assert origins is not None
     assert leads_elsewhere(origins, options, ["https://lists.example.com/a", "https://evil.example.com/a"]) is has_any
     assert leads_elsewhere(origins, options, ["https://LISTS.example.com:443/a"]) is False
+
+
+@pytest.mark.parametrize(
+    ("url", "adds"),
+    [
+        ("link", False),
+        ("{link}", False),
+        ("https://{host}/x/{id}.bin", False),
+        ("https://files.example.com/{id}?token=secret", False),
+        ("{link}?token=secret", True),
+        ("https://user:secret@{host}/x", True),
+        ("https://{host}/x?key={id}", True),
+    ],
+)
+def test_what_the_manifest_adds_to_an_origin_that_the_list_names_may_be_a_secret(url: str, adds: bool) -> None:
+    assert writes_more(ListEntry.model_validate({"from": LIST, "url": url, "path": "{id}"})) is adds
+    origins = allowed(url=url)
+    assert origins is not None
+    assert leads_elsewhere(origins, Options(), ["https://evil.example.com/a"], "text" if adds else "nothing") is adds

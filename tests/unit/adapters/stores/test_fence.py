@@ -89,3 +89,18 @@ def test_a_lease_keeps_it_up_and_lets_it_fall(objects: Objects, fence: Fence) ->
     lease.give_back()
     with pytest.raises(StorageError, match="not held any more"):
         put(objects)
+
+
+def test_what_has_fallen_does_not_stand_again_also_on_a_full_disk(fence: Fence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fence.stand(math.inf)
+
+    def full(place: Path, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    fence.fall()
+    assert not (tmp_path / "lease").exists()
+    monkeypatch.undo()
+    fence.stand(math.inf)
+    with pytest.raises(StorageError):
+        fence.demand()
