@@ -186,8 +186,8 @@ from marscore.adapters.terminal.run_output import RunOutput
 from marscore.events import DownloadStarted
 from marscore.settings import RunSettings
 show = RunOutput.show
-def broken(self, events, lines):
-    show(self, events, lines)
+def broken(self, events, *lines):
+    show(self, events, *lines)
     if any(isinstance(event, DownloadStarted) for event in events):
         children = Path(f"/proc/self/task").glob("*/children")
         print(*[pid for child in children for pid in child.read_text().split()], flush=True)
