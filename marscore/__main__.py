@@ -3,10 +3,8 @@
 import os
 import sys
 
+from marscore.adapters.terminal.scarcity import is_scarcity, tell_of_scarcity
 from marscore.adapters.terminal.signals import take_for_good
-
-#: What a loader says of a library for which there is no memory.
-_NO_ROOM = ("failed to map segment", "cannot allocate memory", "Cannot allocate memory")
 
 
 def main() -> None:
@@ -17,12 +15,12 @@ def main() -> None:
     except SystemExit as ended:
         _leave(ended.code)
         raise
-    except MemoryError:
-        _tell_of_too_little()
-    except ImportError as error:
-        if not any(words in str(error) for words in _NO_ROOM):
+    except (MemoryError, ImportError) as error:
+        if not is_scarcity(error):
             raise
-        _tell_of_too_little()
+        tell_of_scarcity()
+        # Python's own way out takes memory.
+        os._exit(3)
 
 
 def _run() -> None:
@@ -32,12 +30,6 @@ def _run() -> None:
     start_again_in_utf8()
     occupy_standard_descriptors()
     cli(prog_name="marscore")
-
-
-def _tell_of_too_little() -> None:
-    # Nothing that takes memory, such as Python's own way out with its traceback.
-    os.write(2, b"marscore: the system gives too little memory\n")
-    os._exit(3)
 
 
 def _leave(code: object) -> None:

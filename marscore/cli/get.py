@@ -79,8 +79,7 @@ def get(context: click.Context, /, urls: tuple[str, ...], input_file: str | None
     with Github(github, settings.log_format) as told:
         source = wanted.manifest()
         ended = _got(context, wanted, settings, overwrite)
-        told.ended(ended, source)
-    end(context, ended, settings)
+    end(context, ended, settings, source, told)
 
 
 def _got(context: click.Context, wanted: Wanted, settings: RunSettings, overwrite: bool) -> Any:

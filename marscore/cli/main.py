@@ -78,8 +78,7 @@ def run(context: click.Context, /, manifest: str, github: bool | None, **options
     with Github(github, settings.log_format) as told:
         source = read_manifest(manifest)
         ended = engine(context).run(source, settings, handle_signals=True)
-        told.ended(ended, source)
-    end(context, ended, settings)
+    end(context, ended, settings, source, told)
 
 
 @cli.command()

@@ -14,6 +14,7 @@ from marscore.ports import Exchange, Request
 from marscore.url import parse_url
 from marscore.values import Access
 from tests.integration.command import command, environment, read_report, write
+from tests.origin import Origin
 from tests.servers import Nginx
 
 MIB = 1024 * 1024
@@ -78,3 +79,15 @@ def test_a_turn_brings_no_more_of_an_exchange_than_it_asks_for(web: Nginx, at_on
         assert at_once / 16 < most <= at_once + MIB
     finally:
         transport.close()
+
+
+def test_a_run_without_memory_for_its_summary_ends_as_its_report_says(tmp_path: Path, origin: Origin) -> None:
+    """What reads failures is loaded where there are some; a loader without memory for it raises ImportError."""
+    (tmp_path / "missing").mkdir()
+    (tmp_path / "missing" / "pydantic.py").write_text("raise ImportError('_core.so: failed to map segment from shared object')\n")
+    write(tmp_path, [origin.url("/none.bin")])
+    surroundings = environment({"PYTHONPATH": str(tmp_path / "missing"), "PYTHONSAFEPATH": ""})
+    done = subprocess.run(command("run", "downloads.yaml"), cwd=tmp_path, env=surroundings, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert read_report(tmp_path / "data")["exit_code"] == 1
+    assert done.stderr.endswith("marscore: the system gives too little memory\n")

@@ -31,7 +31,7 @@ def test_a_run_that_gets_few_threads_ends_with_a_report() -> None:
 
 @pytest.mark.skipif(bool(missing_prlimit()), reason=str(missing_prlimit()))
 def test_a_run_that_gets_little_memory_ends_with_a_report_or_by_name() -> None:
-    figures = sweep("memory", 60 * MIB, 90 * MIB)
+    figures = sweep("memory", 60 * MIB, 120 * MIB)
     assert figures.wrong == []
     assert figures.counts["ended with 3"] >= 1
 

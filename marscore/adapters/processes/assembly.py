@@ -20,7 +20,7 @@ from marscore.execute.worker.setup import WorkerSettings
 from marscore.execute.worker.thread import Worker
 from marscore.policy.redact import Redactor
 from marscore.ports import Transport, Unpacking
-from marscore.values import Unpacked
+from marscore.values import Failure, Unpacked
 
 if TYPE_CHECKING:
     import requests
@@ -30,7 +30,7 @@ def make_worker(
     settings: WorkerSettings,
     number: int,
     send: Callable[[Batch | Alive], None],
-    give_up: Callable[[], None],
+    give_up: Callable[[Failure | None], None],
     session: requests.Session | None = None,
 ) -> Worker:
     """A worker with real adapters, whose events are told as the run's log wants them; `give_up` as in `Ports`.

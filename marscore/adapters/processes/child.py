@@ -12,7 +12,7 @@ import threading
 from typing import IO, TYPE_CHECKING
 
 from marscore.adapters.processes.assembly import make_worker
-from marscore.adapters.processes.frames import TOO_LITTLE, Call, read_frame, write_frame
+from marscore.adapters.processes.frames import BROKEN, TOO_LITTLE, Call, read_frame, write_frame
 from marscore.adapters.terminal.streams import occupy_standard_descriptors
 from marscore.execute.supervisor.messages import Alive, Batch, Paced, Paused, Returned
 from marscore.execute.worker.setup import WorkerSettings
@@ -54,13 +54,17 @@ def _serve(commands: IO[bytes], out: IO[bytes]) -> None:
             # The parent is gone; the end of our input says the same.
             return
 
-    # Who holds this process hears of its end, and gives its downloads to another.
-    worker = make_worker(settings, 0, send, lambda: os._exit(TOO_LITTLE))
+    worker = make_worker(settings, 0, send, _leave)
     worker.on_pause(lambda host, seconds: send(Paused(0, host, seconds)))
     worker.on_pace(lambda host: send(Paced(0, host)))
     worker.on_return(lambda ids: send(Returned(0, ids)))
     worker.start()
     _obey(worker, commands)
+
+
+def _leave(why: Failure | None) -> None:
+    """Who holds this process hears of its end, and gives its downloads to another."""
+    os._exit(TOO_LITTLE if why is None or why.kind == "resources" else BROKEN)
 
 
 def _obey(worker: Worker, commands: IO[bytes]) -> None:

@@ -10,6 +10,8 @@ from marscore.frozen import dataclass
 
 #: The exit code of a child that the system gives too little to work with: os.EX_OSERR, where there is one.
 TOO_LITTLE = 71
+#: That of one whose loop broke by a defect: os.EX_SOFTWARE.
+BROKEN = 70
 _LENGTH = struct.Struct("!I")
 
 

@@ -121,11 +121,15 @@ class _Here:
         self._inbox = inbox
         self._told_to_leave = False
         self._leaving: threading.Thread | None = None
-        self._worker = make_worker(settings, number, inbox.put, lambda: inbox.put(_GIVEN_UP), session)
+        self._worker = make_worker(settings, number, inbox.put, self._give_up, session)
         self._worker.on_pause(lambda host, seconds: inbox.put(Paused(number, host, seconds)))
         self._worker.on_pace(lambda host: inbox.put(Paced(number, host)))
         self._worker.on_return(lambda ids: inbox.put(Returned(number, ids)))
         self._worker.start()
+
+    def _give_up(self, why: Failure | None) -> None:
+        # The run would wait for ever for what the worker lost sight of.
+        self._inbox.put(_GIVEN_UP if why is None else StopRequested(why, why.message))
 
     def submit(self, works: Sequence[Work]) -> None:
         self._worker.submit(works)

@@ -46,9 +46,9 @@ class Ports:
 
     `helpers` makes those who do what takes its time: at most so many, and what takes what they have done. `clean` leaves out of an answer
     what repeats a secret. `show` takes readings of progress, where they do not go among the events;
-    `expect` is told of works before they begin; `beat` is called every second for as long as the worker works, and `give_up` where not even
-    the end of its downloads can be told. `unpacker` is there where an archive is to be unpacked. `is_far` says
-    that files get their places over a network, so that nothing of it is left to the loop.
+    `expect` is told of works before they begin; `beat` is called every second for as long as the worker works, and `give_up` where it broke
+    and some of its downloads may never be told of: with why, or None where there is no memory even for that. `unpacker` is there where an
+    archive is to be unpacked. `is_far` says that files get their places over a network, so that nothing of it is left to the loop.
     """
 
     transport: Transport
@@ -58,7 +58,7 @@ class Ports:
     show: Callable[[Sequence[ProgressMade]], None] | None = None
     expect: Callable[[Iterable[Work]], None] = lambda works: None
     beat: Callable[[], None] = lambda: None
-    give_up: Callable[[], None] = lambda: None
+    give_up: Callable[[Failure | None], None] = lambda failure: None
     helpers: Callable[[int, Callable[[Done], None]], Helpers] = HelperThreads
     unpacker: Unpacker | None = None
     is_far: bool = False

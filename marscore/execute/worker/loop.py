@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 from marscore.events import Event
 from marscore.execute.worker.engine import Engine, Ports
+from marscore.execute.worker.helpers import Done
 from marscore.execute.worker.outbox import Outbox
 from marscore.execute.worker.setup import WorkerSettings
 from marscore.values import Failure, internal
@@ -38,7 +39,7 @@ class Loop:
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._outbox = Outbox(send)
         self._show = ports.show or (self._outbox.extend if settings.progress == "events" else None)
-        self.engine = Engine(settings, ports, self._outbox, lambda done: self.say(lambda: done.then(done.result, done.error)))
+        self.engine = Engine(settings, ports, self._outbox, self._answer)
         self.over = self._gone = False
         self._settling = threading.Lock()
         #: What is done now and then: how often, in seconds, and when next, in ticks.
@@ -58,6 +59,14 @@ class Loop:
         self._ports.transport.wake()
         if self._gone:
             self._settle()
+
+    def _answer(self, done: Done) -> None:
+        """Hear of a task, from any thread."""
+        try:
+            self.say(lambda: done.then(done.result, done.error))
+        except MemoryError:
+            # Its download would wait for it for ever.
+            self._ports.give_up(None)
 
     @property
     def due(self) -> float:
@@ -92,17 +101,13 @@ class Loop:
         self.over = True
 
     def die(self, error: BaseException) -> None:
-        """End all downloads by name, also those that are still to come: this loop is of no use any more."""
-        try:
+        """End all downloads by name, and have others answer for what it lost sight of when it broke: it is of no use any more."""
+        failure = None
+        with contextlib.suppress(BaseException):
             failure = internal(error)
-            while True:
-                self.engine.stop(failure, failure.message)
-                self._outbox.flush()
-                if self.over:
-                    return
-                self._inbox.get()()
-        except BaseException:  # noqa: BLE001 - without memory for that either, nobody would ever hear of its downloads
-            self._ports.give_up()
+            self.engine.stop(failure, failure.message)
+            self._outbox.flush()
+        self._ports.give_up(failure)
 
     def close(self) -> None:
         """Let go of everything, once no more turns are wanted; what is said afterwards is done by whoever says it."""

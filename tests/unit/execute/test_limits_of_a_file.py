@@ -17,7 +17,7 @@ from marscore.execute.worker.setup import Share, WorkerSettings
 from marscore.execute.worker.thread import Worker
 from marscore.policy.retry import RetryRules
 from marscore.ports import Answer, Exchange, Request
-from marscore.values import Timeouts
+from marscore.values import Failure, Timeouts
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MemoryFolder
 from tests.fakes.transport import FakeTransport
@@ -74,11 +74,37 @@ def test_a_worker_without_memory_for_its_end_gives_up() -> None:
             raise MemoryError
 
     given_up = threading.Event()
-    ports = Ports(FakeTransport({URL: b""}), MemoryFolder(), Stopped(), give_up=given_up.set)
+    ports = Ports(FakeTransport({URL: b""}), MemoryFolder(), Stopped(), give_up=lambda why: given_up.set())
     worker = Worker(WorkerSettings("", 1, MIB, Share(1)), ports, lambda events: None)
     worker.submit([wanted(0, URL, "a")])
     worker.start()
     assert given_up.wait(30)
+
+
+def test_a_worker_whose_loop_breaks_answers_for_no_download_any_more() -> None:
+    """It may have lost sight of one between its queue and its table, and the run would wait for that for ever."""
+    reasons: queue.SimpleQueue[Failure | None] = queue.SimpleQueue()
+    ports = Ports(FakeTransport({}), MemoryFolder(), SystemClock(), expect=refuses, give_up=reasons.put)
+    worker = Worker(WorkerSettings("", 1, MIB, Share(1)), ports, lambda events: None)
+    worker.start()
+    worker.submit([wanted(0, URL, "a")])
+    assert reasons.get(timeout=30) == Failure("resources", "the system gives too little memory")
+
+
+def test_a_worker_gives_up_where_what_a_helper_did_cannot_be_told_for_want_of_memory() -> None:
+    class Unwakeable(FakeTransport):
+        def wake(self) -> None:
+            if threading.current_thread().name.startswith("marscore-helper"):
+                raise MemoryError
+            super().wake()
+
+    reasons: queue.SimpleQueue[Failure | None] = queue.SimpleQueue()
+    ports = Ports(Unwakeable({URL: b""}), MemoryFolder(), SystemClock(), give_up=reasons.put)
+    worker = Worker(WorkerSettings("", 1, MIB, Share(1)), ports, lambda events: None)
+    worker.start()
+    worker.submit([replace(wanted(0, URL, "a"), untouched=False)])
+    assert reasons.get(timeout=30) is None
+    worker.stop(Failure("interrupted", "over"), "over")
 
 
 def test_works_that_cannot_be_begun_have_their_outcome() -> None:

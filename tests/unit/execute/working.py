@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 from marscore.adapters.clock import SystemClock
@@ -49,7 +50,7 @@ def outcomes(
     """
     told: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()
     settings = WorkerSettings("", threads, 8 * MIB, Share(per_host, max_rate))
-    worker = Worker(settings, Ports(transport, files, clock or SystemClock()), told.put)
+    worker = Worker(settings, Ports(transport, files, clock or SystemClock(), give_up=lambda why: told.put([])), told.put)
     worker.start()
     worker.submit(works)
     found: dict[str, Any] = {}
@@ -59,6 +60,10 @@ def outcomes(
             batch = told.get(timeout=max(0.0, until - time.monotonic()))
         except queue.Empty:
             raise AssertionError(f"no outcome of {sorted({work.download.id for work in works} - set(found))}") from None
+        if not batch:
+            # It gave up: a supervisor answers for what it lost sight of.
+            lost = [work.download.id for work in works if work.download.id not in found]
+            found.update((each, DownloadSkipped(datetime.now(timezone.utc), each, "the worker gave up")) for each in lost)
         for event in map(well_typed.told, batch):
             if isinstance(event, OUTCOMES):
                 assert event.download not in found, "a second outcome"
