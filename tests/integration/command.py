@@ -9,14 +9,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import yaml
 
 from tests.disk import contradictions, report_in
-from tests.integration.forks import forks
+from tests.integration.forks import Started, Stream, forks
 
 LIMIT_S = 60
+#: A run that goes on.
+Process: TypeAlias = "Started | subprocess.Popen[Any]"
 
 
 @dataclass
@@ -67,12 +69,30 @@ def ended(
     limit_s: float = LIMIT_S,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run the command to its end, in a fork of an interpreter that has it loaded where nothing can tell."""
-    whole, parent = environment(env), forks()
+    with started(*arguments, cwd=cwd, env=env, stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.PIPE) as process:
+        try:
+            out, err = process.communicate(stdin, limit_s)
+        except BaseException:
+            process.kill()
+            raise
+    assert process.returncode is not None
+    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+def started(
+    *arguments: str,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    stdin: Stream = None,
+    stdout: Stream = None,
+    stderr: Stream = None,
+    text: bool = False,
+) -> Process:
+    """Start the command, in a fork of an interpreter that has it loaded where nothing can tell; the streams as for subprocess.Popen."""
+    whole, parent, streams = environment(env), forks(), (stdin, stdout, stderr)
     if parent is not None and parent.fits(whole):
-        return parent.run(arguments, cwd, whole, stdin, stdout, limit_s)
-    return subprocess.run(
-        command(*arguments), cwd=cwd, env=whole, input=stdin, stdout=stdout, stderr=subprocess.PIPE, timeout=limit_s, check=False
-    )
+        return parent.start(arguments, cwd, whole, streams, text)
+    return subprocess.Popen(command(*arguments), cwd=cwd, env=whole, stdin=stdin, stdout=stdout, stderr=stderr, text=text)
 
 
 def command(*arguments: str) -> list[str]:

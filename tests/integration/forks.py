@@ -1,11 +1,11 @@
 """Starts the command in forks of an interpreter that has imported it already: to import it is most of what a short run takes.
 
-    marscore() --arguments, folder, environment, three descriptors--> this program --fork--> `python -m marscore`, from its first line on
-               <--process id, then how it ended----------------------
+    marscore() --arguments, folder, environment, four descriptors--> this program --fork--> `python -m marscore`, from its first line on
+               <--process id, then how it ended, through the fourth--
 
 What a fork has of its parent are the imported modules and nothing else: it gets its own folder, environment, standard streams and
 arguments, and there is no thread, no open file and no manifest before it forks. Whatever is read when an interpreter starts is told
-apart by `fits`: such a run, any where `MARSCORE_LONG` is set, and any that a test starts itself to stop or kill it, is started afresh.
+apart by `fits`: such a run, one with a terminal as a stream, and any where `MARSCORE_LONG` is set, is started afresh.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ import importlib
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO, Any, TypeAlias
 
 from tests.long import ALL
 
@@ -48,13 +50,92 @@ _IMPORTED = (
 #: What it imports where libcurl is to be had.
 _IMPORTED_WITH_CURL = ("pycurl", "marscore.adapters.http.curl_transport", "marscore.workers")
 _MESSAGE = 1 << 20
+#: Characters of a process id, as it is told.
+_PID = 12
+#: A stream: as for subprocess.Popen.
+Stream: TypeAlias = "int | IO[Any] | None"
+
+
+class Started:
+    """A run that goes on in a fork, with what tests use of subprocess.Popen."""
+
+    def __init__(self, arguments: Sequence[str], told: int, streams: Sequence[IO[Any] | None]) -> None:
+        self.args = [*arguments]
+        self.stdin, self.stdout, self.stderr = streams
+        self.returncode: int | None = None
+        self._told = told
+        self.pid = int(os.read(told, _PID))
+
+    def poll(self) -> int | None:
+        """The exit code, once it is over."""
+        return self._heard(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The same, waiting for it.
+
+        Raises:
+            subprocess.TimeoutExpired: it is not over in time.
+        """
+        if self._heard(timeout) is None:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        assert self.returncode is not None
+        return self.returncode
+
+    def _heard(self, timeout: float | None) -> int | None:
+        if self.returncode is None and select.select([self._told], [], [], timeout)[0]:
+            self.returncode = os.waitstatus_to_exitcode(int(os.read(self._told, _MESSAGE)))
+            os.close(self._told)
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, unless it is over."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Send it SIGTERM."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Send it SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+    def communicate(self, given: bytes = b"", timeout: float | None = None) -> tuple[Any, Any]:
+        """Write to it, read to the ends of its streams, and wait for its own; returns what came, None of a stream that is no pipe.
+
+        Raises:
+            subprocess.TimeoutExpired: it is not over in time.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        read: dict[IO[Any], Any] = {}
+        threads = [threading.Thread(target=_read, args=(each, read), daemon=True) for each in (self.stdout, self.stderr) if each]
+        if self.stdin:
+            threads.append(threading.Thread(target=_write, args=(self.stdin, given), daemon=True))
+        for thread in threads:
+            thread.start()
+        self.wait(timeout)
+        for thread in threads:
+            thread.join(None if until is None else max(0.0, until - time.monotonic()))
+            if thread.is_alive():
+                # Somebody whom it started holds its streams.
+                raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        out, err = (None if stream is None else read[stream] for stream in (self.stdout, self.stderr))
+        return out, err
+
+    def __enter__(self) -> Started:
+        return self
+
+    def __exit__(self, *of_an_error: object) -> None:
+        for stream in (self.stdin, self.stdout, self.stderr):
+            if stream:
+                stream.close()
+        self.wait()
 
 
 class Forks:
     """The parent of the forks, as a test process holds it."""
 
     def __init__(self) -> None:
-        self._busy = threading.Lock()
         self._connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._environment = dict(os.environ)
         root = Path(__file__).parents[2]
@@ -69,33 +150,18 @@ class Forks:
         """Whether an interpreter in this environment starts as the parent of the forks did."""
         return _of_a_start(environment) == _of_a_start(self._environment)
 
-    def run(
-        self, arguments: Sequence[str], cwd: Path, env: Mapping[str, str], stdin: bytes, stdout: int, timeout: float
-    ) -> subprocess.CompletedProcess[bytes]:
-        """What `subprocess.run` does, with standard error captured, and standard output where it is subprocess.PIPE."""
-        with self._busy, contextlib.ExitStack() as theirs, ThreadPoolExecutor(3) as pool:
-            sending = _pipe(theirs, ours=1)
-            receiving = [_pipe(theirs, ours=0) for _ in range(2)] if stdout == subprocess.PIPE else [(-1, stdout), _pipe(theirs, ours=0)]
-            message = json.dumps({"arguments": [*arguments], "cwd": os.fspath(cwd), "env": dict(env)})
-            socket.send_fds(self._connection, [message.encode()], [sending[1], *(fd for _, fd in receiving)])
-            theirs.close()
-            pool.submit(_write, sending[0], stdin)
-            out, err = (pool.submit(_read, fd) for fd, _ in receiving)
-            code = self._ended(arguments, timeout)
-        return subprocess.CompletedProcess([*arguments], code, out.result(), err.result())
+    def start(self, arguments: Sequence[str], cwd: Path, env: Mapping[str, str], streams: Sequence[Stream], text: bool) -> Started:
+        """What `subprocess.Popen` does; standard input, output and error are each None, a file, subprocess.PIPE or subprocess.DEVNULL.
 
-    def _ended(self, arguments: Sequence[str], timeout: float) -> int:
-        pid = int(self._connection.recv(_MESSAGE))
-        self._connection.settimeout(timeout)
-        try:
-            return os.waitstatus_to_exitcode(int(self._connection.recv(_MESSAGE)))
-        except TimeoutError:
-            os.kill(pid, signal.SIGKILL)
-            self._connection.settimeout(None)
-            self._connection.recv(_MESSAGE)
-            raise subprocess.TimeoutExpired([*arguments], timeout) from None
-        finally:
-            self._connection.settimeout(None)
+        What comes out is read as text where that is wanted.
+        """
+        message = json.dumps({"arguments": [*arguments], "cwd": os.fspath(cwd), "env": dict(env)})
+        told, tell = os.pipe()
+        with contextlib.ExitStack() as theirs:
+            theirs.callback(os.close, tell)
+            ends = [_end(theirs, number, stream, text) for number, stream in enumerate(streams)]
+            socket.send_fds(self._connection, [message.encode()], [*(fd for _, fd in ends), tell])
+        return Started(arguments, told, [ours for ours, _ in ends])
 
     def close(self) -> None:
         """End the parent of the forks."""
@@ -119,40 +185,75 @@ def _of_a_start(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name.startswith(_OF_A_START)}
 
 
-def _pipe(theirs: contextlib.ExitStack, ours: int) -> tuple[int, int]:
-    """The end of a new pipe that is ours, and the other, which is closed with what is theirs."""
-    ends = os.pipe()
-    theirs.callback(os.close, ends[1 - ours])
-    return ends[ours], ends[1 - ours]
+def _end(theirs: contextlib.ExitStack, number: int, stream: Stream, text: bool) -> tuple[IO[Any] | None, int]:
+    """What a standard stream is here, if it is a pipe, and there; what was opened for it is closed with what is theirs."""
+    if stream == subprocess.PIPE:
+        ends = os.pipe()
+        ours, fd = (ends[1], ends[0]) if number == 0 else ends
+        theirs.callback(os.close, fd)
+        return os.fdopen(ours, "wb" if number == 0 else "r" if text else "rb"), fd
+    if stream == subprocess.DEVNULL:
+        fd = os.open(os.devnull, os.O_RDWR)
+        theirs.callback(os.close, fd)
+        return None, fd
+    if stream is None:
+        return None, number
+    return None, stream if isinstance(stream, int) else stream.fileno()
 
 
-def _write(fd: int, data: bytes) -> None:
-    with contextlib.suppress(BrokenPipeError), os.fdopen(fd, "wb") as stream:
+def _write(stream: IO[Any], data: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError), stream:
         stream.write(data)
 
 
-def _read(fd: int) -> bytes:
-    if fd < 0:
-        return b""
-    with os.fdopen(fd, "rb") as stream:
-        return stream.read()
+def _read(stream: IO[Any], into: dict[IO[Any], Any]) -> None:
+    with stream:
+        into[stream] = stream.read()
 
 
 def _serve(connection: socket.socket) -> None:
-    """Fork for each message; returns in the fork, and in the parent once nobody sends any more."""
+    """Fork for each message, and tell of each fork's end; returns in the fork, and in the parent once nobody sends any more."""
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    signal.set_wakeup_fd(wake)
+    running: dict[int, int] = {}
     while True:
-        message, streams, _, _ = socket.recv_fds(connection, _MESSAGE, 3)
+        asked, _, _ = select.select([connection, woken], [], [])
+        if woken in asked:
+            os.read(woken, _MESSAGE)
+            _bury(running)
+        if connection not in asked:
+            continue
+        message, fds, _, _ = socket.recv_fds(connection, _MESSAGE, 4)
         if not message:
             return
+        *streams, tell = fds
         pid = os.fork()
         if not pid:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             connection.close()
+            for fd in (woken, wake, tell, *running.values()):
+                os.close(fd)
             _become(json.loads(message), streams)
             return
+        running[pid] = tell
         for fd in streams:
             os.close(fd)
-        connection.send(str(pid).encode())
-        connection.send(str(os.waitpid(pid, 0)[1]).encode())
+        os.write(tell, f"{pid:{_PID}}".encode())
+
+
+def _bury(running: dict[int, int]) -> None:
+    while running:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if not pid:
+            return
+        tell = running.pop(pid)
+        # Nobody may want to know any more.
+        with contextlib.suppress(BrokenPipeError):
+            os.write(tell, str(status).encode())
+        os.close(tell)
 
 
 def _become(message: dict[str, object], streams: list[int]) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import pytest
 
-from tests.integration.command import LIMIT_S, command, ended, environment
+from tests.integration.command import LIMIT_S, Process, ended, started
 from tests.integration.test_interrupt_and_resume import HELD, bytes_in, wait_until
 from tests.origin import Body, Good, Origin, Seen, Status
 
@@ -58,8 +58,8 @@ def here(tmp_path: Path) -> Path:
     return folder
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command("get", *arguments), cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def start(folder: Path, *arguments: str) -> Process:
+    return started("get", *arguments, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def received(folder: Path) -> int:
@@ -131,13 +131,8 @@ def test_what_an_earlier_call_finished_is_never_taken_for_what_the_server_has_no
 
 
 def test_who_interrupts_it_is_told_how_much_is_kept(origin: Origin, here: Path) -> None:
-    process = subprocess.Popen(
-        command("get", origin.serve("/big.bin", BIG, [HELD])),
-        cwd=here,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
+    url = origin.serve("/big.bin", BIG, [HELD])
+    process = started("get", url, cwd=here, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     wait_until(lambda: received(here) >= 20 * MIB, "bytes on disk")
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=LIMIT_S)

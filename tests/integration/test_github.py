@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.command import LIMIT_S, Run, command, environment, marscore, write
+from tests.integration.command import LIMIT_S, Run, marscore, started, write
 from tests.integration.test_interrupt_and_resume import BIG, HELD, MIB, bytes_in, wait_until
 from tests.origin import Body, Origin, Status
 
@@ -91,9 +91,8 @@ def test_a_manifest_that_is_wrong_is_told_at_its_line(tmp_path: Path) -> None:
 
 def test_a_job_that_is_cancelled_is_told_that_its_bytes_are_kept(origin: Origin, tmp_path: Path) -> None:
     manifest = write(tmp_path, [origin.serve("/big.bin", BIG, [HELD])])
-    argv = command("run", manifest, "--report-junit", "junit.xml")
-    env = environment(variables_of(tmp_path))
-    process = subprocess.Popen(argv, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = started("run", manifest, "--report-junit", "junit.xml", cwd=tmp_path, env=variables_of(tmp_path), **streams, text=True)
     wait_until(lambda: bytes_in(tmp_path / "data" / ".marscore" / "partial") >= 20 * MIB, "bytes on disk")
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=LIMIT_S)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import marscore as package
-from tests.integration.command import Run, command, environment, fetch, marscore, write
+from tests.integration.command import Process, Run, command, environment, fetch, marscore, started, write
 from tests.origin import Body, Origin, Status
 
 ONE = Body(3_000, seed=1)
@@ -210,12 +210,10 @@ def test_what_is_no_program_is_an_error_at_its_place(hook: object, tmp_path: Pat
     assert "on_success" in checked.err
 
 
-def begun(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+def begun(folder: Path, *arguments: str) -> Process:
     """A run whose hook has written `began`."""
     (folder / "began").unlink(missing_ok=True)
-    process = subprocess.Popen(
-        command("run", "downloads.yaml", *arguments), cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    process = started("run", "downloads.yaml", *arguments, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     until = time.monotonic() + 60
     while not (folder / "began").exists():
         assert time.monotonic() < until
@@ -224,7 +222,7 @@ def begun(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     return process
 
 
-def ended(process: subprocess.Popen[bytes], folder: Path) -> Run:
+def ended(process: Process, folder: Path) -> Run:
     out, err = process.communicate(timeout=60)
     return Run(process.returncode, out.decode(), err.decode(), folder / "data")
 
@@ -294,9 +292,7 @@ def test_an_interrupted_run_has_no_hook(origin: Origin, tmp_path: Path) -> None:
     url = origin.serve("/one.bin", ONE)
     origin.script("/one.bin", [Status(503, retry_after="100")])
     write(tmp_path, [url], on_success=python(TELL, "told.json"), on_failure=python(TELL, "told.json"))
-    process = subprocess.Popen(
-        command("run", "downloads.yaml"), cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    process = started("run", "downloads.yaml", cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert origin.wait_for_requests(1)
     process.send_signal(signal.SIGINT)
     assert ended(process, tmp_path).code == 130
@@ -356,9 +352,7 @@ def test_what_a_hook_leaves_in_the_background_is_not_waited_for(origin: Origin, 
     # It holds our own pipes open as well if it is given them; a file nobody waits for.
     with (tmp_path / "printed").open("wb") as file:
         reading, writing = os.pipe()
-        process = subprocess.Popen(
-            command("run", "downloads.yaml", "--log-format", "json"), cwd=tmp_path, env=environment(), stdout=file, stderr=writing
-        )
+        process = started("run", "downloads.yaml", "--log-format", "json", cwd=tmp_path, stdout=file, stderr=writing)
         os.close(writing)
         assert process.wait(30) == 0
     with os.fdopen(reading) as text:

@@ -18,7 +18,7 @@ from typing import Literal
 import pytest
 
 from tests.disk import wrong_in
-from tests.integration.command import LIMIT_S, Run, command, environment, marscore, read_report, write
+from tests.integration.command import LIMIT_S, Process, Run, marscore, read_report, started, write
 from tests.origin import Body, Good, Origin
 
 MIB = 1024 * 1024
@@ -38,13 +38,11 @@ def wait_until(holds: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
-def start(folder: Path, manifest: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command("run", manifest), cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+def start(folder: Path, manifest: str) -> Process:
+    return started("run", manifest, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def end(folder: Path, process: subprocess.Popen[str]) -> Run:
+def end(folder: Path, process: Process) -> Run:
     out, err = process.communicate(timeout=LIMIT_S)
     return Run(process.returncode, out, err, folder / "data", read_report(folder / "data"))
 

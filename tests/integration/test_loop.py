@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.disk import contradictions, wrong_in
-from tests.integration.command import LIMIT_S, command, environment, fetch, marscore, read_report, write
+from tests.integration.command import LIMIT_S, fetch, marscore, read_report, started, write
 from tests.integration.test_interrupt_and_resume import wait_until
 from tests.origin import Body, Good, Origin, Status, busy, redirect
 from tests.servers import Tls
@@ -62,7 +62,7 @@ def test_a_signal_stops_at_once_and_the_next_run_resumes(origin: Origin, tmp_pat
     body = Body(40 * MIB, seed=9)
     url = origin.serve("/a.bin", body, [Good(stall_after=9 * MIB, stall_s=60)])
     manifest = write(tmp_path, [{"url": url, "threads": 1}, origin.serve("/b.bin", Body(10))], execution={"processes": processes})
-    process = subprocess.Popen(command("run", manifest), cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL)
+    process = started("run", manifest, cwd=tmp_path, stderr=subprocess.DEVNULL)
     part = tmp_path / "data" / ".marscore" / "partial"
     wait_until(lambda: any(file.read_bytes().count(b"\n") >= 3 for file in part.glob("*.journal")), "two pieces")
     process.send_signal(signal.SIGTERM)

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,7 +26,7 @@ from marscore.execute.worker.thread import Worker
 from marscore.resolve.model import Download, Options
 from marscore.state import key_of
 from tests.disk import wrong_in
-from tests.integration.command import LIMIT_S, environment, marscore, write
+from tests.integration.command import LIMIT_S, Process, environment, marscore, write
 from tests.integration.test_interrupt_and_resume import bytes_in, end, start, wait_until
 from tests.origin import Body, Good, Origin, Seen, Status, Step
 
@@ -37,13 +36,13 @@ LARGE = [Body(14 * MIB, seed=n) for n in (21, 22)]
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="children are found in /proc, which Linux has")
 
 
-def children_of(process: subprocess.Popen[Any]) -> list[int]:
+def children_of(process: Process) -> list[int]:
     """The process ids of a process's children."""
     tasks = Path(f"/proc/{process.pid}/task")
     return [int(pid) for children in tasks.glob("*/children") for pid in children.read_text().split()]
 
 
-def two_workers_at_work(origin: Origin, folder: Path, received: int) -> tuple[subprocess.Popen[str], list[int], threading.Event]:
+def two_workers_at_work(origin: Origin, folder: Path, received: int) -> tuple[Process, list[int], threading.Event]:
     """Start a run with a file for each of two workers and wait until so many bytes are on disk; the last come after the event."""
     go_on = threading.Event()
     held = Good(rate=10 * MIB, stall_after=10 * MIB, stall_s=120, until=go_on)
@@ -56,7 +55,7 @@ def two_workers_at_work(origin: Origin, folder: Path, received: int) -> tuple[su
     return process, children, go_on
 
 
-def kill(process: subprocess.Popen[str]) -> None:
+def kill(process: Process) -> None:
     """Kill a run, whose children may go on holding its standard error."""
     process.kill()
     process.wait()
@@ -138,7 +137,7 @@ def test_a_worker_that_makes_room_for_others_lets_go_of_connections_that_wait(or
         wait_until(lambda: origin.open_connections == 0, "connections that were closed")
 
 
-def owner_of_connection(origin: Origin, process: subprocess.Popen[str], path: str) -> int:
+def owner_of_connection(origin: Origin, process: Process, path: str) -> int:
     """The child that holds the partial file of a download: the only one whose open files name it."""
     name = f"{key_of(path.lstrip('/'))}.part"
     found: list[int] = []

@@ -16,7 +16,7 @@ from marscore.adapters.telemetry.metrics_file import MetricsFile, last_success
 from marscore.adapters.terminal.named_outputs import Output
 from marscore.events import RunFinished
 from marscore.report.metrics import MetricsFold
-from tests.integration.command import LIMIT_S, command, environment, marscore, write
+from tests.integration.command import LIMIT_S, marscore, started, write
 from tests.origin import Body, Origin, Status, busy
 from tests.origin.steps import Good
 
@@ -75,9 +75,7 @@ def test_a_run_that_goes_on_is_seen_to_and_one_that_is_stopped_too(origin: Origi
     write(
         tmp_path, [origin.serve("/a.bin", Body(10)), origin.serve("/slow.bin", Body(1000), [Good(stall_after=500, stall_s=60, until=held)])]
     )
-    running = subprocess.Popen(
-        command("run", "downloads.yaml", "--metrics", "run.prom"), cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL
-    )
+    running = started("run", "downloads.yaml", "--metrics", "run.prom", cwd=tmp_path, stderr=subprocess.DEVNULL)
     try:
         wait_for(tmp_path / "run.prom", "marscore_run_active{")
         assert samples((tmp_path / "run.prom").read_text())["marscore_run_active",] == 1
@@ -154,7 +152,7 @@ def test_metrics_that_nobody_reads_are_given_up_when_a_signal_comes(origin: Orig
     write(tmp_path, [origin.serve("/a.bin", Body(10))])
     os.mkfifo(tmp_path / "pipe")
     arguments = ("run", "downloads.yaml", "--metrics", "pipe", "--log-file", "log.jsonl")
-    with subprocess.Popen(command(*arguments), cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL) as running:
+    with started(*arguments, cwd=tmp_path, stderr=subprocess.DEVNULL) as running:
         try:
             wait_for(tmp_path / "data" / ".marscore" / "report.json", "}")
             time.sleep(0.1)

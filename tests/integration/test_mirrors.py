@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.disk import wrong_in
-from tests.integration.command import LIMIT_S, Run, command, environment, fetch, marscore, write
+from tests.integration.command import LIMIT_S, Run, fetch, marscore, started, write
 from tests.integration.test_interrupt_and_resume import wait_until
 from tests.long import ALL
 from tests.origin import Body, Good, Origin, redirect
@@ -228,7 +228,7 @@ def test_a_killed_run_goes_on_from_several_sources(origins: list[Origin], tmp_pa
     urls = [origins[0].serve("/f", whole, [Good(rate=8 * MIB)]), origins[1].serve("/f", wrong, [Good(rate=8 * MIB)])]
     entry = {"url": urls[0], "mirrors": urls[1:], "path": "a.bin", "checksum": f"sha256:{whole.sha256}"}
     manifest = write(tmp_path, [entry], execution={"lane": lane, "processes": 1})
-    process = subprocess.Popen(command("run", manifest), cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL)
+    process = started("run", manifest, cwd=tmp_path, stderr=subprocess.DEVNULL)
     part = tmp_path / "data" / ".marscore" / "partial"
     wait_until(lambda: any(file.read_bytes().count(b"\n") >= 3 for file in part.glob("*.journal")), "pieces")
     process.send_signal(signal.SIGKILL)

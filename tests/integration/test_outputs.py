@@ -22,7 +22,7 @@ import pytest
 import marscore
 import marscore.app  # what it brings, the plain user below may not be let to
 from marscore.values import Failure
-from tests.integration.command import LIMIT_S, command, ended, environment, write
+from tests.integration.command import LIMIT_S, command, ended, environment, started, write
 from tests.integration.command import marscore as called
 from tests.integration.command import marscore as run_command
 from tests.origin import Body, Origin, Status
@@ -252,9 +252,7 @@ def test_a_pipe_that_is_full_and_does_not_block_is_waited_for(origin: Origin, tm
     write(tmp_path, [{"url": origin.serve("/a.bin", Body(10)), "path": f"{n}.bin"} for n in range(1000)])
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    process = subprocess.Popen(
-        command("run", "downloads.yaml", "--report", "-"), cwd=tmp_path, env=environment(), stdout=writing, stderr=subprocess.DEVNULL
-    )
+    process = started("run", "downloads.yaml", "--report", "-", cwd=tmp_path, stdout=writing, stderr=subprocess.DEVNULL)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         data = pipe.read()
@@ -379,9 +377,7 @@ def test_a_failed_download_and_a_report_that_cannot_be_written_are_both_told(ori
 
 def test_a_pipe_that_nobody_reads_can_be_given_up(tmp_path: Path, manifest: str) -> None:
     os.mkfifo(tmp_path / "pipe")
-    process = subprocess.Popen(
-        command("run", manifest, "--report", "pipe"), cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True
-    )
+    process = started("run", manifest, "--report", "pipe", cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     assert process.stderr
     for line in lines_of(process.stderr):
         if "download_finished" in line:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.command import Run, command, ended, environment, write
+from tests.integration.command import Run, ended, started, write
 from tests.origin import Body, Origin
 from tests.origin.steps import Good, Status
 from tests.servers.store import KEY, SECRET, Bucket, Gate, bucket_of, gate, moto, work_dir
@@ -419,9 +419,9 @@ class Started:
     """A run that is on its way."""
 
     def __init__(self, folder: Path, bucket: Bucket, *arguments: str, env: Mapping[str, str] | None = None) -> None:
-        whole = environment({**bucket.env, **work_dir(folder), **(env or {})})
-        argv = command("run", "downloads.yaml", *arguments)
-        self.process = subprocess.Popen(argv, cwd=folder, env=whole, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        more = {**bucket.env, **work_dir(folder), **(env or {})}
+        streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        self.process = started("run", "downloads.yaml", *arguments, cwd=folder, env=more, **streams)
 
     def end(self, number: int) -> tuple[int, str]:
         self.process.send_signal(number)

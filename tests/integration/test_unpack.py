@@ -23,7 +23,7 @@ import pytest
 import marscore as package
 from tests.disk import files_in
 from tests.integration.archives import FILES, member, served, tar, zipped
-from tests.integration.command import Run, command, environment, fetch, marscore, read_report, write
+from tests.integration.command import Process, Run, fetch, marscore, read_report, started, write
 from tests.origin import Good, Origin
 
 HASHES = {name: hashlib.sha256(content).hexdigest() for name, content in FILES.items()}
@@ -312,11 +312,11 @@ def large() -> bytes:
 MANY = 15_000
 
 
-def start(folder: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command("run", "downloads.yaml"), cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+def start(folder: Path) -> Process:
+    return started("run", "downloads.yaml", cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def when_staged(folder: Path, process: subprocess.Popen[bytes]) -> None:
+def when_staged(folder: Path, process: Process) -> None:
     """Wait until it unpacks."""
     until = time.monotonic() + 60
     while not any(path.is_file() for path in (folder / "data/.marscore/unpack").glob("*/*")):
