@@ -26,6 +26,8 @@ from marscore.values import Failure
 
 #: RENAME_EXCHANGE of <linux/fs.h>, and AT_FDCWD of <fcntl.h>.
 _EXCHANGE, _HERE = 2, -100
+#: The number of renameat2(2), where the C library has no name for it (musl, up to 1.2.5), for processes of 64 bits.
+_RENAMEAT2 = {"x86_64": 316, "aarch64": 276}
 _AT_ONCE = 1024 * 1024
 
 
@@ -206,8 +208,13 @@ def _exchanged(one: str, other: str) -> bool:
         return False
     import ctypes  # noqa: PLC0415 - only where a folder is replaced
 
-    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    return call is not None and call(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0
+    library = ctypes.CDLL(None, use_errno=True)
+    here, how = ctypes.c_long(_HERE), ctypes.c_long(_EXCHANGE)
+    names = (here, os.fsencode(one), here, os.fsencode(other), how)
+    if hasattr(library, "renameat2"):
+        return bool(library.renameat2(*names) == 0)
+    number = _RENAMEAT2.get(os.uname().machine) if sys.maxsize > 2**32 else None
+    return number is not None and bool(library.syscall(ctypes.c_long(number), *names) == 0)
 
 
 def _fsync_folder(folder: Path) -> None:

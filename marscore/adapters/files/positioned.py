@@ -59,7 +59,7 @@ class Posix:
 
     def allocate(self, size: int) -> bool:
         """Reserve space for `size` bytes; False where the system has no means to."""
-        call = None if _in_memory(self._fd) else _call("fallocate64")
+        call = None if _in_memory(self._fd) else _call("fallocate")
         while call is not None and call(self._fd, _KEEP_SIZE, 0, size):
             code = ctypes.get_errno()
             if code in _UNABLE:
@@ -101,9 +101,13 @@ class Seeking:
 
 @cache
 def _call(name: str) -> Any:
-    """A call of Linux that Python has no name for; None where there is none. glibc's names with 64 fit every size of off_t."""
-    call = getattr(ctypes.CDLL(None, use_errno=True), name, None) if sys.platform.startswith("linux") else None
-    if call is not None and name == "fallocate64":
+    """A call of Linux that Python has no name for; None where there is none.
+
+    glibc's names with 64 fit every size of off_t. musl, whose off_t always has 64 bits, has only the names without.
+    """
+    library = ctypes.CDLL(None, use_errno=True) if sys.platform.startswith("linux") else None
+    call = getattr(library, f"{name}64", None) or getattr(library, name, None)
+    if call is not None and name == "fallocate":
         call.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
     return call
 
@@ -111,7 +115,7 @@ def _call(name: str) -> Any:
 def _in_memory(fd: int) -> bool:
     # struct statfs begins with the type, a word wide; what follows is at most 120 bytes long.
     status = (ctypes.c_ulong * 64)()
-    call = _call("fstatfs64")
+    call = _call("fstatfs")
     return call is not None and not call(fd, status) and status[0] in _IN_MEMORY
 
 

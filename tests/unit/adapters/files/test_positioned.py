@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -102,7 +104,27 @@ def answering(codes: list[int]) -> Callable[[str], object]:
         ctypes.set_errno(left[0] if left else 0)
         return -1 if left and left.pop(0) else 0
 
-    return lambda name: fallocate if name == "fallocate64" else None
+    return lambda name: fallocate if name == "fallocate" else None
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="these calls are Linux's")
+def test_a_c_library_whose_names_have_no_64_in_them_reserves_space_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fallocate(*_arguments: int) -> int:
+        return 0
+
+    monkeypatch.setattr(positioned.ctypes, "CDLL", lambda *_, **__: SimpleNamespace(fallocate=fallocate))
+    positioned._call.cache_clear()
+    try:
+        assert positioned._call("fallocate") is fallocate
+        assert positioned._call("fstatfs") is None
+    finally:
+        positioned._call.cache_clear()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="these calls are Linux's")
+def test_this_system_has_both_calls() -> None:
+    assert positioned._call("fallocate") is not None
+    assert positioned._call("fstatfs") is not None
 
 
 def test_the_portable_one_is_had_for_the_asking() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import contextlib
+import ctypes
 import gzip
 import io
 import lzma
@@ -11,10 +12,12 @@ import os
 import random
 import stat
 import struct
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -428,6 +431,22 @@ def test_a_kill_at_any_step_of_the_exchange_loses_nothing(
     assert content_of(tmp_path) == {"a": b"2", "c": b"2", "mine": b"mine"}
     assert TreeRecords(tmp_path).look("tree", None).standing == "whole"
     assert list((tmp_path / ".marscore/unpack").iterdir()) == []
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux") or sys.maxsize < 2**32, reason="the call is Linux's")
+def test_two_folders_are_exchanged_in_one_step_also_where_the_c_library_has_no_name_for_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    exchanged = exchange._exchanged(str(tmp_path / "one"), str(tmp_path / "other"))
+    real = ctypes.CDLL(None, use_errno=True)
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: SimpleNamespace(syscall=real.syscall))
+    again = exchange._exchanged(str(tmp_path / "one"), str(tmp_path / "other"))
+    assert again == (exchanged and os.uname().machine in exchange._RENAMEAT2)
+    assert (tmp_path / "one" / "one").exists() == (again == exchanged)
+    assert not exchange._exchanged(str(tmp_path / "one"), str(tmp_path / "nowhere"))
 
 
 def test_a_stop_ends_it_at_the_next_chunk_and_leaves_nothing(tmp_path: Path) -> None:
