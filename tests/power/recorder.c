@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -177,7 +178,7 @@ ssize_t write(int fd, const void *data, size_t length) {
 }
 
 /* What was copied is read again from where it came from. */
-ssize_t copy_file_range(int from, off64_t *from_at, int to, off64_t *to_at, size_t length, unsigned int flags) {
+ssize_t copy_file_range(int from, off_t *from_at, int to, off_t *to_at, size_t length, unsigned int flags) {
     begin();
     ssize_t count = REAL(copy_file_range)(from, from_at, to, to_at, length, flags);
     if (count > 0) {
@@ -192,7 +193,12 @@ ssize_t copy_file_range(int from, off64_t *from_at, int to, off64_t *to_at, size
     return count;
 }
 
-int ioctl(int fd, unsigned long request, ...) {
+#ifdef __GLIBC__
+typedef unsigned long request_t;
+#else
+typedef int request_t;
+#endif
+int ioctl(int fd, request_t request, ...) {
     va_list a;
     va_start(a, request);
     void *argument = va_arg(a, void *);
@@ -270,7 +276,7 @@ int rename(const char *from, const char *to) { return renameat(AT_FDCWD, from, A
 int renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned int flags) {
     char a[PATH_MAX], b[PATH_MAX];
     begin();
-    int result = REAL(renameat2)(from_folder, from, to_folder, to, flags);
+    int result = syscall(SYS_renameat2, from_folder, from, to_folder, to, flags); /* musl has no name for it up to 1.2.5 */
     const char *source = place(from_folder, from, a), *target = place(to_folder, to, b);
     if (!result && within(source)) say("%s %s\n%s\n", flags & RENAME_EXCHANGE ? "exchange" : "rename", source, target);
     end();
