@@ -77,7 +77,7 @@ dist: $(STAMP)  ## build wheel and sdist into dist/, and look at what is in them
 	@$(BIN)/python -m twine --no-color check --strict dist/*
 	@$(BIN)/python -m tests.release look dist
 
-try-dist: dist  ## install that wheel in a bare environment of each Python that is here, with and without libcurl, and fetch with it; are there wheels for musl of all that it needs?
+try-dist: dist  ## install that wheel in a bare environment of each Python that is here, with and without libcurl, and fetch with it; are there wheels for musl of all that it needs? MUSL_PYTHON=… names one on musl
 	@$(BIN)/python -m tests.release try dist
 
 format: $(STAMP)  ## format the code and sort its imports

@@ -2,7 +2,8 @@
 
 python -m tests.release look DIST            what is in wheel and sdist; exit 1 where something is wrong
 python -m tests.release try DIST [PYTHON]... install the wheel with each Python, with and without libcurl, and fetch from a loopback origin;
-                                             look whether all that it needs has wheels for musl
+                                             look whether all that it needs has wheels for musl; with an interpreter on musl,
+                                             here or named by MUSL_PYTHON, fetch with it from wheels alone
 """
 
 from __future__ import annotations
@@ -24,13 +25,20 @@ from tests.release.contents import problems_of
 
 VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 EXTRAS = ("", "[curl]")
+#: pycurl has no wheel for musl.
+EXTRAS_ON_MUSL = ("",)
+ON_MUSL = "import ctypes, sys; sys.exit(not sys.platform.startswith('linux') or hasattr(ctypes.CDLL(None), 'gnu_get_libc_version'))"
 MACHINES = ("x86_64", "aarch64")
 LIMIT_S = 300
 MIB = 1024 * 1024
 
 
 def pythons() -> Iterator[str]:
-    """One interpreter of each version that is here, on PATH or of pyenv."""
+    """One interpreter of each version that is here, on PATH or of pyenv, and the one on musl that MUSL_PYTHON names."""
+    if named := os.environ.get("MUSL_PYTHON"):
+        yield named
+    else:
+        print("MUSL_PYTHON: names none")
     for version in VERSIONS:
         places = [Path.home() / ".pyenv" / "versions", Path(os.environ.get("PYENV_ROOT", "/nowhere")) / "versions"]
         found = [path for place in places for path in sorted(place.glob(f"{version}.*/bin/python"))]
@@ -44,18 +52,28 @@ def pythons() -> Iterator[str]:
             print(f"{version}: not here")
 
 
+def on_musl(python: str) -> bool:
+    """Whether an interpreter's C library is musl: on Linux, and not glibc."""
+    return subprocess.run([python, "-c", ON_MUSL], capture_output=True, check=False).returncode == 0
+
+
 def try_wheel(wheel: Path, python: str, extra: str) -> str:
-    """Install a wheel in an environment of its own and fetch three files with it; returns what was tried. Raises where that goes wrong."""
+    """Install a wheel in an environment of its own and fetch three files with it; returns what was tried. Raises where that goes wrong.
+
+    On musl nothing is compiled for it.
+    """
+    musl = on_musl(python)
     with tempfile.TemporaryDirectory(prefix="marscore-") as name:
         folder = Path(name)
         run([python, "-m", "venv", str(folder / "venv")], folder)
         own = str(folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python")
-        run([own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"{wheel}{extra}"], folder)
+        wheels = ["--only-binary", ":all:"] if musl else []
+        run([own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wheels, f"{wheel}{extra}"], folder)
         version = run([own, "-c", "import sys; print(sys.version.split()[0])"], folder).strip()
         lane = run([own, "-c", "import importlib.util as u; print('libcurl' if u.find_spec('pycurl') else 'requests')"], folder).strip()
         said = run([own, "-m", "marscore", "--version"], folder).strip()
         fetch(own, folder)
-        return f"{version} {lane}: {said}, get and run fetched, and tried again what failed"
+        return f"{version} {'on musl, ' if musl else ''}{lane}: {said}, get and run fetched, and tried again what failed"
 
 
 def fetch(python: str, folder: Path) -> None:
@@ -125,7 +143,7 @@ def main() -> None:
     [wheel] = arguments.dist.resolve().glob("*.whl")
     if arguments.what == "try":
         for python in arguments.pythons or pythons():
-            for extra in EXTRAS:
+            for extra in EXTRAS_ON_MUSL if on_musl(python) else EXTRAS:
                 began = time.monotonic()
                 print(f"{try_wheel(wheel, python, extra)} ({time.monotonic() - began:.0f} s)", flush=True)
         for version in () if arguments.pythons else (VERSIONS[0], VERSIONS[-1]):
