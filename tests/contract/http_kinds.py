@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from marscore.adapters.http.curl_transport import CurlTransport
 from marscore.adapters.http.requests_transport import SessionTransport
 from marscore.errors import OriginError
 from marscore.ports import Request, Transport
@@ -17,14 +17,14 @@ from tests.contract.by_turns import TurnedClient
 from tests.origin import Body, Origin, Seen
 
 #: How a transport is made for so many connections.
-TRANSPORTS: dict[str, Callable[[int], Transport]] = {"curl": CurlTransport, "session": SessionTransport}
+TRANSPORTS: dict[str, Callable[[int], Transport]] = {"session": SessionTransport}
+with contextlib.suppress(ImportError):
+    # pycurl has no wheel for some systems.
+    from marscore.adapters.http.curl_transport import CurlTransport
+
+    TRANSPORTS = {"curl": CurlTransport, **TRANSPORTS}
 #: Each cold, and with a connection that carried something before.
-TURNED: dict[str, tuple[str, int]] = {
-    "curl": ("curl", 0),
-    "curl again": ("curl", 1),
-    "session": ("session", 0),
-    "session again": ("session", 1),
-}
+TURNED: dict[str, tuple[str, int]] = {name: (make, warmth) for make in TRANSPORTS for name, warmth in ((make, 0), (f"{make} again", 1))}
 IDENTITY = (("Accept-Encoding", "identity"),)
 #: Long enough for a busy machine; what waits for the end of a connection that stays open fails by it.
 PATIENCE = Timeouts(connect=20, read=20)

@@ -19,7 +19,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from marscore.adapters.http.curl_transport import CurlTransport
+from marscore.adapters.http.requests_transport import SessionTransport
 from marscore.policy.redirect import is_public
 from marscore.ports import Exchange, Request, Transport
 from marscore.url import parse_url
@@ -264,7 +264,7 @@ def test_a_proxy_gets_its_user_name_and_password_in_utf_8(transport: Transport) 
 
 
 def test_a_proxy_that_wants_digest_gets_it_from_libcurl_and_by_requests_is_named(transport: Transport) -> None:
-    libcurl = isinstance(transport, CurlTransport)
+    libcurl = not isinstance(transport, SessionTransport)
     with Origin() as proxy:
         proxy.handle_rest(proxy_handler(proxy, 'Digest realm="p", nonce="n", qop="auth"'))
         access = by(proxy.url("").replace("http://", "http://who:secret@"))
@@ -275,7 +275,7 @@ def test_a_proxy_that_wants_digest_gets_it_from_libcurl_and_by_requests_is_named
 
 
 def test_a_proxy_that_wants_digest_for_a_tunnel_gets_it_from_libcurl(transport: Transport) -> None:
-    libcurl = isinstance(transport, CurlTransport)
+    libcurl = not isinstance(transport, SessionTransport)
     with Origin() as proxy:
         challenge = Status(407, (("Proxy-Authenticate", 'Digest realm="p", nonce="n", qop="auth"'),))
         proxy.handle_rest(lambda seen: Status(403) if seen.fields.get("proxy-authorization", "").startswith("Digest") else challenge)

@@ -101,6 +101,7 @@ def test_every_client_sends_the_same_fields(
     (tmp_path / "netrc").write_text(f"machine {origin.host} login who password net-word\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     origin.handle_rest(lambda seen: Good(FILE))
+    pytest.importorskip("pycurl", reason="pycurl has no wheel for this system")
     curl, session = Kind("curl"), Kind("session")
     for client in (curl.client, curl.client, session.client, session.client):
         request = Request(parse_url(origin.url("/file")), replace(access, timeouts=PATIENCE), (*IDENTITY, *fields))
@@ -143,6 +144,7 @@ HOSTS = ["127.0.0.1", "localhost", "LocalHost", "who:secret@127.0.0.1", "who@127
 def test_every_client_asks_the_same_of_a_url(host: str, rest: str, origin: Origin) -> None:
     origin.handle_rest(lambda seen: Good(FILE))
     start = f"http://{host}:{origin.port}"
+    pytest.importorskip("pycurl", reason="pycurl has no wheel for this system")
     curl, session = Kind("curl"), Kind("session")
     access = Access(timeouts=PATIENCE)
     outcomes = [outcome_of(kind.client, Request(parse_url(start + rest), access, IDENTITY)) for kind in (curl, session)]

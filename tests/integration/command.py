@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -13,6 +14,8 @@ from typing import Any, TypeAlias, cast
 
 import yaml
 
+from marscore.adapters.http.requests_transport import SessionTransport
+from marscore.ports import Transport
 from tests.disk import contradictions, report_in
 from tests.integration.forks import Started, Stream, forks
 
@@ -108,11 +111,22 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
 
 def write(folder: Path, downloads: Sequence[object], **more: object) -> str:
     """Write a manifest with output folder `data` and return its name. MARSCORE_LANE=requests has all runs go that way that say nothing."""
+    manifest: dict[str, object] = {"version": 1, "output_dir": "data", **more, "downloads": list(downloads)}
     if lane := os.environ.get("MARSCORE_LANE"):
-        more = {**more, "execution": {"lane": lane, **cast(Mapping[str, object], more.get("execution", {}))}}
-    manifest = {"version": 1, "output_dir": "data", **more, "downloads": list(downloads)}
+        # Behind the downloads, whose lines are told, where nothing else is said of the execution.
+        manifest["execution"] = {"lane": lane, **cast(Mapping[str, object], more.get("execution", {}))}
     (folder / "downloads.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False))
     return "downloads.yaml"
+
+
+def transport(connections: int) -> Transport:
+    """What a run receives with here: libcurl, or requests where libcurl is not there, or MARSCORE_LANE says so."""
+    if os.environ.get("MARSCORE_LANE") != "requests":
+        with contextlib.suppress(ImportError):
+            from marscore.adapters.http.curl_transport import CurlTransport  # noqa: PLC0415 - pycurl is not everywhere
+
+            return CurlTransport(connections)
+    return SessionTransport(connections)
 
 
 def fetch(folder: Path, *downloads: object, **more: object) -> Run:

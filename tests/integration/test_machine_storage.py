@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import resource
@@ -31,6 +32,8 @@ from tests.unprivileged import own_folder
 
 MIB = 1024 * 1024
 SMALL = Body(40_000, seed=31)
+#: C libraries have words of their own for it.
+TOO_MANY = os.strerror(errno.EMFILE)
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mounts and limits as Linux has them")
 
@@ -153,7 +156,7 @@ def test_too_few_open_files_make_a_run_with_fewer_processes_and_whatever_fails_h
     run = limited(tmp_path, manifest, before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
     assert run.code in (0, 1), run.err
     assert "Traceback" not in run.err
-    assert any("cannot start a worker process: Too many open files" in warned["message"] for warned in run.events("warned"))
+    assert any(f"cannot start a worker process: {TOO_MANY}" in warned["message"] for warned in run.events("warned"))
     for name, (status, kind) in entries_of(run).items():
         assert (status, kind) in [("downloaded", None), ("failed", "resources"), ("failed", "connection")]
         assert (status == "downloaded") == (run.folder / name).exists()
@@ -170,7 +173,7 @@ def test_whatever_there_are_too_few_open_files_for_has_a_name(origin: Origin, tm
     assert run.code in (0, 1, 3)
     assert (run.code == 0) == (run.folder / "small.bin").exists()
     if run.code != 0:
-        assert "Too many open files" in run.err + str(run.report) or run.report["downloads"][0]["error"]["kind"] == "connection"
+        assert TOO_MANY in run.err + str(run.report) or run.report["downloads"][0]["error"]["kind"] == "connection"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user takes the superuser, who alone can")

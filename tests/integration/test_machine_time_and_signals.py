@@ -12,7 +12,6 @@ import pytest
 
 from marscore.adapters.clock import SystemClock
 from marscore.adapters.files.folder import Folder
-from marscore.adapters.http.curl_transport import CurlTransport
 from marscore.events import DownloadFinished, Event, RetryScheduled
 from marscore.execute.transfer.protocol import Work
 from marscore.execute.worker.engine import Ports
@@ -21,7 +20,7 @@ from marscore.execute.worker.thread import Worker
 from marscore.policy.retry import Backoff, RetryRules
 from marscore.resolve.model import Download, Options
 from marscore.values import Timeouts
-from tests.integration.command import LIMIT_S, marscore, write
+from tests.integration.command import LIMIT_S, marscore, transport, write
 from tests.integration.test_interrupt_and_resume import STOP_S, end, start, stop_midway, wait_until
 from tests.origin import Body, Good, Origin, busy
 
@@ -52,7 +51,7 @@ def test_a_wall_clock_that_jumps_changes_no_wait_and_no_deadline(origin: Origin,
     batches: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()
     clock = JumpingClock()
     settings = WorkerSettings(str(tmp_path), 2, 10 * MIB, Share(4))
-    worker = Worker(settings, Ports(CurlTransport(4), Folder(tmp_path), clock), batches.put)
+    worker = Worker(settings, Ports(transport(4), Folder(tmp_path), clock), batches.put)
     began = clock.ticks()
     worker.start()
     worker.submit([Work(download)])

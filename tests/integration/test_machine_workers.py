@@ -17,7 +17,6 @@ import pytest
 
 from marscore.adapters.clock import SystemClock
 from marscore.adapters.files.folder import Folder
-from marscore.adapters.http.curl_transport import CurlTransport
 from marscore.events import DownloadFinished, Event
 from marscore.execute.transfer.protocol import Work
 from marscore.execute.worker.engine import Ports
@@ -26,7 +25,7 @@ from marscore.execute.worker.thread import Worker
 from marscore.resolve.model import Download, Options
 from marscore.state import key_of
 from tests.disk import wrong_in
-from tests.integration.command import LIMIT_S, Process, environment, marscore, write
+from tests.integration.command import LIMIT_S, Process, environment, marscore, transport, write
 from tests.integration.test_interrupt_and_resume import bytes_in, end, start, wait_until
 from tests.origin import Body, Good, Origin, Seen, Status, Step
 
@@ -106,7 +105,7 @@ def worker_that_fetched(folder: Path, urls: Sequence[str]) -> Iterator[Worker]:
     """A worker of four threads, after its work."""
     batches: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()
     settings = WorkerSettings(str(folder), 4, 10 * MIB, Share(4))
-    worker = Worker(settings, Ports(CurlTransport(4), Folder(folder), SystemClock()), batches.put)
+    worker = Worker(settings, Ports(transport(4), Folder(folder), SystemClock()), batches.put)
     worker.start()
     worker.submit(Work(Download(f"downloads[{n}]", (url,), f"{n}.bin", Options())) for n, url in enumerate(urls))
     left = len(urls)
