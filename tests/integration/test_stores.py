@@ -342,15 +342,15 @@ def test_a_store_that_refuses_the_files_ends_the_run_by_3(
     manifest(tmp_path, bucket, [origin.serve("/small.bin", SMALL), origin.serve("/large.bin", LARGE)])
     done = run(tmp_path, bucket)
     assert (done.code, KEY in done.err) == (3, False)
-    errors = [each["error"] for each in report(bucket)["downloads"]]
-    assert [(each["kind"], told in each["message"]) for each in errors] == [(kind, True)] * 2
+    small, large = report(bucket)["downloads"]
+    # The one that is refused first ends the run: the other may be on its way then.
+    assert {kind} <= {small["error"]["kind"], large["error"]["kind"]} <= {kind, "interrupted"}
+    assert any(told in each["error"]["message"] for each in (small, large))
     assert files_of(bucket) == []
     # What has come is not fetched again.
     passing.meet = lambda method, target: None
-    asked = len(origin.requests_for("/large.bin"))
     assert run(tmp_path, bucket).code == 0
-    assert report(bucket)["downloads"][1]["bytes_downloaded"] == 0
-    assert len(origin.requests_for("/large.bin")) <= asked + 1
+    assert report(bucket)["downloads"][1]["bytes_downloaded"] <= max(0, LARGE.length - large["bytes_downloaded"])
     assert bucket.sha256("data/large.bin") == LARGE.sha256
 
 
