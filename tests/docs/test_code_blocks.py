@@ -16,6 +16,7 @@ import yaml
 from tests.docs.blocks import Block, Step, blocks_of, matches, script_of, steps_of
 from tests.docs.world import world
 from tests.integration.command import marscore
+from tests.integration.forks import forks
 from tests.origin import Origin
 from tests.origin.__main__ import dressed
 
@@ -42,7 +43,8 @@ def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path) -> None:
     with world(page.read_text(), tmp_path / "tls") as environment, dressed(Origin()) as origin:
         own = origin.url("")
         script = script_of([Step(step.command.replace(ORIGIN, own), step.expected, step.line) for step in steps], results)
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        parent = forks()
+        path = os.pathsep.join([*([parent.in_front()] if parent else []), str(Path(sys.executable).parent), os.environ["PATH"]])
         kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy") and not name.startswith("GITHUB_")}
         home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "PATH": path}
         subprocess.run(["bash"], input=script.encode(), cwd=here, env=kept | environment | home, timeout=LIMIT_S, check=False)

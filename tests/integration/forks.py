@@ -5,7 +5,8 @@
 
 What a fork has of its parent are the imported modules and nothing else: it gets its own folder, environment, standard streams and
 arguments, and there is no thread, no open file and no manifest before it forks. Whatever is read when an interpreter starts is told
-apart by `fits`: such a run, one with a terminal as a stream, and any where `MARSCORE_LONG` is set, is started afresh.
+apart by `fits`: such a run, one with a terminal as a stream, and any where `MARSCORE_LONG` is set, is started afresh. A shell gets a
+program that asks for a fork too, by `in_front`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -54,6 +56,21 @@ _MESSAGE = 1 << 20
 _PID = 12
 #: A stream: as for subprocess.Popen.
 Stream: TypeAlias = "int | IO[Any] | None"
+
+
+#: What a shell calls: an interpreter that imports next to nothing, and has its own streams and folder be the fork's.
+_CLIENT = """#!{python} -IS
+import json, os, socket, sys
+told, tell = os.pipe()
+with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+    connection.connect({place!r})
+    message = json.dumps({{"arguments": sys.argv[1:], "cwd": os.getcwd(), "env": dict(os.environ)}})
+    socket.send_fds(connection, [message.encode()], [0, 1, 2, tell])
+os.close(tell)
+os.read(told, {pid})
+code = os.waitstatus_to_exitcode(int(os.read(told, 99)))
+os._exit(code if code >= 0 else 128 - code)
+"""
 
 
 class Started:
@@ -138,13 +155,31 @@ class Forks:
     def __init__(self) -> None:
         self._connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._environment = dict(os.environ)
+        self._folder = tempfile.TemporaryDirectory(prefix="marscore-forks-")
         root = Path(__file__).parents[2]
-        line = [sys.executable, "-m", "tests.integration.forks", str(theirs.fileno())]
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        listener.bind(self._place)
+        listener.listen()
+        given = [theirs.fileno(), listener.fileno()]
+        line = [sys.executable, "-m", "tests.integration.forks", *map(str, given)]
         # Pipes, as those of a run are: what Python makes of a standard stream depends on what it is.
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        self._process = subprocess.Popen(line, cwd=root, pass_fds=[theirs.fileno()], **pipes)  # type: ignore[call-overload]
+        self._process = subprocess.Popen(line, cwd=root, pass_fds=given, **pipes)  # type: ignore[call-overload]
         theirs.close()
+        listener.close()
         atexit.register(self.close)
+
+    @property
+    def _place(self) -> str:
+        return f"{self._folder.name}/socket"
+
+    def in_front(self) -> str:
+        """A folder with a program `marscore` that runs in a fork, whatever the environment."""
+        program = Path(self._folder.name, "marscore")
+        if not program.exists():
+            program.write_text(_CLIENT.format(python=sys.executable, place=self._place, pid=_PID))
+            program.chmod(0o755)
+        return self._folder.name
 
     def fits(self, environment: Mapping[str, str]) -> bool:
         """Whether an interpreter in this environment starts as the parent of the forks did."""
@@ -167,6 +202,7 @@ class Forks:
         """End the parent of the forks."""
         self._connection.close()
         self._process.communicate()
+        self._folder.cleanup()
 
 
 _forks: list[Forks] = []
@@ -211,7 +247,7 @@ def _read(stream: IO[Any], into: dict[IO[Any], Any]) -> None:
         into[stream] = stream.read()
 
 
-def _serve(connection: socket.socket) -> None:
+def _serve(connection: socket.socket, listener: socket.socket) -> None:
     """Fork for each message, and tell of each fork's end; returns in the fork, and in the parent once nobody sends any more."""
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
@@ -219,14 +255,16 @@ def _serve(connection: socket.socket) -> None:
     signal.set_wakeup_fd(wake)
     running: dict[int, int] = {}
     while True:
-        asked, _, _ = select.select([connection, woken], [], [])
+        asked = select.select([connection.fileno(), listener.fileno(), woken], [], [])[0]
         if woken in asked:
             os.read(woken, _MESSAGE)
             _bury(running)
-        if connection not in asked:
             continue
-        message, fds, _, _ = socket.recv_fds(connection, _MESSAGE, 4)
-        if not message:
+        client = connection if connection.fileno() in asked else listener.accept()[0]
+        message, fds, _, _ = socket.recv_fds(client, _MESSAGE, 4)
+        if client is not connection:
+            client.close()
+        elif not message:
             return
         *streams, tell = fds
         pid = os.fork()
@@ -234,6 +272,7 @@ def _serve(connection: socket.socket) -> None:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             connection.close()
+            listener.close()
             for fd in (woken, wake, tell, *running.values()):
                 os.close(fd)
             _become(json.loads(message), streams)
@@ -281,4 +320,4 @@ if __name__ == "__main__":
         with contextlib.suppress(ImportError):
             for name in _IMPORTED_WITH_CURL:
                 importlib.import_module(name)
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    _serve(*(socket.socket(fileno=int(fd)) for fd in sys.argv[1:]))
