@@ -303,13 +303,9 @@ NOISE = random.Random(3).randbytes(6_000_000)
 
 
 @lru_cache(maxsize=1)
-def large() -> bytes:
+def large(many: int = 15_000) -> bytes:
     """An archive that takes seconds to unpack, and is large enough that what came of it is recorded while it comes."""
-    return tar({"noise": NOISE, **{f"d{number % 100}/f{number}": b"%d" % number for number in range(MANY)}})
-
-
-#: Files of it.
-MANY = 15_000
+    return tar({"noise": NOISE, **{f"d{number % 100}/f{number}": b"%d" % number for number in range(many)}})
 
 
 def start(folder: Path) -> Process:
@@ -327,8 +323,8 @@ def when_staged(folder: Path, process: Process) -> None:
 
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM])
 def test_a_run_that_ends_while_it_unpacks_leaves_no_half_and_the_next_ends_right(origin: Origin, tmp_path: Path, kill: int) -> None:
-    content = large()
-    write(tmp_path, [{"url": origin.serve("/a.tar.gz", served(content)), "unpack": True}])
+    many = 6_000
+    write(tmp_path, [{"url": origin.serve("/a.tar.gz", served(large(many))), "unpack": True}])
     process = start(tmp_path)
     when_staged(tmp_path, process)
     told = time.monotonic()
@@ -343,7 +339,7 @@ def test_a_run_that_ends_while_it_unpacks_leaves_no_half_and_the_next_ends_right
     again = run(tmp_path)
     assert (again.code, len(origin.requests)) == (0, asked), "the archive is there, and proven"
     found = files_in(tmp_path / "data/a")
-    assert (len(found), found["noise"], found["d7/f107"]) == (MANY + 1, hash_of(NOISE), hash_of(b"107"))
+    assert (len(found), found["noise"], found["d7/f107"]) == (many + 1, hash_of(NOISE), hash_of(b"107"))
     assert own(tmp_path) == []
 
 
@@ -355,7 +351,7 @@ def test_a_deadline_ends_unpacking_too(origin: Origin, tmp_path: Path) -> None:
 
 
 def test_other_downloads_go_on_while_an_archive_is_unpacked(origin: Origin, tmp_path: Path) -> None:
-    archive = {"url": origin.serve("/a.tar.gz", served(large())), "unpack": True}
+    archive = {"url": origin.serve("/a.tar.gz", served(large(8_000))), "unpack": True}
     others = [origin.serve(f"/f{number}", served(f"{number}".encode()), script=[Good(delay_s=0.1)]) for number in range(20)]
     found = fetch(tmp_path, archive, *others, execution={"threads": 2, "processes": 1})
     assert found.code == 0
