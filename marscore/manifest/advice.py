@@ -13,10 +13,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from marscore.frozen import dataclass
 from marscore.manifest import models as m
 from marscore.manifest.described import description_of, example_of
 from marscore.manifest.foreign import Meant, meant, meant_value, normal, words_of
-from marscore.manifest.places import Advice, Path, Scalar, shown_key
+from marscore.manifest.places import NO_ADVICE, Advice, Path, Scalar, shown_key
 from marscore.values import FAILURE_KINDS
 
 #: Which keys a mapping may have, by the name under which it stands.
@@ -55,6 +56,11 @@ _ELSEWHERE: tuple[tuple[type[BaseModel], str], ...] = (
 #: Options that only a single download has.
 _OWN = frozenset(m.DownloadEntry.model_fields) - frozenset(m.DownloadOptions.model_fields)
 _KINDS_BY_STATUS = {"429": "rate_limited", "5": "server_error", "4": "http_status"}
+#: A key that looks like the name of a header field, and what those of one mapping have in common.
+_HEADER = re.compile(r"[A-Z][A-Za-z]*(-[A-Z][A-Za-z]*)+")
+_FIELD = "header field"
+#: How alike a word of another tool is to be, if it is to be what was meant.
+_NEARLY = 0.85
 _DIGITS = {32: "md5", 40: "sha1", 64: "sha256", 96: "sha384", 128: "sha512"}
 _WANTS_PLAIN = re.compile("whole number|a number|true or false")
 _PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)|true|false")
@@ -67,25 +73,45 @@ def kind_of(path: Path) -> str:
     return "range" if names[-2:-1] == ["each"] else names[-1]
 
 
-def unknown_key(path: Path, beside: Iterable[object]) -> tuple[str, Advice, str | None]:
-    """What is said of a key that there is not, and the key of the same mapping that was meant, if any.
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """What is said of a key that there is not.
+
+    `key` is the one of the same mapping that was meant, if any; `is_open`: nobody knows what was meant. Keys of one mapping with the same
+    `one_of` are one mistake.
+    """
+
+    message: str
+    advice: Advice
+    key: str | None = None
+    one_of: str | None = None
+    is_open: bool = False
+
+
+def unknown_key(path: Path, beside: Iterable[object]) -> Unknown:
+    """What is said of a key that there is not.
 
     Args:
         path: of the key.
         beside: the keys of its mapping.
     """
     text, kind = str(path[-1]), kind_of(path[:-1])
-    known = _keys(m.ListEntry if kind == "downloads" and "from" in beside else _MODELS.get(kind))
+    beside = tuple(beside)
+    known = _keys(m.ListEntry if kind == "downloads" and m.names_a_file_of_rows(beside) else _MODELS.get(kind))
     allowed = ", ".join(known) or None
     guess = _guess(kind, text, known)
     said = f"unknown key {shown_key(text)!r}"
     if guess is None:
-        return said, Advice(allowed=allowed), None
+        return Unknown(said, Advice(allowed=allowed), is_open=True)
     if guess.key is None:
-        return said, Advice(help=guess.help or None), None
+        return Unknown(said, Advice(help=guess.help or None), one_of=guess.where)
     if guess.key in beside:
-        return f"{said}; {guess.key!r} is there already", Advice(allowed=allowed, help=guess.help or None), None
-    return f"{said}; did you mean {guess.key!r}?", Advice(help=guess.help or None), guess.key
+        if normal(text) not in known and (found := _elsewhere(kind, normal(text))):
+            return Unknown(said, Advice(help=found.help), one_of=found.where)
+        of_header = f"indent it, so that it stands below {guess.key}" if guess.where == _FIELD else guess.help or None
+        return Unknown(f"{said}; {guess.key!r} is there already", Advice(allowed=allowed, help=of_header), one_of=guess.where)
+    one_of = f"auth {guess.help}" if guess.key == "auth" else guess.where
+    return Unknown(f"{said}; did you mean {guess.key!r}?", Advice(help=guess.help or None), guess.key, one_of)
 
 
 def unknown_kind(key: str) -> tuple[str, Advice]:
@@ -100,13 +126,15 @@ def _guess(kind: str, text: str, known: Sequence[str]) -> Meant | None:
     word = normal(text)
     if word in known:
         return Meant(word, "")
+    if "headers" in known and _HEADER.fullmatch(text):
+        return Meant("headers", "write headers: {NAME: VALUE}", _FIELD)
     if found := meant(kind, text) or _elsewhere(kind, word):
         return found
-    if near := difflib.get_close_matches(word, known, n=1):
-        return Meant(near[0], "")
-    if near := difflib.get_close_matches(word, words_of(kind), n=1, cutoff=0.85):
-        return meant(kind, near[0])
-    return None
+    [near, *_] = (*difflib.get_close_matches(word, [*known, *words_of(kind)], n=1), None)
+    if near is not None and near not in known and difflib.SequenceMatcher(None, near, word).ratio() >= _NEARLY:
+        return meant(kind, near)
+    close = difflib.get_close_matches(word, known, n=1)
+    return Meant(close[0], "") if close else None
 
 
 def _elsewhere(kind: str, word: str) -> Meant | None:
@@ -114,12 +142,19 @@ def _elsewhere(kind: str, word: str) -> Meant | None:
         return Meant(None, f"{word} belongs to a single download: it cannot be the same for all")
     for model, where in _ELSEWHERE:
         if word in _keys(model) and not (model is m.DownloadEntry and kind == "" and word in _OWN):
-            return Meant(None, f"{word} {where.format(key=word)}")
+            return Meant(None, f"{word} {where.format(key=word)}", where)
     return Meant(None, f"{word} belongs to a download: downloads: [{{url: ..., {word}: ...}}]") if kind == "" and word in _OWN else None
 
 
 def _keys(model: type[BaseModel] | None) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()] if model else []
+
+
+def of_key(path: Path) -> Advice:
+    """What helps with a key that is no name, no header field or no URL: it may be one that stands at the top, and is indented too far."""
+    text = str(path[-1])
+    known = kind_of(path[:-1]) == "mirrors" and text in m.Manifest.model_fields
+    return Advice(help=f"{text} stands at the top of the manifest") if known else NO_ADVICE
 
 
 def of_missing(path: Path) -> Advice:
@@ -210,7 +245,7 @@ def _of_text(field: str, text: Scalar, error: Mapping[str, Any]) -> str | None:
         return None if field == "mode" else f"write it without quotes: {text}"
     if field in ("checksum", "from"):
         return _of_checksum(text)
-    if "list" in message and field != "downloads":
+    if text and "list" in message and field != "downloads":
         return f"put it into brackets: [{text}]" if re.fullmatch(r"[\w.-]+", text) else "put it into brackets, as in [A, B]"
     for pattern, read in ((r"\s*([\d.]+)\s*([A-Za-z/]+)\s*", _of_unit), (r"(.+)", _of_word)):
         if (found := re.fullmatch(pattern, text)) and (told := read(field, message, found)):

@@ -125,6 +125,11 @@ class Substitution:
                 self.findings.forgiven.add(path)
                 self.without_value.add(error.name)
                 return str(text)
+            if error.name in self.without_value:
+                # To be set once, wherever it is named.
+                self.findings.doubtful.append(path)
+                return str(text)
+            self.without_value.add(error.name)
             told = f"set it in the environment, or by --var {error.name}=VALUE"
             self.findings.add(path, str(error), advice=Advice(help=told, is_unset=True))
             return str(text)

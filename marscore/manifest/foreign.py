@@ -12,10 +12,14 @@ from marscore.frozen import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """A key of the same mapping that was meant, None where it stands elsewhere, and what to write."""
+    """A key of the same mapping that was meant, None where it stands elsewhere, and what to write.
+
+    Keys with the same `where` that stand in one wrong mapping are one mistake.
+    """
 
     key: str | None
     help: str
+    where: str | None = None
 
 
 _NO_KEY = "-"

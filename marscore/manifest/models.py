@@ -197,6 +197,8 @@ class PublishedChecksum(Model):
     """What the list calls the file (the last part of the URL's path)."""
 
 
+_FROM = frozenset({"from", "form", "frm", "fom", "froms", "from_"})
+
 # Which of a union's two types a value is for; `problems` takes these tags out of the paths again.
 
 
@@ -217,8 +219,13 @@ def _text_or_mapping(value: object) -> str:
 
 
 def _entry_or_list(value: object) -> str:
-    is_list = isinstance(value, ListEntry) or (isinstance(value, Mapping) and "from" in value)
+    is_list = isinstance(value, ListEntry) or (isinstance(value, Mapping) and names_a_file_of_rows(value))
     return "(list)" if is_list else "(entry)"
+
+
+def names_a_file_of_rows(keys: Iterable[object]) -> bool:
+    """Whether an entry with these keys has `from`, maybe misspelt: read as a download, every column that it names would be wrong too."""
+    return any(isinstance(key, str) and key.lower() in _FROM for key in keys)
 
 
 def _unless_plain(value: object, handler: Callable[[object], object]) -> object:

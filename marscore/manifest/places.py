@@ -208,7 +208,7 @@ class Findings:
 
     places: Places
     found: list[tuple[Path, Problem]] = field(default_factory=list)
-    #: Where nobody knows yet what will stand there, and what was not found wrong for that alone.
+    #: Where nobody knows yet what will stand there; and what is not told: found wrong for that alone, or for what was told elsewhere.
     forgiven: set[Path] = field(default_factory=set)
     doubtful: list[Path] = field(default_factory=list)
     _seen: set[tuple[str, int | None, int | None]] = field(default_factory=set)
@@ -235,6 +235,10 @@ class Findings:
     def wrong(self, *prefix: str | int) -> bool:
         """Whether anything at or under a path is wrong, or may be."""
         return any(path[: len(prefix)] == prefix for path in self._paths())
+
+    def wrong_defaults(self) -> bool:
+        """Whether the defaults are wrong, or a key of the whole is, which may be what was to be `defaults`."""
+        return any(path[:1] == ("defaults",) or len(path) == 1 for path in self._paths())
 
     def _paths(self) -> Iterator[Path]:
         yield from (path for path, _ in self.found)

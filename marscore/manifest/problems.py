@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
-from marscore.manifest.advice import of_missing, of_value, unknown_key, unknown_kind
-from marscore.manifest.places import Findings, Path
+from marscore.manifest.advice import Unknown, of_key, of_missing, of_value, unknown_key, unknown_kind
+from marscore.manifest.echoes import KEY, causes, not_elsewhere
+from marscore.manifest.places import Findings, Path, shown_key
 
 _MAPPING = "must be a mapping"
 _LIST = "must be a list"
@@ -36,18 +37,18 @@ def _number(value: float) -> str:
 
 def explain(error: ValidationError, findings: Findings) -> None:
     """Add what pydantic found; a key that is missing since it was misspelt is the same mistake."""
-    errors = [(_path_of(one), one) for one in error.errors(include_url=False)]
-    misspelt = _misspelt([path for path, one in errors if one["type"] == "extra_forbidden"], findings)
+    before = {path for path, _ in findings.found}
+    errors = causes([(_path_of(one), one) for one in error.errors(include_url=False)], before.__contains__)
+    # What YAML itself has something against, or the environment, was told already.
+    missing = [path for path in not_elsewhere(errors) if not findings.wrong(*path)]
+    lacking = frozenset(missing)
+    known = _unknown([path for path, one in errors if one["type"] == "extra_forbidden"], missing, findings)
     for path, one in errors:
-        if path and path[-1] == "[key]":
+        if path and path[-1] == KEY:
             _key(path[:-1], one, findings)
         elif one["type"] == "missing":
-            # What YAML itself has something against, or the environment, was told already.
-            if path not in misspelt and not findings.wrong(*path):
+            if path in lacking and path not in known:
                 findings.add(path, _message(one), "missing", of_missing(path))
-        elif one["type"] == "too_short" and any(other[: len(path)] == path and len(other) > len(path) for other, _ in errors):
-            # It is short of what is wrong in it.
-            continue
         elif one["type"] != "extra_forbidden":
             message = _message(one)
             node, reached = findings.places.node(path)
@@ -67,19 +68,34 @@ def _message(error: Any) -> str:
     return words(error.get("ctx", {})) if words else "is not valid"
 
 
-def _misspelt(unknown: Iterable[Path], findings: Findings) -> set[Path]:
-    """Tell of unknown keys, once of user and password, which stand for one auth; the paths of those that were meant."""
-    meant: set[Path] = set()
-    said: set[tuple[Path, str | None]] = set()
+def _unknown(unknown: Iterable[Path], missing: Sequence[Path], findings: Findings) -> set[Path]:
+    """Tell of unknown keys, once of those that are one mistake; of the missing keys those that are then told of.
+
+    One mistake are those that make up one option (user and password), and those that belong to one other mapping. A key of which nobody
+    knows what it is may be the one that is missing beside it.
+    """
+    told_of: set[Path] = set()
+    beside: dict[Path, list[Path]] = {}
+    for path in missing:
+        beside.setdefault(path[:-1], []).append(path)
+    groups: dict[tuple[Path, str], list[tuple[Path, Unknown]]] = {}
     for path in unknown:
-        beside, _ = findings.places.node(path[:-1])
-        message, advice, replaced = unknown_key(path, beside if isinstance(beside, Mapping) else ())
-        what = (*path[:-1], replaced or path[-1])
-        if replaced != "auth" or (what, advice.help) not in said:
-            findings.add(path, message, "key", advice)
-        said.add((what, advice.help))
-        meant.add(what)
-    return meant
+        mapping, _ = findings.places.node(path[:-1])
+        said = unknown_key(path, mapping if isinstance(mapping, Mapping) else ())
+        groups.setdefault((path[:-1], said.one_of or str(path[-1])), []).append((path, said))
+    for (mapping, _), [(path, said), *others] in groups.items():
+        lacking = [other for other in beside.get(mapping, ()) if other not in told_of]
+        message = said.message
+        if others and said.key is None:
+            names = ", ".join(repr(shown_key(str(each[-1]))) for each in (path, *(other for other, _ in others)))
+            message = f"unknown keys {names}{message.removeprefix(f'unknown key {shown_key(str(path[-1]))!r}')}"
+        if said.key is not None:
+            told_of.add((*mapping, said.key))
+        elif lacking and said.is_open:
+            message += f", and the required {' and '.join(str(other[-1]) for other in lacking)} {'are' if lacking[1:] else 'is'} missing"
+            told_of.update(lacking)
+        findings.add(path, message, "key", said.advice)
+    return told_of
 
 
 def _key(path: Path, error: Any, findings: Findings) -> None:
@@ -87,4 +103,4 @@ def _key(path: Path, error: Any, findings: Findings) -> None:
         message, advice = unknown_kind(str(path[-1]))
         findings.add(path, message, "key", advice)
     else:
-        findings.add(path, _message(error), "key")
+        findings.add(path, _message(error), "key", of_key(path))

@@ -84,7 +84,10 @@ def _events(text: str) -> Iterator[Any]:
 
 @dataclass(slots=True)
 class _Frame:
-    """A collection under construction. `key` is the one that waits for its value, "" one whose value is to be dropped."""
+    """A collection under construction. `key` is the one that waits for its value, "" one whose value is to be dropped.
+
+    `has_twice`: a key that was there already was told of.
+    """
 
     node: Map | Seq
     anchor: str | None
@@ -92,6 +95,7 @@ class _Frame:
     merges: list[Any] = field(default_factory=list)
     size: int = 1
     height: int = 1
+    has_twice: bool = False
 
 
 @dataclass(slots=True)
@@ -215,9 +219,20 @@ class _Builder:
             return ""
         if node in mapping or (node == "<<" and node.plain and self._frames[-1].merges):
             first = next((key for key in self._frames[-1].node if key == node), None)
-            self._problem_at(node, (*self._path(), str(node)), "is given twice", first)
+            self._twice(node, first)
             return ""
         return node
+
+    def _twice(self, node: Scalar, first: Scalar | None) -> None:
+        """Tell of a key that is there already; once of an item of a list, whose further ones show that the next item begins unmarked."""
+        frame, path = self._frames[-1], (*self._path(), str(node))
+        if len(self._frames) > 1 and isinstance(self._frames[-2].node, Seq):
+            if frame.has_twice:
+                return
+            frame.has_twice = True
+        other = None if first is None else Elsewhere("the first one", first.line, first.column)
+        help_ = "put `- ` in front of it if another download begins here" if len(path) == 3 and node == "url" else None
+        self.findings.note(path, Problem(shown(path), "is given twice", node.line, node.column, help=help_, elsewhere=other))
 
     def _pair(self, frame: _Frame, value: Node) -> None:
         key, frame.key = frame.key, None
@@ -251,9 +266,8 @@ class _Builder:
     def _problem(self, event: Any, message: str, help_: str | None = None) -> None:
         self.findings.note(self._path(), Problem(shown(self._path()), message, *_place(event), help=help_))
 
-    def _problem_at(self, node: Node, path: Path, message: str, first: Scalar | None = None) -> None:
-        other = None if first is None else Elsewhere("the first one", first.line, first.column)
-        self.findings.note(path, Problem(shown(path), message, node.line, node.column, elsewhere=other))
+    def _problem_at(self, node: Node, path: Path, message: str) -> None:
+        self.findings.note(path, Problem(shown(path), message, node.line, node.column))
 
     def _stop(self, event: Any, message: str, help_: str | None = None) -> _StopError:
         return _StopError(self._path(), Problem(shown(self._path()), message, *_place(event), help=help_))

@@ -31,11 +31,11 @@ _DEFAULT: Path = ("defaults", "checksum")
 
 
 class WrongListError(Exception):
-    """What is said of a list is wrong: where it is written, and why."""
+    """What is said of a list is wrong: where it is written, and why; whether defaults that are right would have helped."""
 
-    def __init__(self, where: Path, message: str) -> None:
-        super().__init__(where, message)
-        self.where, self.message = where, message
+    def __init__(self, where: Path, message: str, follows_defaults: bool = False) -> None:
+        super().__init__(where, message, follows_defaults)
+        self.where, self.message, self.follows_defaults = where, message, follows_defaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class AwaitedMaker:
         default = self._default
         source = written.from_ or (default.from_ if default else None)
         if source is None:
-            raise WrongListError(where, "needs from, the URL or the path of a list")
+            raise WrongListError(where, "needs from, the URL or the path of a list", follows_defaults=True)
         at = (*(where if written.from_ else _DEFAULT), "from")
         name = written.name or (default.name if default else None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from marscore.manifest.fields import MAX_SIZE, check_header_value, check_tag, read_size, read_text
+from marscore.manifest.output import check_output
 from marscore.manifest.places import Path
 from marscore.manifest.urls import check_url_text
 from marscore.resolve.rows import Cell, CellError, RowForm, Slots, Values
@@ -49,6 +50,12 @@ def values_of(slots: Slots, cells: tuple[Cell, ...]) -> list[str | int | None]:
 def read_url(text: str) -> str:
     """A URL."""
     return check_url_text(read_text(text))
+
+
+def read_path(text: str) -> str:
+    """A path that no row has a part in, and that is wrong for all of them if it is."""
+    check_output(read_text(text))
+    return text
 
 
 def read_header(text: str) -> str:

@@ -157,7 +157,8 @@ class Expansion:
         except HiddenError:
             pass
         except WrongListError as wrong:
-            self._findings.add(wrong.where, wrong.message, "missing")
+            if not (wrong.follows_defaults and self._findings.wrong_defaults()):
+                self._findings.add(wrong.where, wrong.message, "missing")
 
     def add_rows(self, where: Path, entry: ListEntry, open_rows: OpenRows, reading: Reading | None = None) -> Iterator[None]:
         """Add the rows of a list, a step for each, unless something is wrong already.
@@ -257,14 +258,17 @@ class Expansion:
 
     def _forms(self, where: Path, entry: DownloadEntry, numeric: Mapping[str, bool]) -> Forms | None:
         """Compile every template of an entry; None, with all problems noted, where one is wrong."""
-        before = len(self._findings.found)
+        before, told = len(self._findings.found), set[str]()
 
         def form(at: Path, text: str, read: Callable[[str], _T]) -> Form[_T]:
             try:
                 template = compile_template(text, numeric)
                 return Form((*where, *at), template, read, read(template.text) if template.format is None else None)
             except ValueError as error:
-                self._findings.add((*where, *at), str(error))
+                # A name that is wrong in `each` is missing from all texts of the entry: that is one mistake.
+                if str(error) not in told:
+                    self._findings.add((*where, *at), str(error))
+                told.add(str(error))
                 return Form((*where, *at), Template(text), read, None)
 
         forms = Forms(

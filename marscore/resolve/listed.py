@@ -18,9 +18,9 @@ from marscore.errors import Problem
 from marscore.frozen import dataclass
 from marscore.manifest import Entry, Findings
 from marscore.manifest.fields import read_text
-from marscore.manifest.places import Path, shown
+from marscore.manifest.places import Advice, Path, shown
 from marscore.resolve.awaited import AwaitedMaker, WrongListError, texts_of
-from marscore.resolve.cells import BadCellError, filled, read_header, read_row_size, read_tag, read_url, values_of
+from marscore.resolve.cells import BadCellError, filled, read_header, read_path, read_row_size, read_tag, read_url, values_of
 from marscore.resolve.list_origins import allowed_origins, leads_elsewhere, writes_more
 from marscore.resolve.model import Download, Options
 from marscore.resolve.refused import RefusedError
@@ -105,6 +105,7 @@ class ListExpansion:
         self._allowed = allowed_origins(entry)
         self._adds: Literal["nothing", "text"] = "text" if writes_more(entry) else "nothing"
         self._line = 0
+        self._is_over = False
         #: What the file is called where a row of it is told of.
         self._file = ""
         #: The entry without checksums: for rows that have none, `defaults` may name a list.
@@ -165,6 +166,8 @@ class ListExpansion:
                 self._bad(own, Problem(own, cells.message, line, cells.column), NO_URL)
             else:
                 self._row(own, slots, forms, cells, shared)
+            if self._is_over:
+                return
             if len(self.problems) >= MOST_TOLD:
                 self.problems.append(Problem(self._name, "more rows may be bad: they were not read", line, 1))
                 return
@@ -183,9 +186,19 @@ class ListExpansion:
             self._expanding.add_download(self._download(own, url, forms, values, shared))
         except RefusedError as refused:
             at = refused.where[len(self._where) :]
+            is_one = forms.path is not None and forms.path.format is None and f"{self._name}[" in refused.message
+            if at == ("path",) and is_one and self._reading.on_bad_row == "fail":
+                return self._tell_of_one_path(forms, slots)
             self._bad_cell(own, BadCellError(at, self._told(refused.message), forms.first_column(at)), url, slots)
         except BadCellError as bad:
             self._bad_cell(own, bad, url, slots)
+
+    def _tell_of_one_path(self, forms: _Forms, slots: Slots) -> None:
+        """Tell once that the path names no column, where a second row has come: then the entry is wrong, and not its rows."""
+        named = next((f"{{{name}}}" for name in slots.columns or () if forms.path and name == forms.path.constant), None)
+        help_ = f'did you mean "{named}"?' if named else 'name a column in braces, as in path: "{name}.bin"'
+        self._findings.add((*self._where, "path"), "is the same for every row", advice=Advice(help=help_))
+        self._is_over = True
 
     def _download(self, own: str, url: str, forms: _Forms, values: list[str | int | None], shared: Options | None) -> Download:
         entry, where, expanding = self._entry, self._where, self._expanding
@@ -261,13 +274,16 @@ class ListExpansion:
 
     def _forms(self, slots: Slots) -> _Forms | None:
         """Read every text of the entry; None, with all problems noted, where one is wrong."""
-        before, entry = len(self._findings.found), self._entry
+        before, entry, told = len(self._findings.found), self._entry, set[str]()
 
         def form(at: Path, text: str, read: Callable[[str], _T], is_column: bool = False) -> RowForm[_T]:
             try:
                 return slots.form(at, text, read, is_column)
             except ValueError as error:
-                self._findings.add((*self._where, *at), str(error))
+                # A column that the file has not may be named in many texts.
+                if str(error) not in told:
+                    self._findings.add((*self._where, *at), str(error))
+                told.add(str(error))
                 return RowForm(at, None, (), alone=False, read=read)
 
         url = form(("url",), entry.url, read_url, is_column=True)
@@ -275,7 +291,7 @@ class ListExpansion:
             self._findings.add((*self._where, "url"), "must name a column, by itself or in braces")
         made = _Forms(
             url=url,
-            path=None if entry.path is None else form(("path",), entry.path, read_text),
+            path=None if entry.path is None else form(("path",), entry.path, read_text if "{" in entry.path else read_path),
             mirrors=tuple([form(("mirrors", n), text, read_url, is_column=True) for n, text in enumerate(entry.mirrors or ())]),
             checksums=tuple([form(("checksum", n), text, parse_checksum, is_column=True) for n, text in enumerate(texts_of(entry))]),
             size=None if entry.size is None else form(("size",), entry.size, read_row_size, is_column=True),
