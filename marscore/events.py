@@ -187,6 +187,27 @@ class RangesUnsupported:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestFinished:
+    """A request for bytes of a file is over: told where the log on standard error is asked for from debug up (`-vv`).
+
+    `status` is that of its answer, None where none came; behind redirects, which are told by themselves, that of the last. `length` bytes
+    were written from `offset` on. `first_byte_s` is how long the head of the answer took, connection, TLS and the wait for one included;
+    `failure` is why it failed, if it did.
+    """
+
+    at: float
+    download: str
+    url: str
+    status: int | None
+    failure: FailureKind | None
+    offset: int
+    length: int
+    first_byte_s: float | None
+    duration_s: float
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionRedialled:
     """A connection was much slower than the others of its file, and a new one goes on in its place. Speeds are in bytes a second."""
 
@@ -431,6 +452,7 @@ LoggedEvent: TypeAlias = (
     | MirrorDropped
     | RangesUnsupported
     | ConnectionRedialled
+    | RequestFinished
     | Redirected
     | ChecksumVerified
     | DownloadFinished
@@ -460,6 +482,7 @@ _LEVELS: dict[str, LogLevel] = {
     "MirrorDropped": "warning",
     "DownloadFailed": "error",
     "RangesUnsupported": "info",
+    "RequestFinished": "debug",
     "ProgressMade": "debug",
     "ProofMade": "debug",
     "RangesFetched": "debug",

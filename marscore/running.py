@@ -217,7 +217,15 @@ class Run:
         for start in range(0, len(chunk.decisions), _BATCH):
             self._close(chunk.decisions[start : start + _BATCH])
         works = [work for decision in chunk.decisions if (work := work_of(decision))]
-        return [replace(work, secrets=own) if (own := chunk.secrets.get(work.download.id)) else work for work in works]
+        works = [replace(work, secrets=own) if (own := chunk.secrets.get(work.download.id)) else work for work in works]
+        return self._with_requests(works)
+
+    def _with_requests(self, works: Sequence[Work]) -> Sequence[Work]:
+        """The works, told to tell of their requests where a trace or the log on standard error wants them."""
+        wanted: set[Literal["traced", "logged"]] = {"traced"} if self._observers.traces else set()
+        if self._outputs.settings.log_level == "debug":
+            wanted.add("logged")
+        return [replace(work, requests=frozenset(wanted)) for work in works] if wanted else works
 
     def _proving(self, reading: ProofMade) -> None:
         self._stop.check()
@@ -260,8 +268,7 @@ class Run:
         """Have the works done, and those of further `chunks`."""
         if not works:
             return
-        if self._observers.traces:
-            works = [replace(work, traced=True) for work in works]
+        works = self._with_requests(works)
         self._reserve = Reserve(self._job.root / self._job.own, MANY if chunks else len(self._job.downloads))
         inbox: Inbox = queue.SimpleQueue()
         factory, supervisor = self._staff.hired(compiled, self._worker_settings(compiled), Desk(inbox, self._clock, self._take))

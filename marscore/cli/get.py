@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import click
@@ -107,7 +107,31 @@ def _place(output: str | None, output_dir: Path | None) -> tuple[Path, str | Non
         raise click.UsageError("--output is a path of this machine, and no URL")
     if output.endswith("/") or os.path.isdir(output):  # noqa: PTH112 - of a name too long to be one, a Path raises
         raise click.UsageError(f"--output names a file, and {output} is a folder: --output-dir puts files there")
-    return Path(output).parent, Path(output).name
+    if _is_below(output):
+        # Then log, report and messages name the file as it was typed.
+        return Path(), PurePath(output).as_posix()
+    folder = Path(output).parent
+    return Path(os.path.realpath(folder)) if ".." in folder.parts else folder, Path(output).name
+
+
+def _is_below(output: str) -> bool:
+    """Whether a path is of a file below the current folder, as a manifest may name it, and files can be put on its way.
+
+    No link is on that way: it might lead out.
+    """
+    from marscore.manifest.output import check_output  # noqa: PLC0415 - with the manifest's reader, which --help has no use for
+
+    try:
+        check_output(PurePath(output).as_posix())
+    except ValueError:
+        return False
+    here = os.path.realpath(".")
+    folder = os.path.join(here, os.path.dirname(output))  # noqa: PTH118, PTH120 - of a name too long to be one, a Path raises
+    there = folder
+    while not os.path.lexists(there):
+        there = os.path.dirname(there)  # noqa: PTH120 - as above
+    is_free = os.path.isdir(there) and os.access(there, os.W_OK) and os.access(here, os.W_OK)  # noqa: PTH112 - as above
+    return is_free and os.path.realpath(folder) == os.path.normpath(folder)
 
 
 def _check_count(wanted: Wanted) -> None:

@@ -176,7 +176,9 @@ _JUNIT = click.option(
 
 _TALKING = (
     click.option("-q", "--quiet", is_flag=True, help="Show failures alone."),
-    click.option("-v", "--verbose", count=True, help="Show the whole log, also on a terminal; -vv from debug up."),
+    click.option(
+        "-v", "--verbose", count=True, help="Show the whole log, also on a terminal; -vv with each request, its status and times."
+    ),
 )
 
 

@@ -100,6 +100,22 @@ def test_an_output_names_the_whole_path(origin: Origin, here: Path) -> None:
     assert names(here) == ["abs.bin", "sub", "sub/$HOME-{i}.bin"]
 
 
+@pytest.mark.parametrize(
+    ("output", "path", "folder"),
+    [("sub/x.bin", "sub/x.bin", "here"), ("./x.bin", "x.bin", "here"), ("../x.bin", "x.bin", ""), ("link/x.bin", "x.bin", "here/link")],
+)
+def test_an_output_is_told_so_that_it_is_found(origin: Origin, here: Path, output: str, path: str, folder: str) -> None:
+    (here.parent / "real").mkdir()
+    (here / "link").symlink_to(here.parent / "real")
+    got = Got(here, origin.serve("/", TWO), "-o", output)
+    last = json.loads([line for line in got.err.splitlines() if line.startswith("{")][-1])
+    assert (got.code, got.report["downloads"][0]["path"]) == (0, path)
+    assert Path(last["output_dir"]) == here.parent / folder
+    assert Path(last["output_dir"], path).read_bytes() == content(TWO)
+    failed = Got(here, origin.url("/missing"), "-o", output.replace("x.bin", "y.bin"))
+    assert f"failed: {path.replace('x.bin', 'y.bin')}: " in failed.err
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_after_an_end_too_early_the_same_call_resumes_and_leaves_nothing(origin: Origin, here: Path, number: int) -> None:
     url = origin.serve("/big.bin", BIG, [HELD])

@@ -42,8 +42,9 @@ class Work:
     `known` is the claim of the file now in place, to ask the server whether it is still current; `unpacked` is what was unpacked of it,
     if that stands. `untouched` tells that nothing can be left of an earlier try, so that nobody needs to look. Where `in_place` says so,
     there is nothing to ask anybody.
-    With `purpose` ask, the server is asked what it has, and nothing is fetched. Where it is `traced`, its requests are told. `secrets` are
-    those of this download alone, with what is shown for them.
+    With `purpose` ask, the server is asked what it has, and nothing is fetched. Its `requests` are told where the run is traced (all of
+    them before the outcome), and where the log has them (each as it ends). `secrets` are those of this download alone, with what is shown
+    for them.
     """
 
     download: Download
@@ -52,7 +53,7 @@ class Work:
     unpacked: Unpacked | None = None
     in_place: InPlace | None = None
     purpose: Literal["fetch", "ask"] = "fetch"
-    traced: bool = False
+    requests: frozenset[Literal["traced", "logged"]] = frozenset()
     secrets: tuple[tuple[str, str], ...] = ()
 
 

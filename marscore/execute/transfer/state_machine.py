@@ -130,7 +130,7 @@ class Transfer:
         self._laggards = Laggards(self.ledger, self._sources)
         #: What is told of its ranges; none is made of a small file that came at once.
         self._timeline: Timeline | None = None
-        self._requests = RequestNotes(self.download.sources) if work.traced else None
+        self._requests = RequestNotes(self.download.sources) if work.requests else None
         self._restarts = NO_FAILURES
         self._hops: set[tuple[Url, Url]] = set()
         self._served_by: str | None = None
@@ -345,11 +345,8 @@ class Transfer:
             held = f"{self.ledger.bytes_done} bytes of it are here, and its size is {self.known.size}"
             commands += self._fail(fact.at, Failure("internal", f"nothing is left to fetch, and the file is not whole: {held}"))
         if self.ledger.ended:
-            if self._requests is not None:
-                self._requests.note(self.ledger.ended, fact, commands)
-            self._known_times().note(self.ledger.ended, fact)
-            self.ledger.ended = []
-        if self._requests is not None and self.closed:
+            commands = [*self._noted(fact, commands), *commands]
+        if self._requests is not None and self.closed and "traced" in self.work.requests:
             commands.insert(-1, Emit(self._requests.told(fact.at.unix, self.download.id)))
         if self._timeline is not None and self.closed and self.work.purpose == "fetch":
             ranges = self._timeline.told(self.ledger.epoch, fact.at.ticks)
@@ -357,6 +354,13 @@ class Transfer:
                 # The outcome stays the last command.
                 commands.insert(-1, Emit(RangesFetched(fact.at.unix, self.download.id, ranges, self._timeline.left_out)))
         return commands
+
+    def _noted(self, fact: Fact, commands: Iterable[Command]) -> list[Command]:
+        """Take note of the segments that ended by a fact; what the log is told of them."""
+        made = [] if self._requests is None else self._requests.note(self.ledger.ended, fact, commands)
+        self._known_times().note(self.ledger.ended, fact)
+        self.ledger.ended = []
+        return self._requests.logged(made, self.download.id) if self._requests and "logged" in self.work.requests else []
 
     def _known_times(self) -> Timeline:
         if self._timeline is None:

@@ -124,9 +124,9 @@ def test_what_get_is_told_stands_in_the_manifest_and_secrets_are_variables(folde
             "auth": {"username": "m$$", "password": "${PASSWORD}"},
             "retry": {"max_retries": 2},
         },
-        "downloads": [{"url": "https://e.com/a", "path": "b$$"}],
+        "downloads": [{"url": "https://e.com/a", "path": "s/b$$"}],
     }
-    assert (settings.output_dir, settings.variables) == (Path("s"), (("HEADER_2", "k$1"), ("PASSWORD", "p:w")))
+    assert (settings.output_dir, settings.variables) == (Path(), (("HEADER_2", "k$1"), ("PASSWORD", "p:w")))
     assert (name, overwrite) == ("get", True)
 
 
