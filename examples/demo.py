@@ -49,7 +49,7 @@ def run(url: str, title: str) -> int:
     say(json.dumps({name: report[name] for name in ("status", "duration_s", "plan", "totals")}, indent=2))
     for entry in report["downloads"]:
         retries = "".join(f"  retried: {retry['kind']} ({retry['message']})" for retry in entry["retries"])
-        say(f"  {entry['status']:<11} {entry['path']:<24} {entry['size']:>10} bytes  {entry['checksum'][:23]}…{retries}")
+        say(f"  {entry['status']:<11} {entry['path']:<24} {entry['size']:>10} bytes  {entry['checksum'][:23]}...{retries}")
     return code
 
 

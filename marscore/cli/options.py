@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, TypeVar, get_args
 import click
 
 from marscore.cli.complete import selections
+from marscore.destination import is_url
 from marscore.events import LogLevel
 from marscore.settings import STANDARD_OUTPUT, EngineName, LogFormat, ProgressMode, ReportFormat
 from marscore.values import parse_duration, parse_size
@@ -75,7 +76,20 @@ _OBSERVING = (
         help="Write metrics for Prometheus here, every five seconds and at the end; - is standard output, at the end.",
     ),
 )
-_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+class _Folder(click.Path):
+    """The folder for files, or the URL of a store: that stays text, since a Path makes one slash of two."""
+
+    def __init__(self) -> None:
+        super().__init__(file_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        text = str(super().convert(value, param, ctx))
+        return text if is_url(text) else Path(text)
+
+
+_FOLDER = _Folder()
 _COUNT = click.IntRange(min=1)
 
 _OUTPUT_DIR = click.option(

@@ -145,14 +145,19 @@ def _paused(event: HostPaused) -> _Said:
     return _Said(shown_host(event.host), f"asks to wait {seconds(event.wait_s)}; nothing is asked of it meanwhile")
 
 
+def _place_of(url: str) -> str:
+    """The host of a URL, or all of it where the host came from the environment and is not shown."""
+    return shown_host(host_in(url)) or url
+
+
 def _switched(event: MirrorSwitched) -> _Said:
-    from_, to = shown_host(host_in(event.from_)), shown_host(host_in(event.to))
+    from_, to = _place_of(event.from_), _place_of(event.to)
     why = reason_of(event.reason)
     return _Said("", f"{from_}: {why}; goes on with {to}", ("switched", from_, to), ("file", "files", f"{from_} -> {to}"))
 
 
 def _dropped(event: MirrorDropped) -> _Said:
-    host, why = shown_host(host_in(event.url)), reason_of(event.reason)
+    host, why = _place_of(event.url), reason_of(event.reason)
     return _Said("", f"{host} is asked no more: {why}", ("dropped", host, why), ("file", "files", f"{host} is asked no more"))
 
 

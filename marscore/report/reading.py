@@ -59,6 +59,8 @@ def _is_time(text: str) -> bool:
 
 def _no_report(text: str) -> tuple[Problem, ...]:
     """What to say of a text that is something else altogether."""
+    if told := _of_lines(text):
+        return (Problem("", told, 1, 1),)
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
@@ -68,6 +70,20 @@ def _no_report(text: str) -> tuple[Problem, ...]:
         return ()
     told = f"its schema is {json.dumps(name)}, and" if isinstance(name, str) else "it is no report of a run:"
     return (Problem("", f"{told} that of a report is marscore/report/v1", 1, 1),)
+
+
+def _of_lines(text: str) -> str | None:
+    """What to say of JSON Lines, which stand beside reports: the entries of one, and the log of a run."""
+    try:
+        first = json.loads(text.partition("\n")[0])
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(first, dict) or "schema" in first:
+        return None
+    if first.keys() >= {"id", "url", "path", "status"}:
+        beside = "name its summary, which stands beside it under the name that ends in .json"
+        return f"holds the entries of a report (--report-format jsonl): {beside}"
+    return "is the log of a run: name its report, or its output folder" if first.keys() >= {"timestamp", "event", "run_id"} else None
 
 
 def _problem(found: ErrorDetails) -> Problem:

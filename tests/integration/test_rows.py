@@ -124,6 +124,20 @@ def test_a_bad_row_ends_the_run_before_it_begins(change: dict[str, str], told: s
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.parametrize("count", [2, 12_000])
+def test_a_path_without_a_column_is_told_once(count: int, origin: Origin, rows: Rows, tmp_path: Path) -> None:
+    as_csv(tmp_path / "rows.csv", [rows[0]] * count)
+    for path, told in (("kind", 'did you mean "{kind}"?'), ("a.bin", "name a column in braces")):
+        ended = run(tmp_path, path=path)
+        assert (ended.code, ended.err.count("is the same for every row"), told in ended.err) == (2, 1, True)
+        assert "downloads.yaml:" in ended.err
+    ended = run(tmp_path, path="../a.bin")
+    assert (ended.code, ended.err.count("must not have . or .. as a part")) == (2, 1)
+    assert not origin.requests
+    as_csv(tmp_path / "rows.csv", rows[:1])
+    assert run(tmp_path, path="a.bin").code == 0
+
+
 @pytest.mark.parametrize(("change", "told"), BAD.values(), ids=BAD)
 def test_or_is_a_download_that_fails(change: dict[str, str], told: str, origin: Origin, rows: Rows, tmp_path: Path) -> None:
     as_csv(tmp_path / "rows.csv", [rows[0], {**rows[1], **change}, *rows[2:]])

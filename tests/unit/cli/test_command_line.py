@@ -16,6 +16,7 @@ from cli_fakes import FakeApp, an_end, call
 from marscore.app import Validated
 from marscore.cli.exits import say
 from marscore.cli.main import cli
+from marscore.destination import parse_destination
 from marscore.errors import Interrupted, ManifestError, OriginError, Problem, StorageError
 from marscore.settings import RunSettings
 from marscore.values import Failure
@@ -128,6 +129,17 @@ def test_what_get_is_told_stands_in_the_manifest_and_secrets_are_variables(folde
     }
     assert (settings.output_dir, settings.variables) == (Path(), (("HEADER_2", "k$1"), ("PASSWORD", "p:w")))
     assert (name, overwrite) == ("get", True)
+
+
+@pytest.mark.parametrize("url", ["s3://bucket//p", "memory://bucket/./p", "file:///data"])
+def test_a_store_s_url_stays_as_it_was_typed(folder, url):
+    app = FakeApp(an_end())
+    call("run", "sub/d.yaml", "--output-dir", url, app=app)
+    [(_, _, settings, *_)] = app.calls
+    assert settings.output_dir == url
+    if url != "file:///data":
+        with pytest.raises(ValueError, match="empty part"):
+            parse_destination(url)
 
 
 @pytest.mark.parametrize("verb", ["run", "plan", "validate"])

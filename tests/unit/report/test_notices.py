@@ -54,6 +54,10 @@ def told(*events, level=None, now=0.0, notices=None):
             MirrorSwitched(0.0, ID, "https://a.org/x", "https://b.org:8443/x", "the server answered 404 Not Found"),
             "sub/0.bin: a.org: 404 Not Found; goes on with b.org:8443",
         ),
+        (
+            MirrorSwitched(0.0, ID, "${ORIGIN}/x", "https://b.org/x", "the server answered 404 Not Found"),
+            "sub/0.bin: ${ORIGIN}/x: 404 Not Found; goes on with b.org",
+        ),
         (MirrorDropped(0.0, ID, "http://a.org/x", "sent wrong bytes"), "sub/0.bin: a.org is asked no more: sent wrong bytes"),
         (Warned(0.0, None, "look here"), "warning: look here"),
         (Warned(0.0, ID, "look here"), "sub/0.bin: warning: look here"),

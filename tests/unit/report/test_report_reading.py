@@ -30,15 +30,23 @@ def test_what_a_newer_version_adds_is_ignored() -> None:
     assert report_of(json.dumps(document), "r.json") == small()
 
 
+ENTRIES = (
+    "r.json:1:1: holds the entries of a report (--report-format jsonl): name its summary, which stands beside it "
+    "under the name that ends in .json"
+)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
+        ('{"id": "a", "url": "u", "path": "p", "status": "s"}\n' * 2, ENTRIES),
+        ('{"timestamp": "t", "event": "e", "run_id": "r"}\n' * 2, "r.json:1:1: is the log of a run: name its report, or its output folder"),
         ("", "r.json:1:0: is no JSON, as a report of a run is: EOF while parsing a value"),
         ('{"a": 1,\n "b": }', "r.json:2:7: is no JSON, as a report of a run is: expected value"),
         ("[]", "r.json:1:1: it is no report of a run: that of a report is marscore/report/v1"),
         ('{"schema": "marscore/lock/v1"}', 'r.json:1:1: its schema is "marscore/lock/v1", and that of a report is marscore/report/v1'),
     ],
-    ids=["empty", "broken", "another document", "another of ours"],
+    ids=["entries", "log", "empty", "broken", "another document", "another of ours"],
 )
 def test_what_is_no_report(text: str, told: str) -> None:
     assert problems(text) == [told]
