@@ -33,11 +33,13 @@ class FileIdentity:
 class Attributes:
     """What a file gets besides its content before it gets its name: permission bits, and its modification time in Unix nanoseconds.
 
-    None leaves what the system gives to a file that is made.
+    None leaves what the system gives to a file that is made. `replaces` is what was there when it was decided to fetch the file, None:
+    nothing; an object store puts it on condition that this is so still, a folder looks at nothing of that.
     """
 
     mode: int | None = None
     mtime_ns: int | None = None
+    replaces: FileIdentity | None = None
 
 
 AS_MADE = Attributes()

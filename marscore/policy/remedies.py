@@ -146,6 +146,7 @@ _BY_WORDS: dict[FailureKind, _Hints] = {
         ("needs obstore", "install it: pip install obstore"),
         ("another run", "wait until the other run has ended, or choose another prefix with --output-dir"),
         ("another program", "see which other program writes below the prefix"),
+        ("by now", "see which other program or run writes below the prefix, then run again: what is there is judged anew"),
     ),
     "disk_full": (
         ("the store has no room", "free space in the object store, then run again: what has come is kept"),

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from marscore.frozen import dataclass
 from marscore.policy.retry import RetryRules
-from marscore.state import Claim
+from marscore.state import Claim, FileIdentity
 from marscore.values import Access, Checksum, ClientCertificate, Credentials, Failure, Proxies, Timeouts
 
 IfExists: TypeAlias = Literal["keep", "refresh", "replace", "fail"]
@@ -120,6 +120,7 @@ class Download:
     `into` is the folder that it is unpacked into, relative to the output folder; None: it is not. `awaited` are further checksums, which
     have to be looked up in lists first. `original` is the URL as it is written, where that is not the first source; it is what
     the download is known by. `standing` is a file under its name that is not replaced, with its sha256: what comes is held against it.
+    `replaces` is an object that was under its name when this was decided, and is replaced only as long as it is the same.
     `bad` says what is wrong with the row of a list that it is of: such a download is never begun, and fails.
     """
 
@@ -134,6 +135,7 @@ class Download:
     awaited: tuple[Awaited, ...] = ()
     original: str | None = None
     standing: Claim | None = None
+    replaces: FileIdentity | None = None
     bad: str | None = None
 
     @property

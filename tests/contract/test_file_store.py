@@ -199,7 +199,7 @@ def test_the_old_file_stays_until_the_new_one_is_finished(place: Place, begun: P
     before = place.store.identify(PATH)
     write(begun, 7, CONTENT[7:])
     assert place.content(PATH) == b"old"
-    identity = begun.finish(PATH, 12, SHA)
+    identity = begun.finish(PATH, 12, SHA, Attributes(replaces=place.store.identify(PATH)))
     assert place.content(PATH) == CONTENT
     assert identity != before
 
@@ -364,7 +364,8 @@ def test_a_whole_file_is_stored_at_once_and_leaves_nothing_else(place: Place, co
 def test_storing_replaces_what_was_in_place_and_what_was_left_on_its_way(place: Place, begun: Partial) -> None:
     begun.close()
     place.put(PATH, b"older")
-    place.restart().store(PATH, Content(CONTENT, ["sha256"]))
+    store = place.restart()
+    store.store(PATH, Content(CONTENT, ["sha256"]), Attributes(replaces=store.identify(PATH)))
     assert place.content(PATH) == CONTENT
     assert place.restart().reopen(PATH) is None
 

@@ -45,8 +45,14 @@ def look(folder: Folder, claims: Claims, downloads: Sequence[Download]) -> list[
         key, file = key_of(path), identify(path)
         row = claims.row(key)
         usual = unchanged(download, row, file) if row and file and key not in partials else None
-        decisions.append(usual or reconcile(download, _found(folder, download, claims.get(key), file, key in partials)))
+        decisions.append(
+            usual or reconcile(_replacing(folder, download, file), _found(folder, download, claims.get(key), file, key in partials))
+        )
     return decisions
+
+
+def _replacing(folder: Folder, download: Download, file: FileIdentity | None) -> Download:
+    return replace(download, replaces=file) if folder.compares and file != download.replaces else download
 
 
 def _found(folder: Folder, download: Download, claim: Claim | None, file: FileIdentity | None, partial: bool) -> Found:
@@ -85,10 +91,10 @@ def _answered(folder: Folder, partials: set[str], question: Prove, found: Measur
     path = question.download.path
     is_begun = key_of(path) in partials
     if not isinstance(found, StorageError):
-        return proven(question, found, is_begun)
+        return proven(replace(question, download=_replacing(folder, question.download, found.identity)), found, is_begun)
     if folder.identify(path) is None:
         # It went meanwhile.
-        return reconcile(question.download, Found(partial=is_begun))
+        return reconcile(_replacing(folder, question.download, None), Found(partial=is_begun))
     return Refuse(question.download, "the file in place cannot be read", found.failure)
 
 

@@ -51,6 +51,9 @@ class Folder:
     take its name meanwhile, nothing is written, renamed or removed there. `own` is where partial files are, relative to it.
     """
 
+    #: Whether what is put in place is put on condition of what it replaces.
+    compares = False
+
     def __init__(
         self,
         root: Path,

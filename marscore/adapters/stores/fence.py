@@ -4,8 +4,9 @@
 
 `Lease` writes it with each renewal; every process of the run reads it before it puts something. A run that was stopped (Ctrl-Z, a machine
 that slept) renews nothing, and what is left of it puts nothing from then on: it waits until the lock was renewed, or is known to be lost.
-What remains are the requests that were on their way when it was stopped, with the library's own repetitions of them, three minutes at most;
-whoever comes back from one of them after the lock was lost says that it failed.
+What remains are the requests that were on their way when it was stopped, with the library's own repetitions of them, three minutes at most:
+they are refused by the store, since each says what it replaces (`objects`), or are given up (`parts`). Whoever comes back from one of them
+after the lock was lost says that it failed.
 """
 
 from __future__ import annotations
@@ -80,6 +81,10 @@ class Fence:
             if stands == 0.0 or now() >= until or not wanted():
                 raise StorageError(_LOST)
             time.sleep(_LOOK_EVERY)
+
+    def stands(self) -> bool:
+        """Whether something may be put now; one that is late may stand again."""
+        return self._stands_until() > now()
 
     def _stands_until(self) -> float:
         try:

@@ -35,6 +35,8 @@ _FEW, _CROWDED = 100, 20
 class StoreFolder(Folder):
     """Implements `ports.FileStore` on a prefix of an object store. `root` is where it works on this machine."""
 
+    compares = True
+
     def __init__(
         self, root: Path, where: Destination, patience: Patience, identity: tuple[int, int] | None = None, own: str = OWN_FOLDER
     ) -> None:
@@ -60,7 +62,7 @@ class StoreFolder(Folder):
     def store(self, path: str, content: Content, attributes: Attributes = AS_MADE) -> FileIdentity:
         """Put a whole file as an object. An object has no mode, and when it was put is the store's to say."""
         self.place(path)
-        identity = self.objects.put(path, content.data, content.digests["sha256"])
+        identity = self.objects.put(path, content.data, content.digests["sha256"], attributes.replaces)
         if self._partial_prefix + key_of(path) in self._journals:
             self.forget_partial(path)
         return identity
@@ -128,7 +130,8 @@ class _Uploaded(PartialFile):
     def _named(self, target: str, verified: Verified) -> FileIdentity:
         part = Path(part_of(self._base))
         with naming("cannot read the partial file"):
-            identity = self.objects.put_file(target, part, (verified.status.st_size, verified.sha256), lambda: not self._given_up)
+            known, replaces = (verified.status.st_size, verified.sha256), verified.attributes.replaces
+            identity = self.objects.put_file(target, part, known, lambda: not self._given_up, replaces)
             # Its journal stays until the claim is written, and says until then that the object was verified.
             part.unlink(missing_ok=True)
         return identity

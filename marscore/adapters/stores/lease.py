@@ -27,6 +27,7 @@ from typing import Any
 from marscore.adapters.files.failures import naming
 from marscore.adapters.stores.failures import MissingError, TakenError
 from marscore.adapters.stores.fence import Fence, now
+from marscore.adapters.stores.identity import if_still
 from marscore.adapters.stores.objects import Objects
 from marscore.adapters.stores.waiting import patiently
 from marscore.errors import StorageError
@@ -123,7 +124,7 @@ class Lease:
                 )
             if not (holder.free or self._is_here(holder) or self._is_over(holder, meta)):
                 raise StorageError(_held(holder))
-            self._put(_if_still(meta))
+            self._put(if_still(meta))
         self._look_at_conditions()
         with naming("cannot note that the lock is held"):
             self._hold_since(began)
@@ -154,7 +155,10 @@ class Lease:
         if found is None or found[0] is None or found[0].token != self._record.token:
             raise StorageError(_held(found[0] if found else None))
         self._etag = found[1]
-        self.warnings.append("the store takes no conditions with what is put: two runs that begin in the same second are not kept apart")
+        self.warnings.append(
+            "the store takes no conditions with what is put: two runs that begin in the same second are not kept apart, and a request that "
+            "comes late, after its run has lost the lock, may replace what another has put"
+        )
 
     def _read(self) -> tuple[Record | None, Any] | None:
         for last in (False, False, True):
@@ -204,7 +208,7 @@ class Lease:
         """Renew it, or see whether that can be tried again; False where it is lost."""
         began = now()
         self._record = replace(self._record, renewals=self._record.renewals + 1)
-        data, condition = self._record.data(), _if_still(self._etag)
+        data, condition = self._record.data(), if_still(self._etag)
         left = self._renewed + _IN_DOUBT * self._seconds - began
         try:
             self._etag = patiently(lambda: self.objects.put_own(_NAME, data, condition), seconds=max(left, _ONCE * self._seconds))
@@ -251,12 +255,7 @@ class Lease:
         if self.lost is None and self._etag is not None:
             free = replace(self._record, free=True).data()
             with contextlib.suppress(StorageError):
-                patiently(lambda: self.objects.put_own(_NAME, free, _if_still(self._etag)), seconds=self.patience)
-
-
-def _if_still(meta: Any) -> Any:
-    """The condition that the object still is this one."""
-    return {name: meta[name] for name in ("e_tag", "version") if meta[name] is not None}
+                patiently(lambda: self.objects.put_own(_NAME, free, if_still(self._etag)), seconds=self.patience)
 
 
 def _held(holder: Record | None) -> Failure:

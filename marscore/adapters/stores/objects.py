@@ -6,20 +6,30 @@ Who proves what. The bytes that are sent are hashed once more as they are read, 
 given up before it is completed: the object does not appear. On their way each part has its SHA-256 along, which S3 compares, as the
 signature of a request does. Afterwards the store is asked (HEAD) for the size and the ETag of what it holds: where the ETag is the MD5 of
 these bytes, or of the parts' MD5s, that proves them; where it is something else (KMS keys, Azure), the object is read back and hashed.
+
+What it replaces. An object is put on condition (RFC 9110 section 13.1) that what is there is what the run saw when it decided to fetch the
+file: nothing (If-None-Match: *), or the same object (If-Match). So a request that comes late, or is repeated after the run's lock was lost,
+replaces nothing that was put meanwhile. Where the condition does not hold, it may have been our own request that came twice: bytes that are
+right are right. All else is left as it is. What goes in parts is compared before instead (`parts`); a store that knows no conditions takes
+whatever comes, of which `lease` warns.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from marscore.adapters.files.failures import naming
-from marscore.adapters.stores.failures import MissingError, asking
+from marscore.adapters.stores.failures import MissingError, TakenError, asking
 from marscore.adapters.stores.fence import Fence
+from marscore.adapters.stores.identity import bare, identity_of, is_another, mode_for
 from marscore.adapters.stores.opened import open_store
+from marscore.adapters.stores.parts import CHANGED, PART, LapsedError, Parts
 from marscore.destination import Destination
 from marscore.errors import StorageError
 from marscore.hashes import digests_of
@@ -27,18 +37,18 @@ from marscore.policy.retry import Patience
 from marscore.state import FileIdentity, Measured
 from marscore.values import OWN_FOLDER, Failure
 
-#: Bytes of a part, at least: the least that S3 takes. A larger file has larger ones, since it may have no more than 10,000.
-PART = 5 * 1024 * 1024
-_MOST_PARTS = 5000
 #: Bytes of parts of one file that are on their way at once, and so in memory; one part more is being read.
 _AT_ONCE = 4 * PART
 #: Files that are sent in parts at the same time.
 _UPLOADS = 2
 #: Bytes of a body that are sent in no time.
 _LITTLE = 64 * 1024
-_NANO = 10**9
 #: One object's part that is read at once.
 _READ = 8 * 1024 * 1024
+#: So often an object is put on condition where the store refuses it while the condition holds: another request for it was under way.
+_TRIES = 3
+_ANOTHER = Failure("store", "another object is there by now than when this run decided to put one: it is left as it is")
+_BUSY = Failure("store", "the store refuses to put the object while another request for it is under way")
 
 
 class Objects:
@@ -64,15 +74,44 @@ class Objects:
                 self._opened[sends] = open_store(self.where, self._patience, sends)
             return self._opened[sends]
 
-    def put(self, path: str, data: bytes, sha256: str) -> FileIdentity:
-        """Put a whole object, and prove it; `sha256` is that of these very bytes."""
+    def put(self, path: str, data: bytes, sha256: str, replaces: FileIdentity | None = None) -> FileIdentity:
+        """Put a whole object, and prove it; `sha256` is that of these very bytes, `replaces` the object that is there, None: none."""
+        known, md5 = (len(data), sha256), hashlib.md5(data, usedforsecurity=False).hexdigest()
+        there = None if replaces is None else self._meta(path)
+        for _ in range(_TRIES):
+            if is_another(there, replaces):
+                return self._same(path, there, known, md5)
+            self._demand()
+            try:
+                told = self._put_if(path, data, there, {"sha256": sha256})
+            except TakenError:
+                there = self._meta(path)
+            else:
+                return self._proven(path, known, md5, told["e_tag"])
+        raise StorageError(_BUSY)
+
+    def _put_if(self, path: str, data: bytes, there: Any, attributes: Any) -> Any:
+        """Put an object on condition that `there` is what is there, or nothing is."""
         import obstore  # noqa: PLC0415 - where a store is used
 
-        self._demand()
         with asking("cannot put the object"):
-            put = obstore.put(self._store(True), self.where.key(path), data, attributes={"sha256": sha256}, use_multipart=False)
-        md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-        return self._proven(path, (len(data), sha256), md5, put["e_tag"])
+            return obstore.put(
+                self._store(True), self.where.key(path), data, mode=mode_for(there), attributes=attributes, use_multipart=False
+            )
+
+    def _same(self, path: str, there: Any, known: tuple[int, str], md5: str | None) -> FileIdentity:
+        """What identifies the object that is there, if it has these very bytes: then it does not matter who has put it.
+
+        Raises:
+            StorageError: it is another.
+        """
+        size, sha256 = known
+        self._demand()
+        if there["size"] != size:
+            raise StorageError(_ANOTHER)
+        if bare(there["e_tag"]) != md5 and self._digests(path, there, ("sha256",), lambda count: None)["sha256"] != sha256:
+            raise StorageError(_ANOTHER)
+        return identity_of(there)
 
     def put_own(self, name: str, data: bytes, mode: Any = "overwrite") -> Any:
         """Put an object of marscore's own; returns what the store says of it (`e_tag`, `version`).
@@ -87,14 +126,25 @@ class Objects:
             return obstore.put(store, self.where.key(f"{OWN_FOLDER}/{name}"), data, mode=mode, use_multipart=False)
 
     def put_own_file(self, name: str, source: Path) -> str:
-        """Put a file as an object of marscore's own, in parts where it is large; returns its ETag, empty where it has none."""
-        import obstore  # noqa: PLC0415 - as above
-
-        with naming(f"cannot put {OWN_FOLDER}/{name}"), asking(f"cannot put {OWN_FOLDER}/{name}"):
+        """Put a file as an object of marscore's own in place of what is there now, in parts where it is large; returns its ETag or ""."""
+        path = f"{OWN_FOLDER}/{name}"
+        with naming(f"cannot put {path}"):
+            there, size = self._meta(path), source.stat().st_size
+            if size > _AT_ONCE:
+                with source.open("rb") as file:
+                    known = size, _sha256_of(file)
+                return self._sent(path, source, known, lambda: True, there)[1]["e_tag"] or ""
+            data = source.read_bytes()
             self._demand()
-            key = self.where.key(f"{OWN_FOLDER}/{name}")
-            put = obstore.put(self._store(True), key, source, chunk_size=_part_of(source.stat().st_size), max_concurrency=2)
-        return put["e_tag"] or ""
+            try:
+                return self._put_if(path, data, there, None)["e_tag"] or ""
+            except TakenError:
+                # Or it is our own: a request that was sent twice meets what it put the first time.
+                there = self._meta(path)
+                if there is None:
+                    raise
+                self._same(path, there, (size, digests_of(data, ("sha256",))["sha256"]), None)
+                return there["e_tag"] or ""
 
     def save(self, path: str, place: Path) -> str | None:
         """Write an object to a file; returns its ETag, empty where it has none, or None where there is no object."""
@@ -106,7 +156,9 @@ class Objects:
                 file.write(data)
         return meta["e_tag"] or ""
 
-    def put_file(self, path: str, source: Path, known: tuple[int, str], wanted: Callable[[], bool]) -> FileIdentity:
+    def put_file(
+        self, path: str, source: Path, known: tuple[int, str], wanted: Callable[[], bool], replaces: FileIdentity | None = None
+    ) -> FileIdentity:
         """Put a file as an object, in parts where it is large; it appears once all of it is there and has its digest.
 
         Args:
@@ -114,27 +166,46 @@ class Objects:
             source: the file.
             known: the size and the SHA-256 that were verified.
             wanted: says whether it still is to appear.
+            replaces: the object that is there and is to be replaced; None: there is none.
         """
         size, sha256 = known
         if size <= PART:
             data = source.read_bytes()
             if len(data) != size or digests_of(data, ("sha256",))["sha256"] != sha256:
-                raise StorageError(_CHANGED)
-            return self.put(path, data, sha256)
+                raise StorageError(CHANGED)
+            return self.put(path, data, sha256, replaces)
         with self._uploads:
-            return self._put_in_parts(path, source, known, wanted)
+            there = self._meta(path)
+            if is_another(there, replaces):
+                return self._same(path, there, known, None)
+            parts, told = self._sent(path, source, known, wanted, there)
+            return self._proven(path, known, parts.etag, told["e_tag"])
 
-    def _put_in_parts(self, path: str, source: Path, known: tuple[int, str], wanted: Callable[[], bool]) -> FileIdentity:
+    def _sent(self, path: str, source: Path, known: tuple[int, str], wanted: Callable[[], bool], there: Any) -> tuple[Parts, Any]:
+        """Send a file in parts, as often as it takes where the lock may not have been held meanwhile, and is again."""
         import obstore  # noqa: PLC0415 - as above
 
-        parts = _Parts(source, known, lambda: wanted() and self._demand(wanted))
-        most = max(1, _AT_ONCE // parts.size)
-        how: Any = {"attributes": {"sha256": known[1]}, "chunk_size": parts.size, "max_concurrency": most, "use_multipart": True}
-        with asking("cannot put the object"):
-            put = obstore.put(self._store(True), self.where.key(path), iter(parts), **how)
-        if not parts.are_whole:
-            raise StorageError(Failure("internal", "the store took an object before all of it was read"))
-        return self._proven(path, known, parts.etag, put["e_tag"])
+        store, key = self._store(True), self.where.key(path)
+        while True:
+            self._demand(wanted)
+            parts = Parts(source, known, wanted, self._stands, lambda: self._look(path, there))
+            most = max(1, _AT_ONCE // parts.size)
+            how: Any = {"attributes": {"sha256": known[1]}, "chunk_size": parts.size, "max_concurrency": most, "use_multipart": True}
+            with contextlib.suppress(LapsedError), asking("cannot put the object"):
+                return parts, parts.send(functools.partial(obstore.put_async, store, key, **how))
+
+    async def _look(self, path: str, there: Any) -> None:
+        """Refuse to replace another object than the one that was there."""
+        import obstore  # noqa: PLC0415 - as above
+
+        now = None
+        with contextlib.suppress(MissingError), asking("cannot look at the object"):
+            now = await obstore.head_async(self.store, self.where.key(path))
+        if (now and bare(now["e_tag"])) != (there and bare(there["e_tag"])):
+            raise StorageError(_ANOTHER)
+
+    def _stands(self) -> bool:
+        return self._fence is None or self._fence.stands()
 
     def _demand(self, wanted: Callable[[], bool] = lambda: True) -> Literal[True]:
         if self._fence is not None:
@@ -148,11 +219,11 @@ class Objects:
         meta = self._meta(path)
         if meta is None:
             raise StorageError(Failure("store", "the store took the object, and says now that there is none"))
-        if told is not None and _bare(meta["e_tag"]) != _bare(told):
+        if told is not None and bare(meta["e_tag"]) != bare(told):
             raise StorageError(Failure("store", "another program put another object in its place"))
         if meta["size"] != size:
             raise StorageError(Failure("store", f"{size} bytes were put, and the store says that it holds {meta['size']}"))
-        if _bare(meta["e_tag"]) != etag and self._digests(path, meta, ("sha256",), lambda count: None)["sha256"] != sha256:
+        if bare(meta["e_tag"]) != etag and self._digests(path, meta, ("sha256",), lambda count: None)["sha256"] != sha256:
             self._withdraw(path, meta)
             raise StorageError(Failure("store", "the store holds other bytes than were put; the object was removed"))
         return identity_of(meta)
@@ -245,55 +316,11 @@ class Objects:
             yield data
 
 
-class _Parts:
-    """A file as the parts of an upload. At its end the whole is compared with what was verified; `etag` is what S3 says of the object."""
-
-    def __init__(self, source: Path, known: tuple[int, str], wanted: Callable[[], bool]) -> None:
-        self._source = source
-        self._length, self._sha256 = known
-        self._wanted = wanted
-        self.size = _part_of(self._length)
-        self.etag = ""
-        self.are_whole = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        whole, md5s, length = hashlib.sha256(), [], 0
-        with self._source.open("rb") as file:
-            while data := file.read(self.size):
-                if not self._wanted():
-                    raise StorageError(Failure("interrupted", "the run ended before the object was whole"))
-                whole.update(data)
-                length += len(data)
-                md5s.append(hashlib.md5(data, usedforsecurity=False).digest())
-                if length > self._length:
-                    break
-                yield data
-        if length != self._length or whole.hexdigest() != self._sha256:
-            raise StorageError(_CHANGED)
-        if not self._wanted():
-            raise StorageError(Failure("interrupted", "the run ended before the object was whole"))
-        self.etag = f"{hashlib.md5(b''.join(md5s), usedforsecurity=False).hexdigest()}-{len(md5s)}"
-        self.are_whole = True
-
-
-def _part_of(length: int) -> int:
-    """Bytes of each part of a file of this length."""
-    return max(PART, -(-length // _MOST_PARTS))
-
-
-_CHANGED = Failure("path", "another program changed the partial file after it was verified")
-
-
-def identity_of(meta: Mapping[str, Any]) -> FileIdentity:
-    """What identifies an object: its size, when it was put, in whole seconds (HEAD tells no more), and its ETag, hashed to a number."""
-    # A list has it without its quotes where a HEAD has them (Azure).
-    tag = _bare(meta["e_tag"]) or meta["version"] or ""
-    number = int.from_bytes(hashlib.sha256(tag.encode()).digest()[:8], "big") >> 1
-    return FileIdentity(meta["size"], int(meta["last_modified"].timestamp()) * _NANO, number)
-
-
-def _bare(etag: str | None) -> str:
-    return (etag or "").strip('"')
+def _sha256_of(file: BinaryIO) -> str:
+    whole = hashlib.sha256()
+    while data := file.read(PART):
+        whole.update(data)
+    return whole.hexdigest()
 
 
 def select(found: Iterable[tuple[str, FileIdentity]], wanted: set[str], most: int) -> dict[str, FileIdentity] | None:

@@ -140,6 +140,7 @@ class Transfer:
         self._checking = False
         #: What a server is asked about; None once it was told of another version than that.
         self._claim = work.known
+        self._replaces = work.download.replaces
         #: The file in place, while it is unpacked.
         self._in_place: InPlace | None = None
         #: What is asked by: a HEAD, where nothing is fetched and the server takes it.
@@ -616,6 +617,7 @@ class Transfer:
             return self._finished(fact.at, InPlace("up_to_date", "the server has the same content", standing))
         claim = self._claim
         if claim is None or fact.identity != claim.identity:
+            self._replaces = fact.identity
             return [self._not_believed(fact.at, "it is another one by now")]
         return self._current(fact.at, claim)
 
@@ -724,7 +726,7 @@ class Transfer:
         attributes = self._attributes(fact.at)
         if attributes.mtime_ns is None:
             # Its last bytes may have come in an earlier run.
-            attributes = Attributes(attributes.mode, int(fact.at.unix * 1e9))
+            attributes = replace(attributes, mtime_ns=int(fact.at.unix * 1e9))
         return self._verified(fact.at, fact.digests, Place(self.ledger.epoch, self.known.size, fact.digests, attributes))
 
     def _attributes(self, at: Moment) -> Attributes:
@@ -732,8 +734,8 @@ class Transfer:
         options = self.options
         modified = http_date(self.known.validator.last_modified) if options.mtime == "server" else None
         if modified is None or not 0 <= modified <= at.unix:
-            return Attributes(options.mode)
-        return Attributes(options.mode, modified * 1_000_000_000)
+            return Attributes(options.mode, None, self._replaces)
+        return Attributes(options.mode, modified * 1_000_000_000, self._replaces)
 
     def _verified(self, at: Moment, digests: Mapping[str, str], place: Place | Store) -> list[Command]:
         """Place a file with these digests, if they are those that the manifest names and those that its answers announced."""

@@ -14,9 +14,11 @@ from typing import Any
 import obstore
 import pytest
 
-from marscore.adapters.stores.objects import PART, Objects, select
+from marscore.adapters.stores.objects import Objects, select
+from marscore.adapters.stores.parts import PART, Parts
 from marscore.destination import Destination
 from marscore.errors import StorageError
+from marscore.policy.remedies import remedy
 from marscore.policy.retry import Patience, RetryRules
 from marscore.values import Timeouts
 
@@ -91,9 +93,64 @@ def test_a_store_that_holds_other_bytes_is_found_out(objects: Objects, monkeypat
 
 def test_an_object_that_another_has_put_is_another(objects: Objects) -> None:
     first = objects.put("a.bin", SMALL, sha256(SMALL))
-    second = objects.put("a.bin", SMALL, sha256(SMALL))
+    second = objects.put("a.bin", SMALL, sha256(SMALL), first)
     assert first != second or objects.where.scheme != "memory"
     assert objects.identify("nothing") is None
+
+
+@pytest.mark.parametrize("data", [SMALL, LARGE], ids=["whole", "in parts"])
+@pytest.mark.parametrize("before", [None, b"older"], ids=["none", "an older one"])
+def test_what_another_put_meanwhile_is_not_replaced(objects: Objects, tmp_path: Path, data: bytes, before: bytes | None) -> None:
+    (tmp_path / "part").write_bytes(data)
+    seen = None if before is None else objects.put("a.bin", before, sha256(before))
+    newer = objects.put("a.bin", b"newer", sha256(b"newer"), seen)
+    with pytest.raises(StorageError, match="another object is there by now") as caught:
+        objects.put_file("a.bin", tmp_path / "part", (len(data), sha256(data)), lambda: True, seen)
+    failure = caught.value.failure
+    assert failure.kind == "store"
+    assert "then run again: what is there is judged anew" in remedy(failure.kind, message=failure.message)
+    assert (there(objects), objects.identify("a.bin")) == ({"p/a.bin": b"newer"}, newer)
+    # Who has seen that one, replaces it.
+    objects.put_file("a.bin", tmp_path / "part", (len(data), sha256(data)), lambda: True, newer)
+    assert there(objects) == {"p/a.bin": data}
+
+
+@pytest.mark.parametrize("data", [SMALL, LARGE], ids=["whole", "in parts"])
+def test_right_bytes_are_right_whoever_has_put_them(objects: Objects, tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "part").write_bytes(data)
+    first = objects.put("a.bin", data, sha256(data))
+    assert objects.put_file("a.bin", tmp_path / "part", (len(data), sha256(data)), lambda: True) == first
+
+
+def test_an_object_that_went_meanwhile_is_in_nobodys_way(objects: Objects) -> None:
+    seen = objects.put("a.bin", SMALL, sha256(SMALL))
+    obstore.delete(objects.store, "p/a.bin")
+    objects.put("a.bin", b"new", sha256(b"new"), seen)
+    assert there(objects) == {"p/a.bin": b"new"}
+
+
+def test_an_object_that_comes_while_parts_are_sent_stays(objects: Objects, tmp_path: Path) -> None:
+    (tmp_path / "part").write_bytes(LARGE)
+    asked: list[None] = []
+
+    def wanted() -> bool:
+        asked.append(None)
+        if len(asked) == 2:
+            obstore.put(objects.store, "p/a.bin", b"newer")
+        return True
+
+    with pytest.raises(StorageError, match="another object is there by now"):
+        objects.put_file("a.bin", tmp_path / "part", (len(LARGE), sha256(LARGE)), wanted)
+    assert there(objects) == {"p/a.bin": b"newer"}
+
+
+@pytest.mark.parametrize("size", [10, 21 * 2**20], ids=["whole", "in parts"])
+def test_a_file_of_marscores_own_replaces_the_last_one(objects: Objects, tmp_path: Path, size: int) -> None:
+    for byte in (1, 2):
+        (tmp_path / "file").write_bytes(bytes([byte]) * size)
+        etag = objects.put_own_file("report.json", tmp_path / "file")
+        assert etag == objects.etag_of(".marscore/report.json") != ""
+    assert there(objects) == {"p/.marscore/report.json": b"\2" * size}
 
 
 def test_a_list_is_given_up_where_others_fill_the_prefix(objects: Objects) -> None:
@@ -106,9 +163,7 @@ def test_a_list_is_given_up_where_others_fill_the_prefix(objects: Objects) -> No
 
 
 def test_parts_of_a_large_file_are_larger() -> None:
-    from marscore.adapters.stores.objects import _Parts  # noqa: PLC0415 - a figure of the inside
-
-    sizes = {size: _Parts(Path(), (size, ""), lambda: True).size for size in (1, 5 * 2**30, 2**40)}
+    sizes = {size: Parts(Path(), (size, "")).size for size in (1, 5 * 2**30, 2**40)}
     assert sizes == {1: PART, 5 * 2**30: PART, 2**40: -(-(2**40) // 5000)}
 
 
