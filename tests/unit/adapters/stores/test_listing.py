@@ -5,18 +5,23 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import secrets
+import sqlite3
 import threading
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
+import obstore
 import pytest
 
 from marscore.adapters.stores import listing
 from marscore.adapters.stores.listing import Listing
 from marscore.adapters.stores.objects import Objects
 from marscore.destination import Destination
+from marscore.errors import StorageError
 from marscore.policy.retry import Patience
 from marscore.state import FileIdentity
+from marscore.values import Failure
 
 NAMES = [f"{number:04}" for number in range(60)]
 
@@ -84,3 +89,47 @@ def test_who_waits_for_it_no_longer_may_go(objects: Counted, tmp_path: Path, mon
     held.set()
     assert not given_up.wait(0.2)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [StorageError(Failure("store", "broke")), sqlite3.OperationalError("database or disk is full")])
+@pytest.mark.parametrize("pages", [0, 2, 6], ids=["at once", "in the middle", "at its end"])
+def test_a_list_that_broke_is_not_believed_and_not_asked_again(
+    objects: Counted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, pages: int
+) -> None:
+    lists = 0
+
+    def broken() -> Iterator[tuple[str, FileIdentity]]:
+        nonlocal lists
+        lists += 1
+        yield from islice(Objects.all(objects), 10 * pages)
+        raise error
+
+    monkeypatch.setattr(objects, "all", broken)
+    with opened(objects, tmp_path) as found:
+        for name in (NAMES[1], NAMES[-1], NAMES[-1], NAMES[30]):
+            assert found.identities([name, "none"]) == {name: Objects.identify(objects, name)}
+    assert (lists, objects.asked) == (1, 8)
+
+
+def test_where_the_list_broke_a_store_that_does_not_answer_is_told(
+    objects: Counted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> Iterator[tuple[str, FileIdentity]]:
+        raise StorageError(Failure("store", "the store does not answer in time"))
+
+    monkeypatch.setattr(objects, "all", broken)
+    monkeypatch.setattr(objects, "identify", broken)
+    with opened(objects, tmp_path) as found, pytest.raises(StorageError, match="does not answer"):
+        found.identities(NAMES)
+
+
+def test_a_list_that_is_old_is_begun_anew(objects: Counted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(objects, tmp_path) as found:
+        assert len(found.identities(NAMES)) == 60
+        obstore.delete(objects.store, f"p/{NAMES[5]}")
+        objects.put("new", b"new", hashlib.sha256(b"new").hexdigest())
+        assert found.identities([NAMES[5], "new"]).keys() == {NAMES[5]}
+        monkeypatch.setattr(listing, "_LASTS", -1.0)
+        monkeypatch.setattr(listing, "_TIMES", -1.0)
+        assert found.identities([NAMES[5], "new"]).keys() == {"new"}
+        assert len(found.identities([*NAMES, "new"])) == 60
