@@ -104,10 +104,13 @@ class Chunks:
 
 
 def listed_once(folder: Folder, own: Path, check: Callable[[], None]) -> Listing | None:
-    """What tells of the objects of a store without asking for each; None for a folder of this machine."""
+    """What tells of the objects of a store without asking for each; None for a folder of this machine.
+
+    `check` raises once nobody waits for that any more, nor for the proof of an object: a store may take minutes to say nothing.
+    """
     if not isinstance(folder, StoreFolder):
         return None
-    folder.listing = Listing(folder.objects, own, check)
+    folder.listing, folder.check = Listing(folder.objects, own, check), check
     return folder.listing
 
 

@@ -44,6 +44,8 @@ class StoreFolder(Folder):
         self.objects = Objects(where, patience, Fence(root / own))
         #: What is there, for who asks for some paths after the other.
         self.listing: Listing | None = None
+        #: Raises once who asks waits no longer; None: whoever asks waits for the store, however long that takes.
+        self.check: Callable[[], None] | None = None
 
     def place(self, path: str) -> str:
         """The object's path, unless the folder where this machine works is gone."""
@@ -81,24 +83,24 @@ class StoreFolder(Folder):
 
     def identify(self, path: str) -> FileIdentity | None:
         """What identifies the object."""
-        return self.objects.identify(path)
+        return self.objects.identify(path) if self.check is None else patiently(lambda: self.objects.identify(path), self.check)
 
     def looker(self, paths: Sequence[str]) -> Callable[[str], FileIdentity | None]:
         """What is there of these paths, asked for at once: by their names, or by a list of all where they are many."""
         if self.listing is not None:
             return self.listing.identities(paths).get
-        found = None
+        found, check = None, self.check or (lambda: None)
         if len(paths) > _FEW:
             wanted = set(paths)
-            found = patiently(lambda: select(self.objects.all(), wanted, _CROWDED * len(paths) + 10_000))
+            found = patiently(lambda: select(self.objects.all(), wanted, _CROWDED * len(paths) + 10_000), check)
         if found is None:
-            identities = each(paths, self.objects.identify)
+            identities = each(paths, self.objects.identify, check)
             found = {path: identity for path, identity in zip(paths, identities, strict=True) if identity is not None}
         return found.get
 
     def measure(self, path: str, algorithms: Sequence[str], seen: Callable[[int], None] = lambda count: None) -> Measured:
-        """Read the object and hash it."""
-        return self.objects.measure(path, algorithms, seen)
+        """Read the object and hash it. `seen` is asked now and then, also while the store sends nothing, and ends it by what it raises."""
+        return patiently(lambda: self.objects.measure(path, algorithms, seen), lambda: seen(0))
 
     def paths(self) -> list[str]:
         """The paths of all objects below the prefix but marscore's own."""
