@@ -96,7 +96,7 @@ def _saved(job: Job, download: Download, place: Path, check: Callable[[], None])
     try:
         with naming("cannot keep a list"):
             place.parent.mkdir(parents=True, exist_ok=True)
-        if patiently(lambda: objects.save(where.prefix, part), check) is None:
+        if patiently(lambda: objects.save(where.prefix, part, download.options.max_size), check) is None:
             raise _not_had(job, download, "there is no such object")
         _prove(job, download, part)
         with naming("cannot keep a list"):

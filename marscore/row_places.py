@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marscore.destination import Destination
+from marscore.errors import Problem
 from marscore.manifest import Parsed
 from marscore.manifest.fields import is_elsewhere
 from marscore.policy.redact import Redactor
@@ -30,20 +31,37 @@ from marscore.values import OWN_FOLDER, Checksum, parse_checksum
 if TYPE_CHECKING:
     from marscore.manifest import ListEntry, RowSource
 
+#: Bytes that a list may have where its entry says nothing of that: some thirty million rows.
+MOST = 4 * 1024**3
+#: What all entries must say alike of one list, which is asked for once.
+_OF_ONE_LIST = ("headers", "auth", "verify", "proxies", "max_size")
 #: What stands for the origin of rows, which is none that a list could have (RFC 2606 section 2).
 _OF_ROWS = parse_url("https://of-rows.invalid/")
 
 
 def remote_lists(parsed: Parsed, network: Network = "used") -> tuple[Download, ...]:
-    """The files of rows that are elsewhere, each once, as what is fetched for them."""
+    """The files of rows that are elsewhere, each once, as what is fetched for them.
+
+    Raises:
+        ManifestError: two entries want the same one asked for in different ways.
+    """
     manifest = parsed.manifest
     wanted: dict[str, tuple[int, ListEntry, list[Checksum]]] = {}
+    options, rewriting = OptionsMaker(manifest.defaults, manifest.security.private_addresses), Rewriting(manifest.mirrors)
+    problems: list[Problem] = []
     for index, each in enumerate(manifest.downloads):
         if each.from_ is not None and is_elsewhere(each.from_.url):
             # All that is said of one file must hold, whoever says it.
-            _, _, checksums = wanted.setdefault(each.from_.url, (index, each, []))
+            first, entry, checksums = wanted.setdefault(each.from_.url, (index, each, []))
             checksums += map(parse_checksum, each.from_.checksum or ())
-    options, rewriting = OptionsMaker(manifest.defaults, manifest.security.private_addresses), Rewriting(manifest.mirrors)
+            asked_by = [_options(options.of(one, {}, ()), one.from_, "keep") for one in (entry, each)]
+            if entry is not each and (name := _differs(*asked_by)):
+                message = (
+                    f"is asked for with other {name} than the same list at downloads[{first}].from: it is fetched once, so say the same"
+                )
+                problems.append(parsed.places.problem(("downloads", index, "from"), message))
+    if problems:
+        raise parsed.places.error(parsed.source, problems)
     found: list[Download] = []
     for url, (index, entry, checksums) in wanted.items():
         asked = rewriting.sources_of((url,)) if url.lower().startswith("http") else (url,)
@@ -70,7 +88,13 @@ def _options(usual: Options, source: RowSource, if_exists: IfExists) -> Options:
         min_speed=usual.min_speed,
         if_exists=if_exists,
         private_addresses=usual.private_addresses,
+        max_size=MOST if source.max_size is None else source.max_size,
     )
+
+
+def _differs(one: Options, other: Options) -> str | None:
+    """What two entries say otherwise of who asks for their list, and how much of it is taken."""
+    return next((name for name in _OF_ONE_LIST if getattr(one, name) != getattr(other, name)), None)
 
 
 def kept_at(manifest: ManifestInput, settings: RunSettings, parsed: Parsed) -> Mapping[str, Path]:

@@ -281,7 +281,8 @@ class Access:
     """How to reach an origin: the header fields, credentials, proxies and TLS settings of a request (see `resolve.model.Options`).
 
     `forward_headers` names, in lower case, those header fields that go along on a redirect to another origin; `private_addresses` says
-    whether a redirect may lead to an address that is not public.
+    whether a redirect may lead to an address that is not public. `chosen` are the origins that the author of the manifest has written,
+    where others have written some: what leads to none of these is looked at as a redirect is; None: all are the author's.
     """
 
     headers: tuple[tuple[str, str], ...] = ()
@@ -292,6 +293,15 @@ class Access:
     cert: ClientCertificate | None = None
     forward_headers: tuple[str, ...] = ()
     private_addresses: Literal["allow", "refuse"] = "allow"
+    chosen: frozenset[str] | None = None
+
+    def is_chosen(self, origin: str) -> bool:
+        """Whether the author of the manifest has chosen an origin, and not who writes a list that is elsewhere."""
+        return self.chosen is None or origin in self.chosen
+
+    def public_only(self, origin: str, is_redirect: bool) -> bool:
+        """Whether a request to an origin may be sent to public addresses alone."""
+        return self.private_addresses == "refuse" and (is_redirect or not self.is_chosen(origin))
 
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kKMGTP]?i?)B?\s*")

@@ -95,6 +95,7 @@ EXAMPLES: dict[str, dict[str, list[Any]]] = {
         "checksum": ["sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
         "headers": [{"Authorization": "Bearer ${LIST_TOKEN}"}],
         "auth": ["netrc"],
+        "max_size": ["20GiB"],
     },
     "ListSource": {
         "url": ["https://example.com/SHA256SUMS", "{url}.sha256"],

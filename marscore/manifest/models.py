@@ -335,10 +335,12 @@ class RowSource(Model):
     """Header fields of its requests. Of those of downloads and defaults it gets User-Agent, and what forward_headers names."""
     auth: AnyAuth | None = None
     """User name and password for it, netrc, or none; it gets none of downloads and defaults (none)."""
+    max_size: f.Size | None = None
+    """Most bytes that the file may have; a larger one ends the run before its rows are read (4GiB)."""
 
     @model_validator(mode="after")
     def _is_asked_for(self) -> RowSource:
-        given = next((name for name in ("checksum", "headers", "auth") if getattr(self, name) is not None), None)
+        given = next((name for name in ("checksum", "headers", "auth", "max_size") if getattr(self, name) is not None), None)
         if given is not None and not is_elsewhere(self.url):
             raise ValueError(f"must be a URL where it has {given}: a file of this machine is read as it is")
         if given in ("headers", "auth") and not self.url.lower().startswith(("http:", "https:")):

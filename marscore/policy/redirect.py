@@ -102,6 +102,12 @@ def _nat64(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
 
 
 PRIVATE = Failure("redirect", "the server redirects to an address that is not public, which private_addresses refuses")
+_PRIVATE_ROW = Failure("redirect", "a list that is elsewhere leads to an address that is not public, which private_addresses refuses")
+
+
+def private(is_redirect: bool) -> Failure:
+    """What is said of a request that may go to public addresses alone."""
+    return PRIVATE if is_redirect else _PRIVATE_ROW
 
 
 def resource_of(url: Url) -> str:

@@ -140,6 +140,7 @@ class Expansion:
     ) -> None:
         self.downloads: list[Download] = []
         self._rewriting = rewriting
+        self.mirror_origins = rewriting.origins()
         self.lists = lists
         self._findings = findings
         self._options = options

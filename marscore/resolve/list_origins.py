@@ -50,6 +50,6 @@ def leads_elsewhere(allowed: frozenset[str], options: Options, urls: Iterable[st
 
 @lru_cache(64)
 def _has_credentials(options: Options) -> bool:
-    # What netrc has for a host goes to that host, whoever names it.
+    # What netrc has for a host goes to that host, whoever names it, but not in clear to one that only the list names (`Access.chosen`).
     is_named = options.auth is not None and options.auth != "netrc"
     return is_named or options.cert is not None or any(name.lower() not in _HARMLESS for name, _ in options.headers)

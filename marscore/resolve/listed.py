@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 from array import array
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
@@ -46,6 +47,8 @@ class Expanding(Protocol):
     """What collects the downloads of a manifest (`expand`), and knows which paths are taken."""
 
     lists: AwaitedMaker
+    #: Those of the manifest's `mirrors`.
+    mirror_origins: frozenset[str]
 
     def options_of(self, where: Path, entry: Entry, headers: Mapping[str, str | None] | None, tags: tuple[str, ...] | None) -> Options:
         """The options of a download."""
@@ -104,6 +107,8 @@ class ListExpansion:
         self._name = shown(where)
         self._allowed = allowed_origins(entry)
         self._adds: Literal["nothing", "text"] = "text" if writes_more(entry) else "nothing"
+        #: The options of rows, each once.
+        self._of_rows: dict[Options, Options] = {}
         self._line = 0
         self._is_over = False
         #: What the file is called where a row of it is told of.
@@ -227,7 +232,12 @@ class ListExpansion:
                 headers[name] = value
         made = None if forms.tags is None else [filled(form, values) for form in forms.tags]
         tags = None if made is None else tuple([tag for tag in made if tag is not None])
-        return self._expanding.options_of(self._where, self._entry, headers, tags)
+        options = self._expanding.options_of(self._where, self._entry, headers, tags)
+        if self._allowed is None:
+            return options
+        # Other origins than these are the list's choice, and the manifest's author knows nothing of them.
+        of_rows = replace(options, chosen=self._allowed | self._expanding.mirror_origins)
+        return self._of_rows.setdefault(of_rows, of_rows)
 
     def _told(self, message: str) -> str:
         """A message with the line beside each row of this list that it names."""

@@ -37,7 +37,7 @@ class Options:
     `headers` are (name, value) pairs; `auth` "netrc" looks the origin up there; `proxies` None means the environment's;
     `verify` is True, False or the path of a CA bundle; `threads` is the most connections for one file; `min_speed` is bytes a second.
     `mode` is permission bits, None what the umask gives; `mtime` says whose time the finished file has;
-    `unpack` how archives are unpacked, None: not at all.
+    `unpack` how archives are unpacked, None: not at all. `chosen`: see `Access`.
     """
 
     headers: tuple[tuple[str, str], ...] = ()
@@ -57,6 +57,7 @@ class Options:
     tags: tuple[str, ...] = ()
     forward_headers: tuple[str, ...] = ()
     private_addresses: Literal["allow", "refuse"] = "allow"
+    chosen: frozenset[str] | None = None
 
     @property
     def access(self) -> Access:
@@ -70,6 +71,7 @@ class Options:
             self.cert,
             self.forward_headers,
             self.private_addresses,
+            self.chosen,
         )
 
 

@@ -30,6 +30,10 @@ class Rewriting:
         for rules in self._rules.values():
             rules.sort(key=lambda rule: -len(rule[0]))
 
+    def origins(self) -> frozenset[str]:
+        """Those of what is asked instead."""
+        return frozenset(parse_url(base).origin for rules in self._rules.values() for _, bases in rules for base in bases)
+
     def sources_of(self, urls: Sequence[str]) -> tuple[str, ...]:
         """What is asked for, in this order, where these URLs are written."""
         if not self._rules:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 import signal
 import threading
@@ -15,6 +16,7 @@ import pytest
 import requests
 
 import marscore as library
+from marscore.adapters.stores.objects import Objects
 from marscore.adapters.stores.opened import open_store
 from marscore.destination import Destination
 from marscore.policy.retry import Patience
@@ -213,3 +215,103 @@ def test_what_a_session_sends_goes_to_no_list_and_not_where_one_leads(origin: Or
     assert library.run({"version": 1, "output_dir": str(tmp_path / "data"), "downloads": pinned}, session=session).ok
     assert "authorization" not in origin.requests[0].fields
     assert "authorization" in other.requests[0].fields
+
+
+@pytest.mark.parametrize("length", ["told", "not told"])
+def test_a_list_may_be_too_large(origin: Origin, other: Origin, tmp_path: Path, length: str) -> None:
+    text = rows(origin, "https://example.invalid/\n" * 200_000)
+    body = listed(text)
+    url = other.serve("/rows.csv", body, [Good(length="true" if length == "told" else "chunked")] * 4)
+    manifest(tmp_path, {"url": url, "max_size": "1MiB"})
+    run = marscore("run", "downloads.yaml", cwd=tmp_path)
+    assert run.code == 3, run.err
+    assert f"the list {url} could not be had: the file has more than max_size, 1048576 bytes" in run.err
+    assert origin.requests == []
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 2 * 2**20
+
+
+def test_an_object_that_is_a_list_may_be_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = Objects(Destination("memory", "lists-of-this-size", ""), Patience())
+    objects.put("rows.csv", bytes(100), hashlib.sha256(bytes(100)).hexdigest())
+    assert objects.save("rows.csv", tmp_path / "rows.csv", 100)
+    with pytest.raises(library.StorageError, match="more than max_size, 99 bytes"):
+        objects.save("rows.csv", tmp_path / "other.csv", 99)
+    assert not (tmp_path / "other.csv").exists()
+
+
+@pytest.mark.parametrize("lane", ["auto", "requests"])
+@pytest.mark.parametrize("pinned", ["no", "by a checksum", "by its url"])
+def test_rows_of_a_list_from_elsewhere_lead_to_no_private_address(
+    origin: Origin, other: Origin, tmp_path: Path, lane: str, pinned: str
+) -> None:
+    port = origin.url("/").rpartition(":")[2].strip("/")
+    origin.serve("/0.bin", FILES[0])
+    links = [
+        f"http://127.0.0.1:{port}/0.bin",
+        f"http://localhost:{port}/0.bin",
+        "http://169.254.169.254/latest",
+        other.serve("/1.bin", FILES[1]),
+    ]
+    if pinned != "no":
+        links = [links[0], links[3]] if pinned == "by a checksum" else [links[0]]
+    text = (
+        "link,name\n" + "".join(f"{link if pinned != 'by its url' else '0.bin'},{number}\n" for number, link in enumerate(links))
+    ).encode()
+    source: dict[str, Any] = {"url": other.serve("/rows.csv", listed(text))}
+    if pinned == "by a checksum":
+        source["checksum"] = f"sha256:{hashlib.sha256(text).hexdigest()}"
+    link = f"http://127.0.0.1:{port}/{{link}}" if pinned == "by its url" else "link"
+    write(
+        tmp_path,
+        [{"from": source, "url": link, "path": "{name}"}],
+        defaults={**FAST, "timeout": {"connect": "2s"}},
+        security={"private_addresses": "refuse"},
+        execution={"lane": lane},
+    )
+    run = marscore("run", "downloads.yaml", cwd=tmp_path)
+    if pinned != "no":
+        # What the manifest's author has chosen may be on any address.
+        assert run.code == 0, run.err
+        return
+    told = [(entry["status"], (entry["error"] or {}).get("message", "")) for entry in run.report["downloads"]]
+    refused = "a list that is elsewhere leads to an address that is not public, which private_addresses refuses"
+    assert told == [("failed", refused)] * 3 + [("downloaded", "")]
+    assert origin.requests == []
+
+
+@pytest.mark.parametrize("lane", ["auto", "requests"])
+def test_what_netrc_has_is_not_sent_in_clear_where_only_a_list_leads(origin: Origin, other: Origin, tmp_path: Path, lane: str) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password from-netrc\n")
+    (tmp_path / "netrc").chmod(0o600)
+    url = other.serve("/rows.csv", listed(rows(origin) + other.serve("/own.bin", FILES[0]).encode() + b"\n"))
+    write(tmp_path, [{"from": url, "url": "link"}], defaults={**FAST, "auth": "netrc"}, execution={"lane": lane})
+    run = marscore("run", "downloads.yaml", cwd=tmp_path, env={"NETRC": str(tmp_path / "netrc")})
+    assert run.code == 0, run.err
+    assert [seen.fields.get("authorization") for seen in origin.requests] == [None] * 3
+    # To its own origin, which stands in the manifest, a list may lead with them.
+    assert all(seen.fields.get("authorization") for seen in other.requests)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        ({"headers": {"X-Token": "one"}}, {"headers": {"X-Token": "two"}}, "headers"),
+        ({}, {"auth": "netrc"}, "auth"),
+        ({"max_size": "1MiB"}, {}, "max_size"),
+        ({"headers": {"X-Token": "one"}}, {"headers": {"X-Token": "one"}}, None),
+    ],
+)
+def test_two_entries_ask_for_one_list_in_one_way(
+    origin: Origin, other: Origin, tmp_path: Path, first: dict[str, Any], second: dict[str, Any], told: str | None
+) -> None:
+    url = other.serve("/rows.csv", listed(rows(origin)))
+    entries = [{"from": {"url": url, **more}, "url": "link", "path": f"{name}/{{key}}"} for name, more in (("a", first), ("b", second))]
+    write(tmp_path, entries, defaults=FAST)
+    run = marscore("run", "downloads.yaml", cwd=tmp_path)
+    if told is None:
+        assert (run.code, len(other.requests)) == (0, 1), run.err
+        return
+    assert run.code == 2
+    assert f"downloads[1].from: is asked for with other {told} than the same list at downloads[0].from" in run.err
+
+    assert other.requests == []

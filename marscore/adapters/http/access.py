@@ -47,7 +47,9 @@ def credentials_of(request: Request, url: Url) -> Credentials | None:
     if isinstance(auth, Credentials):
         return auth
     if auth == "netrc":
-        return netrc_of(url.host)
+        # Whoever else writes a URL may not have what netrc has for its host sent in clear.
+        is_in_clear = url.scheme == "http" and not request.access.is_chosen(url.origin)
+        return None if is_in_clear else netrc_of(url.host)
     return None if request.url.username is None else Credentials(request.url.username, request.url.password or "")
 
 
@@ -58,8 +60,8 @@ def _read(path: Path, _version: tuple[int, ...]) -> netrc.netrc:
 
 
 def refused_before(request: Request, url: Url, proxy: Url | None) -> bool:
-    """Whether a redirect's target is refused for what it says of itself: through a proxy, nobody here sees what address is dialled."""
-    if request.access.private_addresses == "allow" or proxy is None or url == request.url:
+    """Whether what may only be public is refused for what it says of itself: through a proxy, nobody here sees what address is dialled."""
+    if proxy is None or not request.access.public_only(url.origin, url != request.url):
         return False
     return not says_public(url.host)
 

@@ -19,7 +19,7 @@ from marscore.adapters.http.curl_way import Way, set_target, set_up
 from marscore.adapters.http.heads import Head, final_head, is_whole, location_of
 from marscore.adapters.http.lookups import Hop
 from marscore.adapters.http.sockets import Dialled
-from marscore.policy.redirect import PRIVATE, is_public, next_url
+from marscore.policy.redirect import is_public, next_url, private
 from marscore.ports import Answer, Exchange, Method
 from marscore.url import Url
 from marscore.values import Failure
@@ -102,9 +102,9 @@ class Handle:
         self.unwanted_since: float | None = None
 
     def _open_socket(self, _purpose: int, address: tuple[int, int, int, tuple[object, ...]]) -> Dialled | int:
-        """Called before a connection is dialled: a redirect leads to no address that is not public, not even for a handshake."""
+        """Called before a connection is dialled: what may only be public leads to no other address, not even for a handshake."""
         family, kind, protocol, place = address
-        if self.hops and not is_public(str(place[0])):
+        if self.way.access.public_only(self.url.origin, bool(self.hops)) and not is_public(str(place[0])):
             self._refused = True
             return int(pycurl.SOCKET_BAD)
         try:
@@ -236,7 +236,7 @@ class Handle:
         if self.next_url is not None:
             return None
         if self._refused:
-            return PRIVATE
+            return private(bool(self.hops))
         if self.error is None:
             return None if self._head else Failure("connection", "the server closed the connection without an answer")
         tried = Try(
@@ -342,7 +342,7 @@ class Handle:
             return int(pycurl.PREREQFUNC_ABORT)
         # Who sends it cannot be asked for its connection here.
         self._sent.note(self._loop.calls, self._loop.sockets.connection_from(local_port) if self.way.scheme == "https" else None)
-        refuses = bool(self.hops) and self.way.access.private_addresses == "refuse" and self.way.proxy is None
+        refuses = self.way.proxy is None and self.way.access.public_only(self.url.origin, bool(self.hops))
         if refuses and not is_public(address):
             self._refused = True
             return int(pycurl.PREREQFUNC_ABORT)

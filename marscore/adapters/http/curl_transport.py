@@ -32,7 +32,7 @@ from marscore.adapters.http.curl_sockets import Sockets
 from marscore.adapters.http.curl_way import Ways
 from marscore.adapters.http.lookups import Hop, Lookups
 from marscore.errors import OriginError
-from marscore.policy.redirect import PRIVATE
+from marscore.policy.redirect import private
 from marscore.ports import Exchange
 from marscore.url import Url
 from marscore.values import Failure, HttpVersion
@@ -88,7 +88,7 @@ class CurlTransport:
 
     def start(self, exchange: Exchange) -> None:
         """Begin to send a request."""
-        self._ask(Hop(exchange, exchange.request.url))
+        self._go_on(Hop(exchange, exchange.request.url))
 
     def turn(self, until: float) -> list[Exchange]:
         """Send and receive."""
@@ -242,11 +242,11 @@ class CurlTransport:
         return exchange
 
     def _go_on(self, hop: Hop) -> None:
-        """Ask for the next hop of an exchange, as soon as it is known to be allowed."""
+        """Ask for a hop of an exchange, as soon as it is known to be allowed."""
         if self._lookups.begin(hop):
             return
         if hop.allowed is False:
-            hop.exchange.over, hop.exchange.failure = True, PRIVATE
+            hop.exchange.over, hop.exchange.failure = True, private(bool(hop.hops))
             self._ended.append(hop.exchange)
             return
         self._ask(hop)

@@ -15,7 +15,7 @@ from marscore.adapters.http.curl_sharing import Offered
 from marscore.errors import OriginError
 from marscore.frozen import dataclass
 from marscore.policy.failures import failure_of_host
-from marscore.policy.redirect import PRIVATE
+from marscore.policy.redirect import private
 from marscore.ports import Request
 from marscore.url import Url
 from marscore.values import Access
@@ -49,7 +49,7 @@ def way_to(request: Request, url: Url, http: Offered, digest_proxies: Collection
         raise OriginError(failure)
     access, proxy = request.access, proxy_of(request.access, url)
     if refused_before(request, url, proxy):
-        raise OriginError(PRIVATE)
+        raise OriginError(private(url != request.url))
     if url.scheme == "https":
         shown_certificate(access)
     secure = url.scheme == "https" or (proxy is not None and proxy.scheme == "https")

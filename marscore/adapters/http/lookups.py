@@ -76,7 +76,7 @@ class Lookups:
 
 def _is_wanted(hop: Hop) -> bool:
     access = hop.exchange.request.access
-    if access.private_addresses == "allow" or not hop.hops or not is_name(hop.url.host):
+    if not access.public_only(hop.url.origin, bool(hop.hops)) or not is_name(hop.url.host):
         return False
     try:
         return proxy_of(access, hop.url) is not None

@@ -34,7 +34,7 @@ from marscore.adapters.http.requests_failures import failure_of, is_closed
 from marscore.adapters.http.requests_response import RequestsResponse, drop
 from marscore.errors import OriginError
 from marscore.policy.failures import failure_of_host
-from marscore.policy.redirect import PRIVATE, headers_for, is_public, next_url, sent_to, the_location
+from marscore.policy.redirect import headers_for, is_public, next_url, private, sent_to, the_location
 from marscore.ports import Answer, Request
 from marscore.url import Url, parse_url
 from marscore.values import Access, Failure
@@ -86,6 +86,7 @@ class RequestsClient:
             OriginError: there is no answer (dns, connection, tls, proxy, timeout, redirect).
         """
         jar = RequestsCookieJar() if self.is_own else None
+        self._demand_public(request.url, request)
         return self._follow(request, self._send(request.url, request, jar), jar)
 
     def _follow(self, request: Request, raw: Any, jar: RequestsCookieJar | None) -> RequestsResponse:
@@ -98,8 +99,7 @@ class RequestsClient:
                 raise OriginError(following)
             hops.append((url, following))
             url = following
-            if request.access.private_addresses == "refuse" and not self._leads_to_public(url):
-                raise OriginError(PRIVATE)
+            self._demand_public(url, request)
             raw = self._send(url, request, jar)
         answer = Answer(raw.status, _fields_of(raw), url, tuple(hops), _PROTOCOLS.get(raw.version, ""))
         return RequestsResponse(answer, raw, request.access.timeouts)
@@ -120,7 +120,7 @@ class RequestsClient:
         access, session = request.access, self._session
         proxy = self._proxy(url, access)
         if refused_before(request, url, proxy):
-            raise OriginError(PRIVATE)
+            raise OriginError(private(url != request.url))
         secure = url.scheme == "https" or (proxy is not None and proxy.scheme == "https")
         verify: Any = session.verify if access.verify is True and not self.is_own else access.verify
         if secure and (isinstance(access.verify, str) or (verify is True and (self.is_own or session.trust_env))):
@@ -157,7 +157,7 @@ class RequestsClient:
         try:
             settings = self._settings(url, request)
             # What a name meant when it was looked up and what it means when it is dialled may differ, so both are checked.
-            self._live.here.public_only = request.access.private_addresses == "refuse" and url != request.url
+            self._live.here.public_only = request.access.public_only(url.origin, url != request.url)
             while True:
                 # What fails before a request is sent, no other connection can be asked for.
                 self._live.here.reused = False
@@ -213,6 +213,11 @@ class RequestsClient:
         if self.is_own or sent_to(request.url, url):
             return {}
         return dict.fromkeys(name for name in self._session.headers if name.lower() not in (*_HARMLESS, *request.access.forward_headers))
+
+    def _demand_public(self, url: Url, request: Request) -> None:
+        is_redirect = url != request.url
+        if request.access.public_only(url.origin, is_redirect) and not self._leads_to_public(url):
+            raise OriginError(private(is_redirect))
 
     def _leads_to_public(self, url: Url) -> bool:
         try:

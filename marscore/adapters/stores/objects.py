@@ -146,11 +146,17 @@ class Objects:
                 self._same(path, there, (size, digests_of(data, ("sha256",))["sha256"]), None)
                 return there["e_tag"] or ""
 
-    def save(self, path: str, place: Path) -> str | None:
-        """Write an object to a file; returns its ETag, empty where it has none, or None where there is no object."""
+    def save(self, path: str, place: Path, most: int | None = None) -> str | None:
+        """Write an object to a file; returns its ETag, empty where it has none, or None where there is no object.
+
+        Raises:
+            StorageError: also where it has more than `most` bytes.
+        """
         meta = self._meta(path)
         if meta is None:
             return None
+        if most is not None and meta["size"] > most:
+            raise StorageError(Failure("too_large", f"the object has more than max_size, {most} bytes"))
         with naming("cannot write what is beside the objects"), place.open("wb") as file:
             for data in self._read(path, meta):
                 file.write(data)
