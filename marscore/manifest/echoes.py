@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+from marscore.manifest.models import NO_RANGE
 from marscore.manifest.places import Path
 
 #: Where pydantic found something, and its error.
@@ -22,7 +23,6 @@ Found: TypeAlias = "tuple[Path, Any]"
 #: In place of a key, where the key is wrong and not its value.
 KEY = "[key]"
 _ENDS = ("from", "to")
-_OF_EACH = "must be a list of values, or a mapping with from and to"
 
 
 def causes(errors: Sequence[Found], before: Callable[[Path], bool]) -> list[Found]:
@@ -60,7 +60,7 @@ def _ranges(errors: list[Found]) -> list[Found]:
             if above not in named:
                 told[above] = above, {**one, "ctx": {"error": "must have names, as in {i: {from: 0, to: 9}}"}}
         elif above in empty and path[-1] in _ENDS:
-            told[above] = above, {**one, "type": "value_error", "ctx": {"error": "must be a list of values, or a mapping with from and to"}}
+            told[above] = above, {**one, "type": "value_error", "ctx": {"error": NO_RANGE}}
         else:
             told[path] = path, one
     return list(told.values())

@@ -152,6 +152,9 @@ class Unpack(Model):
         return into
 
 
+NO_RANGE = "must be a list of values, or a mapping with from and to"
+
+
 class Range(Model):
     """Whole numbers from one to another, both included."""
 
@@ -164,7 +167,7 @@ class Range(Model):
     @classmethod
     def _is_range(cls, data: Any) -> Any:
         if not isinstance(data, Mapping | Range):
-            raise ValueError("must be a list of values, or a mapping with from and to")
+            raise ValueError(NO_RANGE)
         return data
 
     @field_validator("to")
