@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marscore.events import DownloadFailed, DownloadFinished, RangesFetched, RequestsMade
+from marscore.events import DownloadFailed, DownloadFinished, RangesFetched, RequestFinished, RequestsMade, RetryScheduled
 from marscore.execute.transfer.protocol import Delivered, Emit, Placed, Stopped, Work
 from marscore.execute.transfer.requests_made import MOST, RequestNotes
 from marscore.execute.transfer.state_machine import Transfer
@@ -20,7 +20,7 @@ BEGAN = 1_700_000_100.0
 
 def traced(**options: Any) -> Story:
     story = Story(**{"checksum": SHA, **options})
-    story.transfer = Transfer(Work(story.transfer.download, traced=True), story.now)
+    story.transfer = Transfer(Work(story.transfer.download, requests=frozenset({"traced"})), story.now)
     return story.open()
 
 
@@ -101,3 +101,21 @@ def test_there_are_so_many_and_no_more() -> None:
         notes.note([segment], Stopped(story.now, Failure("interrupted", "stop")), ())
     told = notes.told(1.0, "downloads[0]")
     assert (len(told.requests), told.left_out) == (MOST, 5)
+
+
+def test_for_the_log_each_is_told_as_it_ends_before_what_comes_of_it() -> None:
+    story = Story(checksum=SHA)
+    story.transfer = Transfer(Work(story.transfer.download, requests=frozenset({"logged"})), story.now)
+    story.open()
+    first = story.take()
+    story.ticks += 0.5
+    story.answer(first, 200, **whole(100, etag='"v1"', accept_ranges="bytes"))
+    story.receive(first, 60)
+    story.ticks += 0.5
+    story.breaks(first, "truncated")
+    events = [command.event for command in story.commands if isinstance(command, Emit)]
+    [told] = [event for event in events if isinstance(event, RequestFinished)]
+    assert (told.url, told.status, told.failure, told.offset, told.length) == (URL, 200, "truncated", 0, 60)
+    assert (told.first_byte_s, told.duration_s, told.at) == (0.5, 1.0, BEGAN + 1.0)
+    assert isinstance(events[events.index(told) + 1], RetryScheduled)
+    assert not [event for event in events if isinstance(event, RequestsMade)], "nothing is traced"
