@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -45,3 +49,16 @@ def test_an_example_follows_the_schema_that_it_names(path: Path) -> None:
 
 def test_the_schemas_are_fresh() -> None:
     assert stale() == [], "run `make schemas`"
+
+
+def test_the_demonstration_reads_well_where_nobody_sits_at_a_terminal() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "examples.demo"],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert not re.search(rb"[^\n -~]", done.stdout + done.stderr)
