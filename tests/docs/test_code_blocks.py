@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 #: What `make origin` serves, as pages name it.
 ORIGIN = "http://127.0.0.1:8000"
 LIMIT_S = 120
+#: What multiprocessing says where Dask had to kill a worker that did not leave in time: only a machine that is very busy sees it.
+_OF_PYTHON = re.compile(r"^.*resource_tracker\.py:\d+: UserWarning: .*\n( +warnings\.warn\(.*\n)?", re.MULTILINE)
 
 needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="commands of the docs are run by bash")
 
@@ -57,7 +60,7 @@ def _wrong(step: Step, results: Path, number: int, own: str) -> str | None:
     out, code = results / f"{number}.out", results / f"{number}.code"
     if not code.exists():
         return f"{step.line}: was not run: {step.command}"
-    printed = out.read_text().replace(own, ORIGIN)
+    printed = _OF_PYTHON.sub("", out.read_text()).replace(own, ORIGIN)
     tail = printed[-3000:]
     if code.read_text().strip() != "0":
         return f"{step.line}: exit code {code.read_text().strip()}: {step.command}\n{tail}"
