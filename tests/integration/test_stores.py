@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import itertools
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -12,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -562,3 +564,59 @@ def test_a_store_that_knows_no_conditions_is_told_of(origin: Origin, tmp_path: P
     assert any("takes no conditions" in each["message"] for each in done.events("warned"))
     lock_of(bucket)
     assert run(tmp_path, bucket).code == 3
+
+
+# What S3 proves itself
+
+
+class Digests:
+    """The SHA-256 that goes along with each request that puts bytes. `spoil` changes the bytes; `looks`: compare them as S3 does.
+
+    S3 answers 400 BadDigest where they are others (docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html); moto's
+    server compares nothing.
+    """
+
+    def __init__(self, passing: Gate, spoil: Callable[[bytes], bytes] = lambda body: body, looks: Literal["yes", "no"] = "yes") -> None:
+        self.sent: list[tuple[str, str | None, bytes]] = []
+        self._spoil, self._looks = spoil, looks
+        passing.forward = self._forward
+
+    def _forward(self, head: bytes, body: bytes) -> tuple[bytes, bytes] | bytes:
+        method, target = head.split(b" ", 2)[:2]
+        if method != b"PUT" or b".marscore" in target:
+            return head, body
+        body = self._spoil(body)
+        found = re.search(rb"(?i)\r\nx-amz-checksum-sha256: *([^\r]+)", head)
+        told = None if found is None else found[1].decode()
+        self.sent.append((target.decode(), told, body))
+        is_wrong = told is not None and told != base64.b64encode(hashlib.sha256(body).digest()).decode()
+        return answer("400 Bad Request", "BadDigest") if is_wrong and self._looks == "yes" else (head, body)
+
+
+@pytest.mark.parametrize("asked", ["usual", "when_required"])
+def test_a_sha256_goes_along_with_each_object_and_each_part(origin: Origin, tmp_path: Path, gated: tuple[Bucket, Gate], asked: str) -> None:
+    bucket, passing = gated
+    digests = Digests(passing)
+    manifest(tmp_path, bucket, [origin.serve("/small.bin", SMALL), origin.serve("/large.bin", LARGE)])
+    assert run(tmp_path, bucket, env={} if asked == "usual" else {"AWS_REQUEST_CHECKSUM_CALCULATION": asked}).code == 0
+    assert sorted(target.partition("?")[0].rpartition("/")[2] for target, _, _ in digests.sent) == ["large.bin"] * 4 + ["small.bin"]
+    right = [base64.b64encode(hashlib.sha256(body).digest()).decode() for _, _, body in digests.sent]
+    assert [told for _, told, _ in digests.sent] == (right if asked == "usual" else [None] * 5)
+
+
+@pytest.mark.parametrize("looks", ["yes", "no"])
+@pytest.mark.parametrize("name", ["small", "large"])
+def test_bytes_that_changed_on_their_way_to_the_store_become_no_object(
+    origin: Origin, tmp_path: Path, gated: tuple[Bucket, Gate], name: str, looks: Literal["yes", "no"]
+) -> None:
+    bucket, passing = gated
+    Digests(passing, lambda body: bytes([body[0] ^ 1]) + body[1:], looks)
+    manifest(tmp_path, bucket, [origin.serve(f"/{name}.bin", SMALL if name == "small" else LARGE)])
+    done = run(tmp_path, bucket)
+    error = report(bucket)["downloads"][0]["error"]
+    # A store that compares nothing is found out afterwards, by what it says that it holds.
+    told = (
+        "what came there was not what was sent" if looks == "yes" else "the store holds other bytes than were put; the object was removed"
+    )
+    assert (done.code, error["kind"], told in error["message"]) == (3, "store", True), error
+    assert (files_of(bucket), bucket.unfinished()) == ([], [])

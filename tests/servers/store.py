@@ -107,6 +107,9 @@ class Gate:
     #: Makes another answer of the server's; it is given what came, whole.
     change: Callable[[str, str, bytes], bytes] = lambda method, target, answer: answer
 
+    #: Makes what the server gets of a request's head and body, or bytes that answer it instead.
+    forward: Callable[[bytes, bytes], tuple[bytes, bytes] | bytes] = lambda head, body: (head, body)
+
     def count(self, method: str, part: str = "") -> int:
         return sum(each[0] == method and part in each[1] for each in self.seen)
 
@@ -154,7 +157,8 @@ def _serve(connection: socket.socket, passing: Gate, port: int) -> None:
         if said is not None:
             connection.sendall(said)
             return
-        answer = _asked(port, _without(head, passing.drop), body)
+        told = passing.forward(_without(head, passing.drop), body)
+        answer = told if isinstance(told, bytes) else _asked(port, *told)
         connection.sendall(passing.change(method.decode(), target.decode(), answer))
 
 
