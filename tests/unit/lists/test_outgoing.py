@@ -33,6 +33,7 @@ OTHERS: dict[str, tuple[Any, str | None]] = {
     "tags": (("a",), None),
     "forward_headers": (("x-a",), "forward_headers"),
     "private_addresses": ("refuse", "security.private_addresses"),
+    "chosen": (frozenset({"https://example.com:443"}), None),
 }
 
 
