@@ -132,6 +132,9 @@ class ListExpansion:
             self._broken(error)
         except WrongListError as wrong:
             self._findings.add(wrong.where, wrong.message, "missing")
+        if self.problems:
+            # What was not read may have it; and these are to be told.
+            return
         for name in sorted(file.never_seen()):
             self._findings.add(self._where, f"names {name[:64]!r}, which no row of the file has", "missing")
 

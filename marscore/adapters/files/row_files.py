@@ -21,7 +21,7 @@ from typing import IO, Any, cast
 from marscore.adapters.files.row_source import Unchanged, cell_of
 from marscore.resolve.rows import BadRow, Cell, RowFile, RowsError
 
-#: The longest line, in characters, and the longest cell: more is no list of URLs.
+#: The longest line, in characters, and the longest row, which may be of many lines: more is no list of URLs.
 MAX_LINE = 1024 * 1024
 #: Lines between two looks whether the file is what it was.
 _LOOK_EVERY = 1000
@@ -62,6 +62,7 @@ class _Lines:
 
     def __init__(self, path: Path, packed: bool, unchanged: Unchanged) -> None:
         self.number = 0
+        self._left = MAX_LINE
         self._unchanged = unchanged
         self._file = file = unchanged.opened(path)
         # gzip.open would leave its file open where it is given one.
@@ -71,6 +72,10 @@ class _Lines:
 
     def __iter__(self) -> Iterator[str]:
         return self
+
+    def begin_row(self) -> None:
+        """Take what comes now for another row than what came before."""
+        self._left = MAX_LINE
 
     def __next__(self) -> str:
         try:
@@ -84,6 +89,10 @@ class _Lines:
         self.number += 1
         if len(line) >= MAX_LINE:
             raise RowsError(f"has a line of more than {MAX_LINE:,} characters", self.number, 1)
+        # Lines that quotes hold together are held until their row is whole: a few packed kilobytes can be gigabytes of them.
+        self._left -= len(line)
+        if self._left < 0:
+            raise RowsError(f"has a row of more than {MAX_LINE:,} characters, which ends here or later", self.number, 1)
         return line
 
     def _look(self) -> None:
@@ -149,6 +158,7 @@ class CsvRows:
 
     def _next(self) -> list[str] | None:
         begins = self._lines.number + 1
+        self._lines.begin_row()
         try:
             return next(self._reader, None)
         except csv.Error as error:
@@ -169,6 +179,7 @@ class JsonRows:
         self._missing, any_row = set(names), False
         try:
             for line in self._lines:
+                self._lines.begin_row()
                 if line.isspace():
                     continue
                 any_row = True

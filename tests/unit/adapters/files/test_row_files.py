@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from marscore.adapters.files.row_files import MAX_LINE
 from marscore.adapters.files.row_folder import RowFiles
 from marscore.resolve.rows import BadRow, RowsError
 
@@ -78,3 +80,17 @@ def test_what_is_no_finite_number_is_a_bad_row(tmp_path: Path, number: str) -> N
     (tmp_path / "l.jsonl").write_text(f'{{"url": {number}}}\n')
     [(line, found)] = RowFiles(tmp_path).open("l.jsonl").rows(["url"])
     assert (line, found) == (1, BadRow("has no finite number in 'url'"))
+
+
+@pytest.mark.parametrize("head", ["url\na\n", ""])
+def test_a_row_of_many_lines_has_an_end(tmp_path: Path, head: str) -> None:
+    # Each line is short: it is the quotes that make a row of them.
+    (tmp_path / "l.csv.gz").write_bytes(gzip.compress(head.encode() + b'"ab\n",' * MAX_LINE))
+    with pytest.raises(RowsError, match=r"has a row of more than 1,048,576 characters"):
+        list(RowFiles(tmp_path).open("l.csv.gz").rows(["url"]))
+
+
+def test_rows_of_many_lines_are_counted_by_themselves(tmp_path: Path) -> None:
+    text = "".join(f'u{number},"{"b" * 1000}\n"\n' for number in range(2000))
+    (tmp_path / "l.csv").write_text(f"url,more\n{text}")
+    assert len(list(RowFiles(tmp_path).open("l.csv").rows(["url"]))) == 2000
