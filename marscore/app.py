@@ -180,7 +180,7 @@ def get(manifest: ManifestInput, settings: RunSettings, overwrite: bool = False,
 
 
 def _carried_out(job: Job, manifest: ManifestInput, settings: RunSettings, stop: Stop, caller: Caller = NOBODY) -> Ended:
-    if settings.files:
+    if settings.files or settings.worker_logs is not None:
         refuse_overlap(settings, _files_of(manifest, job, settings), Path(job.root))
         job = _keeping_off(job, settings)
     with Outputs(settings) as outputs, working_in(job) as place:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pytest
 
 from tests.integration.command import Run, marscore
 from tests.integration.test_slow_workers import BODIES, all_were_fetched_once, one_holds_up_others
@@ -44,4 +45,15 @@ def test_a_folder_that_cannot_be_made_ends_the_run_before_it_begins(origin: Orig
     run = marscore("run", one_holds_up_others(origin, tmp_path), "--worker-logs", "file/logs", cwd=tmp_path)
     assert run.code == 3
     assert "cannot write the logs of the workers" in run.err
+    assert origin.requests == []
+
+
+@pytest.mark.parametrize(
+    "place", ["data/0.bin", "data/0.bin/logs", "data/.marscore", "data/.marscore/state.db", "data/.marscore/x/y", "log"]
+)
+def test_a_folder_in_the_place_of_a_file_of_the_run_is_refused(place: str, origin: Origin, tmp_path: Path) -> None:
+    manifest = one_holds_up_others(origin, tmp_path)
+    run = marscore("run", manifest, "--log-file", "log", "--worker-logs", place, cwd=tmp_path)
+    assert (run.code, "--worker-logs" in run.err, "no place for a folder of logs" in run.err) == (2, True, True), run.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == [manifest]
     assert origin.requests == []

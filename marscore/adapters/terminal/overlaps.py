@@ -13,7 +13,7 @@ from marscore.values import OWN_FOLDER
 
 
 def refuse_overlap(settings: RunSettings, taken: Mapping[str, str], root: Path) -> None:
-    """Refuse a report, a log file or metrics that would be written over something else of the run.
+    """Refuse a report, a log file or metrics that would be written over something else of the run, and workers' logs in the place of it.
 
     Args:
         settings: what the user named.
@@ -36,6 +36,22 @@ def refuse_overlap(settings: RunSettings, taken: Mapping[str, str], root: Path) 
         if what is not None and is_file_or_nothing(place):
             raise ManifestError(option, (Problem("", f"names {what}, which would be written over"),))
         known[place] = f"the same file as {option}"
+    if settings.worker_logs is not None:
+        _refuse_folder("--worker-logs", settings.worker_logs, known, root)
+
+
+def _refuse_folder(option: str, path: Path | str, known: Mapping[str, str], root: Path) -> None:
+    """Refuse a folder where a file is to be, or below one, and any in what the output folder keeps for itself: what is there is in use."""
+    try:
+        place = os.path.realpath(path)
+    except OSError:
+        # As above.
+        return
+    own = os.path.join(os.path.realpath(root), OWN_FOLDER)  # noqa: PTH118 - as its real path is spelt
+    above = [place, *map(str, Path(place).parents)]
+    what = "what the output folder keeps for itself" if own in above else next((known[each] for each in above if each in known), None)
+    if what is not None:
+        raise ManifestError(option, (Problem("", f"names {what}, which is no place for a folder of logs"),))
 
 
 def _own(place: str, root: Path, option: str) -> str | None:
