@@ -88,6 +88,13 @@ class AwaitedMaker:
         """Whether a list may name a checksum of this entry."""
         return self._default is not None if entry.checksum is None else bool(lists_in(entry))
 
+    def urls_for(self, entry: Entry) -> Iterable[str]:
+        """Where the lists of an entry's downloads are, with names that are still to be filled in."""
+        named = [written.from_ for _, written in lists_in(entry)]
+        for source in (*named, self._default and self._default.from_):
+            if source:
+                yield from (source.url, *(source.mirrors or ()))
+
     def of(self, where: Path, entry: Entry, url: str, row: Row = ()) -> tuple[Awaited, ...]:
         """What a download of an entry awaits. `row` holds its values of the names in `each`.
 

@@ -5,7 +5,7 @@ entry --OptionsMaker--> Options    entry + each --templates--> URLs and paths --
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,6 +24,7 @@ from marscore.resolve.paths import Outputs, TakesPaths, check_output, name_in, w
 from marscore.resolve.refused import HiddenError, RefusedError
 from marscore.resolve.rewriting import Rewriting
 from marscore.resolve.rows import NoRows, OpenRows
+from marscore.resolve.secrets import secrets_of
 from marscore.resolve.templates import MAX_EXPANSIONS, EachSpec, Row, Template, compile_template, count, numeric_names, rows
 from marscore.values import parse_checksum
 
@@ -47,6 +48,7 @@ def expand(parsed: Parsed, open_rows: OpenRows = _NO_ROWS) -> tuple[Download, ..
     options = OptionsMaker(manifest.defaults, manifest.security.private_addresses)
     rewriting = Rewriting(manifest.mirrors)
     expansion = Expansion(options, rewriting, AwaitedMaker(manifest.defaults.checksum, rewriting), findings)
+    expansion.secrets = lambda: secrets_of(parsed, ()).shown
     downloads = _expanded(dict(enumerate(manifest.downloads)), expansion, open_rows)
     if findings.found:
         raise findings.error(parsed.source)
@@ -119,7 +121,10 @@ def expansion_of(examined: Examined, findings: Findings | None = None, outputs: 
     private = examined.manifest.security.private_addresses if examined.manifest else "allow"
     rewriting = Rewriting(examined.manifest.mirrors if examined.manifest else {})
     lists = AwaitedMaker(examined.defaults.checksum, rewriting)
-    return Expansion(OptionsMaker(examined.defaults, private), rewriting, lists, findings or examined.findings, outputs)
+    made = Expansion(OptionsMaker(examined.defaults, private), rewriting, lists, findings or examined.findings, outputs)
+    if examined.manifest is not None and not examined.findings.found:
+        made.secrets = lambda: secrets_of(examined.parsed(), ()).shown
+    return made
 
 
 def _expanded(entries: Mapping[int, Entry], expansion: Expansion, open_rows: OpenRows) -> tuple[Download, ...]:
@@ -142,6 +147,8 @@ class Expansion:
         self._rewriting = rewriting
         self.mirror_origins = rewriting.origins()
         self.lists = lists
+        #: What of the environment is secret; nothing where that is not known yet, since the manifest is wrong.
+        self.secrets: Callable[[], Collection[str]] = tuple
         self._findings = findings
         self._options = options
         self._outputs = outputs or Outputs()

@@ -2,12 +2,14 @@
 
 a list that is elsewhere, and whose content the manifest does not pin by a checksum --allowed_origins--> its own origin, and those that
 `url` and `mirrors` begin with
+text that the manifest adds to an origin that the list names --writes_more--> may be a secret: a query, a user name, a value of the
+environment that is not public (`secrets`)
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
@@ -36,11 +38,14 @@ def allowed_origins(entry: ListEntry) -> frozenset[str] | None:
     return frozenset(parse_url(f"{text}/" if text in typed else text).origin for text in (*own, *typed))
 
 
-def writes_more(entry: ListEntry) -> bool:
-    """Whether `url` or `mirrors` add text of the manifest's, which may be a secret, to an origin that the list names."""
-    return any(
-        "{" in text and not _TYPED.match(text) and _SECRET.search(_COLUMN.sub("", text)) for text in (entry.url, *(entry.mirrors or ()))
-    )
+def writes_more(entry: ListEntry, of_checksums: Iterable[str] = (), secrets: Collection[str] = ()) -> bool:
+    """Whether text of the manifest's that may be a secret is added to an origin that the list names.
+
+    `of_checksums` are the URLs of publishers' lists, in which {url} stands for the row's; `secrets` are some, wherever they are.
+    """
+    texts = (entry.url, *(entry.mirrors or ()), *of_checksums)
+    added = [_COLUMN.sub("", text) for text in texts if "{" in text and not _TYPED.match(text)]
+    return any(_SECRET.search(text) or any(secret in text for secret in secrets) for text in added)
 
 
 def leads_elsewhere(allowed: frozenset[str], options: Options, urls: Iterable[str], adds: Literal["nothing", "text"] = "nothing") -> bool:

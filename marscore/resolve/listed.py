@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
@@ -49,6 +49,8 @@ class Expanding(Protocol):
     lists: AwaitedMaker
     #: Those of the manifest's `mirrors`.
     mirror_origins: frozenset[str]
+    #: What of the environment stands in the manifest and is secret.
+    secrets: Callable[[], Collection[str]]
 
     def options_of(self, where: Path, entry: Entry, headers: Mapping[str, str | None] | None, tags: tuple[str, ...] | None) -> Options:
         """The options of a download."""
@@ -106,7 +108,9 @@ class ListExpansion:
         self._findings = findings
         self._name = shown(where)
         self._allowed = allowed_origins(entry)
-        self._adds: Literal["nothing", "text"] = "text" if writes_more(entry) else "nothing"
+        self._adds: Literal["nothing", "text"] = "nothing"
+        if self._allowed is not None and writes_more(entry, expanding.lists.urls_for(entry), expanding.secrets()):
+            self._adds = "text"
         #: The options of rows, each once.
         self._of_rows: dict[Options, Options] = {}
         self._line = 0

@@ -315,3 +315,22 @@ def test_two_entries_ask_for_one_list_in_one_way(
     assert f"downloads[1].from: is asked for with other {told} than the same list at downloads[0].from" in run.err
 
     assert other.requests == []
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"url": "{link}/${A_TOKEN}"},
+        {"url": "link", "mirrors": ["{link}/${A_TOKEN}/b"]},
+        {"url": "link", "checksum": {"from": "{url}.sha256?key=${A_TOKEN}"}},
+    ],
+)
+@pytest.mark.parametrize("count", [1, MOST + 1])
+def test_a_secret_in_a_path_goes_to_no_origin_that_a_list_names(
+    entry: dict[str, Any], count: int, origin: Origin, other: Origin, tmp_path: Path
+) -> None:
+    text = "link,name\n" + "".join(f"{origin.url('/x')},{number}\n" for number in range(count))
+    url = other.serve("/rows.csv", listed(text.encode()))
+    manifest(tmp_path, url, path="{name}", **entry)
+    run = marscore("run", "downloads.yaml", cwd=tmp_path, env={"A_TOKEN": "token-of-the-environment"})
+    assert (run.code, "sent to another origin" in run.err, origin.requests) == (2, True, []), run.err[-2000:]

@@ -80,3 +80,19 @@ def test_what_the_manifest_adds_to_an_origin_that_the_list_names_may_be_a_secret
     origins = allowed(url=url)
     assert origins is not None
     assert leads_elsewhere(origins, Options(), ["https://evil.example.com/a"], "text" if adds else "nothing") is adds
+
+
+@pytest.mark.parametrize(
+    ("url", "lists", "adds"),
+    [
+        ("{link}/word", (), True),
+        ("{link}/other", (), False),
+        ("https://files.example.com/word/{link}", (), False),
+        ("link", ("{url}.sha256",), False),
+        ("link", ("{url}?token=x",), True),
+        ("link", ("https://sums.example.com/{url}?token=x",), False),
+    ],
+)
+def test_a_secret_of_the_environment_is_one_wherever_it_is_added(url: str, lists: tuple[str, ...], adds: bool) -> None:
+    entry = ListEntry.model_validate({"from": LIST, "url": url})
+    assert writes_more(entry, lists, {"word"}) is adds
