@@ -257,12 +257,13 @@ class Supervisor:
 
     def _take_in(self, batch: Batch) -> None:
         member = self._members.get(batch.worker)
-        # An outcome of a download that was handed to another worker meanwhile would be its second.
-        known = [e for e in batch.events if member is None or not isinstance(e, AnyOutcome) or e.download in member.works]
-        name = str(batch.worker) if member is None or not member.handle.place else f"{batch.worker}-{member.handle.place}"
-        self._sink(known, batch.told and replace(batch.told, worker=name))
         if member is None:
+            # It was abandoned: what it held has its outcomes, and these would be second ones.
             return
+        # As would one of a download that was handed to another worker meanwhile.
+        known = [e for e in batch.events if not isinstance(e, AnyOutcome) or e.download in member.works]
+        name = f"{batch.worker}-{member.handle.place}" if member.handle.place else str(batch.worker)
+        self._sink(known, batch.told and replace(batch.told, worker=name))
         outcomes = member.take_note(batch.events)
         if outcomes:
             self._deaths.outcome()

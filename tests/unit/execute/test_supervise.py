@@ -11,7 +11,7 @@ import pytest
 
 from marscore.errors import StorageError
 from marscore.events import DownloadFailed, DownloadFinished, DownloadSkipped, DownloadStarted, Event, Warned
-from marscore.execute.supervisor.messages import Alive, Batch, Fed, Gone, Inbox, Paced, Paused, Returned, StopRequested
+from marscore.execute.supervisor.messages import Alive, Batch, Fed, Gone, Inbox, Paced, Paused, Returned, StopRequested, Told
 from marscore.execute.supervisor.supervise import Supervisor
 from marscore.execute.transfer.protocol import Work
 from marscore.execute.worker.setup import Share
@@ -491,3 +491,30 @@ def test_a_run_that_is_told_to_stop_asks_for_no_more() -> None:
     ended = feed(PLAN, CHUNKS, script)
     assert ended.feed.chunks, "not all was asked for"
     assert not ids(ended.events, DownloadFinished)
+
+
+def test_what_an_abandoned_worker_still_tells_while_more_could_come_is_no_second_outcome() -> None:
+    def script(worker: FakeWorker, each: Work) -> object:
+        worker.deaf = True
+        return StopRequested(Failure("interrupted", "stop"), "stop") if each == work(0) else None
+
+    factory, events, lines = FakeWorkerFactory(script), list[Event](), list[str]()
+
+    def sink(batch: Iterable[Event], told: Told | None = None) -> None:
+        before = len(events)
+        events.extend(batch)
+        lines.extend(told.lines if told else ())
+        if any(isinstance(event, DownloadFailed) for event in events[before:]):
+            # It told that before its end came.
+            end = factory.inbox.get_nowait()
+            factory.inbox.put(Batch(0, [finished(work(0))], Told(("finished",))))
+            factory.inbox.put(end)
+
+    class Slow(FakeFeed):
+        def more(self) -> None:
+            self.asked += 1
+
+    plan = replace(PLAN, processes=1)
+    Supervisor(plan, factory, factory.inbox, RunningClock(), sink).run(CHUNKS[0], feed=Slow(factory.inbox, ()))
+    assert [ids(events, kind) for kind in (DownloadFinished, DownloadFailed)] == [[], ["downloads[0]", "downloads[1]"]]
+    assert lines == []
