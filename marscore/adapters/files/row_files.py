@@ -73,8 +73,8 @@ class _Lines:
     def __iter__(self) -> Iterator[str]:
         return self
 
-    def begin_row(self) -> None:
-        """Take what comes now for another row than what came before."""
+    def end_row(self) -> None:
+        """Take what comes now for another row than what came so far."""
         self._left = MAX_LINE
 
     def __next__(self) -> str:
@@ -89,10 +89,11 @@ class _Lines:
         self.number += 1
         if len(line) >= MAX_LINE:
             raise RowsError(f"has a line of more than {MAX_LINE:,} characters", self.number, 1)
-        # Lines that quotes hold together are held until their row is whole: a few packed kilobytes can be gigabytes of them.
+        # A few packed kilobytes can be gigabytes of lines that quotes hold together, which are held until their row is whole, or of empty
+        # ones, over which nobody hears that the run is to end.
         self._left -= len(line)
         if self._left < 0:
-            raise RowsError(f"has a row of more than {MAX_LINE:,} characters, which ends here or later", self.number, 1)
+            raise RowsError(f"has more than {MAX_LINE:,} characters in one row, or in empty lines before it", self.number, 1)
         return line
 
     def _look(self) -> None:
@@ -158,11 +159,13 @@ class CsvRows:
 
     def _next(self) -> list[str] | None:
         begins = self._lines.number + 1
-        self._lines.begin_row()
         try:
-            return next(self._reader, None)
+            row = next(self._reader, None)
         except csv.Error as error:
             raise RowsError(f"is no CSV from this row on: {error}", begins, 1) from error
+        if row:
+            self._lines.end_row()
+        return row
 
 
 class JsonRows:
@@ -179,9 +182,9 @@ class JsonRows:
         self._missing, any_row = set(names), False
         try:
             for line in self._lines:
-                self._lines.begin_row()
                 if line.isspace():
                     continue
+                self._lines.end_row()
                 any_row = True
                 yield self._lines.number, self._cells(line, names)
         finally:

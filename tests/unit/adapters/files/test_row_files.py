@@ -82,12 +82,20 @@ def test_what_is_no_finite_number_is_a_bad_row(tmp_path: Path, number: str) -> N
     assert (line, found) == (1, BadRow("has no finite number in 'url'"))
 
 
-@pytest.mark.parametrize("head", ["url\na\n", ""])
-def test_a_row_of_many_lines_has_an_end(tmp_path: Path, head: str) -> None:
-    # Each line is short: it is the quotes that make a row of them.
-    (tmp_path / "l.csv.gz").write_bytes(gzip.compress(head.encode() + b'"ab\n",' * MAX_LINE))
-    with pytest.raises(RowsError, match=r"has a row of more than 1,048,576 characters"):
-        list(RowFiles(tmp_path).open("l.csv.gz").rows(["url"]))
+@pytest.mark.parametrize(
+    ("name", "head", "more"),
+    [
+        ("l.csv.gz", "url\na\n", '"ab\n",'),
+        ("l.csv.gz", "", '"ab\n",'),
+        ("l.csv.gz", "url\na\n", "\n"),
+        ("l.jsonl.gz", '{"url": "a"}\n', " \n"),
+    ],
+)
+def test_a_row_of_many_lines_has_an_end_and_so_have_empty_lines(tmp_path: Path, name: str, head: str, more: str) -> None:
+    # Each line is short: it is the quotes that make a row of them, or there is nothing in them.
+    (tmp_path / name).write_bytes(gzip.compress((head + more * (MAX_LINE + 1)).encode()))
+    with pytest.raises(RowsError, match=r"has more than 1,048,576 characters in one row, or in empty lines before it"):
+        list(RowFiles(tmp_path).open(name).rows(["url"]))
 
 
 def test_rows_of_many_lines_are_counted_by_themselves(tmp_path: Path) -> None:
