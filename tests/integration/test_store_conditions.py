@@ -14,7 +14,7 @@ from marscore.adapters.stores.objects import Objects
 from marscore.destination import Destination
 from marscore.errors import StorageError
 from marscore.policy.retry import Patience
-from tests.integration.test_stores import Started, answer, files_of, manifest, report, run, until
+from tests.integration.test_stores import Started, answer, files_of, lock_of, manifest, report, run, until
 from tests.origin import Body, Origin
 from tests.servers.store import Bucket, Gate, bucket_of, gate, moto
 
@@ -128,6 +128,56 @@ def test_a_store_that_takes_no_conditions_is_written_to_all_the_same(origin: Ori
     done = run(tmp_path, bucket)
     assert (done.code, files_of(bucket)) == (0, ["large.bin", "small.bin"])
     assert sum("may replace what another has put" in each["message"] for each in done.events("warned")) == 1
+
+
+def refusing(head: bytes, body: bytes) -> tuple[bytes, bytes] | bytes:
+    """As Swift's S3 API answers each put that has a condition."""
+    fields = {line.partition(b":")[0].lower() for line in head.split(b"\r\n")}
+    refused = head.startswith(b"PUT ") and not fields.isdisjoint({b"if-none-match", b"if-match"})
+    return answer("501 Not Implemented", "NotImplemented") if refused else (head, body)
+
+
+def test_a_store_that_refuses_conditions_is_written_to_without(origin: Origin, tmp_path: Path, gated: tuple[Bucket, Gate]) -> None:
+    bucket, passing = gated
+    passing.forward = refusing
+    bucket.put("data/small.bin", b"an older one")
+    downloads = [origin.serve("/small.bin", SMALL), origin.serve("/large.bin", LARGE)]
+    # Repeated as often as that, what is refused for good would take minutes.
+    manifest(tmp_path, bucket, downloads, defaults={"retry": {"max_retries": 20}})
+    done = run(tmp_path, bucket)
+    assert (done.code, files_of(bucket)) == (0, ["large.bin", "small.bin"])
+    assert (bucket.sha256("data/small.bin"), bucket.sha256("data/large.bin")) == (SMALL.sha256, LARGE.sha256)
+    assert sum("may replace what another has put" in each["message"] for each in done.events("warned")) == 1
+    assert run(tmp_path, bucket).code == 0
+    assert report(bucket)["totals"]["up_to_date"] == 2
+    lock_of(bucket)
+    held = run(tmp_path, bucket)
+    assert (held.code, "another run (on 'elsewhere', pid 7) holds this destination" in held.err) == (3, True)
+
+
+def test_where_conditions_are_refused_a_newer_object_is_seen_and_left(origin: Origin, tmp_path: Path, gated: tuple[Bucket, Gate]) -> None:
+    bucket, passing = gated
+
+    def meanwhile(head: bytes, body: bytes) -> tuple[bytes, bytes] | bytes:
+        told = refusing(head, body)
+        if isinstance(told, bytes) and b"/data/small.bin" in head.partition(b"\r\n")[0]:
+            bucket.put("data/small.bin", NEWER)
+        return told
+
+    passing.forward = meanwhile
+    manifest(tmp_path, bucket, [origin.serve("/small.bin", SMALL)])
+    assert run(tmp_path, bucket).code == 3
+    error = report(bucket)["downloads"][0]["error"]
+    assert (error["kind"], "another object is there by now" in error["message"]) == ("store", True)
+    assert bucket.data("data/small.bin") == NEWER
+
+
+def test_conditions_that_the_environment_turns_off_are_not_asked_for(origin: Origin, tmp_path: Path, gated: tuple[Bucket, Gate]) -> None:
+    bucket, _ = gated
+    manifest(tmp_path, bucket, [origin.serve("/small.bin", SMALL)])
+    done = run(tmp_path, bucket, env={"AWS_CONDITIONAL_PUT": "disabled"})
+    assert (done.code, bucket.sha256("data/small.bin")) == (0, SMALL.sha256)
+    assert any("takes no conditions" in each["message"] for each in done.events("warned"))
 
 
 def test_nothing_more_is_sent_of_an_upload_once_the_lock_is_lost(

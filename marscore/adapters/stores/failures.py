@@ -55,8 +55,13 @@ class MissingError(StorageError):
     """There is no such object."""
 
 
+class RefusedError(StorageError):
+    """The store, or obstore for it, does not do what was asked of it (501), such as to compare a condition."""
+
+
 class asking:  # noqa: N801 - reads as the statement that it begins
-    """Names what obstore raises inside as StorageError, TakenError (a condition did not hold) or MissingError (no such object).
+    """Names what obstore raises inside as StorageError, TakenError (a condition did not hold), MissingError (no such object) or
+    RefusedError (501).
 
     What a caller's own code raises there, which feeds an upload, is passed on.
     """
@@ -79,7 +84,12 @@ class asking:  # noqa: N801 - reads as the statement that it begins
         if isinstance(error, FileNotFoundError) and "NoSuchBucket" not in text and "ContainerNotFound" not in text:
             raise MissingError(Failure("store", f"{self._doing}: there is none")) from None
         # Not `from error`: its text would be shown with a traceback.
-        raise StorageError(failure) from None
+        raise (RefusedError if _is_refused(name, text) else StorageError)(failure) from None
+
+
+def _is_refused(name: str, text: str) -> bool:
+    status = _STATUS.search(text)
+    return name == "NotImplementedError" or (status is not None and int(status[1]) == HTTPStatus.NOT_IMPLEMENTED)
 
 
 def _is_told(error: BaseException) -> bool:
@@ -88,7 +98,9 @@ def _is_told(error: BaseException) -> bool:
     if type(error).__module__.startswith(("obstore", "pyo3_runtime")):
         return True
     text = str(error)
-    return (isinstance(error, FileNotFoundError) and "ebug source" in text) or (isinstance(error, ValueError) and _UNFIT in text)
+    return (isinstance(error, (FileNotFoundError, NotImplementedError)) and "ebug source" in text) or (
+        isinstance(error, ValueError) and _UNFIT in text
+    )
 
 
 def failure_of(name: str, text: str, doing: str) -> Failure:
@@ -101,6 +113,8 @@ def failure_of(name: str, text: str, doing: str) -> Failure:
         return Failure(kind, f"{doing}: {said}")
     if status is not None:
         return _answered(int(status[1]), code[1] if code else None, doing)
+    if name == "NotImplementedError":
+        return Failure("store", f"{doing}: obstore does not do that with this store")
     if name in ("PermissionDeniedError", "UnauthenticatedError"):
         return Failure("permission", f"{doing}: the store refuses it")
     lower = text.lower()

@@ -7,8 +7,8 @@ time of a probe object is compared with that of the lock, so that it does not ma
 worked in this very folder of this machine, whose lock of the kernel we hold, it is dead already, and its lock is taken at once.
 
 Who takes, renews or gives back a lock, puts it on condition that it still is the one that was read (If-Match), or that there is none
-(If-None-Match); of two that try, the store takes one. Where a store knows no conditions, a run says so: then a second look a moment later
-is all that there is. A run whose lock was taken, or could not be renewed in time, is told, and puts nothing any more.
+(If-None-Match); of two that try, the store takes one. Where a store ignores or refuses conditions, a run says so: then a second look a
+moment later is all that there is. A run whose lock was taken, or could not be renewed in time, is told, and puts nothing any more.
 """
 
 from __future__ import annotations
@@ -145,11 +145,12 @@ class Lease:
             self._etag = found[1]
 
     def _look_at_conditions(self) -> None:
-        """Put it once more as if there were none, which a store that knows conditions refuses."""
-        try:
-            self._etag = self.objects.put_own(_NAME, self._record.data(), "create")
-        except TakenError:
-            return
+        """Put it once more as if there were none: a store that knows conditions says that there is one."""
+        if not self.objects.conditions.are_refused:
+            try:
+                self._etag = self.objects.put_own(_NAME, self._record.data(), "create")
+            except TakenError:
+                return
         time.sleep(_SETTLE)
         found = self._read()
         if found is None or found[0] is None or found[0].token != self._record.token:

@@ -11,7 +11,7 @@ What it replaces. An object is put on condition (RFC 9110 section 13.1) that wha
 file: nothing (If-None-Match: *), or the same object (If-Match). So a request that comes late, or is repeated after the run's lock was lost,
 replaces nothing that was put meanwhile. Where the condition does not hold, it may have been our own request that came twice: bytes that are
 right are right. All else is left as it is. What goes in parts is compared before instead (`parts`); a store that knows no conditions takes
-whatever comes, of which `lease` warns.
+whatever comes, or refuses conditions (`conditions`), of which `lease` warns.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ import functools
 import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from marscore.adapters.files.failures import naming
+from marscore.adapters.stores.conditions import Conditions
 from marscore.adapters.stores.failures import MissingError, TakenError, asking
 from marscore.adapters.stores.fence import Fence
 from marscore.adapters.stores.identity import bare, identity_of, is_another, mode_for
@@ -59,8 +61,9 @@ class Objects:
         self.where = where
         self._fence = fence
         self._patience = patience
-        self._opened: dict[bool, Any] = {}
+        self._opened: dict[tuple[bool, bool], Any] = {}
         self._lock = threading.Lock()
+        self.conditions = Conditions(patience.retry.max_retries > 0)
         self._uploads = threading.BoundedSemaphore(_UPLOADS)
 
     @property
@@ -68,11 +71,13 @@ class Objects:
         """The store, for what is asked of it; it is opened when it is needed first, since that takes a tenth of a second."""
         return self._store(False)
 
-    def _store(self, sends: bool) -> Any:
+    def _store(self, sends: bool, once: bool = False) -> Any:
+        """That for requests that have a long body, or that are not to be repeated."""
         with self._lock:
-            if sends not in self._opened:
-                self._opened[sends] = open_store(self.where, self._patience, sends)
-            return self._opened[sends]
+            if (sends, once) not in self._opened:
+                patience = replace(self._patience, retry=replace(self._patience.retry, max_retries=0)) if once else self._patience
+                self._opened[sends, once] = open_store(self.where, patience, sends)
+            return self._opened[sends, once]
 
     def put(self, path: str, data: bytes, sha256: str, replaces: FileIdentity | None = None) -> FileIdentity:
         """Put a whole object, and prove it; `sha256` is that of these very bytes, `replaces` the object that is there, None: none."""
@@ -94,10 +99,18 @@ class Objects:
         """Put an object on condition that `there` is what is there, or nothing is."""
         import obstore  # noqa: PLC0415 - where a store is used
 
-        with asking("cannot put the object"):
-            return obstore.put(
-                self._store(True), self.where.key(path), data, mode=mode_for(there), attributes=attributes, use_multipart=False
-            )
+        def put(mode: Any, once: bool) -> Any:
+            with asking("cannot put the object"):
+                store = self._store(True, once)
+                return obstore.put(store, self.where.key(path), data, mode=mode, attributes=attributes, use_multipart=False)
+
+        return self.conditions.put(put, mode_for(there), lambda: self._meta_of_ours(path))
+
+    def _meta_of_ours(self, path: str) -> Any:
+        """What is there right before it is replaced: the look may have taken so long that the lock is lost."""
+        meta = self._meta(path)
+        self._demand()
+        return meta
 
     def _same(self, path: str, there: Any, known: tuple[int, str], md5: str | None) -> FileIdentity:
         """What identifies the object that is there, if it has these very bytes: then it does not matter who has put it.
@@ -121,9 +134,14 @@ class Objects:
         """
         import obstore  # noqa: PLC0415 - as above
 
-        with asking(f"cannot put {OWN_FOLDER}/{name}"):
-            store = self._store(len(data) > _LITTLE)
-            return obstore.put(store, self.where.key(f"{OWN_FOLDER}/{name}"), data, mode=mode, use_multipart=False)
+        path = f"{OWN_FOLDER}/{name}"
+
+        def put(mode: Any, once: bool) -> Any:
+            with asking(f"cannot put {path}"):
+                store = self._store(len(data) > _LITTLE, once)
+                return obstore.put(store, self.where.key(path), data, mode=mode, use_multipart=False)
+
+        return self.conditions.put(put, mode, lambda: self._meta(path))
 
     def put_own_file(self, name: str, source: Path) -> str:
         """Put a file as an object of marscore's own in place of what is there now, in parts where it is large; returns its ETag or ""."""
