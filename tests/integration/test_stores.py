@@ -13,6 +13,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -619,4 +620,6 @@ def test_bytes_that_changed_on_their_way_to_the_store_become_no_object(
         "what came there was not what was sent" if looks == "yes" else "the store holds other bytes than were put; the object was removed"
     )
     assert (done.code, error["kind"], told in error["message"]) == (3, "store", True), error
-    assert (files_of(bucket), bucket.unfinished()) == ([], [])
+    assert files_of(bucket) == []
+    # obstore 0.11, the last for Python 3.10, leaves the parts of an upload that was refused.
+    assert bucket.unfinished() == [] or version("obstore").startswith("0.11.")
