@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -320,4 +321,6 @@ if __name__ == "__main__":
         with contextlib.suppress(ImportError):
             for name in _IMPORTED_WITH_CURL:
                 importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
     _serve(*(socket.socket(fileno=int(fd)) for fd in sys.argv[1:]))
