@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.long import ALL
+from tests.long import ALL, spared
 from tests.origin import Origin
 from tests.servers import Nginx, Proxy, Tls, make_tls, nginx, tinyproxy
 
@@ -48,6 +48,7 @@ for number, usual in ((signal.SIGINT, signal.default_int_handler), (getattr(sign
         signal.signal(number, usual)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes(config: pytest.Config) -> None:
     """In a fresh clone, compile all once, in two processes; else each of pytest's processes would: eleven seconds of a processor each."""
     tests = config.rootpath / "tests"
@@ -61,6 +62,13 @@ def pytest_xdist_setupnodes(config: pytest.Config) -> None:
     compiling = [subprocess.Popen([*line, *half], cwd=config.rootpath, stdout=subprocess.DEVNULL) for half in halves]
     for process in compiling:
         process.wait()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is for `make test-long` alone."""
+    left_out = spared(items)
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_collection_finish() -> None:

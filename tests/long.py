@@ -1,15 +1,83 @@
-"""Matrices of which `make test` tries some rows, and `make test-long` all: where unit tests hold each row of what decides already."""
+"""Of what `make test` tries some and `make test-long` all: where unit and contract tests hold each row of what decides already.
+
+some, few       of the rows of one matrix, those that are named here, or the first
+long            a test, or a row, for `make test-long` alone: it costs a second or more, and a quicker one holds the same rule
+combined        a test of crossed matrices (several `parametrize`) of which each combination is tried. Of other tests in the folders
+                CROSSED, `make test` tries each row of each matrix, no more; `spared` finds what is left out
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import TypeVar
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias, TypeVar
+
+import pytest
 
 _T = TypeVar("_T")
+_Row: TypeAlias = "tuple[str, tuple[int, ...]]"
 ALL = bool(os.environ.get("MARSCORE_LONG"))
+CROSSED = ("tests/integration/", "tests/torture/")
+long = pytest.mark.long
+combined = pytest.mark.combined
 
 
 def some(rows: Mapping[str, _T], *names: str) -> dict[str, _T]:
     """The rows of these names, or all of them."""
     return dict(rows) if ALL else {name: rows[name] for name in names}
+
+
+def few(rows: Sequence[_T], number: int = 1) -> list[_T]:
+    """The first rows, or all of them."""
+    return [*rows] if ALL else [*rows[:number]]
+
+
+def examples(number: int) -> int:
+    """How many examples hypothesis tries: a fifth of those of a long test."""
+    return number if ALL else max(20, number // 5)
+
+
+def spared(items: Iterable[pytest.Item]) -> set[pytest.Item]:
+    """The tests that are left out, none in a long test."""
+    if ALL:
+        return set()
+    items = list(items)
+    left_out = {item for item in items if item.get_closest_marker("long")}
+    crossed: dict[str, list[tuple[pytest.Item, set[_Row]]]] = {}
+    for item in items:
+        rows = _rows(item)
+        if item not in left_out and len(rows) > 1 and item.nodeid.startswith(CROSSED) and not item.get_closest_marker("combined"):
+            crossed.setdefault(item.nodeid.partition("[")[0], []).append((item, rows))
+    for combinations in crossed.values():
+        left_out |= _needless(combinations)
+    return left_out
+
+
+def _rows(item: pytest.Item) -> set[_Row]:
+    """Which row of each matrix a test has, told by its very values; the arguments of one `parametrize` are one row together."""
+    drawn = getattr(item, "callspec", None)
+    if drawn is None:
+        return set()
+    together: dict[str, str] = {}
+    for mark in item.iter_markers("parametrize"):
+        names = mark.args[0]
+        names = [name.strip() for name in names.split(",")] if isinstance(names, str) else names
+        together.update(dict.fromkeys(names, names[0]))
+    rows: dict[str, list[int]] = {}
+    for name, value in sorted(drawn.params.items()):
+        rows.setdefault(together.get(name, name), []).append(id(value))
+    return {(matrix, tuple(row)) for matrix, row in rows.items()}
+
+
+def _needless(combinations: list[tuple[pytest.Item, set[_Row]]]) -> set[pytest.Item]:
+    used: Counter[_Row] = Counter()
+    left = dict(combinations)
+    while left:
+        # The one with most that was not tried yet, and beside it what was tried least.
+        item, rows = min(left.items(), key=lambda pair: (-sum(not used[row] for row in pair[1]), sum(used[row] for row in pair[1])))
+        if all(used[row] for row in rows):
+            break
+        used.update(rows)
+        del left[item]
+    return set(left)

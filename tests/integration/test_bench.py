@@ -20,6 +20,7 @@ from bench.measure import warm
 from bench.origin import origin
 from bench.tools import Tool
 from bench.works import File, Scale, Work, works
+from tests.long import long
 from tests.servers import have_nginx
 
 pytestmark = [
@@ -128,6 +129,7 @@ def shell(words: str) -> Callable[[Job], list[str]]:
     return lambda job: ["/bin/sh", "-c", words]
 
 
+@long
 def test_the_scale_is_measured_fetched_and_in_place(tmp_path: Path) -> None:
     assert scale.main(["--counts", "3", "--results", str(tmp_path)]) == 0
     runs = json.loads((tmp_path / "scale.json").read_text())["runs"]

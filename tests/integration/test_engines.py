@@ -27,6 +27,7 @@ from tests.integration.test_machine_workers import children_of
 from tests.integration.test_slow_workers import all_were_fetched_once, one_holds_up_others
 from tests.integration.test_standing_workers import end, placed, run_of
 from tests.integration.test_worker_logs import each_told_its_own, told_by
+from tests.long import long
 from tests.origin import Body, Good, Origin, Seen, Status, Step
 from tests.servers.dask import Dask, dask
 from tests.servers.ray import Ray, ray
@@ -48,6 +49,7 @@ BODIES = {f"{n}.bin": Body(100 + n, seed=n) for n in range(600)}
 #: So many are served before a run is held up.
 MIDDLE = 300
 DASK = pytest.mark.parametrize("kind", ["dask"], indirect=True)
+BOTH = pytest.mark.parametrize("kind", ["dask", "ray"], indirect=True)
 
 
 class Cluster(Protocol):
@@ -133,7 +135,7 @@ class RayCluster:
         return self._ray.logs()
 
 
-@pytest.fixture(scope="module", params=["dask", "ray"])
+@pytest.fixture(scope="module", params=["dask", pytest.param("ray", marks=long)])
 def kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with ExitStack() as stack:
         yield DaskCluster(tmp_path_factory.mktemp("dask"), stack) if request.param == "dask" else RayCluster(stack)
@@ -311,6 +313,7 @@ def _runs(pid: int) -> bool:
         return False
 
 
+@BOTH
 def test_every_file_comes_once_though_a_worker_is_killed_midway(origin: Origin, tmp_path: Path, cluster: Cluster) -> None:
     manifest, go_on = serve_half(origin, tmp_path)
     process = run_of(tmp_path, *command("run", manifest, *cluster.options))

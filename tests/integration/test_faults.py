@@ -19,7 +19,7 @@ import marscore
 from marscore.settings import RunSettings
 from tests.disk import wrong_in
 from tests.integration.command import fetch
-from tests.long import ALL, some
+from tests.long import ALL, combined, some
 from tests.origin import Body, Good, HangUp, Origin, Raw, Status, Step, busy, redirect
 from tests.origin.faults import busy_until, endless_body, endless_head, error_page, gzipped, header_flood
 
@@ -167,6 +167,7 @@ REDIRECTS = [
 ]
 
 
+@combined
 @pytest.mark.parametrize("lane", ["requests", "auto"])
 @pytest.mark.parametrize("row", [*RANGES, *VERSIONS, *BODIES, *HEADS, *WAITS, *REDIRECTS])
 def test_fault(origin: Origin, tmp_path: Path, row: Fault, lane: str) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 from tests.integration.command import LIMIT_S, Process, ended, started
 from tests.integration.test_interrupt_and_resume import HELD, bytes_in, wait_until
+from tests.long import long
 from tests.origin import Body, Good, Origin, Seen, Status
 
 MIB = 1024 * 1024
@@ -116,7 +117,7 @@ def test_an_output_is_told_so_that_it_is_found(origin: Origin, here: Path, outpu
     assert f"failed: {path.replace('x.bin', 'y.bin')}: " in failed.err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=long), signal.SIGKILL])
 def test_after_an_end_too_early_the_same_call_resumes_and_leaves_nothing(origin: Origin, here: Path, number: int) -> None:
     url = origin.serve("/big.bin", BIG, [HELD])
     assert stop(here, url, number=number) == (128 + number if number != signal.SIGKILL else -number)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.disk import wrong_in
 from tests.integration.command import Run, fetch, marscore, write
+from tests.long import long
 from tests.origin import Body
 from tests.servers import Nginx, Tls, have_nginx, nginx
 from tests.servers.streams import Errors, Plain, Reply, streams
@@ -60,7 +61,7 @@ def by_connection(requests: list[tuple[str, int]]) -> dict[int, int]:
     return {number: numbers.count(number) for number in numbers}
 
 
-@pytest.mark.parametrize("http", [None, "auto", "2"])
+@pytest.mark.parametrize("http", [None, pytest.param("auto", marks=long), "2"])
 def test_small_files_ride_streams_of_few_connections(server: Nginx, tls: Tls, tmp_path: Path, http: str | None) -> None:
     _, requests = run(server, tls, tmp_path, [*SMALL], http)
     assert versions(requests) == {"HTTP/2.0"}

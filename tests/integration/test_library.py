@@ -26,6 +26,7 @@ from marscore.cli.main import run
 from marscore.events import DownloadFinished, DownloadStarted, HookStarted, LoggedEvent, RunFinished, RunStarted, name_of
 from marscore.keywords import COMMAND_ALONE, FLAGS, Options, settings_of
 from tests.integration.command import LIMIT_S, environment
+from tests.long import few, long
 from tests.origin import Body, Good, Origin, Seen, busy
 
 MIB = 1024 * 1024
@@ -201,7 +202,7 @@ def test_a_listener_that_raises_at_once_or_last_is_heard_as_well(origin: Origin,
         assert json.loads((tmp_path / "data" / ".marscore" / "report.json").read_text())["status"] == status
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [pytest.param(1, marks=long), 2])
 def test_cancel_ends_the_run_as_a_signal_does(origin: Origin, tmp_path: Path, processes: int) -> None:
     cancel = threading.Event()
     data = manifest(tmp_path, *(origin.serve(f"/{n}.bin", BIG, [HELD]) for n in "ab"))
@@ -388,7 +389,8 @@ print(report.status, marscore.downloader(url, output_dir=folder + "2", verify=Fa
 
 
 @pytest.mark.parametrize(
-    ("how", "is_told"), [("{}", False), ("{'log_level': 'warning'}", True), ("{'log_format': 'json'}", True), ("{'log_file': 'l'}", False)]
+    ("how", "is_told"),
+    few([("{}", False), ("{'log_level': 'warning'}", True), ("{'log_format': 'json'}", True), ("{'log_file': 'l'}", False)], 2),
 )
 def test_standard_error_is_the_program_s_unless_a_log_is_asked_for(origin: Origin, tmp_path: Path, how: str, is_told: bool) -> None:
     url = origin.serve("/a.bin", SMALL)

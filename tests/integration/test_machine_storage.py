@@ -26,7 +26,7 @@ from marscore.validator import Validator
 from marscore.values import ByteRange
 from tests.disk import wrong_in
 from tests.integration.command import LIMIT_S, Run, command, environment, fetch, marscore, read_report, write
-from tests.long import ALL
+from tests.long import ALL, long
 from tests.origin import Body, Good, Origin
 from tests.unprivileged import own_folder
 
@@ -144,7 +144,7 @@ def test_a_file_larger_than_the_process_may_write_fails_by_name_and_the_others_g
     assert marscore("run", manifest, cwd=tmp_path).code == 0
 
 
-@pytest.mark.parametrize("limit", [18, 20])
+@pytest.mark.parametrize("limit", [18, pytest.param(20, marks=long)])
 def test_too_few_open_files_make_a_run_with_fewer_processes_and_whatever_fails_has_a_name(
     origin: Origin, tmp_path: Path, limit: int
 ) -> None:
@@ -165,7 +165,7 @@ def test_too_few_open_files_make_a_run_with_fewer_processes_and_whatever_fails_h
     assert all((run.folder / name).read_bytes() == body.read(0, body.length) for name, body in bodies.items())
 
 
-@pytest.mark.parametrize("limit", range(9, 20) if ALL else (9, 11, 12, 14, 16, 19))
+@pytest.mark.parametrize("limit", range(9, 20) if ALL else (9, 12, 16))
 def test_whatever_there_are_too_few_open_files_for_has_a_name(origin: Origin, tmp_path: Path, limit: int) -> None:
     manifest = write(tmp_path, [origin.serve("/small.bin", SMALL)], execution={"processes": 1}, defaults={"retry": {"max_retries": 1}})
     run = limited(tmp_path, manifest, before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))

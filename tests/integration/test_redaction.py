@@ -72,7 +72,7 @@ def told(written: Mapping[str, str], secret: str) -> list[str]:
 
 
 #: What finds a secret is the same for all, and has a unit test for each of them.
-SOME_ENCODINGS = some(ENCODINGS, "as it is", "every other letter", "of forms, then again", "ISO-8859-1")
+SOME_ENCODINGS = some(ENCODINGS, "every other letter", "of forms, then again")
 
 
 @pytest.mark.parametrize("encode", SOME_ENCODINGS.values(), ids=SOME_ENCODINGS)

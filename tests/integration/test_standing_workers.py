@@ -18,6 +18,7 @@ from tests.disk import contradictions, files_in, wrong_in
 from tests.integration.command import LIMIT_S, Run, command, environment, read_report
 from tests.integration.test_interrupt_and_resume import wait_until
 from tests.integration.test_machine_workers import children_of
+from tests.long import long
 from tests.origin import Body, Good, Origin
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="children are found in /proc, which Linux has")
@@ -83,7 +84,7 @@ def others_went_on(folder: Path) -> None:
     wait_until(lambda: placed(folder) >= MANY // 2, "files of the other worker")
 
 
-@pytest.mark.parametrize("after", [0, 100], ids=["at its start", "in the middle"])
+@pytest.mark.parametrize("after", [pytest.param(0, marks=long), 100], ids=["at its start", "in the middle"])
 def test_while_a_worker_stands_still_the_others_go_on_and_it_goes_on_when_it_may(origin: Origin, tmp_path: Path, after: int) -> None:
     with one_stopped(tmp_path, command("run", serve_many(origin, tmp_path)), after) as (process, stopped):
         others_went_on(tmp_path)
@@ -94,7 +95,7 @@ def test_while_a_worker_stands_still_the_others_go_on_and_it_goes_on_when_it_may
     assert wrong_in(run.folder, BODIES) == []
 
 
-@pytest.mark.parametrize("after", [0, 100], ids=["at its start", "in the middle"])
+@pytest.mark.parametrize("after", [0, pytest.param(100, marks=long)], ids=["at its start", "in the middle"])
 def test_a_signal_ends_a_run_one_of_whose_workers_stands_still(origin: Origin, tmp_path: Path, after: int) -> None:
     with one_stopped(tmp_path, command("run", serve_many(origin, tmp_path)), after) as (process, stopped):
         others_went_on(tmp_path)

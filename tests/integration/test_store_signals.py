@@ -12,6 +12,7 @@ import pytest
 
 from marscore.resolve.streamed import BATCH, MOST
 from tests.integration.test_stores import Started, manifest, report, until
+from tests.long import long
 from tests.origin import Body, Origin
 from tests.origin.steps import Good
 from tests.servers.store import Bucket, Gate, bucket_of, gate, moto
@@ -32,7 +33,7 @@ def gated(server: Bucket, request: pytest.FixtureRequest) -> Iterator[tuple[Buck
         found[0].client.close()
 
 
-@pytest.mark.parametrize("stalled", ["GET", "HEAD"])
+@pytest.mark.parametrize("stalled", [pytest.param("GET", marks=long), "HEAD"])
 def test_a_signal_ends_a_long_list_while_objects_are_proven(
     origin: Origin, tmp_path: Path, gated: tuple[Bucket, Gate], stalled: str
 ) -> None:

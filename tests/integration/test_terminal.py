@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.command import LIMIT_S, command, environment, write
+from tests.long import long
 from tests.origin import Body, Good, Origin, busy
 from tests.screen import Screen
 
@@ -146,7 +147,7 @@ def test_a_window_that_is_made_narrower_is_drawn_anew(origin: Origin, tmp_path: 
     assert person.shown()[0].startswith("3 downloads: 3 interrupted;")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=long)])
 def test_who_interrupts_a_run_is_told_what_was_kept_and_how_to_go_on(number: signal.Signals, origin: Origin, tmp_path: Path) -> None:
     body = Body(24 * MIB, seed=1)
     name = write(tmp_path, [{"url": origin.serve("/large.bin", body, [HELD]), "threads": 1}, *small_ones(origin, 3)])

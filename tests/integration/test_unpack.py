@@ -24,6 +24,7 @@ import marscore as package
 from tests.disk import files_in
 from tests.integration.archives import FILES, member, served, tar, zipped
 from tests.integration.command import Process, Run, fetch, marscore, read_report, started, write
+from tests.long import long
 from tests.origin import Good, Origin
 
 HASHES = {name: hashlib.sha256(content).hexdigest() for name, content in FILES.items()}
@@ -321,7 +322,7 @@ def when_staged(folder: Path, process: Process) -> None:
         time.sleep(0.005)
 
 
-@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("kill", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=long)])
 def test_a_run_that_ends_while_it_unpacks_leaves_no_half_and_the_next_ends_right(origin: Origin, tmp_path: Path, kill: int) -> None:
     many = 6_000
     write(tmp_path, [{"url": origin.serve("/a.tar.gz", served(large(many))), "unpack": True}])

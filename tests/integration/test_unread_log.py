@@ -72,7 +72,7 @@ def all_in_place(folder: Path) -> bool:
 
 @pytest.mark.parametrize(
     ("output", "processes"),
-    some({f"{o}-{n}": (o, n) for o in OUTPUTS for n in (1, 2)}, "stderr-2", "file-1", "progress-1", "terminal-2").values(),
+    some({f"{o}-{n}": (o, n) for o in OUTPUTS for n in (1, 2)}, "stderr-2", "file-1", "terminal-2").values(),
 )
 def test_the_first_signal_ends_a_run_whose_log_nobody_reads(origin: Origin, tmp_path: Path, output: str, processes: int) -> None:
     manifest = serve(origin, tmp_path, processes, slow=True)

@@ -20,13 +20,14 @@ import pytest
 from tests.integration.command import marscore, write
 from tests.integration.test_faults import run
 from tests.integration.test_interrupt_and_resume import stop_midway
-from tests.long import some
+from tests.long import combined, some
 from tests.origin import Body, Good, Origin, Seen
 
 MIB = 1024 * 1024
 MODIFIED = 1_700_000_000
 DATE = formatdate(MODIFIED, usegmt=True)
 LANES = pytest.mark.parametrize("lane", ["requests", "auto"])
+pytestmark = combined
 
 
 def sent_after(seconds: int | str | None) -> str | None:

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 
 from tests.integration.command import Run, fetch, marscore, write
+from tests.long import long
 from tests.origin import Body, Good, Origin, busy, redirect
 
 MIB = 1024 * 1024
@@ -24,7 +25,7 @@ def paths_of(run: Run) -> dict[str, set[str]]:
     return named
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [pytest.param(1, marks=long), 2])
 def test_every_line_about_a_download_names_its_path(processes: int, origin: Origin, tmp_path: Path) -> None:
     downloads: list[object] = [
         {"url": origin.serve("/busy.bin", Body(MIB), [busy(503), Good()]), "path": "sub/busy.bin", "verify": False},

@@ -22,8 +22,9 @@ from marscore.journal import (
 )
 from marscore.validator import Validator
 from marscore.values import ByteRange
+from tests.long import examples
 
-often = settings(max_examples=100, deadline=None)
+often = settings(max_examples=examples(100), deadline=None)
 
 words = st.none() | st.text(st.characters(codec="utf-8"), max_size=20)
 counts = st.integers(0, 2**63 - 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from rich.console import Console
@@ -21,6 +21,7 @@ from marscore.resolve.expand import load, load_mapping
 from marscore.resolve.secrets import secrets_of
 from marscore.settings import ManifestInput, RunSettings
 from marscore.url import parse_proxy, parse_url
+from tests.long import ALL
 
 #: Long and of no word that stands elsewhere, of what a user name, a header and a query can hold.
 SECRETS = st.text("ABCDEFGHJKLMNPQRSTUVWXYZ23456789-._~", min_size=10, max_size=20).map(lambda text: f"Zq{text}7")
@@ -82,6 +83,7 @@ def assert_hides(value: object, told: list[str]) -> None:
     assert not [secret for secret in told if secret in text], text
 
 
+@settings(max_examples=200 if ALL else 12)
 @given(manifests())
 def test_nothing_that_is_made_of_a_manifest_shows_its_secrets(given_: tuple[dict[str, Any], list[str]]) -> None:
     data, told = given_

@@ -17,6 +17,7 @@ from requests.utils import select_proxy
 from marscore.adapters.http.requests_connections import Connections, PoolAdapter
 from marscore.url import Url, host_of, parse_proxy, parse_url, resolve
 from tests.integration.test_urls_and_credentials import LOCATIONS
+from tests.long import examples
 
 
 @pytest.mark.parametrize(
@@ -301,7 +302,7 @@ def accepted(text: str) -> Url | None:
         return None
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(URLS)
 @example(r"http://a\@b/")
 @example("http://[fe80::1%25lo]:80/")
@@ -324,7 +325,7 @@ def test_what_is_accepted_is_read_the_same_by_all(text: str) -> None:
     assert select_proxy(url.text, {f"{url.scheme}://{standard.hostname}": "found"}) == "found"
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(URLS)
 @example("http://[fe80::1%25lo]:80/")
 @example("http://[fe80::1%2525]/")
@@ -346,7 +347,7 @@ def test_whom_the_client_dials_and_what_it_says_there_is_what_was_parsed(text: s
     assert adapter.request_url(prepared, {"http": "http://proxy.example"}) == (url.text if url.scheme == "http" else url.target)
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(st.builds("http://{}{}".format, st.text("ab:.-1", max_size=6), st.text("/ab.?%", max_size=8)))
 def test_the_quick_way_reads_as_the_other(text: str) -> None:
     quick, other = accepted(text), accepted(text + "#fragment")
@@ -354,7 +355,7 @@ def test_the_quick_way_reads_as_the_other(text: str) -> None:
     assert quick is None or host_of(text) == quick.host_port
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(st.one_of(AUTHORITIES, URLS, st.sampled_from(sorted(LOCATIONS))))
 def test_a_reference_is_absolute_or_stays_at_home(reference: str) -> None:
     base = parse_url("http://home.example/a/b?c")

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marscore.validator import Validator, http_date
+from tests.long import examples
 
-often = settings(max_examples=300, deadline=None)
+often = settings(max_examples=examples(300), deadline=None)
 
 MODIFIED = 784_111_777
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"

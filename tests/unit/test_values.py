@@ -24,8 +24,9 @@ from marscore.values import (
     parse_duration,
     parse_size,
 )
+from tests.long import examples
 
-often = settings(max_examples=150, deadline=None)
+often = settings(max_examples=examples(150), deadline=None)
 WIDTH = 24
 small_ranges = st.lists(st.tuples(st.integers(0, WIDTH), st.integers(0, WIDTH)).map(lambda p: ByteRange(*sorted(p))), max_size=8)
 

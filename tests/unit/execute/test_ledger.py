@@ -11,6 +11,7 @@ from marscore.execute.transfer.protocol import Pending, Segment
 from marscore.planning.segments import MIN_SPLIT, TURNS
 from marscore.policy.retry import NO_FAILURES
 from marscore.values import ByteRange, merge_ranges
+from tests.long import examples
 
 MIB = 1024 * 1024
 SIZE = 64 * MIB
@@ -127,7 +128,7 @@ class Account(RuleBasedStateMachine):
         return self.ledger.active[data.draw(st.integers(0, len(self.ledger.active) - 1), "segment")]
 
 
-Account.TestCase.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)
+Account.TestCase.settings = settings(max_examples=examples(80), stateful_step_count=25, deadline=None)
 TestAccount = Account.TestCase
 
 

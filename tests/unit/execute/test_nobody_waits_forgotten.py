@@ -31,6 +31,7 @@ from marscore.resolve.model import Download, Options
 from marscore.state import FileIdentity
 from marscore.url import host_of, parse_url
 from marscore.values import Checksum, Failure
+from tests.long import examples
 
 MIB = 1024 * 1024
 HOSTS = "aab"
@@ -212,7 +213,7 @@ class Desk:
             assert self.ticks < chosen.until <= min(times)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 @given(st.integers(1, 3), st.lists(STEP, max_size=60), st.data())
 def test_a_take_finds_what_may_be_asked_for_or_says_when(per_host: int, steps: list[tuple[Any, ...]], data: st.DataObject) -> None:
     desk = Desk(per_host)

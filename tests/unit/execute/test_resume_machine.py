@@ -18,6 +18,7 @@ from marscore.ports import Partial
 from marscore.state import key_of
 from marscore.validator import Validator
 from marscore.values import OWN_FOLDER, ByteRange
+from tests.long import examples
 
 PATH = "file.bin"
 SOURCE = bytes((i * 37 + i // 7) % 251 + 1 for i in range(60))
@@ -227,5 +228,5 @@ class ResumedFile(RuleBasedStateMachine):
             self.placed = content
 
 
-ResumedFile.TestCase.settings = settings(max_examples=100, stateful_step_count=20, deadline=None)
+ResumedFile.TestCase.settings = settings(max_examples=examples(100), stateful_step_count=20, deadline=None)
 TestResumedFile = ResumedFile.TestCase

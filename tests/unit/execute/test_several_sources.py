@@ -357,7 +357,7 @@ def test_wrong_bytes_of_an_earlier_run_are_found_and_nobody_is_blamed() -> None:
 BEHAVIOURS = st.sampled_from(["good", "good", "good", "lies", "lies here", "lies once", "size", "404", "503", "dies", "no ranges", "slow"])
 
 
-@settings(max_examples=300 if ALL else 50, deadline=None)
+@settings(max_examples=300 if ALL else 25, deadline=None)
 @example(["dies", "lies here", "good"], 0, False, 1)
 @given(st.lists(BEHAVIOURS, min_size=2, max_size=4), st.integers(0, 2**32), st.booleans(), st.integers(1, 4))
 def test_whatever_sources_do_it_ends_and_only_the_right_bytes_are_placed(how: list[str], seed: int, left: bool, threads: int) -> None:

@@ -15,6 +15,7 @@ from marscore.validator import Validator
 from marscore.values import Announced, ByteRange, Failure, Timeouts, merge_ranges, parse_checksum
 from tests.fakes.files import MemoryFolder, MemoryPartial
 from tests.fakes.transport import FakeTransport
+from tests.long import examples
 from tests.unit.execute.working import outcomes, wanted
 
 SMALL = "http://origin.example/small.bin"
@@ -54,7 +55,7 @@ def test_a_small_file_is_taken_at_once_where_nothing_has_to_be_minded(
 
 
 @given(st.integers(0, 3 * PIECE_SIZE), st.lists(st.integers(0, 3 * PIECE_SIZE // 2), max_size=8))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_chunks_of_any_size_are_written_where_they_belong_and_recorded_by_the_piece(start: int, sizes: list[int]) -> None:
     folder = MemoryFolder()
     partial = folder.create("file")

@@ -37,6 +37,7 @@ from marscore.report.schema import report_schema
 from marscore.report.writers import iter_json
 from marscore.resolve.model import Download, Options
 from marscore.values import Checksum, FetchedRange
+from tests.long import examples
 
 SHA, MD5 = "sha256:" + "a" * 64, "md5:" + "b" * 32
 OPTIONS = Options()
@@ -327,7 +328,7 @@ outcomes = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(event=outcomes, path=words, size=st.none() | st.integers(0))
 def test_every_entry_is_json_as_the_model_reads_it(event, path, size):
     text = entry_of(download(0, path=path, size=size), event, Redactor({}))

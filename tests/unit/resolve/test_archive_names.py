@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marscore.resolve.archive_names import EscapeError, Links, as_written, chosen, folded, mode_of, parts_of, stripped
+from tests.long import examples
 
 PART = st.sampled_from(["a", "b", "A", "..", ".", "", "c:", "con", "é", "x" * 300, " ", "a\0", "\\", "C:"])
 NAME = st.lists(PART, min_size=1, max_size=6).map("/".join)
@@ -123,7 +124,7 @@ TARGETS = st.dictionaries(
 
 
 @given(TARGETS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_what_is_let_through_stays_inside_on_a_real_file_system(
     tmp_path_factory: pytest.TempPathFactory, targets: dict[tuple[str, ...], str]
 ) -> None:

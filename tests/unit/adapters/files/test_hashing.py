@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from marscore.adapters.files.folder import Folder
 from marscore.adapters.files.hashing import STEP, FrontDigest
+from tests.long import examples
 
 PIECES = 6
 CONTENT = b"".join(bytes([n]) * STEP for n in range(1, PIECES + 1)) + b"the end"
@@ -92,7 +93,7 @@ SIZE = 8
 SPANS = st.tuples(st.integers(0, SIZE), st.integers(0, SIZE)).map(lambda ends: (min(ends), max(ends)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(SPANS, max_size=12))
 # Two ranges that end at one place; the bytes behind them come, then those before them.
 @example([(4, 8), (6, 8), (0, 4)])

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from marscore.adapters.http import heads
 from marscore.adapters.http.requests_heads import BadHead, StrictResponse
+from tests.long import examples
 
-often = settings(max_examples=300, deadline=None)
+often = settings(max_examples=examples(300), deadline=None)
 
 SIGNS = [b"\r\n", b"\n", b"\r", b"\0", b": ", b":", b" ", b"\t", b"\x80\xff", b"\x85", b"\x1c", b"\x0c", b"=?utf-8?q?x?="]
 WORDS = [

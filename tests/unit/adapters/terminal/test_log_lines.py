@@ -20,6 +20,7 @@ from marscore.events import DownloadFailed, DownloadFinished, DownloadStarted, P
 from marscore.report.record import record_of, well_formed
 from marscore.report.schema import event_schema
 from marscore.settings import LineSettings, LineStyle, RunSettings
+from tests.long import examples
 
 RUN = RunStarted(1714564800.25, None, "downloads.yaml", "data")
 PLAN = PlanCompiled(1714564800.3, 2, 8, 3, 1)
@@ -308,7 +309,7 @@ many = st.one_of(
 )
 
 
-@hypothesis.settings(max_examples=300, deadline=None)
+@hypothesis.settings(max_examples=examples(300), deadline=None)
 @hypothesis.given(event=many, run_id=st.text(max_size=10), path=st.none() | st.text(max_size=10))
 def test_the_quick_way_writes_what_structlog_writes(event, run_id, path):
     maker = LineMaker(LineSettings(run_id, "info", (LineStyle("json"),)), lambda _: path)
