@@ -1,4 +1,4 @@
-"""`python -m bench.scale`: how time and memory grow with the number of downloads, fetched and then found in place."""
+"""`python -m bench.scale`: how time, memory and state grow with the number of downloads, fetched and then found in place."""
 
 from __future__ import annotations
 
@@ -84,9 +84,11 @@ def _both(here: Path, base: str, count: int, lists: bool) -> list[dict[str, obje
     for _ in range(_FETCHED if count < _ONCE_FROM else 1):
         shutil.rmtree(folder, ignore_errors=True)
         fetched.append(_run(manifest))
+    state = (folder / ".marscore" / "state.db").stat().st_size / count
+    print(f"{count:>9,} state     {state:8.1f} bytes a file", flush=True)
     in_place = [_run(manifest) for _ in range(_IN_PLACE if count < _ONCE_FROM else 1)]
     shutil.rmtree(folder, ignore_errors=True)
-    return [_row(count, "fetched", fetched), _row(count, "in place", in_place)]
+    return [{**_row(count, "fetched", fetched), "state_bytes_a_file": round(state, 1)}, _row(count, "in place", in_place)]
 
 
 def _row(count: int, name: str, samples: list[_Sample]) -> dict[str, object]:

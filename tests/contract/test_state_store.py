@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marscore.adapters.state.store import SqliteState
+from marscore.adapters.state.store import SqliteState, claims_at
 from marscore.ports import StateStore
 from marscore.state import Claim, FileIdentity, key_of, row_of
 from marscore.validator import Validator
@@ -73,15 +73,19 @@ def test_what_is_read_does_not_change_with_the_store(store: StateStore) -> None:
 
 numbers = st.integers(0, 2**63 - 1)
 field_values = st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
+# What `key_of` makes, and what a damaged row or a hand may put there.
+any_key = st.text(alphabet="0123456789abcdef", min_size=32, max_size=32)
+odd_key = any_key | st.text(alphabet="0aA \xe9", max_size=33) | st.sampled_from(["", "ab" * 15, "AB" * 16, "ab " * 16])
 any_claim = st.builds(
     Claim,
-    path_key=st.text(alphabet="0123456789abcdef", min_size=32, max_size=32),
-    url_key=st.text(alphabet="0123456789abcdef", min_size=32, max_size=32),
+    path_key=odd_key,
+    url_key=odd_key,
     # An inode number has up to 64 bits without a sign (128 on ReFS), an mtime may lie before 1970.
     identity=st.builds(FileIdentity, numbers, st.integers(-(2**63), 2**63 - 1), st.integers(0, 2**128 - 1)),
-    digests=st.lists(st.sampled_from([SHA, "md5:" + "b" * 32]), max_size=2).map(tuple),
+    digests=st.lists(st.sampled_from([SHA, "md5:" + "b" * 32, "sha256:00", "sha512:" + "c" * 64]), max_size=2).map(tuple),
     validator=st.builds(Validator, field_values, field_values),
     durable=st.booleans(),
+    validator_of=st.none() | odd_key,
 )
 
 
@@ -92,3 +96,18 @@ def test_any_claim_survives(claims: list[Claim]) -> None:
         for store in (sqlite, MemoryState()):
             store.record(map(row_of, claims))
             assert store.claims() == {c.path_key: c for c in claims}
+
+
+@settings(max_examples=100, deadline=None)
+@given(claims=st.lists(any_claim, max_size=5, unique_by=lambda c: c.path_key))
+def test_any_row_comes_back_as_it_was_whoever_asks_for_it(claims: list[Claim]) -> None:
+    rows = {c.path_key: row_of(c) for c in claims}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "state.db")
+        with contextlib.closing(SqliteState(path)) as state:
+            state.record(rows.values())
+            for found in (state.claims(), state.claims_of([*rows]), claims_at(path).claims, claims_at(path, [*rows]).claims):
+                assert {key: found.row(key) for key in rows} == rows
+                assert found == {c.path_key: c for c in claims}
+            state.flushed(rows)
+            assert {row[0]: (*row[:-1], 1) for row in rows.values()} == {key: state.claims().row(key) for key in rows}

@@ -33,7 +33,7 @@ LEFT = """
 import os, sqlite3, sys
 database = sqlite3.connect(sys.argv[1])
 database.execute("PRAGMA journal_mode=WAL")
-database.execute("DELETE FROM files WHERE path_key = ?", [sys.argv[2]])
+database.execute("DELETE FROM files WHERE path_key = ?", [bytes.fromhex(sys.argv[2])])
 database.commit()
 os._exit(9)
 """
@@ -45,7 +45,7 @@ def folder_with_a_state(origin: Origin, folder: Path, more: int = 2000) -> Path:
     state = folder / "data" / ".marscore" / "state.db"
     with contextlib.closing(sqlite3.connect(state)) as database, database:
         row = ("u" * 32, 10, 1, "1", '["sha256:00"]', None, None, None, 10, 1)
-        database.executemany(f"INSERT INTO files VALUES (?{',?' * 10})", [(f"{n:032x}", *row) for n in range(more)])
+        database.executemany(f"INSERT INTO files VALUES (?{',?' * 10})", [(n.to_bytes(16, "big"), *row) for n in range(more)])
     return state
 
 
@@ -117,13 +117,13 @@ def fetch_later(folder: Path, origin: Origin, url: str) -> str:
     return write(folder, [*(origin.url(f"/{name}") for name in NAMES), url])
 
 
-@pytest.mark.parametrize("version", [4, 99, -1])
+@pytest.mark.parametrize("version", [5, 99, -1])
 def test_a_database_of_another_version_is_named_with_its_format_and_its_new_place(origin: Origin, tmp_path: Path, version: int) -> None:
     state = folder_with_a_state(origin, tmp_path, 0)
     with contextlib.closing(sqlite3.connect(state)) as database:
         database.execute(f"PRAGMA user_version={version}")
     before = content(state.parent)
-    who = f"the state database was written by another version of marscore (format {version}, this one reads 1 to 3)."
+    who = f"the state database was written by another version of marscore (format {version}, this one reads 1 to 4)."
     planned = soon("plan", tmp_path)
     assert planned.code == 0
     assert f"warning: {who} Files count as unknown here, and a run puts it aside as .marscore/state.db.damaged\n" in planned.err

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from marscore.state import key_of
 from tests.disk import wrong_in
 from tests.integration.command import fetch, marscore
 from tests.origin import Body, Origin
+from tests.state_database import make_earlier, stored_key
 
 LARGE, SMALL = Body(5 * 1024 * 1024), Body(2000, seed=2)
 
@@ -25,12 +25,10 @@ def confuse(folder: Path, path: str, format_1: bool) -> None:
     with contextlib.closing(sqlite3.connect(folder / ".marscore" / "state.db")) as database, database:
         database.execute(
             "UPDATE files SET size = ?, mtime_ns = ?, inode = ? WHERE path_key = ?",
-            (status.st_size, status.st_mtime_ns, str(status.st_ino), key_of(path)),
+            (status.st_size, status.st_mtime_ns, str(status.st_ino), stored_key(path)),
         )
-        if format_1:
-            database.execute("ALTER TABLE files DROP COLUMN verified_size")
-            database.execute("ALTER TABLE files DROP COLUMN validator_of")
-            database.execute("PRAGMA user_version=1")
+    if format_1:
+        make_earlier(folder / ".marscore" / "state.db", 1)
 
 
 @pytest.mark.parametrize("format_1", [True, False])

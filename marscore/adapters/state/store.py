@@ -22,7 +22,6 @@ from typing import Any, NamedTuple
 
 from marscore.adapters.files.failures import naming
 from marscore.adapters.state.database import (
-    OtherMakeError,
     connect,
     damage_in,
     demand,
@@ -33,45 +32,18 @@ from marscore.adapters.state.database import (
     read,
     storage_error_of,
 )
+from marscore.adapters.state.rows import FORMAT, WRITE, bring_up, format_of, rows_in, stored, stored_key
 from marscore.errors import StorageError
 from marscore.state import Claims, Row, row_of
 from marscore.values import Failure
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS files (
-    path_key TEXT PRIMARY KEY, url_key TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, inode TEXT NOT NULL,
-    digests TEXT NOT NULL, etag TEXT, last_modified TEXT, validator_of TEXT, verified_size INTEGER NOT NULL, durable INTEGER NOT NULL
-) WITHOUT ROWID
-"""
-_COLUMNS = "path_key, url_key, size, mtime_ns, inode, digests, etag, last_modified, validator_of, verified_size, durable"
-_READ = f"SELECT {_COLUMNS} FROM files"  # noqa: S608 - constants
 #: So many keys are asked for at once: every SQLite takes 999 (https://sqlite.org/limits.html).
 _ASKED = 500
 #: So many rows are given to who reads them all.
 _GIVEN = 10_000
 _FLUSHED = "UPDATE files SET durable = 1 WHERE path_key = ?"
-_WRITE = f"INSERT OR REPLACE INTO files ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
-_FORMAT = 3
 #: The smallest file that SQLite makes (https://sqlite.org/fileformat2.html#pages).
 _LEAST = 512
-#: Format 1 did not say of how many bytes the digests were made, and versions that wrote it could give a file another file's digests. So
-#: what it claims is believed once it is proven again. Nor did it say whether a date was worth to be asked by.
-_TO_2 = (
-    "ALTER TABLE files ADD COLUMN verified_size INTEGER NOT NULL DEFAULT -1",
-    "UPDATE files SET verified_size = size, durable = 0, last_modified = NULL",
-)
-#: In format 2 all validators were those of the downloads' own URLs.
-_TO_3 = ("ALTER TABLE files ADD COLUMN validator_of TEXT",)
-#: What makes this format of each, 0 being a database that holds nothing yet.
-_MAKES = {0: (_SCHEMA,), 1: _TO_2 + _TO_3, 2: _TO_3}
-#: What reads the rows of each format; of one that holds nothing yet there is no table to read.
-_READS = {
-    1: "SELECT path_key, url_key, size, mtime_ns, inode, digests, etag, NULL, NULL, size, 0 FROM files",
-    2: f"SELECT {_COLUMNS.replace('validator_of', 'NULL')} FROM files",  # noqa: S608 - constants
-    _FORMAT: _READ,
-}
-
-
 #: Where a damaged database goes, for people.
 _ASIDE = ".marscore/state.db.damaged"
 
@@ -136,7 +108,7 @@ class SqliteState:
                 raise damage
             self._database = patiently(lambda: _open(path), give_up)
         except sqlite3.DatabaseError as error:
-            self._begin_anew(error, ())
+            self._begin_anew(error, _left_at(path) if damage is None and is_damage(error) else ())
 
     def claims(self) -> Claims:
         """Every claim, by path key."""
@@ -156,23 +128,22 @@ class SqliteState:
             return Claims(rows)
 
     def _rows_of(self, path_keys: Sequence[str]) -> dict[str, tuple[Any, ...]]:
-        marks = ",".join("?" * len(path_keys))
-        return {row[0]: row for row in self._open_one.execute(f"{_READ} WHERE path_key IN ({marks})", path_keys)}
+        return {row[0]: row for row in rows_in(self._open_one, FORMAT, _of_these(path_keys), path_keys)}
 
     def _all_claims(self) -> Claims:
         try:
-            self._known = patiently(lambda: {row[0]: row for row in self._open_one.execute(_READ)})
+            self._known = patiently(lambda: {row[0]: row for row in rows_in(self._open_one, FORMAT)})
             return Claims(self._known)
         except sqlite3.DatabaseError as error:
             return self._save_what_can_be_read(error)
 
     def record(self, rows: Iterable[Row]) -> None:
         """Replace the claims for these paths, in one transaction."""
-        self._write(_WRITE, list(rows))
+        self._write(WRITE, [*map(stored, rows)])
 
     def flushed(self, path_keys: Iterable[str]) -> None:
         """Mark claims durable, in one transaction."""
-        self._write(_FLUSHED, [(key,) for key in path_keys])
+        self._write(_FLUSHED, [(stored_key(key),) for key in path_keys])
 
     def close(self) -> None:
         """Close the database."""
@@ -208,12 +179,7 @@ class SqliteState:
     def _save_what_can_be_read(self, error: sqlite3.DatabaseError) -> Claims:
         rows = dict(self._known)
         if is_damage(error):
-            database = self._open_one
-            database.text_factory = lambda text: text.decode("utf-8", "replace")
-            # From both ends, since reading stops at a damaged page.
-            for order in ("", " ORDER BY path_key DESC"):
-                with contextlib.suppress(sqlite3.DatabaseError):
-                    rows.update((row[0], row) for row in database.execute(_READ + order))
+            _add_what_can_be_read(self._open_one, FORMAT, rows)
         claims = Claims(rows)
         self._begin_anew(error, list(map(row_of, claims.values())))
         return claims
@@ -275,6 +241,17 @@ def rows_at(path: Path, take: Callable[[list[Row]], None]) -> tuple[str, ...]:
     return ()
 
 
+def forget_at(path: Path, path_keys: Iterable[str]) -> None:
+    """Forget the claims for these paths, in one transaction, in the database at this path of whatever format.
+
+    Raises:
+        sqlite3.DatabaseError: what SQLite says.
+    """
+    with contextlib.closing(connect(path)) as database, database:
+        # A key is text in earlier formats; what is text is not what is bytes, also where both are of one key.
+        database.executemany("DELETE FROM files WHERE path_key IN (?, ?)", [(key, stored_key(key)) for key in path_keys])
+
+
 def _give_rows(database: sqlite3.Connection, take: Callable[[list[Row]], None]) -> None:
     rows = iter(_rows_in(database))
     while some := {row[0]: row for row in islice(rows, _GIVEN)}:
@@ -306,29 +283,38 @@ def _claims_in(database: sqlite3.Connection, path_keys: Sequence[str] | None) ->
     path_keys, rows = sorted(path_keys), dict[str, tuple[Any, ...]]()
     for start in range(0, len(path_keys), _ASKED):
         some = path_keys[start : start + _ASKED]
-        rows.update((row[0], row) for row in _rows_in(database, f"WHERE path_key IN ({','.join('?' * len(some))})", some))
+        rows.update((row[0], row) for row in _rows_in(database, _of_these(some), some))
     return Claims(rows)
 
 
-def _rows_in(database: sqlite3.Connection, which: str = "", values: Sequence[str] = ()) -> Iterable[tuple[Any, ...]]:
-    version = _format_of(database)
-    return database.execute(f"{_READS[version]} {which}", values) if version else ()
+def _rows_in(database: sqlite3.Connection, which: str = "", path_keys: Sequence[str] = ()) -> Iterable[tuple[Any, ...]]:
+    return rows_in(database, format_of(database), which, path_keys)
 
 
-def _format_of(database: sqlite3.Connection) -> int:
-    """The format that a database says it has; 0 for one that holds nothing yet."""
-    version: int = database.execute("PRAGMA user_version").fetchone()[0]
-    if not version and database.execute("SELECT 1 FROM sqlite_master").fetchone():
-        raise OtherMakeError("another program")
-    if version not in (0, *_READS):
-        raise OtherMakeError(f"another version of marscore (format {version}, this one reads 1 to {_FORMAT})")
-    return version
+def _of_these(path_keys: Sequence[str]) -> str:
+    return f"WHERE path_key IN ({','.join('?' * len(path_keys))})"
+
+
+def _left_at(path: Path) -> list[Row]:
+    """What can be read of a damaged database of any format that nobody has open."""
+    rows: dict[str, tuple[Any, ...]] = {}
+    with contextlib.suppress(sqlite3.DatabaseError, OSError):
+        read(path, lambda database: _add_what_can_be_read(database, format_of(database), rows))
+    return list(map(row_of, Claims(rows).values()))
+
+
+def _add_what_can_be_read(database: sqlite3.Connection, version: int, rows: dict[str, tuple[Any, ...]]) -> None:
+    database.text_factory = lambda text: text.decode("utf-8", "replace")
+    # From both ends, since reading stops at a damaged page.
+    for order in ("", "ORDER BY path_key DESC"):
+        with contextlib.suppress(sqlite3.DatabaseError):
+            rows.update((row[0], row) for row in rows_in(database, version, order))
 
 
 def _begin(path: Path, rows: Sequence[Row]) -> None:
     make(path)
     with contextlib.closing(_open(path)) as database, database:
-        database.executemany(_WRITE, rows)
+        database.executemany(WRITE, map(stored, rows))
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -336,17 +322,19 @@ def _open(path: Path) -> sqlite3.Connection:
     try:
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=NORMAL")
-        version = _format_of(database)
-        if version != _FORMAT:
+        version = format_of(database)
+        if version != FORMAT:
             with database:
                 # By itself sqlite3 would begin with the first row that changes, and a run that was killed leave half a migration.
                 database.execute("BEGIN IMMEDIATE")
-                for statement in _MAKES[version]:
-                    database.execute(statement)
-                database.execute(f"PRAGMA user_version={_FORMAT}")
+                bring_up(database, version)
+        if version not in (0, FORMAT):
+            # Else the pages of the old table would stay in the file, unused. It is as good with them where there is no room for a copy.
+            with contextlib.suppress(sqlite3.OperationalError):
+                database.execute("VACUUM")
         # Another table of this name would be found out only when the first file is finished.
-        database.execute(f"{_READ} LIMIT 0")
-    except sqlite3.DatabaseError:
+        rows_in(database, FORMAT, "LIMIT 0")
+    except BaseException:
         database.close()
         raise
     return database

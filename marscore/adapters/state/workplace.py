@@ -21,9 +21,8 @@ from marscore.adapters.files.failures import naming, storage_error
 from marscore.adapters.files.folder import Folder
 from marscore.adapters.files.put_away import remove_tree
 from marscore.adapters.files.regular import demand_folder
-from marscore.adapters.state.database import connect
 from marscore.adapters.state.lock import Held, hold
-from marscore.adapters.state.store import SqliteState, claims_at
+from marscore.adapters.state.store import SqliteState, claims_at, forget_at
 from marscore.errors import StorageError
 from marscore.frozen import dataclass
 from marscore.state import row_of
@@ -139,7 +138,7 @@ def _move(root: Path, other: Path, own: Path, keys: frozenset[str]) -> None:
     if mine:
         with contextlib.closing(SqliteState(own / "state.db")) as state:
             state.record(mine)
-        _forget(other, keys)
+        forget_at(other / "state.db", keys)
 
 
 def _end(root: Path, place: Workplace, done: frozenset[str]) -> None:
@@ -149,12 +148,7 @@ def _end(root: Path, place: Workplace, done: frozenset[str]) -> None:
         # Some may still write there. What they leave, the next run finds.
         return
     if not _remove_if_empty(root, own, done) and done:
-        _forget(own, done)
-
-
-def _forget(place: Path, keys: Collection[str]) -> None:
-    with contextlib.closing(connect(place / "state.db")) as database, database:
-        database.executemany("DELETE FROM files WHERE path_key = ?", [(key,) for key in keys])
+        forget_at(own / "state.db", done)
 
 
 def _remove_if_empty(root: Path, place: Path, done: frozenset[str] = frozenset()) -> bool:

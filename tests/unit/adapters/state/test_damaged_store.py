@@ -19,6 +19,7 @@ from marscore.adapters.state.store import SqliteState, claims_at
 from marscore.errors import StorageError
 from marscore.state import Claim, FileIdentity, key_of, row_of
 from marscore.validator import Validator
+from tests.state_database import stored_key
 from tests.unprivileged import own_folder
 
 CLAIMS = {key_of(str(n)): Claim(key_of(str(n)), "url", FileIdentity(7, 8, 9), ("sha256:00",), Validator(), True) for n in range(300)}
@@ -74,7 +75,7 @@ def test_who_only_looks_sees_everything_and_changes_nothing(tmp_path: Path, how:
 def test_who_looks_while_a_run_writes_sees_what_is_committed(tmp_path: Path) -> None:
     path = filled(tmp_path)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer:
-        writer.execute("DELETE FROM files WHERE path_key != ?", (key_of("1"),))
+        writer.execute("DELETE FROM files WHERE path_key != ?", (stored_key("1"),))
         writer.execute("BEGIN IMMEDIATE")
         writer.execute("DELETE FROM files")
         before = content(tmp_path)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import hashlib
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
 
-from marscore.adapters.state.store import SqliteState, claims_at
+from marscore.adapters.state.store import SqliteState, claims_at, forget_at, rows_at
 from marscore.errors import StorageError
-from marscore.state import Claim, FileIdentity, key_of, row_of
+from marscore.state import UNKNOWN_URL, Claim, FileIdentity, Row, key_of, row_of
 from marscore.validator import Validator
+from tests.state_database import EARLIER, make_earlier, stored_key
 from tests.unprivileged import own_folder
 
 SHA = "sha256:" + "a" * 64
@@ -134,8 +137,8 @@ NONSENSE = {
 )
 def test_a_row_of_nonsense_is_left_out_and_the_others_stay(tmp_path: Path, column: str, value: object) -> None:
     path = filled(tmp_path / "state.db")
-    _execute(path, f"UPDATE files SET {column} = ? WHERE path_key = ?", value, key_of("1"))
-    stored = _execute(path, f"SELECT typeof({column}) FROM files WHERE path_key = ?", key_of("1"))
+    _execute(path, f"UPDATE files SET {column} = ? WHERE path_key = ?", value, stored_key("1"))
+    stored = _execute(path, f"SELECT typeof({column}) FROM files WHERE path_key = ?", stored_key("1"))
     with opened(path) as state:
         claims = state.claims()
         # A number is stored as text in a column of text, and then is one.
@@ -145,8 +148,10 @@ def test_a_row_of_nonsense_is_left_out_and_the_others_stay(tmp_path: Path, colum
 
 def test_text_that_is_not_utf8_costs_its_own_row_at_most(tmp_path: Path) -> None:
     path = filled(tmp_path / "state.db")
-    for key in map(key_of, "012"):
-        _execute(path, "UPDATE files SET digests = CAST(x'ff' AS TEXT) WHERE path_key = ? AND path_key < ?", key, max(map(key_of, "012")))
+    for key in map(stored_key, "012"):
+        _execute(
+            path, "UPDATE files SET digests = CAST(x'ff' AS TEXT) WHERE path_key = ? AND path_key < ?", key, max(map(stored_key, "012"))
+        )
     with opened(path) as state:
         assert set(state.claims()) == {max(map(key_of, "012"))}
     with opened(path) as state:
@@ -222,37 +227,29 @@ from pathlib import Path
 from marscore.adapters.state import store as state
 count = -1
 class Killed(sqlite3.Connection):
+    def executemany(self, statement, rows):
+        self.count(statement)
+        return super().executemany(statement, rows)
     def execute(self, statement, *arguments):
+        self.count(statement)
+        return super().execute(statement, *arguments)
+    def count(self, statement):
         global count
         count += count >= 0 or statement.startswith("BEGIN")
         if count == STATEMENT:
             os._exit(9)
-        return super().execute(statement, *arguments)
 connect = state.connect
 state.connect = lambda path: sqlite3.connect(path, isolation_level="IMMEDIATE", factory=Killed)
 state.SqliteState(Path(sys.argv[1]))
 """
 
 
-def format_1(path: Path) -> Path:
-    """A database as earlier versions made it, with one claim."""
-    with contextlib.closing(sqlite3.connect(path)) as old, old:
-        old.execute(
-            "CREATE TABLE files (path_key TEXT PRIMARY KEY, url_key TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, "
-            "inode TEXT NOT NULL, digests TEXT NOT NULL, etag TEXT, last_modified TEXT, durable INTEGER NOT NULL) WITHOUT ROWID"
-        )
-        old.execute(
-            "INSERT INTO files VALUES (?,?,?,?,?,?,?,?,?)", (key_of("a"), key_of("url"), 7, 8, "9", json.dumps([SHA]), '"v1"', None, 1)
-        )
-        old.execute("PRAGMA user_version=1")
-    return path
-
-
 def test_what_a_database_of_format_1_claims_has_to_be_proven_again(tmp_path: Path) -> None:
-    path = format_1(tmp_path / "state.db")
+    path = filled(tmp_path / "state.db", 1)
+    make_earlier(path, 1)
     for _ in range(2):
         with opened(path) as state:
-            assert state.claims() == {key_of("a"): claim("a", durable=False)}
+            assert state.claims() == {key_of("0"): claim("0", durable=False)}
             assert not state.warnings
     assert not path.with_name("state.db.damaged").exists()
 
@@ -260,31 +257,130 @@ def test_what_a_database_of_format_1_claims_has_to_be_proven_again(tmp_path: Pat
 def test_a_row_whose_digests_were_made_of_other_bytes_than_the_file_has_is_no_claim(tmp_path: Path) -> None:
     path = filled(tmp_path / "state.db")
     with contextlib.closing(sqlite3.connect(path)) as database, database:
-        database.execute("UPDATE files SET size = 6 WHERE path_key = ?", (key_of("1"),))
+        database.execute("UPDATE files SET size = 6 WHERE path_key = ?", (stored_key("1"),))
     with opened(path) as state:
         assert set(state.claims()) == {key_of("0"), key_of("2")}
 
 
-def test_a_migration_that_is_cut_short_changes_nothing_and_the_next_goes_through(tmp_path: Path) -> None:
-    statements = 4
-    for number in range(statements):
-        path = format_1(tmp_path / f"{number}.db")
+#: What brings a database up: BEGIN, the new table, rows read and rows written, the old one dropped, the new one named, and its format.
+STATEMENTS = 7
+
+
+@pytest.mark.parametrize("version", EARLIER)
+def test_a_migration_that_is_cut_short_changes_nothing_and_the_next_goes_through(tmp_path: Path, version: int) -> None:
+    # After them come the VACUUM and a look whether the table can be read: a run that is killed there has brought it up already.
+    for number in range(STATEMENTS + 2):
+        path = filled(tmp_path / f"{number}.db")
+        make_earlier(path, version)
         script = KILLED_AT.replace("STATEMENT", str(number))
         assert subprocess.run([sys.executable, "-c", script, path], check=False).returncode == 9
-        with opened(path) as state:
-            assert state.claims() == {key_of("a"): claim("a", durable=False)}, number
-            assert not state.warnings
+        assert _execute(path, "PRAGMA user_version") == [(version if number < STATEMENTS else 4,)], number
+        assert state_of(path) == {key_of(name): claim(name, durable=version != 1) for name in "012"}, number
 
 
-def test_validators_of_a_database_of_format_2_were_those_of_the_urls_themselves(tmp_path: Path) -> None:
+#: Claims whose parts are not in their usual form.
+ODD = [
+    replace(claim("no digest"), digests=()),
+    replace(claim("two digests"), digests=(SHA, "md5:" + "b" * 32)),
+    replace(claim("a short digest"), digests=("sha256:00",)),
+    replace(claim("another digest"), digests=("sha512:" + "c" * 128,)),
+    replace(claim("no URL"), url_key=UNKNOWN_URL),
+    replace(claim("a mirror's validator"), validator_of=key_of("mirror"), validator=Validator('W/"1"', "Sun, 06 Nov 1994 08:49:37 GMT")),
+    replace(claim("the largest inode"), identity=FileIdentity(7, -1, 2**128 - 1)),
+    replace(claim("keys that are no keys"), url_key="url", validator_of="AB" * 16),
+    replace(claim("a key of spaces"), path_key=" ab " * 8, validator_of=""),
+]
+
+
+@pytest.mark.parametrize("version", EARLIER)
+def test_claims_of_every_form_are_read_of_earlier_formats_and_migrated(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "state.db"
+    with opened(path) as state:
+        state.record(map(row_of, ODD))
+    make_earlier(path, version)
+    of_format = {c.path_key: _as_known_to(version, c) for c in ODD}
+    before = path.read_bytes()
+    keys = [*of_format, key_of("unknown")]
+    assert dict(claims_at(path).claims) == dict(claims_at(path, keys).claims) == of_format
+    found: list[Row] = []
+    assert rows_at(path, found.extend) == ()
+    assert sorted(found) == sorted(map(row_of, of_format.values()))
+    assert path.read_bytes() == before
+    with opened(path) as state:
+        assert dict(state.claims()) == dict(state.claims_of(keys)) == of_format
+        assert not state.warnings
+    assert state_of(path) == of_format
+
+
+def _as_known_to(version: int, one: Claim) -> Claim:
+    if version < 3:
+        one = replace(one, validator_of=None)
+    return one if version > 1 else replace(one, durable=False, validator=Validator(one.validator.etag))
+
+
+def test_no_pages_of_the_old_table_are_left_in_a_database_that_was_migrated(tmp_path: Path) -> None:
+    path = filled(tmp_path / "state.db", 3000)
+    make_earlier(path, 3)
+    before = path.stat().st_size
+    assert len(state_of(path)) == 3000
+    assert path.stat().st_size < before * 0.7
+    assert _execute(path, "PRAGMA freelist_count") == [(0,)]
+
+
+def test_rows_that_make_no_claim_are_no_claims_after_a_migration_either(tmp_path: Path) -> None:
     path = filled(tmp_path / "state.db")
-    before = dict(state_of(path))
-    with contextlib.closing(sqlite3.connect(path)) as database, database:
-        database.execute("ALTER TABLE files DROP COLUMN validator_of")
-        database.execute("PRAGMA user_version=2")
-    assert dict(claims_at(path).claims) == before
-    for _ in range(2):
-        assert state_of(path) == before
+    make_earlier(path, 3)
+    # As bytes, which no version has written: they would be taken for those of format 4.
+    _execute(path, "UPDATE files SET digests = ? WHERE path_key = ?", b"x" * 32, key_of("0"))
+    _execute(path, "UPDATE files SET url_key = 7.5, etag = x'ff', path_key = x'00' WHERE path_key = ?", key_of("1"))
+    assert state_of(path).keys() == {key_of("2")}
+
+
+@pytest.mark.parametrize("page", [2, 3, -1], ids=["index", "leaf", "last"])
+@pytest.mark.parametrize("version", EARLIER)
+def test_what_can_be_read_of_a_damaged_database_of_an_earlier_format_is_kept(tmp_path: Path, version: int, page: int) -> None:
+    path = filled(tmp_path / "state.db", 3000)
+    make_earlier(path, version)
+    _execute(path, "VACUUM")
+    content = bytearray(path.read_bytes())
+    at = (page - 1) * 4096 if page > 0 else len(content) - 4096
+    content[at : at + 4096] = b"\xa5" * 4096
+    path.write_bytes(content)
+    with opened(path) as state:
+        assert state.warnings
+        kept = dict(state.claims())
+    whole = {key_of(str(n)): claim(str(n), durable=version != 1) for n in range(3000)}
+    assert kept.items() <= whole.items()
+    assert len(kept) > (1000 if page != 2 else -1)
+    assert path.with_name("state.db.damaged").read_bytes() == content
+    assert state_of(path) == kept
+
+
+@pytest.mark.parametrize("version", [*EARLIER, 4])
+def test_claims_are_forgotten_in_a_database_of_any_format(tmp_path: Path, version: int) -> None:
+    path = filled(tmp_path / "state.db")
+    if version != 4:
+        make_earlier(path, version)
+    forget_at(path, [key_of("1"), key_of("unknown")])
+    assert claims_at(path).claims.keys() == {key_of("0"), key_of("2")}
+
+
+def test_a_file_takes_less_than_200_bytes_of_disk(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    count, modified = 20_000, 1_700_000_000
+    with opened(path) as state:
+        for start in range(0, count, 500):
+            state.record(row_of(_usual(n, modified + 977 * n)) for n in range(start, start + 500))
+    # By their keys, which come in no order, files lie as in a database that grew in many runs.
+    assert path.stat().st_size < 190 * count
+
+
+def _usual(number: int, modified: int) -> Claim:
+    """What nginx makes known of a small file."""
+    identity = FileIdentity(1024 + number % 50_000, 1_790_000_000_123_456_789 + number, 50_000_000 + number)
+    validator = Validator(f'"{modified:x}-{identity.size:x}"', formatdate(modified, usegmt=True))
+    digest = f"sha256:{hashlib.sha256(str(number).encode()).hexdigest()}"
+    return Claim(key_of(f"{number}.bin"), key_of(f"http://127.0.0.1/{number}.bin"), identity, (digest,), validator, durable=True)
 
 
 def state_of(path: Path) -> dict[str, Claim]:
