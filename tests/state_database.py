@@ -1,4 +1,4 @@
-"""The state database from outside the program: its keys, and what earlier versions would have left. Tests of the state write SQL with it."""
+"""The state database from outside the program: its keys, and what earlier versions would have left; for tests that write SQL."""
 
 from __future__ import annotations
 
