@@ -120,6 +120,18 @@ def parse_url(text: str) -> Url:
     return _parse(text, _DEFAULT_PORTS, "must begin with http:// or https://")
 
 
+def check_url(text: str) -> None:
+    """Refuse what `parse_url` refuses, for who has no use for the parts: a long list makes none of the usual URLs.
+
+    Raises:
+        ValueError: as in `parse_url`.
+    """
+    if ordinary := _ORDINARY.fullmatch(text):
+        _site(ordinary[1])
+    else:
+        parse_url(text)
+
+
 def parse_proxy(text: str) -> Url:
     """Read the URL of a proxy, which may be of SOCKS too; without a scheme it is of http, as in environments.
 

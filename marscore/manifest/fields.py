@@ -54,10 +54,10 @@ def _is_int(value: object) -> bool:
 
 def read_text(value: object) -> str:
     """Take text as it is."""
-    if isinstance(value, PurePath):
-        value = str(value)
     if not isinstance(value, str):
-        raise ValueError("must be text")
+        if not isinstance(value, PurePath):
+            raise ValueError("must be text")
+        value = str(value)
     if not value:
         raise ValueError("must not be empty")
     if not value.isprintable() and _CONTROL.search(value):

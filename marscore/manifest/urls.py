@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from marscore.url import parse_proxy, parse_url
+from marscore.url import check_url, parse_proxy
 
 
 def check_url_text(url: str) -> str:
     """Refuse what no request can be sent to, or what two readers might take for two places."""
-    parse_url(url)
+    check_url(url)
     return url
 
 

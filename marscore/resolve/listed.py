@@ -119,6 +119,10 @@ class ListExpansion:
         self._file = ""
         #: The entry without checksums: for rows that have none, `defaults` may name a list.
         self._bare = entry.model_copy(update={"checksum": None})
+        #: Whose lists name checksums of rows that have some of their own, and of those that have none; None: no list does.
+        self._lists_of_some, self._lists_of_none = (
+            each if expanding.lists.may_be_named(each) else None for each in (entry, self._bare if texts_of(entry) else entry)
+        )
 
     def read(self, open_rows: OpenRows) -> Iterator[None]:
         """Add a download for each row, or note what is wrong with it; a step for each row."""
@@ -213,9 +217,9 @@ class ListExpansion:
         self._is_over = True
 
     def _download(self, own: str, url: str, forms: _Forms, values: list[str | int | None], shared: Options | None) -> Download:
-        entry, where, expanding = self._entry, self._where, self._expanding
+        where, expanding = self._where, self._expanding
         options = shared or self._options(forms, values)
-        mirrors = [mirror for form in forms.mirrors if (mirror := filled(form, values)) is not None]
+        mirrors = [mirror for form in forms.mirrors if (mirror := filled(form, values)) is not None] if forms.mirrors else ()
         checksums = tuple([each for form in forms.checksums if (each := filled(form, values)) is not None]) if forms.checksums else ()
         size = None if forms.size is None else filled(forms.size, values)
         path = None if forms.path is None else filled(forms.path, values)
@@ -223,8 +227,8 @@ class ListExpansion:
         urls = tuple(dict.fromkeys([url, *mirrors])) if mirrors else (url,)
         if self._allowed is not None and leads_elsewhere(self._allowed, options, urls, self._adds):
             raise BadCellError(("url",), _ELSEWHERE, forms.url.column)
-        entry = entry if checksums or not texts_of(entry) else self._bare
-        awaited = expanding.lists.of(where, entry, url) if expanding.lists.may_be_named(entry) else ()
+        lists = self._lists_of_some if checksums else self._lists_of_none
+        awaited = () if lists is None else expanding.lists.of(where, lists, url)
         place, folder = expanding.output(where, path, url, own), None
         if options.unpack is not None:
             folder = expanding.folder_of(where, into if forms.into else options.unpack.into, place, own)

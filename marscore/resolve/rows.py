@@ -11,23 +11,21 @@ template. Where a text is one column alone, an empty cell means that nothing is 
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
 
 from marscore.frozen import dataclass
+from marscore.state import key_of
 
 if TYPE_CHECKING:
     from marscore.manifest.places import Path
 
 _T = TypeVar("_T")
 
-#: What stands for a hash of the row's URL, where no column has that name.
+#: What stands for the key of the row's URL (`state.key_of`), where no column has that name.
 KEY = "key"
-#: So many hexadecimal digits of the URL's sha256 that has: 128 bits, which no two URLs share by chance.
-KEY_DIGITS = 32
 
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}:]+)(?::([^{}]*))?\}|[{}]")
 #: `{name:2}`, the beginning of a text, and `{name:05d}` and the like, a number.
@@ -164,6 +162,11 @@ class Slots:
     names: list[str] = field(default_factory=list)
     #: (name, whether a number) -> its place among the values.
     _slots: dict[tuple[str, bool], int] = field(default_factory=dict)
+    #: For each slot the place of its cell among those of `names`; that of the key has none.
+    _cells: list[int | None] = field(default_factory=list)
+    #: The slots that hold numbers, with their names, and that of the key.
+    _numbers: list[tuple[int, str]] = field(default_factory=list)
+    _key: int | None = None
 
     def form(self, where: Path, text: str, read: Callable[[str], _T], is_column: bool = False) -> RowForm[_T]:
         """Read one text of an entry. `is_column`: without braces it is the name of a column.
@@ -194,8 +197,8 @@ class Slots:
 
     @property
     def has_key(self) -> bool:
-        """Whether any form needs the hash of the URL."""
-        return (KEY, False) in self._slots and not self._is_column(KEY)
+        """Whether any form needs the key of the URL."""
+        return self._key is not None
 
     def values(self, cells: tuple[Cell, ...]) -> list[str | int | None]:
         """The values for the forms, of one row's cells in the columns `names`. That of the key is put in by who knows the URL.
@@ -203,16 +206,16 @@ class Slots:
         Raises:
             CellError: a number is needed and the cell holds none.
         """
-        known = dict(zip(self.names, cells, strict=True))
-        values: list[str | int | None] = []
-        for name, is_number in self._slots:
-            cell = known.get(name)
-            values.append(_number(name, cell) if is_number and cell is not None else cell)
+        values: list[str | int | None] = [None if at is None else cells[at] for at in self._cells]
+        for slot, name in self._numbers:
+            cell = values[slot]
+            values[slot] = _number(name, cell) if isinstance(cell, str) else None
         return values
 
     def put_key(self, values: list[str | int | None], url: str) -> None:
-        """Put the hash of the row's URL among its values."""
-        values[self._slots[KEY, False]] = key_of_url(url)
+        """Put the key of the row's URL among its values."""
+        assert self._key is not None, "who asks for none, has none"
+        values[self._key] = key_of(url)
 
     def position(self, name: str | None) -> int:
         """The number of a column in the file, from 1; 1 where that is not known."""
@@ -224,7 +227,18 @@ class Slots:
                 self.names.append(name)
         elif name != KEY:
             raise ValueError(self._lacks(name))
-        return self._slots.setdefault((name, is_number), len(self._slots))
+        known = self._slots.get((name, is_number))
+        return self._new_slot(name, is_number) if known is None else known
+
+    def _new_slot(self, name: str, is_number: bool) -> int:
+        slot = self._slots[name, is_number] = len(self._slots)
+        at = self.names.index(name) if name in self.names else None
+        self._cells.append(at)
+        if is_number:
+            self._numbers.append((slot, name))
+        elif at is None:
+            self._key = slot
+        return slot
 
     def _is_column(self, name: str) -> bool:
         if self.columns is None or name not in self.columns:
@@ -236,11 +250,6 @@ class Slots:
     def _lacks(self, name: str) -> str:
         there = ", ".join(column[:64] for column in (self.columns or ())[:20])
         return f"names the column {name[:64]!r}, which the file has not; it has {there or 'none'}"
-
-
-def key_of_url(url: str) -> str:
-    """What {key} stands for: the beginning of the sha256 of the URL's text, in hexadecimal digits."""
-    return hashlib.sha256(url.encode()).hexdigest()[:KEY_DIGITS]
 
 
 def pieces(text: str) -> tuple[list[str], list[str]]:

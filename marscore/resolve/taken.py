@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from marscore.manifest.output import collision_key
 from marscore.resolve.paths import Taken
 
-_MASK = (1 << 64) - 1
 #: A table is made twice as large when so much of it is in use.
 _FULL = 0.75
 #: Folders of which it is remembered by name that they are known.
@@ -21,39 +20,38 @@ _OTHER = "another download"
 
 
 class HashSet:
-    """Whole numbers from 1 to 2**64 - 1, in eleven to twenty-two bytes each."""
+    """Whole numbers of 64 bits but 0, in eleven to twenty-two bytes each. Of two that differ in the last bit alone it holds one."""
 
     def __init__(self) -> None:
         self._slots = 1 << 12
-        self._table = array("Q", bytes(8 * self._slots))
+        self._table = array("q", bytes(8 * self._slots))
         self._count = 0
 
-    def __contains__(self, value: int) -> bool:
-        table, mask = self._table, self._slots - 1
+    def find(self, value: int) -> int:
+        """This one or the other of its pair, whichever is there; 0: neither."""
+        table, mask, either = self._table, self._slots - 1, value | 1
         at = (value >> 1) & mask
-        while known := table[at]:
-            if known == value:
-                return True
+        while (known := table[at]) and known | 1 != either:
             at = (at + 1) & mask
-        return False
+        return known
 
-    def add(self, value: int) -> bool:
-        """Add one; False if it was there."""
-        table, mask = self._table, self._slots - 1
+    def add(self, value: int) -> int:
+        """Add one where `find` finds neither; returns what that finds."""
+        table, mask, either = self._table, self._slots - 1, value | 1
         at = (value >> 1) & mask
         while known := table[at]:
-            if known == value:
-                return False
+            if known | 1 == either:
+                return known
             at = (at + 1) & mask
         table[at] = value
         self._count += 1
         if self._count > _FULL * self._slots:
             self._grow()
-        return True
+        return 0
 
     def _grow(self) -> None:
         old, self._slots = self._table, 2 * self._slots
-        table, mask = array("Q", bytes(8 * self._slots)), self._slots - 1
+        table, mask = array("q", bytes(8 * self._slots)), self._slots - 1
         for value in old:
             if value:
                 at = (value >> 1) & mask
@@ -79,14 +77,12 @@ class HashedOutputs:
         key = collision_key(path)
         if key in self._named:
             return Taken(f"the same file as {self._named[key]}", _OTHER)
-        file = _hash_of(key) | 1
-        if file ^ 1 in self._known:
-            return Taken(f"a file where {_OTHER} needs a folder", _OTHER)
         parent = key.rpartition("/")[0]
         if parent and parent not in self._recent and self._is_below_a_file(parent):
             return Taken(f"inside of what is a file of {_OTHER}", _OTHER)
-        if not self._known.add(file):
-            return Taken(f"the same file as {_OTHER}", _OTHER)
+        file = _hash_of(key) | 1
+        if there := self._known.add(file):
+            return Taken(f"the same file as {_OTHER}" if there == file else f"a file where {_OTHER} needs a folder", _OTHER)
         if parent and parent not in self._recent:
             self._take_folders(parent)
         return None
@@ -97,12 +93,9 @@ class HashedOutputs:
 
     def _is_below_a_file(self, folder: str) -> bool:
         while folder:
-            known = _hash_of(folder)
-            if known | 1 in self._known:
-                return True
-            if known in self._known:
-                # It was looked at when it became a folder, and no file can have taken its place since.
-                return False
+            if there := self._known.find(_hash_of(folder)):
+                # A folder was looked at when it became one, and no file can have taken its place since.
+                return there & 1 == 1
             folder = folder.rpartition("/")[0]
         return False
 
@@ -110,10 +103,10 @@ class HashedOutputs:
         if len(self._recent) >= _RECENT:
             self._recent.clear()
         self._recent.add(folder)
-        while folder and self._known.add(_hash_of(folder)):
+        while folder and not self._known.add(_hash_of(folder)):
             folder = folder.rpartition("/")[0]
 
 
 def _hash_of(key: str) -> int:
     """An even number; the odd one beside it is that of a file."""
-    return (hash(key) & _MASK & ~1) or 2
+    return (hash(key) & ~1) or 2

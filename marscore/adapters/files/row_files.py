@@ -121,10 +121,14 @@ class CsvRows:
         self._lines = _Lines(path, packed, unchanged)
         self._reader = csv.reader(self._lines, delimiter=delimiter, strict=True)
         try:
-            header = self._next()
+            header = next(self._reader, None)
+        except csv.Error as error:
+            self._lines.close()
+            raise _no_csv(error, 1) from error
         except BaseException:
             self._lines.close()
             raise
+        self._lines.end_row()
         if not header:
             self._lines.close()
             raise RowsError("is empty: its first line has to name the columns", 1, 1)
@@ -132,22 +136,24 @@ class CsvRows:
 
     def rows(self, names: Sequence[str]) -> Iterator[tuple[int, tuple[Cell, ...] | BadRow]]:
         """As `RowFile` says."""
-        where, count = [self.columns.index(name) for name in names], len(self.columns)
+        lines, where, count = self._lines, [self.columns.index(name) for name in names], len(self.columns)
+        begins = lines.number + 1
         try:
-            while True:
-                begins = self._lines.number + 1
-                row = self._next()
-                if row is None:
-                    return
+            for row in self._reader:
                 if len(row) == count:
+                    lines.end_row()
                     yield begins, tuple([row[at] or None for at in where])
                 elif row:
+                    lines.end_row()
                     yield (
                         begins,
                         BadRow(f"the row has {len(row)} cells, and the first line names {count} columns", min(len(row), count) + 1),
                     )
+                begins = lines.number + 1
+        except csv.Error as error:
+            raise _no_csv(error, begins) from error
         finally:
-            self._lines.close()
+            lines.close()
 
     def close(self) -> None:
         """As `RowFile` says."""
@@ -157,15 +163,9 @@ class CsvRows:
         """As `RowFile` says."""
         return frozenset()
 
-    def _next(self) -> list[str] | None:
-        begins = self._lines.number + 1
-        try:
-            row = next(self._reader, None)
-        except csv.Error as error:
-            raise RowsError(f"is no CSV from this row on: {error}", begins, 1) from error
-        if row:
-            self._lines.end_row()
-        return row
+
+def _no_csv(error: csv.Error, begins: int) -> RowsError:
+    return RowsError(f"is no CSV from this row on: {error}", begins, 1)
 
 
 class JsonRows:

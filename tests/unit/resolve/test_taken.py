@@ -30,9 +30,12 @@ def test_a_path_that_something_else_is_written_to_is_taken() -> None:
 
 def test_a_set_of_numbers_holds_what_was_added_however_large_it_grows() -> None:
     numbers = HashSet()
-    mixed = [(number * 0x9E3779B97F4A7C15) % (1 << 64) or 1 for number in range(1, 60_000)]
-    assert all(map(numbers.add, mixed))
-    assert not any(map(numbers.add, mixed[::7]))
-    assert all(number in numbers for number in mixed)
-    known = set(mixed)
-    assert not any(number ^ 1 in numbers for number in mixed if number ^ 1 not in known)
+    mixed = [(number * 0x9E3779B97F4A7C15) % (1 << 64) - (1 << 63) or 1 for number in range(1, 60_000)]
+    assert len({number | 1 for number in mixed}) == len(mixed), "none is another's pair"
+    assert not any(map(numbers.add, mixed))
+    assert list(map(numbers.add, mixed[::7])) == mixed[::7]
+    assert list(map(numbers.find, mixed)) == mixed
+    assert [numbers.add(number ^ 1) for number in mixed] == mixed, "of a pair it holds one"
+    others = {number ^ (1 << 40) | 1 for number in mixed} - {number | 1 for number in mixed}
+    assert others, "numbers that were not added"
+    assert not any(map(numbers.find, others))
