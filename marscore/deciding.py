@@ -116,6 +116,9 @@ def _within_reach(job: Job, decisions: list[Decision]) -> list[Decision]:
 def work_of(decision: Decision) -> Work | None:
     """What a decision leaves to be done by a worker; None where it needs no transfer."""
     match decision:
+        # Of a million files in place first.
+        case UpToDate() | Cached() | Refuse() | Prove():
+            return None
         case Fetch():
             return Work(decision.download, untouched=True)
         case Resume():
@@ -124,8 +127,6 @@ def work_of(decision: Decision) -> Work | None:
             return Work(decision.download, decision.claim, unpacked=decision.unpacked)
         case Unpacking():
             return Work(decision.download, in_place=InPlace(decision.status, decision.reason, decision.claim))
-        case UpToDate() | Cached() | Refuse() | Prove():
-            return None
         case _:
             assert_never(decision)
 

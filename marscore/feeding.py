@@ -127,7 +127,7 @@ class OwnSecrets:
         netrc = [download for download in downloads if download.options.auth == "netrc"]
         ambient = ambient_secrets(netrc) if netrc else {}
         for download in downloads:
-            if id(download.options) in self._harmless and not any("@" in url for url in (download.url, *download.sources)):
+            if id(download.options) in self._harmless and "@" not in download.url and "@" not in "".join(download.sources):
                 continue
             secrets = {**own_secrets(download), **(ambient if download.options.auth == "netrc" else {})}
             own = tuple(sorted((text, shown) for text, shown in secrets.items() if text not in self._known))

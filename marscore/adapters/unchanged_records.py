@@ -1,14 +1,14 @@
 """Tells of files that need nothing. A run may have a million of them, whose outcomes differ in seven values: the rest is written once.
 
-    a specimen --outcome_of, LineMaker, entry_of--> line and entry with places left open --values of each--> lines, entries
+    a specimen --outcome_of, LineMaker, entry_of--> the texts around the values of line and entry --values of each--> lines, entries
 
-So what is written is what these say of each, at a third of the price.
+So what is written is what these say of each, at a quarter of the price: texts are joined, which takes two thirds of the time of `%`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from marscore.adapters.terminal.log_lines import LineMaker, quoted
 from marscore.events import DownloadFinished
@@ -26,6 +26,8 @@ from marscore.state import FileIdentity
 _OPEN: Any = "%s"
 #: How many values are different in a line, and in an entry.
 _IN_LINE, _IN_ENTRY = 6, 5
+#: What stands before, between and behind these.
+_Around: TypeAlias = "list[str]"
 _ANY_FILE = FileIdentity(_OPEN, _OPEN, _OPEN)
 _ANY_DOWNLOAD = Download(_OPEN, (_OPEN,), _OPEN, Options())
 
@@ -44,7 +46,7 @@ class UnchangedRecords:
     def tell(self, decisions: Iterable[UpToDate], at: float) -> Told | None:
         """What is made of their outcomes, at a Unix time; None where no form would do, and each has to be told by itself."""
         url_of = self._redactor.url
-        known: dict[str, tuple[str, str]] = {}
+        known: dict[str, tuple[_Around, _Around]] = {}
         lines: list[str] = []
         entries: dict[str, str] = {}
         for decision in decisions:
@@ -53,20 +55,25 @@ class UnchangedRecords:
             if forms is None:
                 return None
             line, entry = known[decision.reason] = forms
-            url, path = json_text(url_of(download.url)), json_text(download.path)
+            name, path, size = download.id, download.path, str(file.size)
+            url, place = json_text(url_of(download.url))[1:-1], json_text(path)[1:-1]
             checksum = checksum_of(download.checksums, digests) if download.checksums else digests[0]
             if line:
-                place = quoted(well_formed(download.path))[1:-1]
-                lines.append(line % (download.id, place, file.size, '", "'.join(digests), file.mtime_ns, file.inode))
-            entries[download.id] = entry % (download.id, url[1:-1], path[1:-1], file.size, checksum)
+                begin, to_path, to_size, to_digests, to_mtime, to_inode, end = line
+                lines += (begin, name, to_path, quoted(well_formed(path))[1:-1], to_size, size, to_digests, '", "'.join(digests))
+                lines += (to_mtime, str(file.mtime_ns), to_inode, str(file.inode), end)
+            begin, to_url, to_path, to_size, to_checksum, end = entry
+            entries[name] = "".join((begin, name, to_url, url, to_path, place, to_size, size, to_checksum, str(checksum), end))
         text = "".join(lines)
         return Told(tuple(text if shown else "" for shown in self._shown), entries)
 
-    def _forms(self, reason: str, at: float) -> tuple[str, str] | None:
-        """A line, which is empty where the log leaves such lines out, and an entry."""
+    def _forms(self, reason: str, at: float) -> tuple[_Around, _Around] | None:
+        """Those of a line, none where the log leaves such lines out, and of an entry."""
         event = self._redactor.event(_outcome(reason, at))
         line, entry = max(self._maker.texts([event]), default=""), entry_of(_ANY_DOWNLOAD, event, self._redactor)
-        return (line, entry) if self._only_json and (not line or _is_form(line, _IN_LINE)) and _is_form(entry, _IN_ENTRY) else None
+        if not self._only_json or (line and not _is_form(line, _IN_LINE)) or not _is_form(entry, _IN_ENTRY):
+            return None
+        return line.split(_OPEN) if line else [], entry.split(_OPEN)
 
 
 def _outcome(reason: str, at: float) -> DownloadFinished:

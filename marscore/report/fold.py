@@ -163,11 +163,13 @@ class ReportFold:
 
     def add_in_place(self, entries: Mapping[str, str]) -> None:
         """Take the entries, by download, of files that need nothing: what `add` does with their outcomes, all at once."""
+        count = 0
         for download, entry in entries.items():
             number = self._place.get(download)
             if number is not None and not self._entries.has(number):
                 self._end(download, number, entry)
-                self._ended["up_to_date"] += 1
+                count += 1
+        self._ended["up_to_date"] += count
 
     def _end(self, download: str, number: int, entry: str) -> None:
         self._entries.add(number, entry)

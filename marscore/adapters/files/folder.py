@@ -275,13 +275,14 @@ class Folder:
         """What `identify` says, for one look at each of many paths."""
         # In a folder that is not there is no file to ask the system about: a first run makes one look for each folder.
         there: dict[str, bool] = {}
+        identify = self.identify
 
         def look(path: str) -> FileIdentity | None:
             parent = path.rpartition("/")[0]
             known = there.get(parent)
             if known is None:
-                known = there[parent] = self.identify(parent) is not None
-            return self.identify(path) if known else None
+                known = there[parent] = identify(parent) is not None
+            return identify(path) if known else None
 
         return look
 

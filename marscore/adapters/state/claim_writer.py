@@ -77,12 +77,10 @@ class ClaimWriter:
             self._rows = {}
             self.before = Claims(self._rows)
             self._old = set(self._folder.leftovers())
-        for download in downloads:
-            key = key_of(download.path)
-            if row := claims.row(key):
-                self._rows[key] = row
-            if key in self._old:
-                self._own.add(key)
+        keys = [key_of(download.path) for download in downloads]
+        self._rows.update((key, row) for key in keys if (row := claims.row(key)))
+        if self._old:
+            self._own |= self._old.intersection(keys)
 
     def forget(self, download: Download) -> None:
         """Forget what was known of a download that is over."""

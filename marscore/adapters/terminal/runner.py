@@ -23,6 +23,7 @@ def disarmed(text: str) -> str:
 
     To who reads JSON, the text is the same.
     """
-    if ("##" not in text and "::" not in text) or not is_read_by_a_runner():
+    # Asked first: a text may be the lines of a thousand downloads.
+    if not is_read_by_a_runner() or ("##" not in text and "::" not in text):
         return text
     return _FIRST.sub(r"\1\\u003a", _ANYWHERE.sub(r"\\u0023", text))
