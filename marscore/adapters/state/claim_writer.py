@@ -165,7 +165,8 @@ class ClaimWriter:
     def _marked(self, keys: Iterable[str]) -> bool:
         """Mark claims durable. That this can be written does not mend what could not be before."""
         before = self.trouble
-        marked = self._tried(lambda: self._state.flushed(keys))
+        # In the order of the table: each of its pages is read and written once.
+        marked = self._tried(lambda: self._state.flushed(sorted(keys)))
         self.trouble = before or self.trouble
         return marked
 
