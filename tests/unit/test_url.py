@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import socket
 import string
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from requests.utils import select_proxy
 
 from marscore.adapters.http.requests_connections import Connections, PoolAdapter
-from marscore.url import Url, host_of, parse_proxy, parse_url, resolve
+from marscore.url import Url, check_url, host_of, parse_proxy, parse_url, resolve
 from tests.integration.test_urls_and_credentials import LOCATIONS
 from tests.long import examples
 
@@ -345,6 +346,22 @@ def test_whom_the_client_dials_and_what_it_says_there_is_what_was_parsed(text: s
     assert pool.host.partition("%")[2] in {zone, *(str(number) for number, name in socket.if_nameindex() if name == zone)}
     assert adapter.request_url(prepared, {}) == url.target
     assert adapter.request_url(prepared, {"http": "http://proxy.example"}) == (url.text if url.scheme == "http" else url.target)
+
+
+@settings(max_examples=examples(500))
+@given(st.one_of(URLS, st.text(max_size=30)))
+@example("http://files.example.org:70000/a")
+@example("http://files.example.org/a b")
+def test_what_is_only_checked_is_refused_in_the_words_of_what_is_parsed(text: str) -> None:
+    assert _refusal(check_url, text) == _refusal(parse_url, text)
+
+
+def _refusal(read: Callable[[str], object], text: str) -> str | None:
+    try:
+        read(text)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 @settings(max_examples=examples(500))
