@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from marscore.manifest.fields import is_elsewhere
 from marscore.resolve.model import Options
@@ -19,6 +19,11 @@ from marscore.url import parse_url
 
 if TYPE_CHECKING:
     from marscore.manifest import ListEntry
+
+#: Of a list that the author of the manifest has, or pins: its rows are as good as written there.
+ANYWHERE: Final = "anywhere"
+#: The origins to which rows may lead with what the manifest sends.
+AllowedOrigins: TypeAlias = "frozenset[str] | Literal['anywhere']"
 
 _TYPED = re.compile(r"(?i)https?://[^/?#{}]+(?=[/?])")
 _COLUMN = re.compile(r"\{[^{}]*\}")
@@ -28,11 +33,11 @@ _SECRET = re.compile(r"[?@]")
 _HARMLESS = frozenset({"user-agent", "accept", "accept-encoding", "accept-language", "referer"})
 
 
-def allowed_origins(entry: ListEntry) -> frozenset[str] | None:
-    """Where rows may lead to with what the manifest sends; None: anywhere, as the author of the manifest has the list."""
+def allowed_origins(entry: ListEntry) -> AllowedOrigins:
+    """Where rows may lead to with what the manifest sends."""
     source = entry.from_
     if not is_elsewhere(source.url) or source.checksum:
-        return None
+        return ANYWHERE
     typed = [found[0] for text in (entry.url, *(entry.mirrors or ())) if (found := _TYPED.match(text))]
     own = [source.url] if source.url.lower().startswith("http") else []
     return frozenset(parse_url(f"{text}/" if text in typed else text).origin for text in (*own, *typed))
@@ -48,8 +53,10 @@ def writes_more(entry: ListEntry, of_checksums: Iterable[str] = (), secrets: Col
     return any(_SECRET.search(text) or any(secret in text for secret in secrets) for text in added)
 
 
-def leads_elsewhere(allowed: frozenset[str], options: Options, urls: Iterable[str], adds: Literal["nothing", "text"] = "nothing") -> bool:
+def leads_elsewhere(allowed: AllowedOrigins, options: Options, urls: Iterable[str], adds: Literal["nothing", "text"] = "nothing") -> bool:
     """Whether a row would have credentials sent where they may not go; what the manifest `adds` to its URL may be some."""
+    if allowed == ANYWHERE:
+        return False
     return (adds == "text" or _has_credentials(options)) and any(parse_url(url).origin not in allowed for url in urls)
 
 

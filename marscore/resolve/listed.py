@@ -22,7 +22,7 @@ from marscore.manifest.fields import read_text
 from marscore.manifest.places import Advice, Path, shown
 from marscore.resolve.awaited import AwaitedMaker, WrongListError, texts_of
 from marscore.resolve.cells import BadCellError, filled, read_header, read_path, read_row_size, read_tag, read_url, values_of
-from marscore.resolve.list_origins import allowed_origins, leads_elsewhere, writes_more
+from marscore.resolve.list_origins import ANYWHERE, allowed_origins, leads_elsewhere, writes_more
 from marscore.resolve.model import Download, Options
 from marscore.resolve.refused import RefusedError
 from marscore.resolve.rows import BadRow, Cell, OpenRows, RowFile, RowForm, RowsError, Slots, Values
@@ -109,7 +109,7 @@ class ListExpansion:
         self._name = shown(where)
         self._allowed = allowed_origins(entry)
         self._adds: Literal["nothing", "text"] = "nothing"
-        if self._allowed is not None and writes_more(entry, expanding.lists.urls_for(entry), expanding.secrets()):
+        if self._allowed != ANYWHERE and writes_more(entry, expanding.lists.urls_for(entry), expanding.secrets()):
             self._adds = "text"
         #: The options of rows, each once.
         self._of_rows: dict[Options, Options] = {}
@@ -225,7 +225,7 @@ class ListExpansion:
         path = None if forms.path is None else filled(forms.path, values)
         into = None if forms.into is None else filled(forms.into, values)
         urls = tuple(dict.fromkeys([url, *mirrors])) if mirrors else (url,)
-        if self._allowed is not None and leads_elsewhere(self._allowed, options, urls, self._adds):
+        if self._allowed != ANYWHERE and leads_elsewhere(self._allowed, options, urls, self._adds):
             raise BadCellError(("url",), _ELSEWHERE, forms.url.column)
         lists = self._lists_of_some if checksums else self._lists_of_none
         awaited = () if lists is None else expanding.lists.of(where, lists, url)
@@ -244,7 +244,7 @@ class ListExpansion:
         made = None if forms.tags is None else [filled(form, values) for form in forms.tags]
         tags = None if made is None else tuple([tag for tag in made if tag is not None])
         options = self._expanding.options_of(self._where, self._entry, headers, tags)
-        if self._allowed is None:
+        if self._allowed == ANYWHERE:
             return options
         # Other origins than these are the list's choice, and the manifest's author knows nothing of them.
         of_rows = replace(options, chosen=self._allowed | self._expanding.mirror_origins)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from marscore.manifest import ListEntry
-from marscore.resolve.list_origins import allowed_origins, leads_elsewhere, writes_more
+from marscore.resolve.list_origins import ANYWHERE, AllowedOrigins, allowed_origins, leads_elsewhere, writes_more
 from marscore.resolve.model import Options
 from marscore.values import Credentials
 
@@ -15,13 +15,14 @@ LIST = "https://lists.example.com/rows.csv"
 TOKEN = Options(headers=(("Authorization", "Bearer x"),))
 
 
-def allowed(source: Any = LIST, url: str = "link", **more: Any) -> frozenset[str] | None:
+def allowed(source: Any = LIST, url: str = "link", **more: Any) -> AllowedOrigins:
     return allowed_origins(ListEntry.model_validate({"from": source, "url": url, **more}))
 
 
 def test_a_list_of_this_machine_or_one_that_is_pinned_leads_anywhere() -> None:
-    assert allowed("rows.csv") is None
-    assert allowed({"url": LIST, "checksum": "sha256:" + 64 * "0"}) is None
+    for source in ("rows.csv", {"url": LIST, "checksum": "sha256:" + 64 * "0"}):
+        assert allowed(source) == ANYWHERE
+        assert leads_elsewhere(allowed(source), TOKEN, ["https://evil.example.com/a"], "text") is False
 
 
 @pytest.mark.parametrize(
@@ -41,8 +42,9 @@ def test_a_list_of_this_machine_or_one_that_is_pinned_leads_anywhere() -> None:
     ],
 )
 def test_others_lead_to_their_own_origin_and_to_those_that_are_typed(url: str, mirrors: list[str], also: list[str]) -> None:
-    own, others = allowed(), allowed(url=url, mirrors=mirrors) or frozenset()
-    assert own is not None
+    own, others = allowed(), allowed(url=url, mirrors=mirrors)
+    assert isinstance(own, frozenset)
+    assert isinstance(others, frozenset)
     assert {each.removesuffix(":443").removesuffix(":80") for each in others - own} == set(also)
     assert allowed("s3://bucket/rows.csv", url="link") == frozenset()
 
@@ -58,7 +60,6 @@ def test_others_lead_to_their_own_origin_and_to_those_that_are_typed(url: str, m
 )
 def test_only_what_tells_of_who_asks_is_kept_from_others(options: Options, has_any: bool) -> None:
     origins = allowed()
-    assert origins is not None
     assert leads_elsewhere(origins, options, ["https://lists.example.com/a", "https://evil.example.com/a"]) is has_any
     assert leads_elsewhere(origins, options, ["https://LISTS.example.com:443/a"]) is False
 
@@ -78,7 +79,6 @@ def test_only_what_tells_of_who_asks_is_kept_from_others(options: Options, has_a
 def test_what_the_manifest_adds_to_an_origin_that_the_list_names_may_be_a_secret(url: str, adds: bool) -> None:
     assert writes_more(ListEntry.model_validate({"from": LIST, "url": url, "path": "{id}"})) is adds
     origins = allowed(url=url)
-    assert origins is not None
     assert leads_elsewhere(origins, Options(), ["https://evil.example.com/a"], "text" if adds else "nothing") is adds
 
 
