@@ -13,14 +13,14 @@ from marscore.cli.complete import files
 from marscore.cli.engine import engine
 from marscore.cli.exits import complain, say
 from marscore.cli.inputs import read_list, read_manifest, settings_of
-from marscore.cli.options import export_options
+from marscore.cli.options import Place, export_options
 from marscore.cli.verb import Verb
 from marscore.lists.model import Format, Target
 
 _TO = click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, allow_dash=True),
+    type=Place(dir_okay=False, allow_dash=True),
     metavar="FILE",
     help="Write to this file.  [default: standard output]",
 )

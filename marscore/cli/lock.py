@@ -11,7 +11,7 @@ from marscore.cli.complete import files
 from marscore.cli.engine import engine
 from marscore.cli.exits import complain, say_lines
 from marscore.cli.inputs import read_manifest, settings_of
-from marscore.cli.options import lock_options
+from marscore.cli.options import Place, lock_options
 from marscore.cli.summary import counted
 from marscore.cli.verb import Verb
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option(
     "--diff",
     "old",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=Place(dir_okay=False, path_type=Path),
     metavar="OLD",
     help="Write nothing; say how the lock differs from this older one.",
 )

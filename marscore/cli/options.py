@@ -54,7 +54,17 @@ def _variable(value: str) -> tuple[str, str]:
     return name, text
 
 
-class _File(click.Path):
+class Place(click.Path):
+    """A path. An empty one, such as a shell makes of a variable that is not set, is none: a Path would make the current folder of it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As click's, and refuse an empty one."""
+        if value == "":
+            self.fail("must not be empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class _File(Place):
     """Something to write to: a file, `-`, a pipe, a device."""
 
     def __init__(self) -> None:
@@ -78,7 +88,7 @@ _OBSERVING = (
 )
 
 
-class _Folder(click.Path):
+class _Folder(Place):
     """The folder for files, or the URL of a store: that stays text, since a Path makes one slash of two."""
 
     def __init__(self) -> None:
@@ -123,7 +133,7 @@ _VARIABLES = click.option(
 _LOCKING = (
     click.option(
         "--lock",
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=Place(dir_okay=False, path_type=Path),
         metavar="FILE",
         help="Hold downloads to this lock.  [default: downloads.lock beside downloads.yaml, if it is there]",
     ),
@@ -257,7 +267,7 @@ get_options = _all(
 engine_options = _all(
     click.option(
         "--worker-logs",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=Place(file_okay=False, path_type=Path),
         metavar="DIR",
         help="Write what each worker tells to a log of its own in this folder, as JSON lines.",
     ),

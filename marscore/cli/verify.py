@@ -10,7 +10,7 @@ from marscore.cli.complete import files
 from marscore.cli.engine import engine
 from marscore.cli.exits import complain, say_json, say_lines
 from marscore.cli.inputs import read_manifest, settings_of
-from marscore.cli.options import verify_options
+from marscore.cli.options import Place, verify_options
 from marscore.cli.summary import counted
 from marscore.cli.verb import Verb
 from marscore.values import format_size
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True, help="For people or for programs."
 )
-@click.option("--report", type=click.Path(dir_okay=False, allow_dash=True), metavar="FILE", help="Write what was found here too, as JSON.")
+@click.option("--report", type=Place(dir_okay=False, allow_dash=True), metavar="FILE", help="Write what was found here too, as JSON.")
 @click.pass_context
 def verify(
     context: click.Context,
