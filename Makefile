@@ -9,7 +9,7 @@ MUTANTS ?= 300
 SEED ?= 1
 SEEDS ?= 100000
 
-.PHONY: help demo origin docs docs-serve test test-long page-test test-requests torture fuzz simulate mutants bench check dist try-dist format schemas clean
+.PHONY: help demo origin docs docs-serve test test-slow test-long page-test test-requests torture fuzz simulate mutants bench check dist try-dist format schemas clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,10 +33,13 @@ docs-serve: $(STAMP)  ## show the documentation's site while it is written
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@$(BIN)/python -m mkdocs serve
 
-test: $(STAMP)  ## all tests, in parallel; says which it left out for want of a server
-	@$(BIN)/python -m pytest -n $(WORKERS)
+test: $(STAMP)  ## the tests, in parallel, but for some slow ones; says which it left out for want of a server
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
 
-test-long: $(STAMP)  ## the same with every row of the long matrices, of which `make test` tries some; about a quarter of an hour
+test-slow: $(STAMP)  ## the others: clusters, object stores, long lists, a browser, kills and power cuts; .ci/run has both
+	@$(BIN)/python -m pytest -n $(WORKERS) -m slow
+
+test-long: $(STAMP)  ## all tests with every row of the long matrices, of which `make test` tries some; about a quarter of an hour
 	@MARSCORE_LONG=1 $(BIN)/python -m pytest -n $(WORKERS)
 
 page-test: $(STAMP)  ## the tests of a run's page in a browser (apt-get install chromium); .ci/run has them among all tests

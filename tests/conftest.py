@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.long import ALL, spared
+from tests.long import ALL, SLOW, slow, spared
 from tests.origin import Origin
 from tests.servers import Nginx, Proxy, Tls, make_tls, nginx, tinyproxy
 
@@ -64,11 +64,15 @@ def pytest_xdist_setupnodes(config: pytest.Config) -> None:
         process.wait()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is for `make test-long` alone."""
+    """Leave out what is for `make test-long` alone, and mark what is slow."""
     left_out = spared(items)
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])
     items[:] = [item for item in items if item not in left_out]
+    for item in items:
+        if item.nodeid.startswith(SLOW):
+            item.add_marker(slow)
 
 
 def pytest_collection_finish() -> None:

@@ -1,6 +1,8 @@
 """Of what `make test` tries some and `make test-long` all: where unit and contract tests hold each row of what decides already.
 
 some, few       of the rows of one matrix, those that are named here, or the first
+slow            what takes much of a processor: SLOW says which, `make test-slow` runs them, and CI runs both. `make test`, for who waits
+                for it, leaves them out
 long            a test, or a row, for `make test-long` alone: it costs a second or more, and a quicker one holds the same rule
 combined        a test of crossed matrices (several `parametrize`) of which each combination is tried. Of other tests in the folders
                 CROSSED, `make test` tries each row of each matrix, no more; `spared` finds what is left out
@@ -19,6 +21,43 @@ _T = TypeVar("_T")
 _Row: TypeAlias = "tuple[str, tuple[int, ...]]"
 ALL = bool(os.environ.get("MARSCORE_LONG"))
 CROSSED = ("tests/integration/", "tests/torture/")
+#: Beginnings of names of tests that took a second of a processor each, and more, where two cores ran six processes.
+SLOW = (
+    "tests/browser/",
+    "tests/docs/test_code_blocks.py::test_what_a_page_shows_is_what_happens",
+    "tests/integration/test_bench.py",
+    "tests/integration/test_dying_workers.py",
+    "tests/integration/test_engines.py",
+    "tests/integration/test_examples.py::test_the_demonstration",
+    "tests/integration/test_get.py::test_after_an_end_too_early",
+    "tests/integration/test_get.py::test_what_is_left_of_two_calls",
+    "tests/integration/test_http2.py::test_a_server_that_goes_away",
+    "tests/integration/test_http2.py::test_files_of_all_sizes",
+    "tests/integration/test_http2.py::test_small_files_ride",
+    "tests/integration/test_library.py::test_cancel_ends",
+    "tests/integration/test_long_lists.py",
+    "tests/integration/test_machine_storage.py::test_too_few_open_files",
+    "tests/integration/test_machine_storage.py::test_whatever_there_are_too_few",
+    "tests/integration/test_memory.py",
+    "tests/integration/test_progress.py",
+    "tests/integration/test_python.py::test_a_plain_script",
+    "tests/integration/test_remote_lists.py::test_a_long_list",
+    "tests/integration/test_standing_workers.py",
+    "tests/integration/test_store_conditions.py",
+    "tests/integration/test_store_signals.py",
+    "tests/integration/test_stores",
+    "tests/integration/test_surroundings.py",
+    "tests/integration/test_terminal.py",
+    "tests/integration/test_unpack.py::test_a_deadline",
+    "tests/integration/test_unpack.py::test_a_run_that_ends_while",
+    "tests/integration/test_unpack.py::test_other_downloads_go_on",
+    "tests/integration/test_unread_log.py",
+    "tests/integration/test_what_the_log_names.py::test_every_line",
+    "tests/power/",
+    "tests/torture/",
+    "tests/unit/execute/test_fault_at_every_call.py::test_a_fault_at_any_call",
+)
+slow = pytest.mark.slow
 long = pytest.mark.long
 combined = pytest.mark.combined
 
