@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Tests wait more than they compute: for servers, for processes, for what is to be over.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(3 * (os.cpu_count() or 1))')
+# A process that has no tests left takes some of another's: else the last ones wait for one.
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 MUTANTS ?= 300
 SEED ?= 1
 SEEDS ?= 100000
@@ -34,20 +36,20 @@ docs-serve: $(STAMP)  ## show the documentation's site while it is written
 	@$(BIN)/python -m mkdocs serve
 
 test: $(STAMP)  ## the tests, in parallel, but for some slow ones; says which it left out for want of a server
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 test-slow: $(STAMP)  ## the others: clusters, object stores, long lists, a browser, kills and power cuts; .ci/run has both
-	@$(BIN)/python -m pytest -n $(WORKERS) -m slow
+	@$(PYTEST) -m slow
 
 test-long: $(STAMP)  ## all tests with every row of the long matrices, of which `make test` tries some; about a quarter of an hour
-	@MARSCORE_LONG=1 $(BIN)/python -m pytest -n $(WORKERS)
+	@MARSCORE_LONG=1 $(PYTEST)
 
 page-test: $(STAMP)  ## the tests of a run's page in a browser (apt-get install chromium); .ci/run has them among all tests
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[page]'
-	@$(BIN)/python -m pytest -n $(WORKERS) tests/browser
+	@$(PYTEST) tests/browser
 
 test-requests: $(STAMP)  ## the integration tests with requests in the place of libcurl
-	@MARSCORE_LANE=requests $(BIN)/python -m pytest -n $(WORKERS) tests/integration
+	@MARSCORE_LANE=requests $(PYTEST) tests/integration
 
 bench: $(STAMP)  ## run marscore beside its peers on one nginx (BENCH=--quick: a minute), write bench/results
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
@@ -55,7 +57,7 @@ bench: $(STAMP)  ## run marscore beside its peers on one nginx (BENCH=--quick: a
 	@$(BIN)/python -m bench.scale $(if $(BENCH),--counts 1000 --results bench/results/quick)
 
 fuzz: $(STAMP)  ## try the parsers with many random inputs; about five minutes
-	@FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz
+	@FUZZ_EXAMPLES=10000 $(PYTEST) tests/fuzz
 
 simulate: $(STAMP)  ## play SEEDS=100000 seeds of the simulation from SEED=1 on (tests/simulation/README.md); about twenty minutes a core
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(SEED)
