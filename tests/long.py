@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 _Row: TypeAlias = "tuple[str, tuple[int, ...]]"
 ALL = bool(os.environ.get("MARSCORE_LONG"))
 CROSSED = ("tests/integration/", "tests/torture/")
-#: Beginnings of names of tests that took a second of a processor each, and more, where two cores ran six processes.
+#: Beginnings of names of tests: a twentieth of all, which takes half of the processor time of all (two cores, six processes).
 SLOW = (
     "tests/browser/",
     "tests/docs/test_code_blocks.py::test_what_a_page_shows_is_what_happens",
@@ -29,14 +29,13 @@ SLOW = (
     "tests/integration/test_completion.py::test_bash_offers",
     "tests/integration/test_dying_workers.py",
     "tests/integration/test_engines.py",
+    "tests/integration/test_examples.py::test_an_example_runs",
     "tests/integration/test_examples.py::test_the_demonstration",
     "tests/integration/test_get.py::test_after_an_end_too_early",
     "tests/integration/test_get.py::test_what_is_left_of_two_calls",
     "tests/integration/test_hooks.py::test_a_hook_may_look",
     "tests/integration/test_hooks.py::test_what_a_hook_prints",
-    "tests/integration/test_http2.py::test_a_server_that_goes_away",
-    "tests/integration/test_http2.py::test_files_of_all_sizes",
-    "tests/integration/test_http2.py::test_small_files_ride",
+    "tests/integration/test_http2.py",
     "tests/integration/test_interrupt_and_resume.py::test_an_output_folder",
     "tests/integration/test_interrupt_and_resume.py::test_kill_9",
     "tests/integration/test_library.py::test_cancel_ends",
@@ -45,12 +44,16 @@ SLOW = (
     "tests/integration/test_loop.py",
     "tests/integration/test_machine_",
     "tests/integration/test_memory.py",
+    "tests/integration/test_metrics.py::test_what_reads",
+    "tests/integration/test_mirrors.py::test_a_killed_run",
     "tests/integration/test_mirrors.py::test_two_of_three",
+    "tests/integration/test_outputs.py::test_a_pipe_that_is_full",
     "tests/integration/test_progress.py",
     "tests/integration/test_python.py::test_a_plain_script",
-    "tests/integration/test_redaction.py::test_a_secret",
+    "tests/integration/test_redaction.py",
     "tests/integration/test_remote_lists.py::test_a_long_list",
     "tests/integration/test_standing_workers.py",
+    "tests/integration/test_start.py",
     "tests/integration/test_store_conditions.py",
     "tests/integration/test_store_signals.py",
     "tests/integration/test_stores",
@@ -64,7 +67,9 @@ SLOW = (
     "tests/integration/test_what_the_log_names.py::test_every_line",
     "tests/power/",
     "tests/torture/",
+    "tests/unit/adapters/test_imports.py",
     "tests/unit/execute/test_fault_at_every_call.py::test_a_fault_at_any_call",
+    "tests/unit/lists/test_readers.py::test_of_a_list_of_many_files",
 )
 slow = pytest.mark.slow
 long = pytest.mark.long
