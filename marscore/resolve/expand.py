@@ -10,7 +10,6 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from marscore.errors import ManifestError
 from marscore.manifest import Entry, Examined, Findings, Parsed, PlainEntry, examine_mapping, examine_text
 from marscore.manifest.fields import check_header_value, check_tag
 from marscore.manifest.places import Advice, Path, shown
@@ -180,8 +179,7 @@ class Expansion:
 
         rows = ListExpansion(where, entry, self, self._findings, reading)
         yield from rows.read(open_rows)
-        if rows.problems and not self._findings.found:
-            raise ManifestError(open_rows.shown(entry.from_.url), tuple(rows.problems))
+        rows.check(open_rows)
 
     def _one(self, where: Path, entry: DownloadEntry | PlainEntry) -> None:
         options = self.options_of(where, entry, entry.headers, entry.tags)

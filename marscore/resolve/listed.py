@@ -1,6 +1,6 @@
 """An entry with `from`: the rows of a file become downloads, one after the other; no row is kept.
 
-    entry + columns --_forms--> RowForms      each row --_download--> Download, or a problem at file:line:column
+    entry + columns --open--> RowForms      each row --make--> Download, or a problem at file:line:column
 
 What is wrong with the entry itself is told at its place in the manifest, what is wrong with a row at that row's: with `on_bad_row: fail`
 all such rows are told and nothing starts; with `skip` a bad row is a download that fails, under a name of its own, so that it counts.
@@ -13,9 +13,9 @@ from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 
-from marscore.errors import Problem
+from marscore.errors import ManifestError, Problem
 from marscore.frozen import dataclass
 from marscore.manifest import Entry, Findings
 from marscore.manifest.fields import read_text
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from marscore.manifest import ListEntry
 
 _T = TypeVar("_T")
+#: A row as it is read: its number in the list, from 0, the line at which it begins, and its cells in the columns that are wanted.
+NumberedRow: TypeAlias = "tuple[int, int, tuple[Cell, ...] | BadRow]"
 
 #: So many bad rows are told.
 MOST_TOLD = 50
@@ -115,6 +117,10 @@ class ListExpansion:
         self._of_rows: dict[Options, Options] = {}
         self._line = 0
         self._is_over = False
+        self._slots: Slots
+        self._forms: _Forms
+        #: The options of every row, where they are the same for all.
+        self.shared: Options | None = None
         #: What the file is called where a row of it is told of.
         self._file = ""
         #: The entry without checksums: for rows that have none, `defaults` may name a list.
@@ -126,32 +132,66 @@ class ListExpansion:
 
     def read(self, open_rows: OpenRows) -> Iterator[None]:
         """Add a download for each row, or note what is wrong with it; a step for each row."""
-        opened = self._opened(open_rows)
-        if opened is None:
-            return
-        file, slots, forms = opened
-        with contextlib.closing(file):
-            yield from self._read_to_the_end(file, slots, forms)
+        for row in self.rows(open_rows):
+            self.make(row)
+            yield
 
-    def _read_to_the_end(self, file: RowFile, slots: Slots, forms: _Forms) -> Iterator[None]:
+    def rows(self, open_rows: OpenRows) -> Iterator[NumberedRow]:
+        """The rows, for `make`; those that are wanted ahead are not looked at. What is wrong with the file is noted behind them."""
+        file = self.open(open_rows)
+        if file is None:
+            return
+        with contextlib.closing(file):
+            try:
+                yield from self._numbered(file)
+            except RowsError as error:
+                self._broken(error)
+            # What was not read may have it; and problems are to be told.
+            for name in () if self.problems else sorted(file.never_seen()):
+                self._findings.add(self._where, f"names {name[:64]!r}, which no row of the file has", "missing")
+
+    def _numbered(self, file: RowFile) -> Iterator[NumberedRow]:
+        for number, (line, cells) in enumerate(file.rows(self._slots.names)):
+            if self._reading.lines is not None:
+                self._reading.lines.append(line)
+            yield number, line, cells
+            if self._is_over:
+                return
+            if len(self.problems) >= MOST_TOLD:
+                self.problems.append(Problem(self._name, "more rows may be bad: they were not read", line, 1))
+                return
+
+    def make(self, row: NumberedRow) -> None:
+        """Add the download of a row, or note what is wrong with it."""
+        if self._is_over or len(self.problems) >= MOST_TOLD:
+            return
+        number, self._line, cells = row
+        own = f"{self._name}[{number}]"
+        if isinstance(cells, BadRow):
+            self._bad(own, Problem(own, cells.message, self._line, cells.column), NO_URL)
+            return
         try:
-            yield from self._read(file, slots, forms)
-        except RowsError as error:
-            self._broken(error)
+            self._row(own, self._slots, self._forms, cells, self.shared)
         except WrongListError as wrong:
             self._findings.add(wrong.where, wrong.message, "missing")
-        if self.problems:
-            # What was not read may have it; and these are to be told.
-            return
-        for name in sorted(file.never_seen()):
-            self._findings.add(self._where, f"names {name[:64]!r}, which no row of the file has", "missing")
+            self._is_over = True
+
+    def check(self, open_rows: OpenRows) -> None:
+        """Look what is wrong with the rows so far, unless something is with the manifest.
+
+        Raises:
+            ManifestError: rows are bad, or the file is.
+        """
+        if self.problems and not self._findings.found:
+            raise ManifestError(open_rows.shown(self._entry.from_.url), tuple(self.problems))
 
     def look(self, open_rows: OpenRows) -> None:
         """Note what is wrong with the entry, as far as that shows without its rows."""
-        if opened := self._opened(open_rows):
-            opened[0].close()
+        if file := self.open(open_rows):
+            file.close()
 
-    def _opened(self, open_rows: OpenRows) -> tuple[RowFile, Slots, _Forms] | None:
+    def open(self, open_rows: OpenRows) -> RowFile | None:
+        """Open the file, and read the entry's texts for its columns, which `make` needs. None, once it is noted what is wrong."""
         self._file = open_rows.name(self._entry.from_.url)
         try:
             file = open_rows.open(self._entry.from_.url)
@@ -161,33 +201,30 @@ class ListExpansion:
             else:
                 self._broken(error)
             return None
-        slots = Slots(file.columns)
-        forms = self._forms(slots)
-        if forms is None:
+        self._slots = Slots(file.columns)
+        forms = self._read_texts(self._slots)
+        if forms is None or not self._share(forms):
             file.close()
             return None
-        return file, slots, forms
+        return file
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """Those of its file, once it is open; None where each row names its own."""
+        return self._slots.columns
+
+    def _share(self, forms: _Forms) -> bool:
+        """Make what all rows have in common; says whether that is possible."""
+        self._forms = forms
+        try:
+            self.shared = None if forms.options_vary() else self._options(forms, ())
+        except RefusedError as refused:
+            self._findings.add(refused.where, refused.message, "missing", refused.advice)
+            return False
+        return True
 
     def _broken(self, error: RowsError) -> None:
         self.problems.append(Problem(f"{self._name}.from", error.message, error.line or 1, error.column or 1))
-
-    def _read(self, file: RowFile, slots: Slots, forms: _Forms) -> Iterator[None]:
-        shared = None if forms.options_vary() else self._options(forms, ())
-        for number, (line, cells) in enumerate(file.rows(slots.names)):
-            self._line = line
-            if self._reading.lines is not None:
-                self._reading.lines.append(line)
-            own = f"{self._name}[{number}]"
-            if isinstance(cells, BadRow):
-                self._bad(own, Problem(own, cells.message, line, cells.column), NO_URL)
-            else:
-                self._row(own, slots, forms, cells, shared)
-            if self._is_over:
-                return
-            if len(self.problems) >= MOST_TOLD:
-                self.problems.append(Problem(self._name, "more rows may be bad: they were not read", line, 1))
-                return
-            yield
 
     def _row(self, own: str, slots: Slots, forms: _Forms, cells: tuple[Cell, ...], shared: Options | None) -> None:
         url = NO_URL
@@ -293,7 +330,7 @@ class ListExpansion:
             yield f"line {line} of a list ({count})"
             count += 1
 
-    def _forms(self, slots: Slots) -> _Forms | None:
+    def _read_texts(self, slots: Slots) -> _Forms | None:
         """Read every text of the entry; None, with all problems noted, where one is wrong."""
         before, entry, told = len(self._findings.found), self._entry, set[str]()
 

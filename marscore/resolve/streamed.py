@@ -8,16 +8,18 @@ archives that are unpacked, publishers' lists of checksums, `--only`. Then they 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
+from itertools import islice
 from typing import Literal
 
 from marscore.errors import ManifestError, Problem
 from marscore.frozen import dataclass
 from marscore.manifest import Examined, Findings, Parsed, PlainEntry
 from marscore.resolve.expand import Expansion, expansion_of, loaded
-from marscore.resolve.listed import ListExpansion, Reading
+from marscore.resolve.listed import ListExpansion, NumberedRow, Reading
 from marscore.resolve.model import Download
+from marscore.resolve.paths import TakesPaths
 from marscore.resolve.rows import OpenRows
 from marscore.resolve.suspicious import BadRows, count_bad
 from marscore.resolve.taken import HashedOutputs
@@ -34,6 +36,31 @@ class Looked:
 
     count: int
     bad: Mapping[int, BadRows]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some downloads of one entry, the one of this index in the manifest: made, or as rows of a list.
+
+    Rows become downloads in the order of pieces, and once each, since the first of two takes their path.
+    """
+
+    index: int
+    expansion: Expansion
+    downloads: Sequence[Download] = ()
+    rows: Sequence[NumberedRow] = ()
+    entry: ListExpansion | None = None
+
+    def made(self) -> list[Download]:
+        """The downloads."""
+        return [*self.downloads, *(download for row in self.rows for download in self.made_of(row))]
+
+    def made_of(self, row: NumberedRow) -> list[Download]:
+        """The download of one row; none, where that is noted as bad."""
+        assert self.entry is not None, "who has rows, has what makes downloads of them"
+        self.expansion.downloads = []
+        self.entry.make(row)
+        return self.expansion.downloads
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +89,29 @@ class Streamed:
         """All of them, in the manifest's order. `told`: rows are bad as their entries say; else each is a download that fails.
 
         Raises:
-            ManifestError: with what is wrong with the entries, before the first batch; with what is wrong with a list, after its last.
+            ManifestError: as `pieces`.
+        """
+        return (piece.made() for piece in self.pieces(HashedOutputs(self.named), on_bad_row))
+
+    def pieces(self, outputs: TakesPaths, on_bad_row: Literal["told", "skip"] = "skip") -> Iterator[Piece]:
+        """The same, of which nothing is made yet; `outputs` knows the paths that are taken.
+
+        Raises:
+            ManifestError: with what is wrong with the entries, before the first; with what is wrong with a list, after its last.
         """
         findings = Findings(self.examined.findings.places)
-        expansion = expansion_of(self.examined, findings, HashedOutputs(self.named))
+        expansion = expansion_of(self.examined, findings, outputs)
         others = self._others(expansion, findings)
         for index, entry in self.examined.entries.items():
             if entry.from_ is None:
-                yield others[index]
+                yield Piece(index, expansion, others[index])
                 continue
             reading = Reading(entry.on_bad_row if on_bad_row == "told" else "skip")
-            for _ in expansion.add_rows(("downloads", index), entry, self.open_rows, reading):
-                if len(expansion.downloads) >= BATCH:
-                    yield expansion.downloads
-                    expansion.downloads = []
-            yield expansion.downloads
-            expansion.downloads = []
+            rows = ListExpansion(("downloads", index), entry, expansion, findings, reading)
+            numbered = rows.rows(self.open_rows)
+            while some := list(islice(numbered, BATCH)):
+                yield Piece(index, expansion, (), some, rows)
+            rows.check(self.open_rows)
             if findings.found:
                 raise findings.error(self.examined.source)
 

@@ -254,3 +254,16 @@ def test_a_lock_names_rows_as_they_were_typed(origin: Origin, rows: Rows, tmp_pa
     urls = [each["url"] for each in json.loads((tmp_path / "downloads.lock").read_text())["downloads"]]
     assert urls == [f"${{AT}}/{number}.bin" for number in range(4)]
     assert marscore("run", "downloads.yaml", "--locked", cwd=tmp_path, env=env).code == 0
+
+
+def test_a_login_that_lacks_a_name_is_told_where_the_list_stands(rows: Rows, tmp_path: Path) -> None:
+    as_csv(tmp_path / "rows.csv", rows)
+    entry = {key: value for key, value in ENTRY.items() if key != "tags"}
+    write(tmp_path, [{"from": "rows.csv", **entry}], defaults={"auth": {"password": "hush"}})
+    for command in ("validate", "run"):
+        ended = marscore(command, "downloads.yaml", cwd=tmp_path)
+        assert (ended.code, ended.out) == (2, "")
+        assert ended.err.startswith("downloads.yaml:"), ended.err
+        assert "downloads[0]: needs a username" in ended.err
+        assert "hush" not in ended.err
+        assert "Traceback" not in ended.err
