@@ -52,7 +52,7 @@ from marscore.hooks import Surroundings, after
 from marscore.job import Job
 from marscore.observing import Observers
 from marscore.own_folder import State
-from marscore.planning.model import MANY, Plan, compile_plan
+from marscore.planning.model import MANY, Plan, compile_plan, looking_processes
 from marscore.report.ended import Ended
 from marscore.report.fold import ReportFold, RunFacts, run_finished
 from marscore.report.record import well_formed
@@ -64,7 +64,7 @@ from marscore.version import __version__
 
 if TYPE_CHECKING:
     from marscore.execute.worker.setup import WorkerSettings
-    from marscore.feeding import Chunk, Chunks
+    from marscore.feeding import Chunk, Chunks, Helping
     from marscore.resolve.streamed import Streamed
 
 #: Outcomes that are told at once.
@@ -174,10 +174,22 @@ class Run:
         from marscore.feeding import Chunks  # noqa: PLC0415 - few runs have long lists
 
         around = deciding.Surroundings(self._clock, self._take, self._proving, self._stop.check)
-        with contextlib.closing(Chunks(self._job, self._state, around)) as chunks:
+        with contextlib.closing(Chunks(self._job, self._state, around, self._helping(rows))) as chunks:
             self._stream_chunks(rows, chunks)
         if self._unread is not None:
             raise StorageError(self._unread)
+
+    def _helping(self, rows: Streamed) -> Helping | None:
+        """Who helps to look at files; nobody, where each is to be seen or told of by itself."""
+        from marscore.adapters.processes.looking import look_settings  # noqa: PLC0415 - few runs have long lists
+        from marscore.feeding import Helping  # noqa: PLC0415 - likewise
+
+        job = self._job
+        seen = self._output.draws or self._caller.hears or self._outputs.settings.log_level == "debug"
+        count = looking_processes(job.execution, cores())
+        if seen or job.store is not None or not job.replaces_others or job.refused or not count:
+            return None
+        return Helping(count, look_settings(rows.examined, job.root, job.own, job.redactor, self._output.log))
 
     def _stream_chunks(self, rows: Streamed, chunks: Chunks) -> None:
         works: Sequence[Work] = ()
@@ -204,7 +216,10 @@ class Run:
             self._fold.read_to_the_end()
             return ()
         self._by_id.update((download.id, download) for download in chunk.downloads)
-        self._fold.expect(chunk.downloads)
+        if chunk.looked:
+            self._fold.expect_beside([None if found is None else found[2] for found in chunk.looked], chunk.downloads)
+        else:
+            self._fold.expect(chunk.downloads)
         self._claims.expect(chunk.downloads, chunk.claims)
         self._records.guard(chunk.secrets.items())
         self._warn_of_the_state()
@@ -214,6 +229,9 @@ class Run:
         grown = PlanCompiled(self._clock.now(), 0, 0, self._job.rows.count or self._fold.expected, 0)
         self._observers.add([grown])
         self._output.show([grown], ())
+        if lines := [found[1] for found in chunk.looked if found is not None]:
+            self._observers.add_in_place(len(lines))
+            self._output.show((), self._unchanged.shown(lines))
         for start in range(0, len(chunk.decisions), _BATCH):
             self._close(chunk.decisions[start : start + _BATCH])
         works = [work for decision in chunk.decisions if (work := work_of(decision))]

@@ -43,6 +43,7 @@ SLOW = (
     "tests/integration/test_long_lists.py",
     "tests/integration/test_loop.py",
     "tests/integration/test_machine_",
+    "tests/integration/test_many_in_place.py",
     "tests/integration/test_memory.py",
     "tests/integration/test_metrics.py::test_what_reads",
     "tests/integration/test_mirrors.py::test_a_killed_run",

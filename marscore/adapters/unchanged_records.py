@@ -45,10 +45,23 @@ class UnchangedRecords:
 
     def tell(self, decisions: Iterable[UpToDate], at: float) -> Told | None:
         """What is made of their outcomes, at a Unix time; None where no form would do, and each has to be told by itself."""
+        decisions = list(decisions)
+        texts = self.each(decisions, at)
+        if texts is None:
+            return None
+        entries = {decision.download.id: entry for decision, (_, entry) in zip(decisions, texts, strict=True)}
+        return Told(self.shown([line for line, _ in texts]), entries)
+
+    def shown(self, lines: Iterable[str]) -> tuple[str, ...]:
+        """Lines that `each` made, for each style of the log."""
+        text = "".join(lines)
+        return tuple(text if shown else "" for shown in self._shown)
+
+    def each(self, decisions: Iterable[UpToDate], at: float) -> list[tuple[str, str]] | None:
+        """The line and the entry of each; the rest is as in `tell`."""
         url_of = self._redactor.url
         known: dict[str, tuple[_Around, _Around]] = {}
-        lines: list[str] = []
-        entries: dict[str, str] = {}
+        texts: list[tuple[str, str]] = []
         for decision in decisions:
             download, file, digests = decision.download, decision.file, decision.digests
             forms = known.get(decision.reason) or self._forms(decision.reason, at)
@@ -58,14 +71,14 @@ class UnchangedRecords:
             name, path, size = download.id, download.path, str(file.size)
             url, place = json_text(url_of(download.url))[1:-1], json_text(path)[1:-1]
             checksum = checksum_of(download.checksums, digests) if download.checksums else digests[0]
+            told = ""
             if line:
                 begin, to_path, to_size, to_digests, to_mtime, to_inode, end = line
-                lines += (begin, name, to_path, quoted(well_formed(path))[1:-1], to_size, size, to_digests, '", "'.join(digests))
-                lines += (to_mtime, str(file.mtime_ns), to_inode, str(file.inode), end)
+                head = begin, name, to_path, quoted(well_formed(path))[1:-1], to_size, size, to_digests, '", "'.join(digests)
+                told = "".join((*head, to_mtime, str(file.mtime_ns), to_inode, str(file.inode), end))
             begin, to_url, to_path, to_size, to_checksum, end = entry
-            entries[name] = "".join((begin, name, to_url, url, to_path, place, to_size, size, to_checksum, str(checksum), end))
-        text = "".join(lines)
-        return Told(tuple(text if shown else "" for shown in self._shown), entries)
+            texts.append((told, "".join((begin, name, to_url, url, to_path, place, to_size, size, to_checksum, str(checksum), end))))
+        return texts
 
     def _forms(self, reason: str, at: float) -> tuple[_Around, _Around] | None:
         """Those of a line, none where the log leaves such lines out, and of an entry."""

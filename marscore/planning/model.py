@@ -14,6 +14,8 @@ from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Resume, 
 
 #: Most processes that `auto` starts: more help only where many cores wait for a fast line.
 MOST_AUTO = 4
+#: Processes that look at files beside the run's own: what that does for each file itself is a fifth of it all, so more would wait for it.
+MOST_LOOKING = 4
 #: From so many downloads on a job is not small: child processes are started at once, rather than when it shows.
 MANY = 1000
 
@@ -65,6 +67,12 @@ def compile_plan(execution: PlainExecution, decisions: Sequence[Decision], cores
         deadline=execution.deadline,
         fail_fast=execution.fail_fast,
     )
+
+
+def looking_processes(execution: PlainExecution, cores: int) -> int:
+    """How many processes look ahead at files of a long list of which all are in place; 0 where the run does so alone."""
+    wanted = cores if execution.processes == "auto" else min(execution.processes, cores)
+    return min(MOST_LOOKING, wanted) if wanted > 1 else 0
 
 
 def _processes(execution: PlainExecution, active: int, cores: int) -> int:

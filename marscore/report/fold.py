@@ -124,6 +124,20 @@ class ReportFold:
             self._place[download.id] = number
             self._downloads[number] = download
 
+    def expect_beside(self, entries: Sequence[str | None], downloads: Sequence[Download]) -> None:
+        """Take note of further downloads, in their order: of files that need nothing by their entries, of the others where None stands."""
+        self.expect(())
+        assert isinstance(self._downloads, dict), "they are read while the run goes on"
+        first, others = len(self._entries), iter(downloads)
+        self._entries.grow(len(entries))
+        for number, entry in enumerate(entries, first):
+            if entry is not None:
+                self._entries.add(number, entry)
+            else:
+                self._downloads[number] = download = next(others)
+                self._place[download.id] = number
+        self._ended["up_to_date"] += len(entries) - len(downloads)
+
     def read_to_the_end(self) -> None:
         """Take note that there are no more downloads."""
         self._unread = "nothing"

@@ -22,7 +22,7 @@ MODELS = {"pydantic", "pydantic_core", "annotated_types", "marscore.manifest.mod
 #: Nor has it for these of the standard library.
 UNUSED_OF_PYTHON = {"ssl", "asyncio", "email", "http.client", "http.cookiejar", "multiprocessing", "urllib.request"}
 #: One process starts no other.
-FOR_PROCESSES = {"pickle", "marscore.adapters.processes.parent"}
+FOR_PROCESSES = {"pickle", "marscore.adapters.processes.piped"}
 ALL = UNUSED | MODELS | UNUSED_OF_PYTHON | FOR_PROCESSES
 #: Hides a module from every import: Python's own way (docs.python.org, "The module cache").
 HIDDEN = "import sys; sys.modules['pycurl'] = None; sys.argv = ['marscore', *sys.argv[1:]]\n"

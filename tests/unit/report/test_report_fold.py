@@ -472,3 +472,26 @@ def test_a_pause_that_goes_on_longer_is_news():
     assert [len(notes) for notes in notes_of(fold)] == [2, 2]
     fold.add(HostPaused(1004.5, "downloads[0]", "example.com:443", 0.0))
     assert [len(notes) for notes in notes_of(fold)] == [3, 2]
+
+
+@pytest.mark.parametrize("wanted", ["", "e", "d", "ede", "dded", "eeeee", "dedede"])
+def test_files_that_need_nothing_stand_among_the_others_in_their_order(wanted):
+    # e: comes with its entry; d: is a download that has none so far.
+    fold, whole = a_fold(), a_fold(*map(download, range(len(wanted))))
+    others = [download(number) for number, what in enumerate(wanted) if what == "d"]
+    for number, what in enumerate(wanted):
+        if what == "e":
+            whole.add(finished(number, "up_to_date"))
+    texts = list(whole.entries())
+    fold.expect_beside([texts[number] if what == "e" else None for number, what in enumerate(wanted)], others)
+    assert fold.expected == len(wanted)
+    assert list(fold.entries()) == texts
+    assert fold.totals.up_to_date == wanted.count("e")
+    # There may be more.
+    assert fold.exit_code() == 1
+    fold.read_to_the_end()
+    assert fold.exit_code() == (1 if others else 0)
+    for other in others:
+        fold.add(finished(int(other.id[10:-1])))
+    assert fold.exit_code() == 0
+    assert fold.totals.downloaded == len(others)

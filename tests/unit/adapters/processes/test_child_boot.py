@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from marscore.adapters.processes.frames import Call, read_frame, write_frame
-from marscore.adapters.processes.parent import _BOOT
+from marscore.adapters.processes.piped import boot
 from marscore.execute.worker.setup import Share, WorkerSettings
 
 
@@ -25,7 +25,7 @@ def told(folder: Path) -> bytes:
 
 
 def begin(said: bytes) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([sys.executable, "-c", _BOOT], input=said, capture_output=True, timeout=60, check=False)
+    return subprocess.run([sys.executable, "-c", boot("child")], input=said, capture_output=True, timeout=60, check=False)
 
 
 @pytest.mark.parametrize("share", [0, 0.01, "the line but its end", "the line", "half of the settings", "all"])
