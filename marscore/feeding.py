@@ -1,10 +1,10 @@
-"""Downloads that are read while the run goes on: looked at by a helper, some thousand at a time, and handed to the supervisor.
+"""Downloads that are read while the run goes on: looked at in a thread of their own, some thousand at a time, and handed to the supervisor.
 
     Streamed --pieces--> Downloads + claims --decide--> Chunk --Fed--> the supervisor's inbox
-             pieces of which helper processes have looked at the files --> Chunk: texts of those that need nothing, Downloads of the others
+             pieces whose files other processes have looked at --> Chunk: texts of those that need nothing, Downloads of the others
 
-So neither a list of millions, nor a file that has to be hashed, holds up what is under way. Helpers look ahead as long as nearly all is in
-place, which takes 36 us a file in one process (docs/scale.md).
+So neither a list of millions, nor a file that has to be hashed, holds up what is under way. Other processes look ahead as long as nearly
+all is in place: alone, the run takes twice as long on two cores (docs/scale.md).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from marscore.adapters.credentials import ambient_secrets
 from marscore.adapters.files.folder import Folder
 from marscore.adapters.processes.look_ahead import LookAhead
-from marscore.adapters.processes.looking import Found, LookSettings
+from marscore.adapters.processes.looking import InPlaceText, LookSettings, is_plain
 from marscore.adapters.stores.folder import StoreFolder
 from marscore.adapters.stores.listing import Listing
 from marscore.deciding import Surroundings, decide
@@ -32,17 +32,17 @@ from marscore.job import Job
 from marscore.own_folder import State
 from marscore.resolve.model import Download, Options
 from marscore.resolve.reconcile import Decision, UpToDate
-from marscore.resolve.secrets import own_secrets
-from marscore.resolve.streamed import BATCH, Piece
+from marscore.resolve.secrets import own_secrets, secrets_of_options
+from marscore.resolve.streamed import Piece
 from marscore.resolve.taken import HashedOutputs
 from marscore.state import Claims, key_of
 from marscore.values import Failure, internal
 
 #: The secrets of one download, with what is shown for them.
 Own = tuple[tuple[str, str], ...]
-#: So many files in place in a row are worth helpers, whose start takes as long as looking at some thousand; and of so many others among
-#: them, as a share, it is not worth to have looked twice.
-_WORTH_HELP, _MANY_OTHERS = 20_000, 0.5
+#: So many files in place in a row are worth processes that look ahead, whose start takes as long as a look at some thousand; with such a
+#: share of others among them it is not worth to look at these twice.
+_WORTH_IT, _MANY_OTHERS = 20_000, 0.5
 #: So many options are remembered to have no secret of their own.
 _KNOWN = 1000
 
@@ -52,8 +52,8 @@ class Chunk:
     """Some downloads, in the manifest's order, and what is to be done about each.
 
     `claims` is what the state knows of their files, `events` what is to be told of the look at them, `secrets` those of single downloads,
-    by id, which the run does not know so far. `looked` has something for each row where helpers have looked: the path, line and entry of a
-    file that needs nothing, and None for each of the `downloads`, which are the others then.
+    by id, which the run does not know so far. `looked` is for pieces at whose files other processes have looked: for each row
+    the texts of a file that needs nothing, and None for each of the `downloads`, which are the others then.
     """
 
     downloads: Sequence[Download]
@@ -61,21 +61,21 @@ class Chunk:
     decisions: Sequence[Decision]
     events: Sequence[Event]
     secrets: Mapping[str, Own]
-    looked: Sequence[Found] = ()
+    looked: Sequence[InPlaceText] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Helping:
-    """How many processes help to look, and what they need for it."""
+class AheadSettings:
+    """How many processes may look ahead, and what they need for it."""
 
     count: int
     settings: LookSettings
 
 
 class Chunks:
-    """Makes one after the other; for one thread at a time. Without `helping` the run looks alone."""
+    """Makes one after the other; for one thread at a time. Without `ahead` the run looks alone."""
 
-    def __init__(self, job: Job, state: State, around: Surroundings, helping: Helping | None = None) -> None:
+    def __init__(self, job: Job, state: State, around: Surroundings, ahead: AheadSettings | None = None) -> None:
         assert job.rows is not None
         self._job = job
         self._state = state
@@ -87,8 +87,8 @@ class Chunks:
         self._listing = listed_once(self._folder, job.root / job.own, self._check)
         self._cache = None if job.cache is None else job.cache.open()
         self._outputs = HashedOutputs(job.rows.named)
-        self._ahead = LookAhead(job.rows.pieces(self._outputs), self._check)
-        self._helping = helping
+        self._ahead = LookAhead(job.rows.pieces(self._outputs), self._may_ask, self._check)
+        self._ahead_settings = ahead
         #: How many files in a row needed nothing.
         self._in_place = 0
         self._secrets = OwnSecrets(job.redactor.secrets)
@@ -128,38 +128,39 @@ class Chunks:
         self._hire(looked, decisions)
         return Chunk(downloads, claims, decisions, events, self._secrets.of(downloads), looked)
 
-    def _made(self, piece: Piece, found: Sequence[Found] | None) -> tuple[list[Download], list[Found]]:
-        """The downloads to decide on, and what was found of each row, where helpers have looked."""
+    def _may_ask(self, piece: Piece) -> bool:
+        """Whether others may tell of its files: not where each has options of its own, or secrets that they do not know."""
+        options = None if piece.entry is None else piece.entry.shared
+        return options is not None and is_plain(options) and not self._secrets.has(options)
+
+    def _made(self, piece: Piece, found: Sequence[InPlaceText] | None) -> tuple[list[Download], list[InPlaceText]]:
+        """The downloads to decide on, and what was found of each row, where others have looked."""
         if found is None:
             return piece.made(), []
         downloads: list[Download] = []
-        looked: list[Found] = []
+        looked: list[InPlaceText] = []
         for row, one in zip(piece.rows, found, strict=True):
             # Of two rows with one path the first has it, whoever has looked at their file.
             if one is not None and self._outputs.claim(one[0], "") is None:
                 looked.append(one)
-            else:
-                made = piece.made_of(row)
-                downloads += made
-                looked += [None] * len(made)
+            elif (download := piece.made_of(row)) is not None:
+                downloads.append(download)
+                looked.append(None)
         return downloads, looked
 
-    def _hire(self, looked: Sequence[Found], decisions: Sequence[Decision]) -> None:
-        """Have help where many files were in place and none was not, and do without for good where the list is not of that kind."""
-        if self._helping is None:
+    def _hire(self, looked: Sequence[InPlaceText], decisions: Sequence[Decision]) -> None:
+        """Have others look ahead once many files were in place and none was not; for good no more, where that turns out not to be so."""
+        if self._ahead_settings is None:
             return
-        if self._ahead.has_helpers:
-            if len(decisions) > _MANY_OTHERS * (len(looked) or BATCH):
-                self._helping = None
-                self._ahead.close()
-            return
-        current = all(isinstance(decision, UpToDate) and decision.noted for decision in decisions)
-        self._in_place = self._in_place + len(decisions) if current else 0
-        if self._in_place >= _WORTH_HELP:
-            self._ahead.hire(self._helping.settings, self._helping.count)
-            if not self._ahead.has_helpers:
-                # The system gives none, and is not asked for some again.
-                self._helping = None
+        if looked and len(decisions) > _MANY_OTHERS * len(looked):
+            self._ahead.close()
+        elif self._in_place < _WORTH_IT:
+            current = all(isinstance(decision, UpToDate) and decision.noted for decision in decisions)
+            self._in_place = self._in_place + len(decisions) if current else 0
+            if self._in_place >= _WORTH_IT:
+                self._ahead.hire(self._ahead_settings.settings, self._ahead_settings.count)
+        if self._in_place >= _WORTH_IT and not self._ahead.has_processes:
+            self._ahead_settings = None
 
 
 def listed_once(folder: Folder, own: Path, check: Callable[[], None]) -> Listing | None:
@@ -179,6 +180,10 @@ class OwnSecrets:
     def __init__(self, known: Mapping[str, str]) -> None:
         self._known = known
         self._harmless: dict[int, Options] = {}
+
+    def has(self, options: Options) -> bool:
+        """Whether all downloads with these options have some."""
+        return not secrets_of_options(options) <= self._known.keys()
 
     def of(self, downloads: Sequence[Download]) -> dict[str, Own]:
         """Those of the downloads that have any, by id."""

@@ -9,7 +9,7 @@ import contextlib
 import os
 import queue
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -64,7 +64,7 @@ from marscore.version import __version__
 
 if TYPE_CHECKING:
     from marscore.execute.worker.setup import WorkerSettings
-    from marscore.feeding import Chunk, Chunks, Helping
+    from marscore.feeding import AheadSettings, Chunk, Chunks
     from marscore.resolve.streamed import Streamed
 
 #: Outcomes that are told at once.
@@ -95,7 +95,9 @@ class Run:
             downloads=job.downloads,
             name=job.name,
         )
-        self._fold = ReportFold(self._facts, job.redactor, lambda: FileSpool(job.root / job.own))
+        self._fold = ReportFold(
+            self._facts, job.redactor, lambda: FileSpool(job.root / job.own), lambda name: self._records.redactor_of(name)
+        )
         #: The downloads by id: all, or, of those that are read while the run goes on, those without an outcome.
         self._by_id = {download.id: download for download in job.downloads}
         self._claims = ClaimWriter(state, self._folder, self._clock, self._by_id)
@@ -174,22 +176,25 @@ class Run:
         from marscore.feeding import Chunks  # noqa: PLC0415 - few runs have long lists
 
         around = deciding.Surroundings(self._clock, self._take, self._proving, self._stop.check)
-        with contextlib.closing(Chunks(self._job, self._state, around, self._helping(rows))) as chunks:
+        with contextlib.closing(Chunks(self._job, self._state, around, self._ahead(rows))) as chunks:
             self._stream_chunks(rows, chunks)
         if self._unread is not None:
             raise StorageError(self._unread)
 
-    def _helping(self, rows: Streamed) -> Helping | None:
-        """Who helps to look at files; nobody, where each is to be seen or told of by itself."""
+    def _ahead(self, rows: Streamed) -> AheadSettings | None:
+        """Who looks at files ahead of the run; nobody, where each is to be seen or told of by itself, or is an object of a store."""
         from marscore.adapters.processes.looking import look_settings  # noqa: PLC0415 - few runs have long lists
-        from marscore.feeding import Helping  # noqa: PLC0415 - likewise
+        from marscore.feeding import AheadSettings  # noqa: PLC0415 - likewise
 
-        job = self._job
-        seen = self._output.draws or self._caller.hears or self._outputs.settings.log_level == "debug"
-        count = looking_processes(job.execution, cores())
-        if seen or job.store is not None or not job.replaces_others or job.refused or not count:
+        job, count = self._job, looking_processes(self._job.execution, cores())
+        if self._sees_each or not self._unchanged.has_forms or job.store is not None or not count:
             return None
-        return Helping(count, look_settings(rows.examined, job.root, job.own, job.redactor, self._output.log))
+        return AheadSettings(count, look_settings(rows.examined, job.root, job.own, job.redactor, self._output.log))
+
+    @property
+    def _sees_each(self) -> bool:
+        """Whether somebody wants to see the events of each file: where progress is drawn, or a program listens."""
+        return self._output.draws or self._caller.hears is not None
 
     def _stream_chunks(self, rows: Streamed, chunks: Chunks) -> None:
         works: Sequence[Work] = ()
@@ -233,7 +238,7 @@ class Run:
             self._observers.add_in_place(len(lines))
             self._output.show((), self._unchanged.shown(lines))
         for start in range(0, len(chunk.decisions), _BATCH):
-            self._close(chunk.decisions[start : start + _BATCH])
+            self._close(chunk.decisions[start : start + _BATCH], chunk.secrets)
         works = [work for decision in chunk.decisions if (work := work_of(decision))]
         works = [replace(work, secrets=own) if (own := chunk.secrets.get(work.download.id)) else work for work in works]
         return self._with_requests(works)
@@ -249,18 +254,17 @@ class Run:
         self._stop.check()
         self._output.show([reading], ())
 
-    def _close(self, decisions: Sequence[Decision]) -> None:
-        """Tell of those that need no transfer."""
+    def _close(self, decisions: Sequence[Decision], guarded: Container[str] = ()) -> None:
+        """Tell of those that need no transfer; the downloads of these ids have secrets that only `RecordMaker` knows."""
         now = self._clock.now()
-        noted = [decision for decision in decisions if isinstance(decision, UpToDate) and decision.noted]
-        others = [decision for decision in decisions if not (isinstance(decision, UpToDate) and decision.noted)]
+        noted = [each for each in decisions if isinstance(each, UpToDate) and each.noted and each.download.id not in guarded]
+        others = [each for each in decisions if not (isinstance(each, UpToDate) and each.noted and each.download.id not in guarded)]
         outcomes = outcomes_of(others, now)
         for event in outcomes:
             self._claims.note(event)
             if isinstance(event, DownloadFinished) and event.unpacked is not None:
                 self._away.remove(self._claims.download(event.download), event)
-        # Where progress is drawn, or a program listens, they want to see the events.
-        at_once = None if self._output.draws or self._caller.hears else self._unchanged.tell(noted, now)
+        at_once = None if self._sees_each else self._unchanged.tell(noted, now)
         if at_once:
             self._fold.add_in_place(at_once.entries)
             self._observers.add_in_place(len(at_once.entries))

@@ -51,7 +51,8 @@ class RecordMaker:
         self._maker = LineMaker(settings, self._path_of)
         self._wanted = wanted_from(settings.tells)
         self._expected: dict[str, Download] = {}
-        self._known = known or {}
+        # Also one that is empty so far: of a long list, downloads come while the run goes on.
+        self._known: Mapping[str, Download] = {} if known is None else known
         #: What keeps the secrets of single downloads, by id, and by the secrets: many downloads may share them.
         self._guarded: dict[str, Redactor] = {}
         self._made: dict[tuple[tuple[str, str], ...], Redactor] = {}
@@ -71,6 +72,10 @@ class RecordMaker:
                     self._made.clear()
                 redactor = self._made[own] = Redactor({**self._redactor.secrets, **dict(own)}, self._redactor.words)
             self._guarded[name] = redactor
+
+    def redactor_of(self, download: str) -> Redactor:
+        """What keeps the secrets of a download that is not closed yet, by its id."""
+        return self._guarded.get(download, self._redactor)
 
     def forget(self, download: str) -> None:
         """Forget the secrets of a download that was closed elsewhere."""

@@ -43,6 +43,11 @@ class UnchangedRecords:
         # In lines for people the look of a value depends on what it is.
         self._only_json = all(style.format == "json" for style in settings.styles)
 
+    @property
+    def has_forms(self) -> bool:
+        """Whether there is a form for files with the usual reasons."""
+        return self._forms("", 0.0) is not None
+
     def tell(self, decisions: Iterable[UpToDate], at: float) -> Told | None:
         """What is made of their outcomes, at a Unix time; None where no form would do, and each has to be told by itself."""
         decisions = list(decisions)

@@ -91,9 +91,17 @@ class ReportFold:
     Downloads that are read while the run goes on are told of by `expect`, and forgotten with their outcome.
     """
 
-    def __init__(self, facts: RunFacts, redactor: Redactor, make_spool: Callable[[], Spool] | None = None) -> None:
+    def __init__(
+        self,
+        facts: RunFacts,
+        redactor: Redactor,
+        make_spool: Callable[[], Spool] | None = None,
+        redactor_of: Callable[[str], Redactor] | None = None,
+    ) -> None:
+        """Keep what `redactor_of` knows of single downloads, by id, out of their entries."""
         self._facts = facts
         self._redactor = redactor
+        self._redactor_of = redactor_of or (lambda _: redactor)
         self._plan = PlanSums(downloads=len(facts.downloads))
         #: Where each stands that has no outcome yet, and those that stand there.
         self._place = {download.id: number for number, download in enumerate(facts.downloads)}
@@ -236,7 +244,7 @@ class ReportFold:
             # It has ended before, and is not to be counted twice.
             return
         if entry is None:
-            entry = entry_of(self._downloads[number], event, self._redactor)
+            entry = entry_of(self._downloads[number], event, self._redactor_of(event.download))
         begun = self._open.pop(event.download, None)
         self._end(event.download, number, self._completed(entry, begun, self._downloads[number]) if begun else entry)
         self._ended[status_of(event)] += 1
@@ -248,13 +256,13 @@ class ReportFold:
             self._of_the_machine = True
 
     def _unfinished(self, download: Download, signal: int | None) -> str:
-        entry = unfinished_entry(download, self._redactor, signal, self._broken_off)
+        entry = unfinished_entry(download, self._redactor_of(download.id), signal, self._broken_off)
         begun = self._open.get(download.id)
         return self._completed(entry, begun, download) if begun else entry
 
     def _completed(self, entry: str, begun: _Open, download: Download) -> str:
         told = begun.ranges is not None or begun.notes
-        timeline = timeline_text(map(self._redactor.url, download.sources), begun.ranges, begun.notes) if told else None
+        timeline = timeline_text(map(self._redactor_of(download.id).url, download.sources), begun.ranges, begun.notes) if told else None
         return completed(entry, begun.started_at, begun.retries, timeline)
 
     def _add_to_timeline(self, event: Event) -> None:

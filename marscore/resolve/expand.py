@@ -215,11 +215,14 @@ class Expansion:
 
     def add_download(self, download: Download) -> None:
         """Add a download, with what the manifest's mirrors put in the place of its URLs."""
+        self.downloads.append(self.with_mirrors(download))
+
+    def with_mirrors(self, download: Download) -> Download:
         urls = download.sources
         sources = self._rewriting.sources_of(urls)
-        if sources != urls:
-            download = replace(download, sources=sources, original=None if sources[0] == urls[0] else urls[0])
-        self.downloads.append(download)
+        if sources == urls:
+            return download
+        return replace(download, sources=sources, original=None if sources[0] == urls[0] else urls[0])
 
     def options_of(self, where: Path, entry: Entry, headers: Mapping[str, str | None] | None, tags: tuple[str, ...] | None) -> Options:
         try:

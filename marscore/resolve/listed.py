@@ -49,6 +49,7 @@ class Expanding(Protocol):
     """What collects the downloads of a manifest (`expand`), and knows which paths are taken."""
 
     lists: AwaitedMaker
+    downloads: list[Download]
     #: Those of the manifest's `mirrors`.
     mirror_origins: frozenset[str]
     #: What of the environment stands in the manifest and is secret.
@@ -63,8 +64,8 @@ class Expanding(Protocol):
     def folder_of(self, where: Path, into: str | None, path: str, name: str) -> str:
         """The folder that an archive is unpacked into, which is then taken."""
 
-    def add_download(self, download: Download) -> None:
-        """Add a download."""
+    def with_mirrors(self, download: Download) -> Download:
+        """A download with what the manifest's mirrors put in the place of its URLs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +117,15 @@ class ListExpansion:
         #: The options of rows, each once.
         self._of_rows: dict[Options, Options] = {}
         self._line = 0
+        #: Whether no more rows are wanted; what broke the file off; and what no row of it had.
         self._is_over = False
+        self._cut: RowsError | None = None
+        self._never_seen: frozenset[str] = frozenset()
         self._slots: Slots
         self._forms: _Forms
         #: The options of every row, where they are the same for all.
         self.shared: Options | None = None
+        self._of_bad: Options
         #: What the file is called where a row of it is told of.
         self._file = ""
         #: The entry without checksums: for rows that have none, `defaults` may name a list.
@@ -133,55 +138,57 @@ class ListExpansion:
     def read(self, open_rows: OpenRows) -> Iterator[None]:
         """Add a download for each row, or note what is wrong with it; a step for each row."""
         for row in self.rows(open_rows):
-            self.make(row)
+            if (download := self.make(row)) is not None:
+                self._expanding.downloads.append(download)
             yield
 
     def rows(self, open_rows: OpenRows) -> Iterator[NumberedRow]:
-        """The rows, for `make`; those that are wanted ahead are not looked at. What is wrong with the file is noted behind them."""
+        """The rows, to be made downloads in this order, each at once or later; once all are, `check` says what is wrong."""
         file = self.open(open_rows)
         if file is None:
             return
         with contextlib.closing(file):
             try:
-                yield from self._numbered(file)
+                for number, (line, cells) in enumerate(file.rows(self._slots.names)):
+                    if self._reading.lines is not None:
+                        self._reading.lines.append(line)
+                    yield number, line, cells
+                    if self._is_over:
+                        break
             except RowsError as error:
-                self._broken(error)
-            # What was not read may have it; and problems are to be told.
-            for name in () if self.problems else sorted(file.never_seen()):
-                self._findings.add(self._where, f"names {name[:64]!r}, which no row of the file has", "missing")
+                self._cut = error
+            self._never_seen = file.never_seen()
 
-    def _numbered(self, file: RowFile) -> Iterator[NumberedRow]:
-        for number, (line, cells) in enumerate(file.rows(self._slots.names)):
-            if self._reading.lines is not None:
-                self._reading.lines.append(line)
-            yield number, line, cells
-            if self._is_over:
-                return
-            if len(self.problems) >= MOST_TOLD:
-                self.problems.append(Problem(self._name, "more rows may be bad: they were not read", line, 1))
-                return
-
-    def make(self, row: NumberedRow) -> None:
-        """Add the download of a row, or note what is wrong with it."""
-        if self._is_over or len(self.problems) >= MOST_TOLD:
-            return
+    def make(self, row: NumberedRow) -> Download | None:
+        """Make the download of a row; None, once it is noted what is wrong, and of all rows behind one after which no more are wanted."""
+        if self._is_over:
+            return None
         number, self._line, cells = row
         own = f"{self._name}[{number}]"
-        if isinstance(cells, BadRow):
-            self._bad(own, Problem(own, cells.message, self._line, cells.column), NO_URL)
-            return
         try:
-            self._row(own, self._slots, self._forms, cells, self.shared)
+            if isinstance(cells, BadRow):
+                return self._bad(own, Problem(own, cells.message, self._line, cells.column), NO_URL)
+            return self._row(own, self._slots, self._forms, cells, self.shared)
         except WrongListError as wrong:
             self._findings.add(wrong.where, wrong.message, "missing")
             self._is_over = True
+            return None
+        finally:
+            if len(self.problems) >= MOST_TOLD and not self._is_over:
+                self.problems.append(Problem(self._name, "more rows may be bad: they were not read", self._line, 1))
+                self._is_over = True
 
     def check(self, open_rows: OpenRows) -> None:
-        """Look what is wrong with the rows so far, unless something is with the manifest.
+        """Note what is wrong with the whole, of which all rows were made.
 
         Raises:
-            ManifestError: rows are bad, or the file is.
+            ManifestError: rows are bad, or the file is, and nothing is wrong with the manifest.
         """
+        if self._cut is not None and len(self.problems) <= MOST_TOLD:
+            self._broken(self._cut)
+        # What was not read may have it; and problems are to be told.
+        for name in () if self.problems else sorted(self._never_seen):
+            self._findings.add(self._where, f"names {name[:64]!r}, which no row of the file has", "missing")
         if self.problems and not self._findings.found:
             raise ManifestError(open_rows.shown(self._entry.from_.url), tuple(self.problems))
 
@@ -217,6 +224,8 @@ class ListExpansion:
         """Make what all rows have in common; says whether that is possible."""
         self._forms = forms
         try:
+            # Those of a bad row; where these can be made, others can.
+            self._of_bad = self._expanding.options_of(self._where, self._bare, None, None)
             self.shared = None if forms.options_vary() else self._options(forms, ())
         except RefusedError as refused:
             self._findings.add(refused.where, refused.message, "missing", refused.advice)
@@ -226,7 +235,7 @@ class ListExpansion:
     def _broken(self, error: RowsError) -> None:
         self.problems.append(Problem(f"{self._name}.from", error.message, error.line or 1, error.column or 1))
 
-    def _row(self, own: str, slots: Slots, forms: _Forms, cells: tuple[Cell, ...], shared: Options | None) -> None:
+    def _row(self, own: str, slots: Slots, forms: _Forms, cells: tuple[Cell, ...], shared: Options | None) -> Download | None:
         url = NO_URL
         try:
             values = values_of(slots, cells)
@@ -236,15 +245,16 @@ class ListExpansion:
             url = found
             if slots.has_key:
                 slots.put_key(values, url)
-            self._expanding.add_download(self._download(own, url, forms, values, shared))
+            return self._expanding.with_mirrors(self._download(own, url, forms, values, shared))
         except RefusedError as refused:
             at = refused.where[len(self._where) :]
             is_one = forms.path is not None and forms.path.format is None and f"{self._name}[" in refused.message
             if at == ("path",) and is_one and self._reading.on_bad_row == "fail":
-                return self._tell_of_one_path(forms, slots)
-            self._bad_cell(own, BadCellError(at, self._told(refused.message), forms.first_column(at)), url, slots)
+                self._tell_of_one_path(forms, slots)
+                return None
+            return self._bad_cell(own, BadCellError(at, self._told(refused.message), forms.first_column(at)), url, slots)
         except BadCellError as bad:
-            self._bad_cell(own, bad, url, slots)
+            return self._bad_cell(own, bad, url, slots)
 
     def _tell_of_one_path(self, forms: _Forms, slots: Slots) -> None:
         """Tell once that the path names no column, where a second row has come: then the entry is wrong, and not its rows."""
@@ -297,21 +307,20 @@ class ListExpansion:
         line = lines[int(digits)]
         return f"{head}{mark}{digits}] ({self._file}:{line}){number.partition(']')[2]}"
 
-    def _bad_cell(self, own: str, bad: BadCellError, url: str, slots: Slots) -> None:
+    def _bad_cell(self, own: str, bad: BadCellError, url: str, slots: Slots) -> Download | None:
         named = "" if bad.column is None else f" (column {bad.column[:64]})"
         path = f"{own}.{shown(bad.at)}" if bad.at else own
-        self._bad(own, Problem(path, f"{bad.message}{named}", self._line, slots.position(bad.column)), url)
+        return self._bad(own, Problem(path, f"{bad.message}{named}", self._line, slots.position(bad.column)), url)
 
-    def _bad(self, own: str, problem: Problem, url: str) -> None:
+    def _bad(self, own: str, problem: Problem, url: str) -> Download | None:
         """A row is bad: a problem, or a download that fails with it."""
         if self._reading.on_bad_row == "fail":
             self.problems.append(problem)
-            return
+            return None
         name = self._file
         message = f"{name}:{problem.line}:{problem.column}: {problem.path}: {problem.message}"
-        options = self._expanding.options_of(self._where, self._bare, None, None)
         path = self._place_of_bad(PurePath(name).name, own)
-        self._expanding.add_download(Download(own, (url,), path, options, bad=message))
+        return self._expanding.with_mirrors(Download(own, (url,), path, self._of_bad, bad=message))
 
     def _place_of_bad(self, name: str, own: str) -> str:
         """A path for a row that has none: nothing is ever put there."""

@@ -61,6 +61,11 @@ def own_secrets(download: Download) -> dict[str, str]:
     return _of_downloads((download,))
 
 
+def secrets_of_options(options: Options) -> frozenset[str]:
+    """What must not be shown of all downloads with these options."""
+    return frozenset(_of_options(options))
+
+
 def _of_downloads(downloads: Iterable[Download]) -> dict[str, str]:
     found: dict[str, str] = {}
     seen: set[int] = set()

@@ -42,25 +42,22 @@ class Looked:
 class Piece:
     """Some downloads of one entry, the one of this index in the manifest: made, or as rows of a list.
 
-    Rows become downloads in the order of pieces, and once each, since the first of two takes their path.
+    Rows become downloads in the order of pieces, and once each: each takes a path, and of two with one path the first has it.
     """
 
     index: int
-    expansion: Expansion
     downloads: Sequence[Download] = ()
     rows: Sequence[NumberedRow] = ()
     entry: ListExpansion | None = None
 
     def made(self) -> list[Download]:
         """The downloads."""
-        return [*self.downloads, *(download for row in self.rows for download in self.made_of(row))]
+        return [*self.downloads, *(download for row in self.rows if (download := self.made_of(row)) is not None)]
 
-    def made_of(self, row: NumberedRow) -> list[Download]:
-        """The download of one row; none, where that is noted as bad."""
+    def made_of(self, row: NumberedRow) -> Download | None:
+        """The download of one row; None, where that is noted as bad."""
         assert self.entry is not None, "who has rows, has what makes downloads of them"
-        self.expansion.downloads = []
-        self.entry.make(row)
-        return self.expansion.downloads
+        return self.entry.make(row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +101,13 @@ class Streamed:
         others = self._others(expansion, findings)
         for index, entry in self.examined.entries.items():
             if entry.from_ is None:
-                yield Piece(index, expansion, others[index])
+                yield Piece(index, others[index])
                 continue
             reading = Reading(entry.on_bad_row if on_bad_row == "told" else "skip")
             rows = ListExpansion(("downloads", index), entry, expansion, findings, reading)
             numbered = rows.rows(self.open_rows)
             while some := list(islice(numbered, BATCH)):
-                yield Piece(index, expansion, (), some, rows)
+                yield Piece(index, (), some, rows)
             rows.check(self.open_rows)
             if findings.found:
                 raise findings.error(self.examined.source)

@@ -19,7 +19,7 @@ import pytest
 
 from marscore.adapters.files.folder import Folder
 from marscore.adapters.state.store import SqliteState
-from marscore.feeding import _WORTH_HELP
+from marscore.feeding import _WORTH_IT
 from marscore.resolve.streamed import BATCH
 from marscore.state import Claim, Row, key_of, row_of
 from marscore.validator import Validator
@@ -28,9 +28,9 @@ from tests.origin import Body, Origin
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the children of a process are found in /proc")
 
-COUNT = _WORTH_HELP + 5 * BATCH + 7
+COUNT = _WORTH_IT + 5 * BATCH + 7
 #: A row of the last pieces, which helpers look at.
-LATE = _WORTH_HELP + 3 * BATCH
+LATE = _WORTH_IT + 3 * BATCH
 LIMIT_S = 60
 Rows = list[list[str]]
 
@@ -55,10 +55,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _claimed(folder: Folder, root: Path, number: int) -> Row:
     content = f"the content of {number}".encode()
     (root / path_of(number)).write_bytes(content)
-    identity = folder.identify(path_of(number))
+    return claim(folder, path_of(number), f"http://127.0.0.1:9/{number}", content)
+
+
+def claim(folder: Folder, path: str, url: str, content: bytes) -> Row:
+    identity = folder.identify(path)
     assert identity is not None
     digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-    return row_of(Claim(key_of(path_of(number)), key_of(f"http://127.0.0.1:9/{number}"), identity, (digest,), Validator(), durable=True))
+    return row_of(Claim(key_of(path), key_of(url), identity, (digest,), Validator(), durable=True))
 
 
 @pytest.fixture
@@ -84,9 +88,10 @@ def listed(folder: Path, rows: Rows, processes: int | str = 2, **more: Any) -> s
 
 
 def told(run: Run) -> tuple[list[dict[str, Any]], list[str]]:
-    """The entries and the lines without their times and the connection's port."""
+    """The entries and the lines, without their times."""
     drop = {"timestamp", "run_id", "started_at", "finished_at", "duration_s", "mtime_ns", "inode"}
     entries = [{key: value for key, value in entry.items() if key not in drop} for entry in run.report["downloads"]]
+    assert all("path" in line for line in run.events() if "download" in line)
     lines = [json.dumps({key: value for key, value in line.items() if key not in drop}) for line in run.events()]
     return entries, sorted(line for line in lines if '"download_finished"' in line or '"download_failed"' in line)
 
@@ -134,9 +139,9 @@ def test_files_in_place_are_looked_at_by_processes_that_end_with_the_run(folder:
 
 
 @pytest.mark.parametrize("processes", [1, "auto"])
-def test_one_process_looks_alone_and_so_does_a_run_that_tells_of_each(folder: Path, rows: Rows, processes: int | str) -> None:
+def test_one_process_looks_alone_and_so_does_a_run_that_writes_for_people(folder: Path, rows: Rows, processes: int | str) -> None:
     listed(folder, rows, processes)
-    words = ["run", "downloads.yaml"] if processes == 1 else ["run", "downloads.yaml", "--log-level", "debug"]
+    words = ["run", "downloads.yaml"] if processes == 1 else ["run", "downloads.yaml", "--log-format", "console"]
     seen: set[int] = set()
     with started(*words, cwd=folder, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None:
@@ -148,6 +153,8 @@ def test_one_process_looks_alone_and_so_does_a_run_that_tells_of_each(folder: Pa
 #: Rows of the last pieces, which helpers look at, whose files are not in place, or something else is.
 SPOILT = range(LATE, LATE + 40, 4)
 CHANGED, LINK, FOLDER = LATE + 4, LATE + 8, LATE + 12
+#: In place, and something is to be done or kept secret all the same: hashed, cleared away.
+TOUCHED, LEFT = LATE + 50, LATE + 51
 #: Those of them that can be fetched.
 FETCHED = [number for number in SPOILT if number not in (LINK, FOLDER)]
 
@@ -164,6 +171,9 @@ def spoil(data: Path, state: bytes) -> None:
     (data / path_of(CHANGED)).write_bytes(b"another content")
     (data / path_of(LINK)).symlink_to("elsewhere")
     (data / path_of(FOLDER)).mkdir(exist_ok=True)
+    os.utime(data / path_of(TOUCHED), (1, 1))
+    (data / ".marscore" / "partial").mkdir(exist_ok=True)
+    (data / ".marscore" / "partial" / f"{key_of(path_of(LEFT))}.part").write_bytes(b"a beginning")
 
 
 def is_as_it_should_be(run: Run, body: Body) -> bool:
@@ -196,12 +206,42 @@ def test_what_is_not_in_place_ends_as_where_nobody_helps(origin: Origin, folder:
         run = marscore("run", "downloads.yaml", cwd=folder)
         assert is_as_it_should_be(run, body)
         assert "hush" not in run.err + json.dumps(run.report)
-        results.append((run.code, run.report["totals"], *told(run)))
+        results.append((run.code, run.report["totals"], *told(run), run.partials()))
     alone, helped = results
     assert [pair for pair in zip(alone[2], helped[2], strict=True) if pair[0] != pair[1]] == []
     assert [pair for pair in zip(alone[3], helped[3], strict=True) if pair[0] != pair[1]] == []
-    assert alone[:2] == helped[:2]
+    assert (alone[:2], alone[4]) == (helped[:2], helped[4])
     assert (alone[0], alone[1]["failed"], alone[1]["downloaded"]) == (1, 8, 9)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_secrets_of_files_in_place_are_shown_nowhere(folder: Path, rows: Rows, processes: int) -> None:
+    # A login of one row, whose text its URL repeats; and a token of a list of its own, which stands in its rows' URLs.
+    login, token = "http://user:hushlogin@127.0.0.1:9/hushlogin", "http://127.0.0.1:9/hushtoken"
+    manifest = listed(folder, rows, processes)
+    others = ((5, login), (LATE, login.replace("hushlogin", "hushsecond")))
+    with contextlib.closing(SqliteState(folder / "data" / ".marscore" / "state.db")) as state:
+        for number, url in (*others, (7, token), (LATE + 1, token)):
+            state.record([claim(Folder(folder / "data"), path_of(number), url, f"the content of {number}".encode())])
+    for number, url in others:
+        rows[number][0] = url
+    listed(folder, [row for number, row in enumerate(rows) if number not in (7, LATE + 1)], processes)
+    (folder / "more.jsonl").write_text("".join(json.dumps({"link": token, "path": path_of(number)}) + "\n" for number in (7, LATE + 1)))
+    text = (folder / manifest).read_text()
+    more = '{from: more.jsonl, url: link, path: "{path}", on_bad_row: skip, headers: {Authorization: Bearer hushtoken}}'
+    (folder / manifest).write_text(f"{text}- {more}\n")
+    run = marscore("run", manifest, cwd=folder)
+    assert (run.code, run.report["totals"]["up_to_date"]) == (0, COUNT), run.err[-500:]
+    assert "hush" not in run.err + json.dumps(run.report)
+
+
+def test_what_is_left_of_the_way_of_a_file_in_place_is_cleared_away(folder: Path, rows: Rows) -> None:
+    listed(folder, rows)
+    (folder / "data" / ".marscore" / "partial").mkdir()
+    for number in (5, LATE):
+        (folder / "data" / ".marscore" / "partial" / f"{key_of(path_of(number))}.part").write_bytes(b"a beginning")
+    run = marscore("run", "downloads.yaml", cwd=folder)
+    assert (run.code, run.partials()) == (0, [])
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

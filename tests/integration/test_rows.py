@@ -256,14 +256,16 @@ def test_a_lock_names_rows_as_they_were_typed(origin: Origin, rows: Rows, tmp_pa
     assert marscore("run", "downloads.yaml", "--locked", cwd=tmp_path, env=env).code == 0
 
 
-def test_a_login_that_lacks_a_name_is_told_where_the_list_stands(rows: Rows, tmp_path: Path) -> None:
-    as_csv(tmp_path / "rows.csv", rows)
-    entry = {key: value for key, value in ENTRY.items() if key != "tags"}
-    write(tmp_path, [{"from": "rows.csv", **entry}], defaults={"auth": {"password": "hush"}})
+@pytest.mark.parametrize("without", [(), ("tags",)])
+@pytest.mark.parametrize("choice", ["fail", "skip"])
+def test_a_login_that_lacks_a_name_is_told_where_the_list_stands(rows: Rows, tmp_path: Path, choice: str, without: tuple[str, ...]) -> None:
+    as_csv(tmp_path / "rows.csv", [*rows, {**rows[0], "link": ""}])
+    entry = {key: value for key, value in ENTRY.items() if key not in without}
+    write(tmp_path, [{"from": "rows.csv", **entry, "on_bad_row": choice}], defaults={"auth": {"password": "hush"}})
     for command in ("validate", "run"):
         ended = marscore(command, "downloads.yaml", cwd=tmp_path)
         assert (ended.code, ended.out) == (2, "")
         assert ended.err.startswith("downloads.yaml:"), ended.err
-        assert "downloads[0]: needs a username" in ended.err
+        assert ended.err.count("downloads[0]: needs a username") == 1
         assert "hush" not in ended.err
         assert "Traceback" not in ended.err

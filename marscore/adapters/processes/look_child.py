@@ -1,6 +1,6 @@
 """What a child process runs that looks at files for the run: rows in, what was found of them out.
 
-frames of Asked --stdin--> Looker --stdout--> frames of lists of Found
+frames of Asked --stdin--> Looker --stdout--> frames of lists of InPlaceText
 """
 
 from __future__ import annotations

@@ -24,9 +24,9 @@ from marscore.frozen import dataclass
 from marscore.manifest import Examined, Findings
 from marscore.manifest.places import Places
 from marscore.policy.redact import Redactor
-from marscore.resolve.expand import Expansion, expansion_of
+from marscore.resolve.expand import expansion_of
 from marscore.resolve.listed import ListExpansion, NumberedRow, Reading
-from marscore.resolve.model import Download, Options
+from marscore.resolve.model import Options
 from marscore.resolve.paths import Taken
 from marscore.resolve.reconcile import UpToDate
 from marscore.resolve.rows import BadRow, Cell, RowFile
@@ -34,7 +34,7 @@ from marscore.settings import LineSettings
 from marscore.state import key_of
 
 #: Of a file that needs nothing: its path, and its line in the log and its entry in the report, as text. None: of another one.
-Found: TypeAlias = "tuple[str, str, str] | None"
+InPlaceText: TypeAlias = "tuple[str, str, str] | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,12 @@ def look_settings(examined: Examined, root: Path, own: str, redactor: Redactor, 
     return LookSettings(replace(examined, findings=Findings(Places())), root, own, redactor, lines)
 
 
-def is_plain(options: Options | None) -> bool:
-    """Whether of a file with these options that needs nothing there is no more to do, and no more to tell, than a line and an entry."""
-    return (
-        options is not None and options.verify is not False and options.mode is None and options.unpack is None and options.auth != "netrc"
-    )
+def is_plain(options: Options) -> bool:
+    """Whether of a file in place that needs nothing there is no more to do with these options, and no more to tell, than line and entry.
+
+    A warning is told of each that is not verified, modes are set, archives unpacked, and what netrc has is secret.
+    """
+    return options.verify is not False and options.mode is None and options.unpack is None and options.auth != "netrc"
 
 
 class Looker:
@@ -79,18 +80,22 @@ class Looker:
         self._settings = settings
         self._now = now
         self._records = UnchangedRecords(settings.redactor, settings.lines)
-        self._entries: dict[int, tuple[ListExpansion, Expansion]] = {}
+        self._entries: dict[int, ListExpansion] = {}
 
-    def look(self, asked: Asked) -> list[Found]:
+    def look(self, asked: Asked) -> list[InPlaceText]:
         """What is found of each row, in their order."""
-        nothing: list[Found] = [None] * len(asked.rows)
-        entry, downloads = self._made(asked)
-        if len(downloads) != len(asked.rows) or not is_plain(entry.shared):
+        nothing: list[InPlaceText] = [None] * len(asked.rows)
+        entry, settings = self._opened(asked), self._settings
+        downloads = [download for row in asked.rows if (download := entry.make(row)) is not None]
+        if len(downloads) != len(asked.rows):
             return nothing
-        settings = self._settings
         claims = claims_at(settings.root / settings.own / "state.db", [key_of(download.path) for download in downloads]).claims
-        decisions = look(Folder(settings.root, own=settings.own), claims, downloads)
+        folder = Folder(settings.root, own=settings.own)
+        # What is left of a file's way here is the run's to remove.
+        left, decisions = folder.leftovers(), look(folder, claims, downloads)
         in_place = [(at, each) for at, each in enumerate(decisions) if isinstance(each, UpToDate) and _needs_nothing(each)]
+        if left:
+            in_place = [(at, each) for at, each in in_place if key_of(each.download.path) not in left]
         told = self._records.each([decision for _, decision in in_place], self._now())
         if told is None:
             return nothing
@@ -98,24 +103,17 @@ class Looker:
             nothing[at] = decision.download.path, line, text
         return nothing
 
-    def _made(self, asked: Asked) -> tuple[ListExpansion, list[Download]]:
-        if asked.index not in self._entries:
-            self._entries[asked.index] = self._opened(asked)
-        entry, expansion = self._entries[asked.index]
-        expansion.downloads = []
-        for row in asked.rows:
-            entry.make(row)
-        return entry, expansion.downloads
-
-    def _opened(self, asked: Asked) -> tuple[ListExpansion, Expansion]:
-        examined = self._settings.examined
-        findings = Findings(Places())
-        expansion = expansion_of(examined, findings, _NoneIsTaken())
+    def _opened(self, asked: Asked) -> ListExpansion:
+        """The list's entry, ready to make downloads."""
+        if known := self._entries.get(asked.index):
+            return known
+        examined, findings = self._settings.examined, Findings(Places())
         listed = examined.entries[asked.index]
         assert listed.from_ is not None, "who asks has rows of it"
-        entry = ListExpansion(("downloads", asked.index), listed, expansion, findings, Reading("skip"))
+        expansion = expansion_of(examined, findings, _NoneIsTaken())
+        entry = self._entries[asked.index] = ListExpansion(("downloads", asked.index), listed, expansion, findings, Reading("skip"))
         entry.open(_Handed(asked.columns))
-        return entry, expansion
+        return entry
 
 
 def _needs_nothing(decision: UpToDate) -> bool:

@@ -32,7 +32,18 @@ class ChildHandle(Orders):
         held = [fd for fd in (folder_lock, settings.shared) if fd is not None]
         self._child = Child("child", f"child-{number}", self._hear, self._ended, held)
         self._child.say(settings)
-        self.kill, self.close_input, self.reap = self._child.kill, self._child.close_input, self._child.reap
+
+    def kill(self) -> None:
+        """End it, also where it stands still."""
+        self._child.kill()
+
+    def close_input(self) -> None:
+        """Let it know, after all that it was told before, that nobody wants more of it: it records what it has, and leaves."""
+        self._child.close_input()
+
+    def reap(self, until: float) -> bool:
+        """As `Child.reap`."""
+        return self._child.reap(until)
 
     def _pass_on(self, call: Call) -> None:
         self._told_to_leave |= call.method in ("stop", "close")

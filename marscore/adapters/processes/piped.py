@@ -62,6 +62,7 @@ class Child:
     """One such process. No call waits for it, but for `reap`; raises OSError where the system starts none.
 
     `heard` takes what it says, and `ended` its exit code and why it was ended from here, if it was, once that is all: in its own thread.
+    `errors` is where its standard error goes, as for Popen; None: to this process's.
     """
 
     def __init__(
@@ -71,26 +72,33 @@ class Child:
         heard: Callable[[Any], None],
         ended: Callable[[int, str | None], None],
         pass_fds: Sequence[int] = (),
+        errors: int | None = None,
     ) -> None:
         self._heard, self._ended = heard, ended
         #: What is to be written to it, in order; None closes its input.
         self._said: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._trouble: str | None = None
+        if not sys.executable:
+            # Python is part of another program, and nobody knows which one runs it.
+            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
         # A session of its own: a signal to the terminal's group reaches the parent, which knows how to stop what it has started in order.
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and a constant
             [sys.executable, "-c", boot(program)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=errors,
             start_new_session=os.name == "posix",
             pass_fds=pass_fds,
         )
         try:
             threading.Thread(target=self._write, name=f"marscore-to-{name}", daemon=True).start()
             threading.Thread(target=self._listen, name=f"marscore-{name}", daemon=True).start()
-        except RuntimeError:
+        except BaseException as error:
             self.close_input()
             self.reap(time.monotonic())
-            raise OSError(errno.EAGAIN, "") from None
+            if isinstance(error, RuntimeError):
+                raise OSError(errno.EAGAIN, "") from None
+            raise
 
     def say(self, value: Any) -> None:
         """Have it told something."""

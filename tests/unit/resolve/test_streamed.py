@@ -85,3 +85,27 @@ def test_what_is_wrong_with_the_file_comes_behind_what_was_read_of_it():
     assert [[download.path for download in next(pieces).made()] for _ in range(3)] == [["first"], ["a", "b", "c"], ["d"]]
     with pytest.raises(streamed.ManifestError, match="is cut"):
         next(pieces)
+
+
+def told_of(names, breaks=False, wrong="", missing=()):
+    """What a look at a list tells in which bad rows end the run: rows of these names are bad, and these columns are never seen."""
+    rows = Numbers(names, breaks)
+    rows.never_seen = lambda: frozenset(missing)
+    text = TEXT.replace("on_bad_row: skip", 'size: "{name}"' if wrong else "on_bad_row: fail")
+    of = Streamed(examine_text(text, "m", {}, {}), rows, ())
+    with pytest.raises(streamed.ManifestError) as caught:
+        of.look()
+    return [(problem.line, problem.message) for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize("count", [52, 53, 54, 60])
+def test_of_many_bad_rows_the_first_are_told_and_that_there_may_be_more(count):
+    found = told_of(["x"] * count, wrong="x")
+    assert [line for line, _ in found] == [*range(2, 52), 51]
+    assert found[-1][1] == "more rows may be bad: they were not read"
+
+
+def test_a_bad_row_is_told_before_what_is_wrong_with_the_file_behind_it_and_hides_a_column_that_was_not_seen():
+    assert [line for line, _ in told_of(["1", "x"], breaks=True, wrong="x")] == [3, 4]
+    assert [line for line, _ in told_of(["1", "x"], wrong="x", missing=["name"])] == [3]
+    assert [message for _, message in told_of(["1"], wrong="x", missing=["name"])] == ["names 'name', which no row of the file has"]

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from marscore.adapters.files.decisions import look
 from marscore.adapters.files.folder import Folder
-from marscore.adapters.processes.looking import Asked, Looker, LookSettings, look_settings
+from marscore.adapters.processes.looking import Asked, Looker, LookSettings, is_plain, look_settings
 from marscore.adapters.state.store import SqliteState, claims_at
 from marscore.adapters.unchanged_records import UnchangedRecords
 from marscore.manifest import Examined, examine_text
 from marscore.policy.redact import Redactor
-from marscore.resolve.model import Download
+from marscore.resolve.model import Download, Options
 from marscore.resolve.reconcile import UpToDate
 from marscore.resolve.rows import BadRow, Cell, RowFile
 from marscore.resolve.streamed import Piece, Streamed
@@ -172,22 +173,37 @@ def test_it_looks_anew_each_time(root: Path) -> None:
     assert [one is None for one in looker.look(asked)] == [one is None or one[0] == "a/kept" for one in first]
 
 
-@pytest.mark.parametrize(
-    ("entry", "more"),
-    [
-        (ENTRY[:-1] + ", verify: false}", {}),
-        (ENTRY[:-1] + ', mode: "0644"}', {}),
-        (ENTRY[:-1] + ", auth: netrc}", {}),
-        (ENTRY[:-1] + ', headers: {X-Kind: "{kind}"}}', {}),
-        (ENTRY[:-1] + ', tags: ["{kind}"]}', {}),
-        (ENTRY, {"defaults": "{if_exists: replace}"}),
-        (ENTRY, {"defaults": "{if_exists: refresh}"}),
-    ],
-)
-def test_of_lists_whose_files_may_need_more_nothing_is_found(root: Path, entry: str, more: dict[str, str]) -> None:
-    manifest = examined(entry, **more)
+@pytest.mark.parametrize("choice", ["replace", "refresh"])
+def test_of_files_that_are_asked_for_anew_nothing_is_found(root: Path, choice: str) -> None:
+    manifest = examined(defaults=f"{{if_exists: {choice}}}")
     asked = asked_of(piece_of(manifest))
     assert Looker(settings_of(manifest, root)).look(asked) == [None] * len(asked.rows)
+
+
+#: What of options has no bearing on a file in place that needs nothing: what asks for it, receives it, and says whether it needs something.
+WITHOUT_A_BEARING = {
+    *("headers", "threads", "timeouts", "retry", "proxies", "cert", "min_speed", "max_size", "if_exists", "mtime", "tags"),
+    *("forward_headers", "private_addresses", "chosen"),
+}
+
+
+def test_options_that_mean_more_than_a_line_and_an_entry_are_not_plain() -> None:
+    assert is_plain(Options())
+    assert not is_plain(Options(verify=False))
+    assert is_plain(Options(verify="authority.pem"))
+    assert not is_plain(Options(mode=0o644))
+    assert not is_plain(Options(auth="netrc"))
+    # A new option has to be thought of here.
+    assert {each.name for each in fields(Options)} == WITHOUT_A_BEARING | {"verify", "mode", "auth", "unpack"}
+
+
+def test_of_a_file_with_something_left_of_its_way_nothing_is_found(root: Path) -> None:
+    manifest = examined()
+    looker, asked = Looker(settings_of(manifest, root), lambda: AT), asked_of(piece_of(manifest))
+    first = looker.look(asked)
+    (root / ".marscore" / "partial").mkdir()
+    (root / ".marscore" / "partial" / f"{key_of('a/kept')}.part").write_bytes(b"")
+    assert [one is None for one in looker.look(asked)] == [one is None or one[0] == "a/kept" for one in first]
 
 
 def test_of_files_without_a_state_or_with_a_damaged_one_nothing_is_found(root: Path) -> None:
