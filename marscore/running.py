@@ -95,13 +95,13 @@ class Run:
             downloads=job.downloads,
             name=job.name,
         )
-        self._fold = ReportFold(
-            self._facts, job.redactor, lambda: FileSpool(job.root / job.own), lambda name: self._records.redactor_of(name)
-        )
         #: The downloads by id: all, or, of those that are read while the run goes on, those without an outcome.
         self._by_id = {download.id: download for download in job.downloads}
         self._claims = ClaimWriter(state, self._folder, self._clock, self._by_id)
         self._output = RunOutput(outputs, self._facts, lambda: stop.signal is not None, self._by_id)
+        self._lines = replace(self._output.log, tells=caller.hears)
+        self._records = RecordMaker(job.redactor, self._lines, self._by_id)
+        self._fold = ReportFold(self._facts, job.redactor, lambda: FileSpool(job.root / job.own), self._records.redactor_of)
         self._observers = Observers(job, outputs, self._facts, self._clock, self._began, self._by_id)
         self._claims.urls_of_cached = job.cache is not None and job.cache.match == "url"
         self._away = PutAway(self._folder)
@@ -113,8 +113,6 @@ class Run:
         self._unread: Failure | None = None
         #: The paths of files that were cut short by a signal.
         self._interrupted: list[str] = []
-        self._lines = replace(self._output.log, tells=caller.hears)
-        self._records = RecordMaker(job.redactor, self._lines, self._by_id)
         self._unchanged = UnchangedRecords(job.redactor, self._output.log)
 
     def carry_out(self) -> Ended:

@@ -79,7 +79,7 @@ class Commands:
         self.let_go: Callable[[Transfer], None] = lambda transfer: None
 
     def place_by(self, placing: Placing) -> None:
-        """Have small files placed by that; what it places later is told to their transfers."""
+        """Have small files placed by that; what it places is told to their transfers."""
         self._placing = placing
         placing.placed = self._placed
 
@@ -175,8 +175,7 @@ class Commands:
                 return self._with_partial(transfer, command)
             case Store():
                 assert self._placing is not None
-                identity = self._placing.store(transfer, command.content, command.attributes)
-                return Placed(self.moment(), identity, command.content.digests) if identity else None
+                self._placing.store(transfer, command.content, command.attributes)
             case Identify():
                 return self._identify(transfer)
             case Extract():
