@@ -4,7 +4,7 @@
              pieces whose files other processes have looked at --> Chunk: texts of those that need nothing, Downloads of the others
 
 So neither a list of millions, nor a file that has to be hashed, holds up what is under way. Other processes look ahead as long as nearly
-all is in place: alone, the run takes twice as long on two cores (docs/scale.md).
+all is in place: alone, the run takes 1.7 times as long on two cores (docs/scale.md).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is left to `make test-slow` is there: a test that got another name would be in `make test` again, and nobody would know why that takes longer."""
+"""What is left to `make test-slow` is there: under another name it would be in `make test` again, which would take longer, untold."""
 
 from __future__ import annotations
 
