@@ -234,7 +234,7 @@ class Run:
         self._output.show([grown], ())
         if lines := [found[1] for found in chunk.looked if found is not None]:
             self._observers.add_in_place(len(lines))
-            self._output.show((), self._unchanged.shown(lines))
+            self._output.show((), self._unchanged.shown(lines, self._clock.now()))
         for start in range(0, len(chunk.decisions), _BATCH):
             self._close(chunk.decisions[start : start + _BATCH], chunk.secrets)
         works = [work for decision in chunk.decisions if (work := work_of(decision))]

@@ -55,15 +55,17 @@ class UnchangedRecords:
         if texts is None:
             return None
         entries = {decision.download.id: entry for decision, (_, entry) in zip(decisions, texts, strict=True)}
-        return Told(self.shown([line for line, _ in texts]), entries)
+        return Told(self.shown([line for line, _ in texts], at), entries)
 
-    def shown(self, lines: Iterable[str]) -> tuple[str, ...]:
-        """Lines that `each` made, for each style of the log."""
-        text = "".join(lines)
+    def shown(self, lines: Iterable[str], at: float) -> tuple[str, ...]:
+        """Lines that `each` made, now that they are told, for each style of the log."""
+        forms = self._forms("", at)
+        begin = forms[0][0] if forms and forms[0] else ""
+        text = "".join([begin + line for line in lines if line])
         return tuple(text if shown else "" for shown in self._shown)
 
     def each(self, decisions: Iterable[UpToDate], at: float) -> list[tuple[str, str]] | None:
-        """The line and the entry of each; the rest is as in `tell`."""
+        """The line of each, but for its beginning with the time, and its entry; the rest is as in `tell`."""
         url_of = self._redactor.url
         known: dict[str, tuple[_Around, _Around]] = {}
         texts: list[tuple[str, str]] = []
@@ -78,8 +80,8 @@ class UnchangedRecords:
             checksum = checksum_of(download.checksums, digests) if download.checksums else digests[0]
             told = ""
             if line:
-                begin, to_path, to_size, to_digests, to_mtime, to_inode, end = line
-                head = begin, name, to_path, quoted(well_formed(path))[1:-1], to_size, size, to_digests, '", "'.join(digests)
+                _, to_path, to_size, to_digests, to_mtime, to_inode, end = line
+                head = name, to_path, quoted(well_formed(path))[1:-1], to_size, size, to_digests, '", "'.join(digests)
                 told = "".join((*head, to_mtime, str(file.mtime_ns), to_inode, str(file.inode), end))
             begin, to_url, to_path, to_size, to_checksum, end = entry
             texts.append((told, "".join((begin, name, to_url, url, to_path, place, to_size, size, to_checksum, str(checksum), end))))

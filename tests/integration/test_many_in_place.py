@@ -136,6 +136,8 @@ def test_files_in_place_are_looked_at_by_processes_that_end_with_the_run(folder:
     assert (run.code, run.report["totals"]["up_to_date"]) == (0, COUNT), run.err[-500:]
     assert [entry["path"] for entry in run.report["downloads"]] == [path for _, path in rows]
     assert len(run.events("download_finished")) == COUNT
+    times = [line["timestamp"] for line in run.events()]
+    assert times == sorted(times)
 
 
 @pytest.mark.parametrize("processes", [1, "auto"])

@@ -33,7 +33,7 @@ from marscore.resolve.rows import BadRow, Cell, RowFile
 from marscore.settings import LineSettings
 from marscore.state import key_of
 
-#: Of a file that needs nothing: its path, and its line in the log and its entry in the report, as text. None: of another one.
+#: Of a file that needs nothing: its path, and as text its line in the log, but for the time, and its entry in the report. None: of another.
 InPlaceText: TypeAlias = "tuple[str, str, str] | None"
 
 
