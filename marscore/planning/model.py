@@ -14,7 +14,7 @@ from marscore.resolve.reconcile import Decision, Fetch, Prove, Refresh, Resume, 
 
 #: Most processes that `auto` starts: more help only where many cores wait for a fast line.
 MOST_AUTO = 4
-#: Most processes that look at files for the run, which does a fifth of the work on each itself: with more they would wait for it.
+#: Most processes that look at files for the run, which does a quarter of the work itself: more would wait for it.
 MOST_LOOKING = 4
 #: From so many downloads on a job is not small: child processes are started at once, rather than when it shows.
 MANY = 1000

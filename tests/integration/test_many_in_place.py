@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from marscore.adapters.clock import cores
 from marscore.adapters.files.folder import Folder
 from marscore.adapters.state.store import SqliteState
 from marscore.feeding import _WORTH_IT
@@ -26,7 +27,10 @@ from marscore.validator import Validator
 from tests.integration.command import Run, marscore, read_report, started, write
 from tests.origin import Body, Origin
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the children of a process are found in /proc")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="the children of a process are found in /proc"),
+    pytest.mark.skipif(cores() < 2, reason="with one core the run looks alone"),
+]
 
 COUNT = _WORTH_IT + 5 * BATCH + 7
 #: A row of the last pieces, which helpers look at.

@@ -161,11 +161,14 @@ class LookAhead:
 
     def _answer_of(self, process: Looks) -> Sequence[InPlaceText] | None:
         said = process.answer(self._check)
-        if said is None and process in self._processes:
-            process.close()
-            self._processes.remove(process)
-        if said is None or said[0] <= FRESH:
-            return None if said is None else said[1]
+        if said is None:
+            if process in self._processes:
+                process.close()
+                self._processes.remove(process)
+            return None
+        age, found = said
+        if age <= FRESH:
+            return found
         # The run has more to do than to look, and so little use for who looks ahead.
         self.close()
         return None
