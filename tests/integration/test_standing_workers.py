@@ -59,7 +59,13 @@ def end(folder: Path, process: subprocess.Popen[bytes]) -> Run:
 
 def workers(process: subprocess.Popen[bytes]) -> list[int]:
     """The children that run their own program by now: who stops one before that stops its parent in the call that starts it."""
-    return [pid for pid in children_of(process) if b"\0-c\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    found = []
+    for pid in children_of(process):
+        # One may end between these two looks.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if b"\0-c\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+    return found
 
 
 @contextlib.contextmanager
